@@ -1,0 +1,1 @@
+//! The collector, the store, the query APIs and the web view.

@@ -1,0 +1,1 @@
+//! Kernel log text and hardware error records to typed faults, titles and fingerprints.

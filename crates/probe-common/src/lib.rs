@@ -1,0 +1,2 @@
+#![no_std]
+//! The bytes between the eBPF programs and user space.

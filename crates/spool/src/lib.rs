@@ -1,0 +1,1 @@
+//! A durable, ordered queue of records on disk.

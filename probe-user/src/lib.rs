@@ -1,0 +1,1 @@
+//! Finds out what this kernel offers, attaches the eBPF programs and decodes what they send.

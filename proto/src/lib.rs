@@ -1,0 +1,45 @@
+//! `telemetry.v1`: the wire format.
+//!
+//! The messages are described, field by field with units and limits, in `telemetry/v1/*.proto`. The code under
+//! `src/generated/` is made from them by `UPDATE_GENERATED=1 cargo test -p proto`, and the same test fails when it is
+//! not current. Generated code is kept in git so that a build needs neither `protoc` nor a build script.
+
+/// Messages, clients and servers of the package `telemetry.v1`.
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::clone_on_ref_ptr,
+    unreachable_pub,
+    missing_debug_implementations,
+    reason = "generated code"
+)]
+pub mod v1 {
+    include!("generated/telemetry.v1.rs");
+
+    /// The encoded `FileDescriptorSet`, for gRPC reflection.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/telemetry.v1.fds");
+}
+
+/// Limits of the wire format, as the `.proto` files state them.
+pub mod limits {
+    /// Encoded size of a `Record`, bytes.
+    pub const RECORD_BYTES: usize = 262_144;
+    /// Encoded size of one stream message, bytes.
+    pub const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+    /// Records in a `Batch`.
+    pub const BATCH_RECORDS: usize = 4096;
+    /// `Record.title`, bytes.
+    pub const TITLE_BYTES: usize = 256;
+    /// `Record.class`, characters.
+    pub const CLASS_CHARS: usize = 64;
+    /// `KernelReport.text`, bytes.
+    pub const REPORT_TEXT_BYTES: usize = 131_072;
+    /// `Custom.payload`, bytes.
+    pub const CUSTOM_PAYLOAD_BYTES: usize = 65_536;
+    /// `Undecodable.bytes`, bytes.
+    pub const UNDECODABLE_BYTES: usize = 65_536;
+    /// `ListFaultsRequest.page_size`.
+    pub const PAGE_SIZE: u32 = 500;
+}

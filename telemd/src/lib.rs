@@ -1,0 +1,1 @@
+//! The agent: catches faults, keeps them on disk, ships them.

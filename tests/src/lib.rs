@@ -1,0 +1,1 @@
+//! Whole-system tests: real agent, real PostgreSQL, real kernels.
