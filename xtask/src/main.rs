@@ -1,1 +1,48 @@
-fn main() {}
+//! `cargo xtask`: the one way in for people and for CI.
+
+mod build_ebpf;
+mod packages;
+mod paths;
+mod progress;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, try and test Telemetrics.
+///
+/// Everything a command needs beyond Rust is fetched by the command itself: Debian packages by name, unpacked into
+/// `~/.cache/telemetrics` where possible and installed with `apt-get` where not.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Examples:\n  cargo xtask build-ebpf\n  cargo xtask vm --kernel 6.1 oops"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the eBPF object, target/bpf/probes.bpf.o
+    BuildEbpf(build_ebpf::Args),
+    /// Boot a real Debian kernel in QEMU, cause a fault, show what the collector stored
+    Vm(vm::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::BuildEbpf(args) => build_ebpf::run(&args),
+        Command::Vm(args) => vm::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

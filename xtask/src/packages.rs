@@ -1,0 +1,73 @@
+//! Debian packages: installed with `apt-get` where a program has to be in its place, or downloaded and unpacked into
+//! a private folder where it does not (no root, no change to the system).
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::progress;
+
+/// Makes sure that `program` (a name looked up in `PATH`, or an absolute path) is there; installs `package` if not.
+///
+/// Fails with the command to run when this process may not install packages.
+pub(crate) fn ensure_program(program: &str, package: &str) -> Result<()> {
+    if find_program(program).is_some() {
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("`{program}` is missing. Install it:\n    sudo apt-get install {package}");
+    }
+    update_lists()?;
+    progress::run(
+        format!("install Debian package {package}"),
+        Command::new("apt-get")
+            .args(["install", "--yes", "--no-install-recommends", package])
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )?;
+    if find_program(program).is_none() {
+        bail!("{package} is installed but `{program}` is still missing");
+    }
+    Ok(())
+}
+
+/// Where a program is.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+    let candidate = Path::new(program);
+    if candidate.is_absolute() {
+        return candidate.exists().then(|| candidate.to_owned());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
+}
+
+/// Refreshes apt's lists, once per run of xtask.
+pub(crate) fn update_lists() -> Result<()> {
+    use std::sync::OnceLock;
+    static DONE: OnceLock<()> = OnceLock::new();
+    if DONE.get().is_some() {
+        return Ok(());
+    }
+    progress::run("apt-get update", Command::new("apt-get").arg("update"))?;
+    DONE.get_or_init(|| ());
+    Ok(())
+}
+
+/// Unpacks a `.deb` into a folder.
+pub(crate) fn unpack(deb: &Path, into: &Path) -> Result<()> {
+    std::fs::create_dir_all(into).with_context(|| format!("create {}", into.display()))?;
+    let status = Command::new("dpkg")
+        .arg("-x")
+        .args([deb, into])
+        .status()
+        .context("start dpkg")?;
+    if !status.success() {
+        bail!("dpkg -x {} ended with {status}", deb.display());
+    }
+    Ok(())
+}

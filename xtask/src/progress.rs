@@ -1,0 +1,116 @@
+//! Telling the person who waits what is happening.
+//!
+//! On a terminal a step is a spinner with its elapsed time; elsewhere it is a line at its start and one at its end.
+#![expect(clippy::print_stderr, reason = "this module is xtask's voice")]
+
+use std::{
+    ffi::OsStr,
+    io::{IsTerminal as _, Read as _, Seek as _},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How much of a failed command's output is shown.
+const TAIL_LINES: usize = 60;
+
+/// A step that is under way. Dropped without [`Step::done`], it shows as failed.
+#[derive(Debug)]
+pub(crate) struct Step {
+    bar: Option<ProgressBar>,
+    what: String,
+    started: std::time::Instant,
+    finished: bool,
+}
+
+/// Starts a step.
+pub(crate) fn step(what: impl Into<String>) -> Step {
+    let what = what.into();
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.clone());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    });
+    if bar.is_none() {
+        eprintln!("  ... {what}");
+    }
+    #[expect(clippy::disallowed_methods, reason = "a person's waiting time is wall time")]
+    let started = std::time::Instant::now();
+    Step { bar, what, started, finished: false }
+}
+
+impl Step {
+    /// Shows how far the step is.
+    pub(crate) fn note(&self, note: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{}: {note}", self.what));
+        }
+    }
+
+    /// Ends the step well.
+    pub(crate) fn done(mut self) {
+        self.end("ok");
+    }
+
+    fn end(&mut self, word: &str) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        eprintln!("{word:>5} {} ({:.1} s)", self.what, self.started.elapsed().as_secs_f64());
+        self.finished = true;
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.end("FAIL");
+        }
+    }
+}
+
+/// Says one line.
+pub(crate) fn say(line: impl AsRef<str>) {
+    eprintln!("{}", line.as_ref());
+}
+
+/// Shows an error with its whole chain.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+}
+
+/// Runs a command as a step. Its output is shown only when it fails: the last lines, with the command itself.
+pub(crate) fn run(what: impl Into<String>, command: &mut Command) -> Result<()> {
+    let step = step(what);
+    let mut output = tempfile::tempfile().context("create a temporary file for the command's output")?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .status()
+        .with_context(|| format!("start {}", command.get_program().display()))?;
+    if status.success() {
+        step.done();
+        return Ok(());
+    }
+    drop(step);
+    let mut bytes = Vec::new();
+    output.rewind()?;
+    output.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+        eprintln!("      {line}");
+    }
+    let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    bail!("`{} {}` ended with {status}", command.get_program().display(), arguments.join(" "))
+}
