@@ -1,1 +1,38 @@
 //! Finds out what this kernel offers, attaches the eBPF programs and decodes what they send.
+//!
+//! [`Probes::attach`] tries, for every hook, the program types in the order of their cost and reach and keeps why each
+//! failed; [`Probes::next`] turns ring-buffer bytes into [`Event`]s by checked copies. [`kmsg`] reads `/dev/kmsg` where
+//! the console hook is missing, [`pstore`] reads what a crashed kernel left behind.
+
+mod event;
+pub mod kmsg;
+mod probes;
+pub mod pstore;
+
+pub use event::{Attach, Context, Event, OomVictim};
+pub use probes::{AttachError, HookLoss, HookState, Options, Probes, ReadError};
+
+/// The hook names, in the order of [`Probes::states`].
+pub mod hook {
+    /// Kernel log text.
+    pub const PRINTK_CONSOLE: &str = "printk_console";
+    /// A CPU starts to report an oops.
+    pub const OOPS_ENTER: &str = "oops_enter";
+    /// The kernel panics.
+    pub const PANIC: &str = "panic";
+    /// A machine check was logged (x86).
+    pub const MCE_RECORD: &str = "mce_record";
+    /// The out-of-memory killer chose a victim.
+    pub const OOM_MARK_VICTIM: &str = "oom_mark_victim";
+    /// A signal whose default action ends the program with a core dump is delivered.
+    pub const SIGNAL_DELIVER: &str = "signal_deliver";
+    /// All of them.
+    pub const ALL: [&str; 6] = [
+        PRINTK_CONSOLE,
+        OOPS_ENTER,
+        PANIC,
+        MCE_RECORD,
+        OOM_MARK_VICTIM,
+        SIGNAL_DELIVER,
+    ];
+}

@@ -1,0 +1,135 @@
+//! What the programs saw, as values.
+
+use std::fmt;
+
+/// How a hook is attached, cheapest and most robust first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attach {
+    /// BTF-typed raw tracepoint.
+    TpBtf,
+    /// Raw tracepoint.
+    RawTp,
+    /// Classic tracepoint (perf record, fields by the `format` file).
+    Tracepoint,
+    /// Function entry through a trampoline.
+    Fentry,
+    /// Function entry through a breakpoint or ftrace.
+    Kprobe,
+}
+
+impl Attach {
+    /// The name used in records and in `telemctl doctor`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TpBtf => "tp_btf",
+            Self::RawTp => "raw_tp",
+            Self::Tracepoint => "tracepoint",
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+        }
+    }
+}
+
+impl fmt::Display for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What every event carries: the task that was running when the hook fired.
+///
+/// For most hooks that is the culprit; for [`Event::OomVictim`] it is the task that asked for memory and for
+/// [`Event::MachineCheck`] a kernel worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The hook, see [`crate::hook`].
+    pub hook: &'static str,
+    /// How the hook is attached.
+    pub attach: Attach,
+    /// The CPU the program ran on.
+    pub cpu: u32,
+    /// Thread id in the initial pid namespace.
+    pub pid: u32,
+    /// Process id in the initial pid namespace.
+    pub tgid: u32,
+    /// The thread's name, at most 15 bytes; invalid UTF-8 is replaced.
+    pub comm: String,
+    /// Inode number of the cgroup (v2) of the task; 0 when the kernel has none.
+    pub cgroup_id: u64,
+    /// Nanoseconds since boot, time asleep included (`CLOCK_BOOTTIME`).
+    pub since_boot_ns: u64,
+    /// Number of this event on its CPU, over all hooks, from 1; a lost event leaves a hole.
+    pub sequence: u64,
+}
+
+/// Whom the out-of-memory killer chose. Sizes are `None` on kernels whose tracepoint has the pid only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OomVictim {
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// The process's name.
+    pub comm: Option<String>,
+    /// Virtual size, KiB.
+    pub total_vm_kib: Option<u64>,
+    /// Resident anonymous memory, KiB.
+    pub anon_rss_kib: Option<u64>,
+    /// Resident file-backed memory, KiB.
+    pub file_rss_kib: Option<u64>,
+    /// Resident shared memory, KiB.
+    pub shmem_rss_kib: Option<u64>,
+    /// Page tables, KiB.
+    pub pgtables_kib: Option<u64>,
+    /// Owner, in the initial user namespace.
+    pub uid: Option<u32>,
+    /// `oom_score_adj`, -1000 to 1000.
+    pub oom_score_adj: Option<i16>,
+}
+
+/// One thing a program saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A piece of kernel log text, as printed; with the prefix on kernels before 6.1, without on later ones.
+    KernelText {
+        /// Who printed.
+        context: Context,
+        /// At most [`probe_common::TEXT_MAX`] bytes; may hold a trailing newline, may be any bytes.
+        text: Vec<u8>,
+        /// This fragment continues the line before it of the same CPU and task (`pr_cont`).
+        continues: bool,
+    },
+    /// A CPU starts to report an oops.
+    OopsEnter {
+        /// The task that oopsed.
+        context: Context,
+    },
+    /// The kernel panics.
+    Panic {
+        /// The task that panicked.
+        context: Context,
+    },
+    /// The out-of-memory killer chose a victim.
+    OomVictim {
+        /// The task that asked for memory; often not the victim.
+        context: Context,
+        /// The victim.
+        victim: OomVictim,
+    },
+    /// A signal is about to kill a program with its default action.
+    FatalSignal {
+        /// The program.
+        context: Context,
+        /// Signal number.
+        signal: u32,
+        /// `si_code`: above 0 from the kernel, at or below 0 sent by a program.
+        code: i32,
+        /// `si_errno`.
+        errno: i32,
+    },
+    /// Bytes that are no event of this version.
+    Undecodable {
+        /// The bytes as they came.
+        bytes: Vec<u8>,
+        /// Why they could not be decoded.
+        reason: String,
+    },
+}
