@@ -1,5 +1,43 @@
 #![no_std]
 //! The bytes between the eBPF programs and user space.
+//!
+//! Every event starts with a [`Header`]; [`Hook`] says what follows. Integers are in the byte order of the machine:
+//! both sides run on it. Structs are `repr(C)` with explicit padding, their sizes and offsets are asserted at compile
+//! time, and user space decodes by copying field by field ([`decode`]), never by casting.
+//!
+//! | hook | bytes after the header |
+//! |---|---|
+//! | `PrintkConsole` | rest of [`Text`], then `captured` bytes of text, then up to 1024 bytes of slack |
+//! | `OopsEnter`, `Panic` | none |
+//! | `MceRecord` | rest of [`MachineCheck`] |
+//! | `OomMarkVictim` | rest of [`OomVictim`] |
+//! | `SignalDeliver` | rest of [`Signal`] |
 
-/// The most kernel log text one event carries, bytes.
+mod event;
+mod wire;
+
+pub use event::{
+    Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Signal, Text, decode, mce, oom,
+};
+
+/// Version of these bytes. An object of another version is refused when it is loaded, an event of another version is
+/// not decoded.
+pub const ABI_VERSION: u16 = 1;
+
+/// The symbol, a `u32` global, that an object of this version has. Loading sets it, which fails for another version.
+pub const ABI_SYMBOL: &str = "TELEMETRICS_ABI_1";
+
+/// The most kernel log text one event carries, bytes; what is longer is cut and [`Text::length`] tells.
+///
+/// The kernel itself cuts a log line at `LOG_LINE_MAX` = 1024 minus the prefix (`kernel/printk/printk.c`).
 pub const TEXT_MAX: usize = 1024;
+
+/// Room for text in a ring-buffer entry: the smallest of these that fits is reserved, so that the many short lines of
+/// a call trace take little of the ring.
+pub const TEXT_CLASSES: [usize; 4] = [64, 128, 256, TEXT_MAX];
+
+/// Bytes of a task's name, NUL-terminated (`TASK_COMM_LEN`, the same since Linux 2.6).
+pub const COMM_LEN: usize = 16;
+
+/// Default size of the ring buffer, bytes: some 3000 lines of a call trace.
+pub const RING_BYTES: usize = 512 * 1024;

@@ -1,0 +1,213 @@
+//! The bytes as they are written down, and what hostile bytes do.
+
+use probe_common::{
+    ABI_VERSION, Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Signal, TEXT_MAX, Text,
+    decode,
+};
+use proptest::prelude::*;
+
+fn header(hook: Hook) -> Header {
+    Header {
+        abi: ABI_VERSION,
+        hook: hook as u8,
+        pad: 0,
+        cpu: 0x0403_0201,
+        pid: 0x1413_1211,
+        tgid: 0x2423_2221,
+        cgroup_id: 0x3837_3635_3433_3231,
+        since_boot_ns: 0x4847_4645_4443_4241,
+        sequence: 0x5857_5655_5453_5251,
+        comm: *b"kworker/0:1\0\0\0\0\0",
+    }
+}
+
+/// The golden bytes are those of a little-endian machine, which is what the supported ones are.
+#[cfg(target_endian = "little")]
+#[test]
+fn a_signal_has_its_golden_bytes() {
+    let signal = Signal {
+        header: header(Hook::SignalDeliver),
+        signal: 11,
+        errno: -2,
+        code: 1,
+        pad: 0,
+    };
+    let mut golden = vec![
+        1, 0, 5, 0, 1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24,
+    ];
+    golden.extend(0x31..=0x38u8);
+    golden.extend(0x41..=0x48u8);
+    golden.extend(0x51..=0x58u8);
+    golden.extend(b"kworker/0:1\0\0\0\0\0");
+    golden.extend([11, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(signal.encode().as_slice(), golden);
+    assert_eq!(decode(&golden), Ok(Event::Signal(signal)));
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn a_machine_check_has_its_golden_bytes() {
+    let record = MachineCheck {
+        header: header(Hook::MceRecord),
+        status: 0x9c00_4000_0101_0091,
+        bank: 4,
+        cpuvendor: 2,
+        available: 0x7ffff,
+        ..MachineCheck::default()
+    };
+    let bytes = record.encode();
+    assert_eq!(bytes[72..80], [0x91, 0, 1, 1, 0, 0x40, 0, 0x9c]);
+    assert_eq!(bytes[164..172], [0xff, 0xff, 7, 0, 0, 4, 2, 0]);
+    assert_eq!(decode(&bytes), Ok(Event::MachineCheck(record)));
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn a_victim_has_its_golden_bytes() {
+    let victim = OomVictim {
+        header: header(Hook::OomMarkVictim),
+        pid: 4242,
+        anon_rss: 7,
+        oom_score_adj: -1000,
+        ..OomVictim::default()
+    };
+    let bytes = victim.encode();
+    assert_eq!(bytes[64..72], [7, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes[96..100], [0x92, 0x10, 0, 0]);
+    assert_eq!(bytes[124..128], [0x18, 0xfc, 0, 0]);
+    assert_eq!(decode(&bytes), Ok(Event::OomVictim(victim)));
+}
+
+#[test]
+fn slack_after_text_is_not_text() {
+    let text = Text {
+        header: header(Hook::PrintkConsole),
+        address: 1,
+        length: 5,
+        captured: 5,
+    };
+    let mut bytes = text.encode().to_vec();
+    bytes.extend(b"hello, stale bytes of an older event");
+    assert_eq!(decode(&bytes), Ok(Event::Text(text, b"hello")));
+}
+
+#[test]
+fn text_that_claims_more_than_there_is_does_not_decode() {
+    let mut text = Text {
+        header: header(Hook::PrintkConsole),
+        address: 1,
+        length: 6,
+        captured: 6,
+    };
+    let mut bytes = text.encode().to_vec();
+    bytes.extend(b"hello");
+    assert_eq!(
+        decode(&bytes),
+        Err(DecodeError::Short {
+            needed: Text::SIZE + 6,
+            found: Text::SIZE + 5
+        })
+    );
+    text.captured = 7;
+    assert_eq!(
+        decode(&text.encode()),
+        Err(DecodeError::TextLength {
+            captured: 7,
+            length: 6
+        })
+    );
+    text.captured = 1025;
+    text.length = u32::MAX;
+    let mut bytes = text.encode().to_vec();
+    bytes.resize(4096, 0);
+    assert_eq!(
+        decode(&bytes),
+        Err(DecodeError::TextLength {
+            captured: 1025,
+            length: u32::MAX
+        })
+    );
+}
+
+#[test]
+fn another_version_does_not_decode() {
+    let mut other = header(Hook::Panic);
+    other.abi = ABI_VERSION + 1;
+    assert_eq!(
+        decode(&other.encode()),
+        Err(DecodeError::Version(ABI_VERSION + 1))
+    );
+}
+
+#[test]
+fn an_unknown_hook_does_not_decode() {
+    let mut other = header(Hook::Panic);
+    other.hook = 200;
+    assert_eq!(decode(&other.encode()), Err(DecodeError::Hook(200)));
+}
+
+#[test]
+fn a_byte_too_many_does_not_decode() {
+    let mut bytes = header(Hook::OopsEnter).encode().to_vec();
+    assert_eq!(decode(&bytes), Ok(Event::OopsEnter(header(Hook::OopsEnter))));
+    bytes.push(0);
+    assert_eq!(
+        decode(&bytes),
+        Err(DecodeError::Long {
+            needed: 56,
+            found: 57
+        })
+    );
+}
+
+fn encode(event: &Event<'_>) -> Vec<u8> {
+    match event {
+        Event::Text(text, bytes) => [text.encode().as_slice(), bytes].concat(),
+        Event::OopsEnter(header) | Event::Panic(header) => header.encode().to_vec(),
+        Event::MachineCheck(record) => record.encode().to_vec(),
+        Event::OomVictim(victim) => victim.encode().to_vec(),
+        Event::Signal(signal) => signal.encode().to_vec(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_decode_or_fail_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2048)) {
+        let _checked = decode(&bytes);
+    }
+
+    #[test]
+    fn what_decodes_encodes_to_the_same_bytes(
+        hook in 0u8..7,
+        captured in 0u32..1100,
+        length in 0u32..1100,
+        mut bytes in proptest::collection::vec(any::<u8>(), Header::SIZE..Text::SIZE + TEXT_MAX + 8),
+    ) {
+        bytes[..2].copy_from_slice(&ABI_VERSION.to_ne_bytes());
+        bytes[2] = hook;
+        let size = match hook {
+            0 if bytes.len() >= Text::SIZE => {
+                bytes[64..68].copy_from_slice(&length.to_ne_bytes());
+                bytes[68..72].copy_from_slice(&captured.to_ne_bytes());
+                Text::SIZE + captured as usize
+            }
+            1 | 2 => Header::SIZE,
+            3 => MachineCheck::SIZE,
+            4 => OomVictim::SIZE,
+            5 => Signal::SIZE,
+            _ => bytes.len(),
+        };
+        bytes.truncate(size);
+        if let Ok(event) = decode(&bytes) {
+            prop_assert_eq!(encode(&event), bytes);
+        } else {
+            prop_assert!(bytes.len() < size || hook > 5 || captured > length || captured > 1024);
+        }
+    }
+
+    #[test]
+    fn counters_round_trip(events: u64, lost: u64) {
+        let counters = Counters { events, lost };
+        prop_assert_eq!(Counters::decode(&counters.encode()), Some(counters));
+    }
+}

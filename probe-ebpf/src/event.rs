@@ -1,0 +1,106 @@
+//! Starting, sending and counting events.
+
+use aya_ebpf::helpers::{
+    bpf_get_current_comm, bpf_get_current_pid_tgid,
+    generated::{bpf_get_current_cgroup_id, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns},
+};
+use probe_common::{ABI_VERSION, COMM_LEN, Header, Hook};
+
+use crate::maps::{COUNTERS, EVENTS, SEQUENCE};
+
+/// Why an event was not sent.
+pub(crate) enum ProbeError {
+    /// The ring buffer had no room, or its lock was held by what this program interrupted.
+    RingFull,
+    /// Kernel memory could not be read.
+    Unreadable,
+}
+
+/// What became of a call.
+pub(crate) enum Outcome {
+    /// An event was sent.
+    Sent,
+    /// Not a fault.
+    Filtered,
+}
+
+/// The header of an event of the running task.
+#[inline(always)]
+pub(crate) fn header(hook: Hook) -> Header {
+    let id = bpf_get_current_pid_tgid();
+    // SAFETY: helpers without pointer arguments.
+    let (cpu, cgroup_id, since_boot_ns) = unsafe {
+        (
+            bpf_get_smp_processor_id(),
+            bpf_get_current_cgroup_id(),
+            bpf_ktime_get_boot_ns(),
+        )
+    };
+    Header {
+        abi: ABI_VERSION,
+        hook: hook as u8,
+        pad: 0,
+        cpu: cpu as u32,
+        pid: id as u32,
+        tgid: (id >> 32) as u32,
+        cgroup_id,
+        since_boot_ns,
+        sequence: next_sequence(),
+        comm: bpf_get_current_comm().unwrap_or([0; COMM_LEN]),
+    }
+}
+
+/// Not atomic: a program of another hook that an NMI runs in between takes the same number.
+#[inline(always)]
+fn next_sequence() -> u64 {
+    let Some(slot) = SEQUENCE.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: the map's slot is an aligned u64 that lives as long as the program and belongs to this CPU.
+    unsafe {
+        *slot = (*slot).wrapping_add(1);
+        *slot
+    }
+}
+
+/// Sends an event of fixed size.
+#[inline(always)]
+pub(crate) fn send<T: 'static>(event: T) -> Result<Outcome, ProbeError> {
+    let mut entry = EVENTS.reserve_untyped::<T>(0).ok_or(ProbeError::RingFull)?;
+    entry.write(event);
+    entry.submit(0);
+    Ok(Outcome::Sent)
+}
+
+/// Counts what became of a call; the value is what the program returns.
+#[inline(always)]
+pub(crate) fn account(hook: Hook, result: Result<Outcome, ProbeError>) -> u32 {
+    let sent = match result {
+        Ok(Outcome::Filtered) => return 0,
+        Ok(Outcome::Sent) => true,
+        Err(ProbeError::RingFull | ProbeError::Unreadable) => false,
+    };
+    if let Some(counters) = COUNTERS.get_ptr_mut(hook as u32) {
+        // SAFETY: the map's slot is an aligned `Counters` that lives as long as the program and belongs to this CPU.
+        // Not atomic: only this hook's programs touch it, and the kernel does not run one inside itself.
+        unsafe {
+            if sent {
+                (*counters).events = (*counters).events.wrapping_add(1);
+            } else {
+                (*counters).lost = (*counters).lost.wrapping_add(1);
+            }
+        }
+    }
+    0
+}
+
+/// Describes what a program does, in an object built with the feature `log`.
+macro_rules! describe {
+    ($ctx:expr, $($argument:tt)*) => {
+        #[cfg(feature = "log")]
+        aya_log_ebpf::debug!($ctx, $($argument)*);
+        #[cfg(not(feature = "log"))]
+        let _unused = &$ctx;
+    };
+}
+pub(crate) use describe;
