@@ -1,0 +1,117 @@
+//! Kernel log lines and the prefixes that kernels and tools put before them.
+
+mod prefix;
+
+use std::borrow::Cow;
+
+/// One line of kernel text, ready for the [`crate::Assembler`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The text without prefix and newline; any bytes.
+    pub text: &'a [u8],
+    /// Microseconds since boot.
+    pub at_us: u64,
+    /// The CPU that printed the line, when known.
+    pub cpu: Option<u32>,
+    /// The thread that printed the line, when known.
+    pub task: Option<u32>,
+}
+
+/// One line as [`lines`] found it, with what its prefix told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine<'a> {
+    /// The text without prefix and line end. Owned when escapes of `/dev/kmsg` had to be resolved.
+    pub text: Cow<'a, [u8]>,
+    /// Microseconds since boot; the time of the line before when this one has none, 0 at the start.
+    pub at_us: u64,
+    /// `[C1]`: printed outside a task on this CPU.
+    pub cpu: Option<u32>,
+    /// `[T77]`: printed by this thread.
+    pub task: Option<u32>,
+    /// Syslog level 0 (emergency) to 7 (debug), when printed.
+    pub level: Option<u8>,
+    /// Byte range of the whole line in the input, without the line end.
+    pub span: (usize, usize),
+}
+
+impl LogLine<'_> {
+    /// The view that [`crate::Assembler::push`] takes.
+    pub fn as_line(&self) -> Line<'_> {
+        Line {
+            text: &self.text,
+            at_us: self.at_us,
+            cpu: self.cpu,
+            task: self.task,
+        }
+    }
+}
+
+/// Splits a log in any form that kernels and tools produce into lines without prefixes.
+///
+/// Known are: `dmesg` with and without times, `<4>` levels (also syslog facility and level in one number),
+/// `[T123]` and `[C1]` callers in a bracket of their own or with the time, records of `/dev/kmsg` and extended
+/// netconsole (`prefix,seq,usec,flags;text`, with their dictionary lines dropped), `journalctl` and syslog lines
+/// (`Nov 24 02:54:00 host kernel: ...`, ISO times), and carriage returns. Unknown forms are left as they are.
+///
+/// ```
+/// let log = b"6,339,5140900,-,caller=T1;NET: Registered protocol family 10\n SUBSYSTEM=net\n<4>[    7.5][  C1] x\r\n";
+/// let lines: Vec<_> = faults::log::lines(log).collect();
+/// assert_eq!(&*lines[0].text, b"NET: Registered protocol family 10");
+/// assert_eq!((lines[0].at_us, lines[0].task), (5_140_900, Some(1)));
+/// assert_eq!((lines[1].at_us, lines[1].cpu, lines[1].level), (7_500_000, Some(1), Some(4)));
+/// ```
+pub fn lines(bytes: &[u8]) -> Lines<'_> {
+    Lines {
+        bytes,
+        at: 0,
+        last_us: 0,
+        in_record: false,
+    }
+}
+
+/// The iterator of [`lines`].
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    last_us: u64,
+    /// The line before was a `/dev/kmsg` record, so lines that begin with a space are its dictionary.
+    in_record: bool,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = LogLine<'a>;
+
+    fn next(&mut self) -> Option<LogLine<'a>> {
+        loop {
+            let rest = self.bytes.get(self.at..)?;
+            if rest.is_empty() {
+                return None;
+            }
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let start = self.at;
+            self.at = start + length + 1;
+            let raw = rest.get(..length).unwrap_or_default();
+            let raw = raw.trim_ascii_end();
+            if self.in_record && raw.first() == Some(&b' ') && memchr::memchr(b'=', raw).is_some() {
+                continue;
+            }
+            let prefix = prefix::strip(raw);
+            self.in_record = prefix.record;
+            self.last_us = prefix.at_us.unwrap_or(self.last_us);
+            let text = if prefix.record {
+                prefix::unescape(prefix.text)
+            } else {
+                Cow::Borrowed(prefix.text)
+            };
+            return Some(LogLine {
+                text,
+                at_us: self.last_us,
+                cpu: prefix.cpu,
+                task: prefix.task,
+                level: prefix.level,
+                span: (start, start + raw.len()),
+            });
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What is known about how kernels print, as data.
+
+pub(crate) mod suffix;
