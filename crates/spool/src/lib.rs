@@ -1,6 +1,12 @@
 //! A durable, ordered queue of records on disk.
 
 mod error;
+mod files;
+mod format;
+mod lost;
+mod mark;
+mod recover;
+mod scan;
 mod spool;
 
 use std::path::PathBuf;

@@ -1,0 +1,120 @@
+use super::*;
+
+const EPOCH: [u8; 16] = *b"0123456789abcdef";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn seed() -> Seed {
+    Seed::of_epoch(EPOCH)
+}
+
+fn frame(seq: u64, record: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_frame(seed(), seq, record, &mut out);
+    out
+}
+
+#[test]
+fn the_bytes_of_version_1_do_not_change() {
+    let identity = Header {
+        epoch: EPOCH,
+        first_seq: 0,
+    };
+    assert_eq!(hex(&identity.encode(Kind::Identity)), "GOLDEN-ID");
+    let segment = Header {
+        epoch: EPOCH,
+        first_seq: 0x0102_0304,
+    };
+    assert_eq!(hex(&segment.encode(Kind::Segment)), "GOLDEN-SEG");
+    assert_eq!(hex(&frame(7, b"record")), "GOLDEN-FRAME");
+    let mark = Mark {
+        durable: 3,
+        acknowledged: 2,
+        evicted: 1,
+    };
+    assert_eq!(hex(&mark.encode(seed(), 9)), "GOLDEN-MARK");
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    let header = Header {
+        epoch: EPOCH,
+        first_seq: 42,
+    };
+    assert_eq!(
+        Header::decode(Kind::Segment, &header.encode(Kind::Segment)),
+        Ok(header)
+    );
+    assert_eq!(
+        Header::decode(Kind::Identity, &header.encode(Kind::Segment)),
+        Err(HeaderError::Damaged)
+    );
+    let mark = Mark {
+        durable: 3,
+        acknowledged: 2,
+        evicted: 1,
+    };
+    assert_eq!(Mark::decode(&mark.encode(seed(), 9), seed()), Some((9, mark)));
+    let decoded = FrameHeader::decode(&frame(7, b"record"), seed());
+    assert_eq!(decoded.map(|header| (header.seq, header.length)), Some((7, 6)));
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let flipped = |bytes: &[u8], accepted: &dyn Fn(&[u8]) -> bool| {
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(!accepted(&bytes), "bit {bit}");
+        }
+    };
+    let header = Header {
+        epoch: EPOCH,
+        first_seq: 42,
+    }
+    .encode(Kind::Segment);
+    flipped(&header, &|bytes| Header::decode(Kind::Segment, bytes).is_ok());
+    let header = frame(7, b"");
+    flipped(&header, &|bytes| FrameHeader::decode(bytes, seed()).is_some());
+    // Bytes 12 to 16 of a mark are not used.
+    let mark = Mark {
+        durable: 3,
+        acknowledged: 2,
+        evicted: 1,
+    }
+    .encode(seed(), 9);
+    flipped(&mark[..12], &|bytes| {
+        Mark::decode(&[bytes, &mark[12..]].concat(), seed()).is_some()
+    });
+    flipped(&mark[16..], &|bytes| {
+        Mark::decode(&[&mark[..16], bytes].concat(), seed()).is_some()
+    });
+}
+
+#[test]
+fn zeros_are_no_frame_and_frames_of_another_epoch_are_none() {
+    assert_eq!(FrameHeader::decode(&[0; FRAME_HEADER_BYTES], seed()), None);
+    assert_eq!(
+        FrameHeader::decode(&frame(7, b"record"), Seed::of_epoch([1; 16])),
+        None
+    );
+}
+
+#[test]
+fn a_whole_header_of_another_version_is_told_from_a_damaged_one() {
+    let mut bytes = Header {
+        epoch: EPOCH,
+        first_seq: 0,
+    }
+    .encode(Kind::Identity);
+    bytes[8] = 2;
+    assert_eq!(Header::decode(Kind::Identity, &bytes), Err(HeaderError::Damaged));
+    let crc = Header::crc(&bytes);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    assert_eq!(
+        Header::decode(Kind::Identity, &bytes),
+        Err(HeaderError::Version(2))
+    );
+}

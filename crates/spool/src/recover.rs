@@ -1,0 +1,360 @@
+//! Opening a directory: finding out what is there, whatever happened to it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use crate::files::{self, Directory, SegmentFile, failed};
+use crate::format::{HEADER_BYTES, Header, HeaderError, Kind, Mark, Seed, VERSION};
+use crate::lost::Lost;
+use crate::mark::MarkFile;
+use crate::scan::Scanner;
+use crate::spool::Segment;
+use crate::{Damage, GapReason, SpoolError};
+
+const IDENTITY: &str = "identity";
+
+/// What a directory holds.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) epoch: [u8; 16],
+    pub(crate) created: bool,
+    pub(crate) segments: Vec<Segment>,
+    /// The last segment, when it is undamaged and records can be added to it.
+    pub(crate) writer: Option<File>,
+    pub(crate) mark: MarkFile,
+    pub(crate) lost: Lost,
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Recovers the spool in `directory`, or makes one with the epoch `new_epoch`.
+pub(crate) fn recover(
+    directory: &Directory,
+    new_epoch: [u8; 16],
+    segment_bytes: u64,
+) -> Result<Recovered, SpoolError> {
+    let mut damage = Vec::new();
+    let mut found = directory.segments()?;
+    let Some(epoch) = find_epoch(directory, &found, &mut damage)? else {
+        return create(directory, new_epoch, segment_bytes, damage);
+    };
+    let seed = Seed::of_epoch(epoch);
+    set_foreigners_aside(directory, epoch, &mut found, &mut damage)?;
+    let mark = MarkFile::open(directory, seed)?;
+    if mark.is_none() {
+        if found.is_empty() {
+            // Nothing says which sequences of this epoch were used. A new epoch keeps them from being used twice.
+            damage.push(Damage::MovedAside {
+                to: directory.move_all_aside()?,
+            });
+            return create(directory, new_epoch, segment_bytes, damage);
+        }
+        damage.push(Damage::Mark);
+    }
+    let stored = mark.as_ref().map(MarkFile::get).unwrap_or_default();
+    let mut scan = Scan {
+        directory,
+        seed,
+        stored,
+        segment_bytes,
+        lost: Lost::default(),
+        damage,
+    };
+    let (segments, writer, last_seq) = scan.segments(found)?;
+    let Scan { lost, mut damage, .. } = scan;
+    damage.extend(lost.iter().map(|range| Damage::Records {
+        first_seq: range.first,
+        count: range.last - range.first + 1,
+    }));
+    let newer = Mark {
+        durable: last_seq,
+        ..stored
+    };
+    let mark = match mark {
+        Some(mut mark) => {
+            // Sequences that are known to be used must stay known when what proved it has been cut off.
+            mark.store(newer)?;
+            mark
+        }
+        None => MarkFile::create(directory, seed, newer)?,
+    };
+    Ok(Recovered {
+        epoch,
+        created: false,
+        segments,
+        writer,
+        mark,
+        lost,
+        damage,
+    })
+}
+
+/// Makes an empty spool. The identity file comes last: without it there is no spool yet.
+fn create(
+    directory: &Directory,
+    epoch: [u8; 16],
+    segment_bytes: u64,
+    damage: Vec<Damage>,
+) -> Result<Recovered, SpoolError> {
+    let seed = Seed::of_epoch(epoch);
+    let mark = MarkFile::create(directory, seed, Mark::default())?;
+    let (segment, writer) = Segment::create(directory, epoch, 1, segment_bytes)?;
+    let identity = Header { epoch, first_seq: 0 }.encode(Kind::Identity);
+    directory.create(&directory.path().join(IDENTITY), &identity, 0)?;
+    let segments = vec![segment];
+    Ok(Recovered {
+        epoch,
+        created: true,
+        segments,
+        writer: Some(writer),
+        mark,
+        lost: Lost::default(),
+        damage,
+    })
+}
+
+/// The epoch of the spool in the directory; `None` when there is none, or none that can be told. What is in the way of
+/// a new one is moved aside then.
+fn find_epoch(
+    directory: &Directory,
+    segments: &[SegmentFile],
+    damage: &mut Vec<Damage>,
+) -> Result<Option<[u8; 16]>, SpoolError> {
+    let identity = directory.read(IDENTITY)?;
+    match identity
+        .as_deref()
+        .map(|bytes| Header::decode(Kind::Identity, bytes))
+    {
+        Some(Ok(header)) => return Ok(Some(header.epoch)),
+        Some(Err(HeaderError::Version(found))) => return Err(unknown_version(directory, found)),
+        Some(Err(HeaderError::Damaged)) | None => {}
+    }
+    let mut epochs = Vec::new();
+    for segment in segments {
+        if let Some(header) = read_header(directory, segment)? {
+            epochs.push(header.epoch);
+        }
+    }
+    epochs.dedup();
+    if let [epoch] = epochs[..] {
+        let bytes = Header { epoch, first_seq: 0 }.encode(Kind::Identity);
+        directory.create(&directory.path().join(IDENTITY), &bytes, 0)?;
+        damage.push(Damage::Identity);
+        return Ok(Some(epoch));
+    }
+    if identity.is_some() || !segments.is_empty() {
+        damage.push(Damage::MovedAside {
+            to: directory.move_all_aside()?,
+        });
+    }
+    Ok(None)
+}
+
+/// Moves segments away whose whole header says that they belong elsewhere: another epoch, or another place.
+fn set_foreigners_aside(
+    directory: &Directory,
+    epoch: [u8; 16],
+    segments: &mut Vec<SegmentFile>,
+    damage: &mut Vec<Damage>,
+) -> Result<(), SpoolError> {
+    let mut foreign = Vec::new();
+    for segment in segments.iter() {
+        let own = Header {
+            epoch,
+            first_seq: segment.first_seq,
+        };
+        if read_header(directory, segment)?.is_some_and(|header| header != own) {
+            foreign.push(segment.path.clone());
+        }
+    }
+    if !foreign.is_empty() {
+        segments.retain(|segment| !foreign.contains(&segment.path));
+        damage.push(Damage::MovedAside {
+            to: directory.move_aside(&foreign)?,
+        });
+    }
+    Ok(())
+}
+
+/// The header of a segment; `None` when it is damaged.
+fn read_header(directory: &Directory, segment: &SegmentFile) -> Result<Option<Header>, SpoolError> {
+    let mut bytes = [0; HEADER_BYTES];
+    let file = files::open_file(&segment.path)?;
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof || files::is_media_error(&error) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed("read", &segment.path)(error)),
+    }
+    match Header::decode(Kind::Segment, &bytes) {
+        Ok(header) => Ok(Some(header)),
+        Err(HeaderError::Damaged) => Ok(None),
+        Err(HeaderError::Version(found)) => Err(unknown_version(directory, found)),
+    }
+}
+
+fn unknown_version(directory: &Directory, found: u32) -> SpoolError {
+    SpoolError::Version {
+        dir: directory.path().to_owned(),
+        found,
+        supported: VERSION,
+    }
+}
+
+/// The walk over all segments.
+struct Scan<'d> {
+    directory: &'d Directory,
+    seed: Seed,
+    stored: Mark,
+    segment_bytes: u64,
+    lost: Lost,
+    damage: Vec<Damage>,
+}
+
+impl Scan<'_> {
+    /// The segments, the last one's file if it can be written on, and the last sequence that was ever given out.
+    fn segments(&mut self, found: Vec<SegmentFile>) -> Result<(Vec<Segment>, Option<File>, u64), SpoolError> {
+        let settled = self.stored.acknowledged.max(self.stored.evicted);
+        let mut segments = Vec::new();
+        let mut writer = None;
+        let mut expected = settled + 1;
+        for (index, file) in found.iter().enumerate() {
+            let limit = found.get(index + 1).map(|next| next.first_seq);
+            if limit.is_some_and(|limit| limit <= settled + 1) {
+                self.directory.remove(&file.path)?;
+                continue;
+            }
+            self.lose(expected, file.first_seq - 1);
+            let segment;
+            (segment, expected) = match limit {
+                Some(limit) => (self.inner_segment(file, limit)?, limit),
+                None => {
+                    let (segment, open, next) = self.last_segment(file)?;
+                    writer = open;
+                    (segment, next)
+                }
+            };
+            segments.push(segment);
+        }
+        let last_seq = settled.max(self.stored.durable).max(expected - 1);
+        if expected <= last_seq {
+            self.lose(expected, last_seq);
+            writer = None;
+        }
+        Ok((segments, writer, last_seq))
+    }
+
+    fn inner_segment(&mut self, found: &SegmentFile, limit: u64) -> Result<Segment, SpoolError> {
+        let file = files::open_file(&found.path)?;
+        let contents = contents(&file, found, limit, self.seed)?;
+        for &(first, last) in &contents.holes {
+            self.lose(first, last);
+        }
+        self.lose(contents.next, limit - 1);
+        Segment::found(found, contents.end, &file)
+    }
+
+    /// The segment, its file if it can be written on, and the sequence after its last.
+    fn last_segment(&mut self, found: &SegmentFile) -> Result<(Segment, Option<File>, u64), SpoolError> {
+        let file = files::open_file(&found.path)?;
+        let contents = contents(&file, found, u64::MAX, self.seed)?;
+        // What the last process wrote it may not have synced. It is read again from now on, so it has to stay.
+        files::sync_data(&file, &found.path)?;
+        for &(first, last) in &contents.holes {
+            self.lose(first, last);
+        }
+        let torn = contents.used > contents.end;
+        if torn {
+            let (segment, offset) = (found.path.clone(), contents.end);
+            self.damage.push(Damage::TornTail {
+                segment,
+                offset,
+                bytes: contents.used - offset,
+            });
+        }
+        let whole_header = read_header(self.directory, found)?.is_some();
+        let writable = whole_header && !torn && contents.holes.is_empty() && !contents.unreadable;
+        if writable {
+            // On a full disk the spool still opens, to be emptied; the next write then says what is wrong.
+            if files::preallocate(&file, self.segment_bytes).is_err() {
+                return Ok((Segment::found(found, contents.end, &file)?, None, contents.next));
+            }
+        } else if !contents.unreadable {
+            let end = contents.end.max(HEADER_BYTES as u64);
+            file.set_len(end)
+                .and_then(|()| file.sync_all())
+                .map_err(failed("cut", &found.path))?;
+        }
+        self.lose(contents.next, contents.proven);
+        let next = contents.next.max(contents.proven + 1);
+        let segment = Segment::found(found, contents.end, &file)?;
+        Ok((segment, (writable && next == contents.next).then_some(file), next))
+    }
+
+    fn lose(&mut self, first: u64, last: u64) {
+        let settled = self.stored.acknowledged.max(self.stored.evicted);
+        self.lost
+            .insert(first.max(settled + 1), last, GapReason::Unreadable);
+    }
+}
+
+/// What a segment's bytes say.
+struct Contents {
+    /// Sequences between readable ones that are not readable, first and last.
+    holes: Vec<(u64, u64)>,
+    /// After the last readable one.
+    next: u64,
+    /// The last sequence that a whole frame header shows to have been given out.
+    proven: u64,
+    /// Where the last readable frame ends.
+    end: u64,
+    /// Where the last byte that is not zero, or the last frame, ends.
+    used: u64,
+    /// The disk could not read all of it.
+    unreadable: bool,
+}
+
+fn contents(file: &File, found: &SegmentFile, limit: u64, seed: Seed) -> Result<Contents, SpoolError> {
+    let at = |action| failed(action, &found.path);
+    let length = file.metadata().map_err(at("inspect"))?.len();
+    let first = HEADER_BYTES as u64;
+    let mut scanner = Scanner::new(file, first..length.max(first), found.first_seq..limit, seed);
+    let mut contents = Contents {
+        holes: Vec::new(),
+        next: found.first_seq,
+        proven: found.first_seq - 1,
+        end: first,
+        used: first,
+        unreadable: false,
+    };
+    while let Some(frame) = scanner.next().map_err(at("read"))? {
+        contents.proven = frame.seq;
+        contents.used = frame.end;
+        if frame.record.is_some() {
+            if frame.seq > contents.next {
+                contents.holes.push((contents.next, frame.seq - 1));
+            }
+            contents.next = frame.seq + 1;
+            contents.end = frame.end;
+        }
+    }
+    contents.used = contents.used.max(scanner.rubbish_end());
+    contents.unreadable = scanner.has_holes();
+    Ok(contents)
+}
+
+/// Sequences of a segment below `limit` that cannot be read, first and last of each run.
+pub(crate) fn unreadable(
+    file: &File,
+    segment: &Segment,
+    limit: u64,
+    seed: Seed,
+) -> Result<Vec<(u64, u64)>, SpoolError> {
+    let found = SegmentFile {
+        first_seq: segment.first_seq,
+        path: segment.path.clone(),
+    };
+    let mut contents = contents(file, &found, limit, seed)?;
+    contents.holes.push((contents.next, limit - 1));
+    Ok(contents.holes)
+}
