@@ -1,0 +1,294 @@
+//! The configuration file: TOML, every key optional, unknown keys refused.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+/// Where the file is when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/telemetrics/telemd.toml";
+/// Exit code of every command when the configuration or the command line is wrong (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+/// Longest path of a Unix socket: `sun_path` is 108 bytes with its NUL.
+const SOCKET_PATH_BYTES: usize = 107;
+
+/// Port 7130 is the collector's gRPC default; loopback because sending elsewhere must be somebody's decision.
+const COLLECTOR_URL: &str = "http://127.0.0.1:7130";
+/// Ten of a kind show whether the occurrences differ; the rest of a storm adds only its count.
+const STORM_FIRST: u32 = 10;
+/// A minute: a fault that comes once in a minute is not a storm.
+const STORM_WINDOW_S: u64 = 60;
+/// A day at most: the count of a window is only sent when the window ends.
+const STORM_WINDOW_MAX_S: u64 = 86_400;
+/// Five minutes: a host that is silent for two of them has a problem, and 288 small records a day cost nothing.
+const HEARTBEAT_S: u64 = 300;
+
+/// What telemd is told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the spool, the agent's id and what is known of the boots are kept.
+    pub state_dir: PathBuf,
+    /// Nothing is recorded unless this file exists.
+    pub opt_in_file: PathBuf,
+    /// The socket that programs send records to.
+    pub socket_path: PathBuf,
+    /// The socket that `telemctl` asks.
+    pub control_path: PathBuf,
+    /// The host's name in records; `None` is the name the kernel has.
+    pub hostname: Option<String>,
+    /// What is logged, in the syntax of `RUST_LOG`, which comes first when it is set.
+    pub log: String,
+    /// Where records go.
+    pub collector: Collector,
+    /// How faults are caught.
+    pub probes: Probes,
+    /// What happens to repeats.
+    pub storm: Storm,
+    /// Limits of the queue on disk.
+    pub spool: SpoolLimits,
+    /// How often the agent says that it lives.
+    pub heartbeat: Heartbeat,
+}
+
+/// `[collector]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Collector {
+    /// The collector's gRPC address, `http://HOST:PORT`.
+    pub url: String,
+}
+
+/// `[probes]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probes {
+    /// Whether the kernel is watched at all: eBPF, `/dev/kmsg` and pstore.
+    pub enabled: bool,
+    /// An eBPF object to use instead of the one built in.
+    pub object: Option<PathBuf>,
+    /// Size of the ring buffer in bytes: a power of two, at least a page. 0 is the size built into the object.
+    pub ring_bytes: u32,
+    /// Hooks to leave alone.
+    pub disable: Vec<String>,
+    /// The kernel's log, read where the console hook cannot be attached.
+    pub kmsg_path: PathBuf,
+    /// Where the kernel shows what an earlier boot left.
+    pub pstore_dir: PathBuf,
+}
+
+/// `[storm]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storm {
+    /// Occurrences of one class and title that are kept in full in a window.
+    pub first: u32,
+    /// Length of the window, seconds.
+    pub window_s: u64,
+}
+
+/// `[spool]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpoolLimits {
+    /// Size at which a segment is closed, bytes.
+    pub segment_bytes: u64,
+    /// Size at which the oldest segment is given up, bytes.
+    pub max_bytes: u64,
+}
+
+/// `[heartbeat]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Heartbeat {
+    /// Time between heartbeats, seconds.
+    pub interval_s: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: "/var/lib/telemetrics".into(),
+            opt_in_file: "/etc/telemetrics/opt-in".into(),
+            socket_path: "/run/telem-0".into(),
+            control_path: "/run/telemetrics/control".into(),
+            hostname: None,
+            log: "info".into(),
+            collector: Collector::default(),
+            probes: Probes::default(),
+            storm: Storm::default(),
+            spool: SpoolLimits::default(),
+            heartbeat: Heartbeat::default(),
+        }
+    }
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self {
+            url: COLLECTOR_URL.into(),
+        }
+    }
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            object: None,
+            ring_bytes: 0,
+            disable: Vec::new(),
+            kmsg_path: "/dev/kmsg".into(),
+            pstore_dir: "/sys/fs/pstore".into(),
+        }
+    }
+}
+
+impl Default for Storm {
+    fn default() -> Self {
+        Self {
+            first: STORM_FIRST,
+            window_s: STORM_WINDOW_S,
+        }
+    }
+}
+
+impl Default for SpoolLimits {
+    fn default() -> Self {
+        let spool::Options {
+            segment_bytes,
+            max_bytes,
+        } = spool::Options::default();
+        Self {
+            segment_bytes,
+            max_bytes,
+        }
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self {
+            interval_s: HEARTBEAT_S,
+        }
+    }
+}
+
+/// What is wrong with the configuration: where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {}: {source}\n  create it (an empty file means all defaults), or name another with --config", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or a key or its type is not known.
+    #[error("{}:{line}: {key}{problem}\n  correct or remove that line", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+        /// The key on that line and ": ", or empty when there is none.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value is out of its range.
+    #[error("{}:{line}: {key} = {value}: {problem}\n  {remedy}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+        /// The key with its table, such as `storm.window_s`.
+        key: &'static str,
+        /// The value as understood.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        remedy: String,
+    },
+}
+
+impl Config {
+    /// Reads `path`; without one the default file, or all defaults when that does not exist.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = path.unwrap_or_else(|| Path::new(DEFAULT_PATH));
+        match std::fs::read_to_string(named) {
+            Ok(text) => Self::parse(named, &text),
+            Err(source) if path.is_none() && source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(source) => Err(ConfigError::Read {
+                path: named.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// Understands `text`, which came from `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| parse_error(path, text, &error))?;
+        check::check(&config).map_err(|wrong| ConfigError::Value {
+            path: path.to_owned(),
+            line: line_of_key(text, wrong.key),
+            key: wrong.key,
+            value: wrong.value,
+            problem: wrong.problem,
+            remedy: wrong.remedy,
+        })?;
+        Ok(config)
+    }
+
+    /// The spool's folder.
+    pub fn spool_dir(&self) -> PathBuf {
+        self.state_dir.join("spool")
+    }
+}
+
+fn parse_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let line = text.as_bytes()[..at]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1;
+    let key = text
+        .lines()
+        .nth(line - 1)
+        .and_then(|line| line.split_once('='))
+        .map(|(key, _)| format!("{}: ", key.trim()));
+    ConfigError::Parse {
+        path: path.to_owned(),
+        line,
+        key: key.unwrap_or_default(),
+        problem: error.message().trim_end().replace('\n', "; "),
+    }
+}
+
+/// The line, from 1, on which `table.key` (or a bare key) is set; 1 when it is not set at all.
+fn line_of_key(text: &str, dotted: &str) -> usize {
+    let (table, key) = dotted.rsplit_once('.').unwrap_or(("", dotted));
+    let mut inside = "";
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[') {
+            inside = header.split(']').next().unwrap_or("").trim();
+            continue;
+        }
+        let name = line.split('=').next().unwrap_or("").trim();
+        if (inside == table && name == key) || (inside.is_empty() && name == dotted) {
+            return index + 1;
+        }
+    }
+    1
+}

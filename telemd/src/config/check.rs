@@ -1,0 +1,130 @@
+//! The ranges of the values.
+
+use std::path::Path;
+
+use super::{Config, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
+
+/// A value out of its range.
+pub(super) struct Wrong {
+    pub(super) key: &'static str,
+    pub(super) value: String,
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+/// Smallest segment: one record of the largest size must fit.
+const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
+
+pub(super) fn check(config: &Config) -> Result<(), Wrong> {
+    socket_path("socket_path", &config.socket_path)?;
+    socket_path("control_path", &config.control_path)?;
+    hostname(config.hostname.as_deref())?;
+    url(&config.collector.url)?;
+    ring(config.probes.ring_bytes)?;
+    hooks(&config.probes.disable)?;
+    range("storm.first", u64::from(config.storm.first), 1, 1_000_000)?;
+    range("storm.window_s", config.storm.window_s, 1, STORM_WINDOW_MAX_S)?;
+    range("heartbeat.interval_s", config.heartbeat.interval_s, 1, 86_400)?;
+    let spool = config.spool;
+    range(
+        "spool.segment_bytes",
+        spool.segment_bytes,
+        SEGMENT_BYTES_MIN,
+        1 << 30,
+    )?;
+    // One segment is written while older ones are read: less than two would give up what was just written.
+    range(
+        "spool.max_bytes",
+        spool.max_bytes,
+        2 * spool.segment_bytes,
+        1 << 40,
+    )
+}
+
+fn range(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), Wrong> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Wrong {
+        key,
+        value: value.to_string(),
+        problem: "out of range".into(),
+        remedy: format!("give a number from {min} to {max}"),
+    })
+}
+
+fn socket_path(key: &'static str, path: &Path) -> Result<(), Wrong> {
+    let bytes = path.as_os_str().len();
+    if (1..=SOCKET_PATH_BYTES).contains(&bytes) {
+        return Ok(());
+    }
+    Err(Wrong {
+        key,
+        value: format!("{:?}", path.display().to_string()),
+        problem: format!("{bytes} bytes long; a Unix socket's path has 1 to {SOCKET_PATH_BYTES}"),
+        remedy: "choose a shorter path, such as one under /run".into(),
+    })
+}
+
+fn hostname(name: Option<&str>) -> Result<(), Wrong> {
+    match name {
+        Some(name) if name.is_empty() || name.len() > 253 || name.contains(char::is_control) => Err(Wrong {
+            key: "hostname",
+            value: format!("{name:?}"),
+            problem: "not a host name".into(),
+            remedy: "give 1 to 253 bytes without control characters, or remove the key".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn url(url: &str) -> Result<(), Wrong> {
+    let wrong = |problem: &str, remedy: &str| {
+        Err(Wrong {
+            key: "collector.url",
+            value: format!("{url:?}"),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        })
+    };
+    let example = "write \"http://HOST:PORT\", for example \"http://127.0.0.1:7130\"";
+    match url.parse::<tonic::transport::Uri>() {
+        Err(_) => wrong("not a URL", example),
+        Ok(uri) if uri.scheme_str() == Some("https") => wrong(
+            "this version has no TLS",
+            "use \"http://HOST:PORT\" over a network that you trust, or a TLS tunnel to it",
+        ),
+        Ok(uri) if uri.scheme_str() != Some("http") || uri.host().is_none() => {
+            wrong("not an http URL", example)
+        }
+        Ok(uri) if uri.path() != "/" || uri.query().is_some() => wrong("has a path", example),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn ring(bytes: u32) -> Result<(), Wrong> {
+    if bytes == 0 || (bytes.is_power_of_two() && (4096..=1 << 28).contains(&bytes)) {
+        return Ok(());
+    }
+    Err(Wrong {
+        key: "probes.ring_bytes",
+        value: bytes.to_string(),
+        problem: "the kernel takes only powers of two, in whole pages".into(),
+        remedy: "give a power of two from 4096 to 268435456, or 0 for the built-in size".into(),
+    })
+}
+
+fn hooks(disable: &[String]) -> Result<(), Wrong> {
+    match disable
+        .iter()
+        .find(|name| !probe_user::hook::ALL.contains(&name.as_str()))
+    {
+        None => Ok(()),
+        Some(name) => Err(Wrong {
+            key: "probes.disable",
+            value: format!("{disable:?}"),
+            problem: format!("there is no hook {name:?}"),
+            remedy: format!("the hooks are: {}", probe_user::hook::ALL.join(", ")),
+        }),
+    }
+}

@@ -1,0 +1,84 @@
+use super::*;
+
+fn problem(text: &str) -> String {
+    Config::parse(Path::new("telemd.toml"), text)
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn an_empty_file_means_all_defaults() {
+    assert_eq!(Config::parse(Path::new("x"), "").unwrap(), Config::default());
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = r#"
+        state_dir = "/s"
+        opt_in_file = "/o"
+        socket_path = "/k"
+        control_path = "/c"
+        hostname = "web-1"
+        log = "debug"
+        [collector]
+        url = "http://[::1]:9"
+        [probes]
+        enabled = false
+        object = "p.o"
+        ring_bytes = 65536
+        disable = ["panic"]
+        kmsg_path = "/m"
+        pstore_dir = "/p"
+        [storm]
+        first = 3
+        window_s = 5
+        [spool]
+        segment_bytes = 1048576
+        max_bytes = 4194304
+        [heartbeat]
+        interval_s = 7
+    "#;
+    insta::assert_debug_snapshot!(Config::parse(Path::new("x"), text).unwrap());
+}
+
+#[test]
+fn every_mistake_is_told_with_file_line_key_and_remedy() {
+    let mistakes = [
+        "state_dir = [1]",
+        "\n[storm]\nfirts = 3",
+        "[storm]\n\nwindow_s = 0",
+        "[collector]\nurl = \"127.0.0.1:7130\"",
+        "[collector]\nurl = \"https://x:1\"",
+        "[collector]\nurl = \"http://x:1/v2\"",
+        "[probes]\nring_bytes = 5000",
+        "[probes]\ndisable = [\"printk\"]",
+        "[spool]\nmax_bytes = 1",
+        "storm.first = 0",
+        "hostname = \"\"",
+        "heartbeat = 5",
+        "this is not TOML",
+        "[storm",
+    ];
+    let answers: Vec<_> = mistakes
+        .iter()
+        .map(|text| format!("{text}\n=> {}\n", problem(text)))
+        .collect();
+    insta::assert_snapshot!(answers.join("\n"));
+}
+
+#[test]
+fn a_socket_path_that_the_kernel_would_refuse_is_refused_first() {
+    let text = format!("socket_path = \"/{}\"", "a".repeat(107));
+    assert!(problem(&text).contains("108 bytes long"), "{}", problem(&text));
+}
+
+#[test]
+fn a_named_file_that_is_missing_is_an_error_and_the_default_is_not() {
+    let error = Config::load(Some(Path::new("/nonexistent/telemd.toml"))).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read /nonexistent/telemd.toml"),
+        "{error}"
+    );
+}

@@ -1,0 +1,173 @@
+//! The facts about the host that faults are compared by.
+
+use std::fs;
+use std::path::Path;
+
+use proto::v1::Host;
+
+use crate::text::cut;
+
+/// Longest fact, bytes; see `proto/telemetry/v1/collector.proto`.
+const FACT_BYTES: usize = 256;
+/// What firmware says when its vendor said nothing.
+const NO_VALUE: [&str; 5] = [
+    "to be filled by o.e.m.",
+    "default string",
+    "system product name",
+    "none",
+    "not specified",
+];
+
+/// Collects the facts. `root` is the root of the file system (tests give their own); what is missing stays empty.
+pub fn facts(root: &Path, hostname: Option<&str>) -> Host {
+    let uname = rustix::system::uname();
+    let word = |text: &std::ffi::CStr| cut(&text.to_string_lossy(), FACT_BYTES).to_owned();
+    let (os_id, os_build) = os_release(root);
+    let (cpu_model, cpus) = cpu(root);
+    Host {
+        hostname: hostname.map_or_else(|| word(uname.nodename()), |name| cut(name, FACT_BYTES).to_owned()),
+        os_id,
+        os_build,
+        kernel_release: word(uname.release()),
+        kernel_version: word(uname.version()),
+        arch: word(uname.machine()),
+        cpu_model,
+        cpus,
+        memory_bytes: memory(root),
+        product: dmi(root, &["sys_vendor", "product_name"]),
+        board: dmi(root, &["board_vendor", "board_name"]),
+        bios: dmi(root, &["bios_version"]),
+        boot_id: line(&root.join("proc/sys/kernel/random/boot_id")),
+    }
+}
+
+fn line(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    cut(text.lines().next().unwrap_or("").trim(), FACT_BYTES).to_owned()
+}
+
+/// ID with -`VARIANT_ID`, and `VERSION_ID` or `BUILD_ID`.
+fn os_release(root: &Path) -> (String, String) {
+    let text = fs::read_to_string(root.join("etc/os-release"))
+        .or_else(|_| fs::read_to_string(root.join("usr/lib/os-release")))
+        .unwrap_or_default();
+    let value = |key: &str| {
+        let of_line = |line: &str| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim().to_owned());
+        let value = text.lines().find_map(of_line).unwrap_or_default();
+        let bare = value.trim_matches(|quote| quote == '"' || quote == '\'');
+        cut(bare, FACT_BYTES / 2 - 1).to_owned()
+    };
+    let (id, variant) = (value("ID"), value("VARIANT_ID"));
+    let id = if variant.is_empty() {
+        id
+    } else {
+        format!("{id}-{variant}")
+    };
+    let version = value("VERSION_ID");
+    (
+        id,
+        if version.is_empty() {
+            value("BUILD_ID")
+        } else {
+            version
+        },
+    )
+}
+
+/// First "model name", and how many processors are listed.
+fn cpu(root: &Path) -> (String, u32) {
+    let text = fs::read_to_string(root.join("proc/cpuinfo")).unwrap_or_default();
+    let value = |line: &str, key: &str| {
+        let (name, value) = line.split_once(':')?;
+        (name.trim() == key).then(|| value.trim().to_owned())
+    };
+    let model = text
+        .lines()
+        .find_map(|line| value(line, "model name"))
+        .unwrap_or_default();
+    let cpus = text
+        .lines()
+        .filter(|line| value(line, "processor").is_some())
+        .count();
+    (
+        cut(&model, FACT_BYTES).to_owned(),
+        u32::try_from(cpus).unwrap_or(u32::MAX),
+    )
+}
+
+/// `MemTotal` of /proc/meminfo, bytes.
+fn memory(root: &Path) -> u64 {
+    let text = fs::read_to_string(root.join("proc/meminfo")).unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|value| value.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0).saturating_mul(1024)
+}
+
+fn dmi(root: &Path, names: &[&str]) -> String {
+    let values = names
+        .iter()
+        .map(|name| line(&root.join("sys/class/dmi/id").join(name)));
+    let said: Vec<_> = values
+        .filter(|v| !v.is_empty() && !NO_VALUE.contains(&v.to_lowercase().as_str()))
+        .collect();
+    cut(&said.join(" "), FACT_BYTES).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn facts_are_read_from_the_files_that_hold_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        put(
+            root,
+            "etc/os-release",
+            "NAME=x\nID=fedora\nVARIANT_ID=\"server\"\nVERSION_ID='41'\n",
+        );
+        put(
+            root,
+            "proc/cpuinfo",
+            "processor\t: 0\nmodel name\t: Fast CPU\n\nprocessor\t: 1\nmodel name\t: Other\n",
+        );
+        put(root, "proc/meminfo", "MemTotal:        2048 kB\nMemFree: 1 kB\n");
+        put(
+            root,
+            "proc/sys/kernel/random/boot_id",
+            "11111111-2222-4333-8444-555555555555\n",
+        );
+        put(root, "sys/class/dmi/id/sys_vendor", "Dell Inc.\n");
+        put(root, "sys/class/dmi/id/product_name", "PowerEdge R650\n");
+        put(root, "sys/class/dmi/id/board_name", "Default string\n");
+        let host = facts(root, Some("web-1"));
+        assert_eq!(
+            (host.os_id.as_str(), host.os_build.as_str()),
+            ("fedora-server", "41")
+        );
+        assert_eq!((host.cpu_model.as_str(), host.cpus), ("Fast CPU", 2));
+        assert_eq!(host.memory_bytes, 2_097_152);
+        assert_eq!(
+            (host.product.as_str(), host.board.as_str()),
+            ("Dell Inc. PowerEdge R650", "")
+        );
+        assert_eq!(host.boot_id.len(), 36);
+        assert_eq!(host.hostname, "web-1");
+        assert!(!host.kernel_release.is_empty() && !host.arch.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_tells_nothing_still_has_its_kernels_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = facts(dir.path(), None);
+        assert_eq!(host.os_id, "");
+        assert_eq!(host.cpus, 0);
+        assert!(!host.hostname.is_empty());
+    }
+}

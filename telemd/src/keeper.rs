@@ -1,0 +1,380 @@
+//! The thread that owns the spool: durable before acknowledged, with group commit.
+//!
+//! Everything that is asked while a sync runs waits in a bounded queue; the thread then appends all of it, syncs once
+//! and answers. When the disk refuses, what was appended stays queued in the spool's memory, new records are refused
+//! (and counted, so that they become a loss) and the sync is tried again on [`Handle::retry`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use spool::{Chunk, Spool, SpoolError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::kept::{Kept, Mark};
+
+#[cfg(test)]
+mod tests;
+
+/// Questions that wait for the thread.
+const QUEUE: usize = 256;
+/// Records that wait for the thread, KiB: the agent's memory in a storm is bounded by it.
+const QUEUE_KIB: usize = 2048;
+/// Questions that one sync answers.
+const GROUP: usize = 256;
+
+/// Why a record was not kept, or not yet.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The disk refuses writes; the record is lost and counted.
+    #[error("the spool cannot be written")]
+    Refused,
+    /// The record is in memory and is written when the disk takes it.
+    #[error("the spool cannot be synced; the record waits in memory")]
+    NotDurable,
+    /// The record cannot be kept at all; it is lost and counted.
+    #[error("the record does not fit the spool: {0}")]
+    Unfit(SpoolError),
+    /// The spool could not be read.
+    #[error("the spool cannot be read: {0}")]
+    Read(SpoolError),
+    /// The agent shuts down.
+    #[error("the agent shuts down")]
+    Stopped,
+}
+
+/// The spool at a glance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// All sequences up to this one are durable.
+    pub durable_seq: u64,
+    /// All sequences up to this one are stored by the collector.
+    pub acknowledged_seq: u64,
+    /// Records between the two.
+    pub backlog: u64,
+    /// Size on disk, bytes.
+    pub bytes: u64,
+    /// Records that could not be kept since the agent started.
+    pub refused: u64,
+    /// What the disk said when it last refused; `None` while it works.
+    pub failing: Option<String>,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, KeepError>>;
+
+enum Ask {
+    Append {
+        record: Vec<u8>,
+        mark: Option<Mark>,
+        answer: Option<Answer<u64>>,
+        _room: OwnedSemaphorePermit,
+    },
+    Read(Read),
+    Acknowledge(u64),
+    Retry,
+}
+
+/// Talks to the thread. The thread ends when the last handle is dropped.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    asks: mpsc::Sender<Ask>,
+    room: Arc<Semaphore>,
+    stats: watch::Receiver<Stats>,
+    epoch: Uuid,
+}
+
+impl Handle {
+    /// Keeps a record and answers its sequence when it is durable.
+    pub async fn keep(&self, record: Vec<u8>, mark: Option<Mark>) -> Result<u64, KeepError> {
+        let (answer, kept) = oneshot::channel();
+        self.append(record, mark, Some(answer)).await?;
+        kept.await.map_err(|_closed| KeepError::Stopped)?
+    }
+
+    /// Hands a record over without waiting until it is durable; a refusal is counted in [`Stats::refused`].
+    pub async fn hand_over(&self, record: Vec<u8>, mark: Option<Mark>) -> Result<(), KeepError> {
+        self.append(record, mark, None).await
+    }
+
+    /// Reads durable records, as [`Spool::read`] does.
+    pub async fn read(
+        &self,
+        from_seq: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Chunk, KeepError> {
+        let (answer, chunk) = oneshot::channel();
+        self.ask(Ask::Read(Read {
+            from_seq,
+            max_records,
+            max_bytes,
+            answer,
+        }))
+        .await?;
+        chunk.await.map_err(|_closed| KeepError::Stopped)?
+    }
+
+    /// Lets go of all records up to `seq`.
+    pub async fn acknowledge(&self, seq: u64) -> Result<(), KeepError> {
+        self.ask(Ask::Acknowledge(seq)).await
+    }
+
+    /// Tries once more to sync when the disk refused.
+    pub async fn retry(&self) -> Result<(), KeepError> {
+        self.ask(Ask::Retry).await
+    }
+
+    /// The spool at a glance, and a way to wait for changes.
+    pub fn stats(&self) -> watch::Receiver<Stats> {
+        self.stats.clone()
+    }
+
+    /// What the sequences belong to.
+    pub fn epoch(&self) -> Uuid {
+        self.epoch
+    }
+
+    async fn append(
+        &self,
+        record: Vec<u8>,
+        mark: Option<Mark>,
+        answer: Option<Answer<u64>>,
+    ) -> Result<(), KeepError> {
+        let kib = (record.len() / 1024 + 1).min(QUEUE_KIB);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
+        let room = room.map_err(|_closed| KeepError::Stopped)?;
+        self.ask(Ask::Append {
+            record,
+            mark,
+            answer,
+            _room: room,
+        })
+        .await
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<(), KeepError> {
+        self.asks.send(ask).await.map_err(|_closed| KeepError::Stopped)
+    }
+}
+
+/// Starts the thread. `kept` is what [`Kept::load`] read from `kept_path`.
+pub fn start(spool: Spool, kept: Kept, kept_path: PathBuf) -> std::io::Result<(Handle, JoinHandle<()>)> {
+    let (asks, queue) = mpsc::channel(QUEUE);
+    let epoch = Uuid::from_bytes(spool.epoch());
+    let (publish, stats) = watch::channel(Stats::default());
+    let mut keeper = Keeper {
+        spool,
+        epoch,
+        kept,
+        kept_path,
+        publish,
+        refused: 0,
+        failing: None,
+    };
+    keeper.publish();
+    let thread = std::thread::Builder::new()
+        .name("spool".into())
+        .spawn(move || keeper.run(queue))?;
+    Ok((
+        Handle {
+            asks,
+            room: Arc::new(Semaphore::new(QUEUE_KIB)),
+            stats,
+            epoch,
+        },
+        thread,
+    ))
+}
+
+struct Keeper {
+    spool: Spool,
+    epoch: Uuid,
+    kept: Kept,
+    kept_path: PathBuf,
+    publish: watch::Sender<Stats>,
+    refused: u64,
+    failing: Option<String>,
+}
+
+/// What one sync answers.
+#[derive(Default)]
+struct Group {
+    waiting: Vec<(u64, Answer<u64>)>,
+    reads: Vec<Read>,
+    unsynced: bool,
+    marked: bool,
+}
+
+struct Read {
+    from_seq: u64,
+    max_records: usize,
+    max_bytes: usize,
+    answer: Answer<Chunk>,
+}
+
+impl Keeper {
+    fn run(&mut self, mut queue: mpsc::Receiver<Ask>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut group = Group::default();
+            let mut next = Some(first);
+            for _ in 0..GROUP {
+                let Some(ask) = next.take() else { break };
+                self.take(ask, &mut group);
+                next = queue.try_recv().ok();
+            }
+            if let Some(ask) = next {
+                self.take(ask, &mut group);
+            }
+            self.commit(group);
+        }
+        let unsynced = self.failing.is_some();
+        self.commit(Group {
+            unsynced,
+            ..Group::default()
+        });
+    }
+
+    fn take(&mut self, ask: Ask, group: &mut Group) {
+        match ask {
+            Ask::Append {
+                record,
+                mark,
+                answer,
+                _room,
+            } => match self.append(&record, mark, group) {
+                Ok(seq) => group.waiting.extend(answer.map(|answer| (seq, answer))),
+                Err(error) => {
+                    self.refused += 1;
+                    reply(answer, Err(error));
+                }
+            },
+            Ask::Read(read) => group.reads.push(read),
+            Ask::Acknowledge(seq) => {
+                if let Err(error) = self.spool.acknowledge(seq) {
+                    tracing::warn!(seq, error = %chain(&error), "acknowledgement was not kept, it will come again");
+                }
+            }
+            Ask::Retry => group.unsynced |= self.failing.is_some(),
+        }
+    }
+
+    fn append(&mut self, record: &[u8], mark: Option<Mark>, group: &mut Group) -> Result<u64, KeepError> {
+        // While the disk refuses, more would only fill the memory.
+        if self.failing.is_some() {
+            return Err(KeepError::Refused);
+        }
+        let seq = match self.spool.append(record) {
+            Ok(seq) => seq,
+            Err(SpoolError::Io { action, path, source }) => {
+                self.fail(&SpoolError::Io { action, path, source });
+                return Err(KeepError::Refused);
+            }
+            Err(error) => return Err(KeepError::Unfit(error)),
+        };
+        group.unsynced = true;
+        if let Some(mark) = mark {
+            self.kept.note(mark, self.epoch, seq);
+            group.marked = true;
+        }
+        Ok(seq)
+    }
+
+    fn commit(&mut self, group: Group) {
+        // Marks first: see `kept`.
+        if group.marked
+            && let Err(error) = self.kept.save(&self.kept_path)
+        {
+            tracing::warn!(%error, "marks of kept reports were not written, a report may come twice after a crash");
+        }
+        let durable = if group.unsynced { self.sync() } else { Ok(()) };
+        self.publish();
+        for (seq, answer) in group.waiting {
+            let kept = if durable.is_ok() {
+                Ok(seq)
+            } else {
+                Err(KeepError::NotDurable)
+            };
+            reply(Some(answer), kept);
+        }
+        for Read {
+            from_seq,
+            max_records,
+            max_bytes,
+            answer,
+        } in group.reads
+        {
+            reply(
+                Some(answer),
+                self.spool
+                    .read(from_seq, max_records, max_bytes)
+                    .map_err(KeepError::Read),
+            );
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), ()> {
+        match self.spool.sync() {
+            Ok(_durable_seq) => {
+                if self.failing.take().is_some() {
+                    tracing::info!("the spool takes records again");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.fail(&error);
+                Err(())
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &SpoolError) {
+        let said = chain(error);
+        if self.failing.as_ref() != Some(&said) {
+            tracing::error!(
+                error = said,
+                "the spool cannot be written, records are being lost: free or mend its disk"
+            );
+        }
+        self.failing = Some(said);
+    }
+
+    fn publish(&self) {
+        let stats = Stats {
+            durable_seq: self.spool.durable_seq(),
+            acknowledged_seq: self.spool.acknowledged_seq(),
+            backlog: self.spool.backlog(),
+            bytes: self.spool.bytes(),
+            refused: self.refused,
+            failing: self.failing.clone(),
+        };
+        self.publish.send_if_modified(|known| {
+            let changed = *known != stats;
+            *known = stats;
+            changed
+        });
+    }
+}
+
+fn reply<T>(answer: Option<Answer<T>>, value: Result<T, KeepError>) {
+    if let Some(answer) = answer {
+        // Whoever asked may have given up waiting.
+        drop(answer.send(value));
+    }
+}
+
+/// An error with all its causes, for a log or a sender.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,248 @@
+//! Storm control: the first occurrences of a fault in full, the rest as a count.
+//!
+//! Occurrences are told apart by class and title. A window opens with the first occurrence of a key; the first N in it
+//! are kept, the rest counted, and when the window ends the count becomes one [`Suppressed`]. At most [`KEYS`] windows
+//! are open: beyond that, a new key shares one window per class (title unknown), so that a flood of ever new titles is
+//! held back too and still counted. Kept + counted = seen, always.
+
+use std::collections::HashMap;
+
+/// Windows that are open at once, those shared by a class not counted: about 64 KiB of titles.
+pub const KEYS: usize = 256;
+/// Classes are a fixed list in code; the limit only makes the bound independent of that.
+const CLASSES: usize = 64;
+/// The class that stands for all others when even [`CLASSES`] are open.
+const ANY_CLASS: &str = "";
+
+/// What to do with an occurrence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Keep it in full.
+    Keep,
+    /// It is counted; drop it.
+    Counted,
+}
+
+/// Occurrences of one window that were only counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    /// Their class; empty when they had several.
+    pub class: String,
+    /// Their title; empty when they had several.
+    pub title: String,
+    /// How many. At least 1.
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    class: String,
+    /// `None`: every title of the class that found no room for a window of its own.
+    title: Option<String>,
+}
+
+#[derive(Debug)]
+struct Window {
+    opened_ms: u64,
+    kept: u32,
+    counted: u64,
+}
+
+/// The open windows.
+#[derive(Debug)]
+pub struct Storm {
+    first: u32,
+    window_ms: u64,
+    windows: HashMap<Key, Window>,
+    total: u64,
+}
+
+impl Storm {
+    /// Keeps `first` occurrences of a key in `window_ms` milliseconds.
+    pub fn new(first: u32, window_ms: u64) -> Self {
+        Self {
+            first,
+            window_ms,
+            windows: HashMap::new(),
+            total: 0,
+        }
+    }
+
+    /// Judges one occurrence at `now_ms`. A window that ended is reported to `out` before a new one opens.
+    pub fn judge(&mut self, class: &str, title: &str, now_ms: u64, out: &mut Vec<Suppressed>) -> Verdict {
+        let key = self.key(class, title, now_ms, out);
+        let fresh = || Window {
+            opened_ms: now_ms,
+            kept: 0,
+            counted: 0,
+        };
+        if let Some(window) = self.windows.get_mut(&key)
+            && now_ms.saturating_sub(window.opened_ms) >= self.window_ms
+        {
+            let ended = std::mem::replace(window, fresh());
+            out.extend(suppressed(&key, &ended));
+        }
+        let window = self.windows.entry(key).or_insert_with(fresh);
+        if window.kept < self.first {
+            window.kept += 1;
+            Verdict::Keep
+        } else {
+            window.counted += 1;
+            self.total += 1;
+            Verdict::Counted
+        }
+    }
+
+    /// Closes the windows that ended by `now_ms` and reports their counts.
+    pub fn expire(&mut self, now_ms: u64, out: &mut Vec<Suppressed>) {
+        let length = self.window_ms;
+        let ended = self
+            .windows
+            .extract_if(|_, window| now_ms.saturating_sub(window.opened_ms) >= length);
+        out.extend(ended.filter_map(|(key, window)| suppressed(&key, &window)));
+    }
+
+    /// Closes every window and reports its count.
+    pub fn flush(&mut self, out: &mut Vec<Suppressed>) {
+        out.extend(
+            self.windows
+                .drain()
+                .filter_map(|(key, window)| suppressed(&key, &window)),
+        );
+    }
+
+    /// Windows that are open.
+    pub fn open(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Occurrences that were only counted, ever.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    fn key(&mut self, class: &str, title: &str, now_ms: u64, out: &mut Vec<Suppressed>) -> Key {
+        let own = Key {
+            class: class.to_owned(),
+            title: Some(title.to_owned()),
+        };
+        if self.windows.contains_key(&own) || self.own_windows() < KEYS {
+            return own;
+        }
+        self.expire(now_ms, out);
+        if self.own_windows() < KEYS {
+            return own;
+        }
+        let shared = Key {
+            class: class.to_owned(),
+            title: None,
+        };
+        if self.windows.contains_key(&shared) || self.windows.len() < KEYS + CLASSES {
+            return shared;
+        }
+        Key {
+            class: ANY_CLASS.to_owned(),
+            title: None,
+        }
+    }
+
+    fn own_windows(&self) -> usize {
+        // Shared windows exist only once the own ones were full, so this is exact while it matters: below KEYS.
+        if self.windows.len() < KEYS {
+            return self.windows.len();
+        }
+        self.windows.keys().filter(|key| key.title.is_some()).count()
+    }
+}
+
+fn suppressed(key: &Key, window: &Window) -> Option<Suppressed> {
+    (window.counted > 0).then(|| Suppressed {
+        class: key.class.clone(),
+        title: key.title.clone().unwrap_or_default(),
+        count: window.counted,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_first_are_kept_and_the_rest_counted_once_the_window_ends() {
+        let mut storm = Storm::new(2, 1_000);
+        let mut out = Vec::new();
+        let verdicts: Vec<_> = (0..5).map(|ms| storm.judge("c", "t", ms, &mut out)).collect();
+        assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Keep).count(), 2);
+        storm.expire(999, &mut out);
+        assert!(out.is_empty());
+        storm.expire(1_000, &mut out);
+        assert_eq!(
+            out,
+            [Suppressed {
+                class: "c".into(),
+                title: "t".into(),
+                count: 3
+            }]
+        );
+        assert_eq!(storm.judge("c", "t", 1_001, &mut out), Verdict::Keep);
+    }
+
+    #[test]
+    fn a_flood_of_new_titles_is_held_back_and_bounded() {
+        let mut storm = Storm::new(1, 60_000);
+        let mut out = Vec::new();
+        let kept = (0..100_000u32)
+            .filter(|n| storm.judge("c", &n.to_string(), 5, &mut out) == Verdict::Keep)
+            .count();
+        assert_eq!(kept, KEYS + 1);
+        assert!(storm.open() <= KEYS + CLASSES + 1);
+        storm.flush(&mut out);
+        assert_eq!(
+            out,
+            [Suppressed {
+                class: "c".into(),
+                title: String::new(),
+                count: 100_000 - 257
+            }]
+        );
+    }
+
+    #[test]
+    fn even_a_flood_of_classes_is_bounded_and_counted() {
+        let mut storm = Storm::new(1, 60_000);
+        let mut out = Vec::new();
+        let kept = (0..1_000u64)
+            .filter(|n| storm.judge(&n.to_string(), "t", 5, &mut out) == Verdict::Keep)
+            .count() as u64;
+        storm.flush(&mut out);
+        assert_eq!(kept + out.iter().map(|s| s.count).sum::<u64>(), 1_000);
+    }
+
+    proptest! {
+        #[test]
+        fn kept_and_counted_is_seen(
+            first in 1u32..4,
+            window in 1u64..50,
+            events in prop::collection::vec((0u16..600, 0u64..20, any::<bool>()), 0..2_000),
+        ) {
+            let mut storm = Storm::new(first, window);
+            let (mut out, mut now, mut kept, mut seen) = (Vec::new(), 0, 0u64, 0u64);
+            for (key, step, expire) in events {
+                now += step / 19;
+                if expire && step == 0 {
+                    storm.expire(now, &mut out);
+                }
+                seen += 1;
+                let title = (key / 3).to_string();
+                kept += u64::from(storm.judge(["a", "b", "c"][key as usize % 3], &title, now, &mut out) == Verdict::Keep);
+                prop_assert!(storm.open() <= KEYS + CLASSES + 1);
+            }
+            storm.flush(&mut out);
+            let counted: u64 = out.iter().map(|s| s.count).sum();
+            prop_assert_eq!(kept + counted, seen);
+            prop_assert_eq!(counted, storm.total());
+        }
+    }
+}
