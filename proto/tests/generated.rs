@@ -17,8 +17,11 @@ fn generated_code_is_current() {
         .out_dir(fresh.path())
         .compile_fds_with_config(descriptors.clone(), config)
         .expect("code generation");
-    fs::write(fresh.path().join("telemetry.v1.fds"), prost::Message::encode_to_vec(&descriptors))
-        .expect("write descriptors");
+    fs::write(
+        fresh.path().join("telemetry.v1.fds"),
+        prost::Message::encode_to_vec(&descriptors),
+    )
+    .expect("write descriptors");
 
     let kept = root.join("src/generated");
     for name in ["telemetry.v1.rs", "telemetry.v1.fds"] {

@@ -6,5 +6,8 @@ use anyhow::Result;
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args) -> Result<()> {
-    anyhow::bail!("{} is not built by this version", crate::paths::ebpf_object().display())
+    anyhow::bail!(
+        "{} is not built by this version",
+        crate::paths::ebpf_object().display()
+    )
 }

@@ -7,7 +7,10 @@ use anyhow::{Context as _, Result};
 /// The checkout.
 pub(crate) fn workspace() -> PathBuf {
     // Invariant: xtask is a folder of the workspace root.
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").components().collect()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .components()
+        .collect()
 }
 
 /// Cargo's target folder.
@@ -26,7 +29,9 @@ pub(crate) fn cache() -> Result<PathBuf> {
     let base = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
         (Some(xdg), _) if !xdg.is_empty() => PathBuf::from(xdg),
         (_, Some(home)) => PathBuf::from(home).join(".cache"),
-        _ => anyhow::bail!("neither XDG_CACHE_HOME nor HOME is set: set one to say where downloads may be kept"),
+        _ => anyhow::bail!(
+            "neither XDG_CACHE_HOME nor HOME is set: set one to say where downloads may be kept"
+        ),
     };
     let dir = base.join("telemetrics");
     std::fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;

@@ -42,7 +42,12 @@ pub(crate) fn step(what: impl Into<String>) -> Step {
     }
     #[expect(clippy::disallowed_methods, reason = "a person's waiting time is wall time")]
     let started = std::time::Instant::now();
-    Step { bar, what, started, finished: false }
+    Step {
+        bar,
+        what,
+        started,
+        finished: false,
+    }
 }
 
 impl Step {
@@ -62,7 +67,11 @@ impl Step {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        eprintln!("{word:>5} {} ({:.1} s)", self.what, self.started.elapsed().as_secs_f64());
+        eprintln!(
+            "{word:>5} {} ({:.1} s)",
+            self.what,
+            self.started.elapsed().as_secs_f64()
+        );
         self.finished = true;
     }
 }
@@ -112,5 +121,9 @@ pub(crate) fn run(what: impl Into<String>, command: &mut Command) -> Result<()> 
         eprintln!("      {line}");
     }
     let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-    bail!("`{} {}` ended with {status}", command.get_program().display(), arguments.join(" "))
+    bail!(
+        "`{} {}` ended with {status}",
+        command.get_program().display(),
+        arguments.join(" ")
+    )
 }
