@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one way in for people and for CI.
 
 mod build_ebpf;
+mod lint;
 mod packages;
 mod paths;
 mod progress;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Build the eBPF object, target/bpf/probes.bpf.o
     BuildEbpf(build_ebpf::Args),
+    /// Check formatting and lints, warnings denied
+    Lint,
     /// Boot a real Debian kernel in QEMU, cause a fault, show what the collector stored
     Vm(vm::Args),
 }
@@ -36,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::BuildEbpf(args) => build_ebpf::run(&args),
+        Command::Lint => lint::run(),
         Command::Vm(args) => vm::run(&args),
     };
     match result {
