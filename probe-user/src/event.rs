@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use faults::mce::MachineCheck;
+
 /// How a hook is attached, cheapest and most robust first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attach {
@@ -106,6 +108,13 @@ pub enum Event {
     Panic {
         /// The task that panicked.
         context: Context,
+    },
+    /// A machine check was logged.
+    MachineCheck {
+        /// A kernel worker; not the culprit.
+        context: Context,
+        /// The bank's registers; what this kernel does not report is 0.
+        machine_check: MachineCheck,
     },
     /// The out-of-memory killer chose a victim.
     OomVictim {
