@@ -1,0 +1,207 @@
+//! What a query string may ask for: the same for the REST API, the page and the live stream.
+//!
+//! Each parameter may be given once. An empty value is no filter, because that is what an HTML form sends.
+//!
+//! | parameter | value |
+//! | --- | --- |
+//! | `class` | exact class, or a prefix that ends in `.` |
+//! | `min_severity` | `low`, `medium`, `high`, `critical`, or 1 to 4 |
+//! | `host` | exact host name, or an agent id |
+//! | `kernel_release` | exact `uname -r` |
+//! | `fingerprint` | 32 hexadecimal digits, of any level |
+//! | `include_housekeeping` | `true`, `false`: heartbeats and losses too |
+//! | `page_size` | 1 to 500 |
+//! | `page_token` | `next_page_token` of the page before |
+
+use form_urlencoded::Serializer;
+use proto::limits;
+use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
+
+/// Bytes of a query string. All parameters at their limits fit.
+pub(super) const QUERY_BYTES: usize = 4096;
+/// Bytes of a host name.
+const HOST_BYTES: usize = 256;
+/// Bytes of a kernel release.
+const KERNEL_BYTES: usize = 128;
+/// Hexadecimal digits of a fingerprint.
+const FINGERPRINT_DIGITS: usize = 32;
+/// Bytes of a page token.
+const TOKEN_BYTES: usize = 512;
+
+/// Severities by their names, the least first.
+pub(super) const SEVERITIES: [(&str, Severity); 4] = [
+    ("low", Severity::Low),
+    ("medium", Severity::Medium),
+    ("high", Severity::High),
+    ("critical", Severity::Critical),
+];
+
+/// What was wrong with a query string.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadQuery {
+    /// It is longer than [`QUERY_BYTES`].
+    #[error("the query string has more than {QUERY_BYTES} bytes")]
+    TooLong,
+    /// A parameter that nobody knows.
+    #[error("unknown parameter {name:?}")]
+    Unknown {
+        /// Its name, shortened.
+        name: String,
+    },
+    /// A parameter given twice.
+    #[error("{name} is given more than once")]
+    Repeated {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A value that is not allowed.
+    #[error("{name} must be {expected}")]
+    Value {
+        /// The parameter.
+        name: &'static str,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+/// Reads the parameters of a list.
+pub(super) fn parse(query: &str) -> Result<ListFaultsRequest, BadQuery> {
+    let (request, other) = parse_with(query, None)?;
+    debug_assert!(other.is_none(), "no other parameter was allowed");
+    Ok(request)
+}
+
+/// Reads the parameters of a list and one more, `extra`, whose value is returned as it is.
+pub(super) fn parse_with(
+    query: &str,
+    extra: Option<&'static str>,
+) -> Result<(ListFaultsRequest, Option<String>), BadQuery> {
+    if query.len() > QUERY_BYTES {
+        return Err(BadQuery::TooLong);
+    }
+    let mut filter = FaultFilter::default();
+    let mut request = ListFaultsRequest::default();
+    let mut other = None;
+    let mut seen = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let name = known(&name, extra)?;
+        if seen.contains(&name) {
+            return Err(BadQuery::Repeated { name });
+        }
+        seen.push(name);
+        if value.is_empty() {
+            continue;
+        }
+        match name {
+            "class" => filter.class = class(&value)?,
+            "min_severity" => filter.min_severity = severity(&value)?.into(),
+            "host" => filter.host = text(name, &value, HOST_BYTES, "a host name or an agent id, at most 256 bytes")?,
+            "kernel_release" => {
+                filter.kernel_release = text(name, &value, KERNEL_BYTES, "a kernel release, at most 128 bytes")?;
+            }
+            "fingerprint" => filter.fingerprint = fingerprint(&value)?,
+            "include_housekeeping" => filter.include_housekeeping = flag(name, &value)?,
+            "page_size" => request.page_size = page_size(&value)?,
+            "page_token" => request.page_token = text(name, &value, TOKEN_BYTES, "a next_page_token of this server")?,
+            _ => other = Some(value.into_owned()),
+        }
+    }
+    request.filter = Some(filter);
+    Ok((request, other))
+}
+
+/// The query string of a list: `parse` reads it back.
+pub(super) fn to_string(filter: &FaultFilter, page_token: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    let mut put = |name: &str, value: &str| {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    };
+    put("class", &filter.class);
+    put("min_severity", severity_name(filter.min_severity()));
+    put("host", &filter.host);
+    put("kernel_release", &filter.kernel_release);
+    put("fingerprint", &filter.fingerprint);
+    put("include_housekeeping", if filter.include_housekeeping { "true" } else { "" });
+    put("page_token", page_token);
+    query.finish()
+}
+
+/// The name of a severity; empty when it is not specified.
+pub(super) fn severity_name(severity: Severity) -> &'static str {
+    SEVERITIES.iter().find(|(_, known)| *known == severity).map_or("", |(name, _)| name)
+}
+
+fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQuery> {
+    const NAMES: [&str; 8] = [
+        "class",
+        "min_severity",
+        "host",
+        "kernel_release",
+        "fingerprint",
+        "include_housekeeping",
+        "page_size",
+        "page_token",
+    ];
+    let mut all = NAMES.into_iter().chain(extra);
+    all.find(|known| *known == name).ok_or_else(|| BadQuery::Unknown { name: name.chars().take(64).collect() })
+}
+
+fn class(value: &str) -> Result<String, BadQuery> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
+    if value.len() > limits::CLASS_CHARS || !value.bytes().all(allowed) {
+        return Err(BadQuery::Value {
+            name: "class",
+            expected: "a class such as kernel.oops or a prefix such as kernel., at most 64 characters of [a-z0-9_.]",
+        });
+    }
+    Ok(value.to_owned())
+}
+
+fn severity(value: &str) -> Result<Severity, BadQuery> {
+    let by_name = SEVERITIES.iter().find(|(name, _)| value.eq_ignore_ascii_case(name)).map(|(_, severity)| *severity);
+    let by_number = || match value {
+        "1" => Some(Severity::Low),
+        "2" => Some(Severity::Medium),
+        "3" => Some(Severity::High),
+        "4" => Some(Severity::Critical),
+        _ => None,
+    };
+    by_name.or_else(by_number).ok_or(BadQuery::Value {
+        name: "min_severity",
+        expected: "low, medium, high, critical, or 1 to 4",
+    })
+}
+
+fn fingerprint(value: &str) -> Result<String, BadQuery> {
+    if value.len() != FINGERPRINT_DIGITS || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(BadQuery::Value { name: "fingerprint", expected: "32 hexadecimal digits" });
+    }
+    Ok(value.to_ascii_lowercase())
+}
+
+fn flag(name: &'static str, value: &str) -> Result<bool, BadQuery> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(BadQuery::Value { name, expected: "true or false" }),
+    }
+}
+
+fn page_size(value: &str) -> Result<u32, BadQuery> {
+    let expected = "a number from 1 to 500";
+    let size = value.parse().ok().filter(|size| (1..=limits::PAGE_SIZE).contains(size));
+    size.ok_or(BadQuery::Value { name: "page_size", expected })
+}
+
+/// Text that PostgreSQL can hold: no control characters, U+0000 above all.
+fn text(name: &'static str, value: &str, max: usize, expected: &'static str) -> Result<String, BadQuery> {
+    if value.len() > max || value.chars().any(char::is_control) {
+        return Err(BadQuery::Value { name, expected });
+    }
+    Ok(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What the templates show: every word, link and number of a page, decided here so that templates hold no logic.
+
+mod fault;
+mod list;
+mod machine_check;
+mod payload;
+mod taint;
+
+pub(super) use fault::FaultPage;
+pub(super) use list::{ListPage, Row, RowTemplate};
+
+use jiff::Timestamp;
+use proto::v1::{FaultFilter, Severity};
+
+use super::query;
+
+/// A moment, for people and for scripts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// RFC 3339, for `datetime`.
+    pub(super) iso: String,
+    /// `2026-11-24 21:53:30 UTC`.
+    pub(super) absolute: String,
+    /// `3 min ago`.
+    pub(super) age: String,
+}
+
+impl Moment {
+    /// `None` when the moment is not known.
+    pub(super) fn new(unix_ns: u64, now: Timestamp) -> Option<Self> {
+        if unix_ns == 0 {
+            return None;
+        }
+        let moment = Timestamp::from_nanosecond(unix_ns.into()).ok()?;
+        Some(Self {
+            iso: format!("{moment:.3}"),
+            absolute: moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            age: age(now.duration_since(moment).as_secs()),
+        })
+    }
+}
+
+/// The same words as `age` in `static/app.js`.
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..5 => "just now".into(),
+        5..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// One line of a list of facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    pub(super) value: String,
+    /// What the value means.
+    pub(super) note: String,
+    /// Where a click leads; empty: nowhere.
+    pub(super) href: String,
+    /// Whether the value is a name or number of the machine's.
+    pub(super) mono: bool,
+}
+
+/// Facts under a heading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) heading: &'static str,
+    pub(super) facts: Vec<Fact>,
+}
+
+impl Facts {
+    fn new(heading: &'static str) -> Self {
+        Self { heading, facts: Vec::new() }
+    }
+
+    /// Adds a fact; one with an empty value is not known and left out.
+    fn add(&mut self, label: &'static str, value: impl Into<String>) -> Option<&mut Fact> {
+        let value = value.into();
+        if value.is_empty() {
+            return None;
+        }
+        self.facts.push(Fact { label, value, note: String::new(), href: String::new(), mono: false });
+        self.facts.last_mut()
+    }
+
+    fn add_mono(&mut self, label: &'static str, value: impl Into<String>) {
+        if let Some(fact) = self.add(label, value) {
+            fact.mono = true;
+        }
+    }
+
+    fn add_noted(&mut self, label: &'static str, value: impl Into<String>, note: impl Into<String>) {
+        if let Some(fact) = self.add(label, value) {
+            fact.note = note.into();
+        }
+    }
+
+    fn add_link(&mut self, label: &'static str, value: impl Into<String>, href: impl Into<String>) {
+        if let Some(fact) = self.add(label, value) {
+            fact.href = href.into();
+        }
+    }
+}
+
+/// The address of the list that `filter` selects.
+pub(super) fn list_href(filter: &FaultFilter, page_token: &str) -> String {
+    match query::to_string(filter, page_token).as_str() {
+        "" => "/".into(),
+        query => format!("/?{query}"),
+    }
+}
+
+/// The word for a severity.
+pub(super) fn severity_word(severity: Severity) -> &'static str {
+    match query::severity_name(severity) {
+        "" => "unspecified",
+        name => name,
+    }
+}
+
+/// `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `31.2 GiB`.
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `3 d 4 h`: the two largest units.
+fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_short() {
+        let ages = [-5, 4, 59, 60, 3_599, 3_600, 172_799, 172_800].map(age);
+        let expected =
+            ["just now", "just now", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "47 h ago", "2 d ago"];
+        assert_eq!(ages, expected);
+    }
+
+    #[test]
+    fn numbers_are_read_easily() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 1023, 1024, 33_500_000_000].map(bytes), ["0 B", "1023 B", "1.0 KiB", "31.2 GiB"]);
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+        assert_eq!([59, 61, 7_260, 90_000].map(duration), ["59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn moments_outside_the_calendar_are_not_known() {
+        assert_eq!(Moment::new(0, Timestamp::UNIX_EPOCH), None);
+        assert!(Moment::new(u64::MAX, Timestamp::UNIX_EPOCH).is_some());
+    }
+}
