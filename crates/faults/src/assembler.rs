@@ -1,6 +1,11 @@
 //! Lines to report texts.
 
+mod collecting;
+mod mark;
+
 use crate::Line;
+use collecting::{Collecting, Context, Verdict};
+use mark::Mark;
 
 /// Bounds of an [`Assembler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,34 +57,92 @@ pub struct Assembled {
 }
 
 /// Groups lines of one context (thread, or CPU outside a thread) into report texts, in bounded memory.
+///
+/// A report begins at a head (`BUG: ...`, `WARNING: ...`, `cut here`, ...) and ends at its end marker, at the next head of
+/// its context, when its stack was printed and other text follows, or when its context falls silent. A panic that
+/// follows a report of the same context is part of it: it is the same death.
 #[derive(Debug)]
 pub struct Assembler {
     limits: Limits,
+    open: Vec<Collecting>,
 }
 
 impl Assembler {
     /// An assembler that collects nothing yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            open: Vec::new(),
+        }
     }
 
-    /// Takes a line; reports that it completed are appended to `out`.
+    /// Takes a line; reports that it completed are appended to `out`. A text with several lines is taken apart.
     pub fn push(&mut self, line: Line<'_>, out: &mut Vec<Assembled>) {
-        let _ = (self.limits, line, out);
+        self.end_where(out, |report, limits| {
+            report.silent_for(line.at_us) > limits.gap_us
+        });
+        for text in line.text.trim_ascii_end().split(|byte| *byte == b'\n') {
+            self.push_one(Line { text, ..line }, out);
+        }
     }
 
     /// Ends the reports whose last line is older than [`Limits::quiet_us`].
     pub fn flush_idle(&mut self, now_us: u64, out: &mut Vec<Assembled>) {
-        let _ = (now_us, out);
+        self.end_where(out, |report, limits| report.silent_for(now_us) > limits.quiet_us);
     }
 
     /// Ends all reports.
     pub fn flush(&mut self, out: &mut Vec<Assembled>) {
-        let _ = out;
+        self.end_where(out, |_, _| true);
     }
 
     /// True while a report is being collected, so that [`Assembler::flush_idle`] has to be called in time.
     pub fn is_collecting(&self) -> bool {
-        false
+        !self.open.is_empty()
+    }
+
+    fn push_one(&mut self, line: Line<'_>, out: &mut Vec<Assembled>) {
+        let context = Context::of(&line);
+        let cut = line.text.len() > self.limits.line_bytes;
+        let text = String::from_utf8_lossy(line.text.get(..self.limits.line_bytes).unwrap_or(line.text));
+        let mark = Mark::of(&text);
+        if let Some(index) = self.open.iter().position(|report| report.context == context) {
+            let report = &mut self.open[index];
+            match report.verdict(mark, line.at_us, &self.limits) {
+                Verdict::Takes => return report.take(&line, &text, cut, mark, &self.limits),
+                Verdict::Ends => self.end(index, out),
+            }
+        }
+        if let Mark::Head(_) | Mark::Panic(_) | Mark::Cut = mark {
+            while self.open.len() >= self.limits.contexts.max(1) {
+                let oldest = (0..self.open.len()).min_by_key(|index| self.open[*index].last_at_us);
+                self.end(oldest.unwrap_or(0), out);
+            }
+            let mut report = Collecting::new(context, &line);
+            report.take(&line, &text, cut, mark, &self.limits);
+            self.open.push(report);
+        } else if let Some(report) = self.open.iter_mut().rev().find(|report| report.asked_others) {
+            // Stacks that other CPUs print because this report asked them to.
+            report.take(&line, &text, cut, mark, &self.limits);
+        }
+    }
+
+    /// Ends the reports that `done` holds for, in the order of their first lines.
+    fn end_where(&mut self, out: &mut Vec<Assembled>, done: impl Fn(&Collecting, &Limits) -> bool) {
+        let mut index = 0;
+        while index < self.open.len() {
+            if done(&self.open[index], &self.limits) {
+                self.end(index, out);
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    fn end(&mut self, index: usize, out: &mut Vec<Assembled>) {
+        let report = self.open.remove(index);
+        if report.head.is_some() {
+            out.push(report.done);
+        }
     }
 }

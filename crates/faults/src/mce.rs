@@ -1,5 +1,9 @@
 //! Machine checks: the registers of a bank to what failed, how bad and where.
 
+mod amd;
+mod intel;
+mod text;
+
 use crate::Severity;
 use std::fmt;
 
@@ -89,16 +93,95 @@ pub struct Decoded {
     pub title: String,
 }
 
+/// Bits of `MCi_STATUS` (SDM 3B, 17.3.2.2; AMD APM 2, 9.3.2).
+mod bit {
+    pub(super) const VALID: u64 = 1 << 63;
+    pub(super) const OVERFLOW: u64 = 1 << 62;
+    pub(super) const UNCORRECTED: u64 = 1 << 61;
+    pub(super) const CONTEXT_CORRUPT: u64 = 1 << 57;
+    /// Intel: the error was signalled by a machine check.
+    pub(super) const SIGNALLED: u64 = 1 << 56;
+    /// Intel: software must act.
+    pub(super) const ACTION: u64 = 1 << 55;
+    /// AMD: the thread's context is corrupt.
+    pub(super) const TASK_CONTEXT_CORRUPT: u64 = 1 << 55;
+    /// AMD: deferred.
+    pub(super) const DEFERRED: u64 = 1 << 44;
+    /// `MCG_STATUS`: execution can go on at the saved instruction pointer.
+    pub(super) const RESTART: u64 = 1;
+}
+
+/// `X86_VENDOR_AMD` and `X86_VENDOR_HYGON`.
+const AMD_LIKE: [u8; 2] = [2, 9];
+
 impl MachineCheck {
     /// Decodes the status by the vendor's rules.
+    ///
+    /// ```
+    /// let check = faults::mce::MachineCheck { status: 0x8c00_0040_0001_0091, bank: 7, ..Default::default() };
+    /// let decoded = check.decode();
+    /// assert_eq!(decoded.what, "memory controller read error, channel 1");
+    /// assert_eq!(decoded.outcome, faults::mce::Outcome::Corrected);
+    /// assert_eq!(decoded.title, "machine check: memory controller read error, channel 1 (corrected)");
+    /// ```
     pub fn decode(&self) -> Decoded {
-        let what = format!("error code {:#06x}", self.status & 0xffff);
-        let title = format!("machine check: {what}");
+        let outcome = self.outcome();
+        let what = if self.is_amd() {
+            amd::what(self)
+        } else {
+            intel::what(self)
+        };
+        let severity = match outcome {
+            Outcome::Invalid | Outcome::Corrected => Severity::Low,
+            Outcome::Deferred | Outcome::ActionOptional => Severity::Medium,
+            Outcome::ActionRequired => Severity::High,
+            Outcome::Fatal => Severity::Critical,
+        };
         Decoded {
+            title: format!("machine check: {what} ({outcome})"),
             what,
-            outcome: Outcome::Fatal,
-            severity: Severity::High,
-            title,
+            outcome,
+            severity,
+        }
+    }
+
+    fn is_amd(&self) -> bool {
+        AMD_LIKE.contains(&self.vendor)
+    }
+
+    fn outcome(&self) -> Outcome {
+        let has = |bit: u64| self.status & bit != 0;
+        if !has(bit::VALID) {
+            return Outcome::Invalid;
+        }
+        if !has(bit::UNCORRECTED) {
+            let deferred = self.is_amd() && has(bit::DEFERRED);
+            return if deferred {
+                Outcome::Deferred
+            } else {
+                Outcome::Corrected
+            };
+        }
+        if has(bit::CONTEXT_CORRUPT) {
+            return Outcome::Fatal;
+        }
+        if self.is_amd() {
+            let contained = has(bit::TASK_CONTEXT_CORRUPT) || self.mcg_status & bit::RESTART != 0;
+            return if contained {
+                Outcome::ActionRequired
+            } else {
+                Outcome::Fatal
+            };
+        }
+        match (has(bit::SIGNALLED), has(bit::ACTION)) {
+            // More than one error, one of them uncorrected: what was lost is not known.
+            _ if has(bit::OVERFLOW) => Outcome::Fatal,
+            (false, _) => Outcome::Deferred,
+            (true, false) => Outcome::ActionOptional,
+            (true, true) => Outcome::ActionRequired,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,175 @@
 //! One report's text to a [`KernelReport`].
 
-use crate::KernelReport;
+mod corrupt;
+mod facts;
+mod frame;
+mod guilty;
+mod pattern;
+pub(crate) mod scan;
+mod task;
+mod title;
+
+use crate::tables::formats::{Format, Head};
+use crate::tables::heads;
+use crate::{CallTrace, KernelReport, ReportKind, Severity};
+use facts::Facts;
+use guilty::Guilty;
+use pattern::Captures;
+use scan::{Scan, What};
+
+/// Lines after the head in which the detail of a format is looked for.
+const DETAIL_LINES: usize = 1024;
+/// Stacks kept of one report.
+const TRACES_MAX: usize = 64;
 
 /// Parses the text of one report. `None` when no line of it is the head of a report.
+///
+/// ```
+/// let text = "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
+///             Oops: Oops: 0002 [#1] PREEMPT SMP NOPTI\n\
+///             RIP: 0010:example_write+0x5/0x20 [example]\n\
+///             Call Trace:\n vfs_write+0xf8/0x450\n";
+/// let report = faults::parse(text).unwrap();
+/// assert_eq!(report.title, "BUG: unable to handle kernel NULL pointer dereference in example_write");
+/// assert_eq!(report.module.as_deref(), Some("example"));
+/// ```
 pub fn parse(text: &str) -> Option<KernelReport> {
-    let _ = text;
-    None
+    let scan = Scan::new(text);
+    let (at, head) = scan
+        .lines
+        .iter()
+        .enumerate()
+        .find_map(|(at, line)| heads::find(line).map(|head| (at, head)))?;
+    let (format, fields) = choose(&scan, at, head)?;
+    let guilty = format
+        .stack
+        .as_ref()
+        .and_then(|stack| guilty::choose(&scan, at, stack));
+    let damage = corrupt::damage(&scan, at, format, guilty.as_ref());
+    Some(report(&scan, at, format, &fields, guilty, damage))
+}
+
+/// The first format of the head whose pattern and detail are there.
+fn choose<'t>(scan: &Scan<'t>, at: usize, head: &'static Head) -> Option<(&'static Format, Captures<'t>)> {
+    let line = scan.lines.get(at)?;
+    head.formats.iter().find_map(|format| {
+        let fields = pattern::find(format.pattern, line)?;
+        let fields = if format.detail.is_empty() {
+            fields
+        } else {
+            detail(scan, at, format, fields)?
+        };
+        Some((format, fields))
+    })
+}
+
+/// The fields of the head line and, behind them, those of the detail.
+fn detail<'t>(scan: &Scan<'t>, at: usize, format: &Format, fields: Captures<'t>) -> Option<Captures<'t>> {
+    let lines = scan.lines.iter().skip(at + 1).take(DETAIL_LINES);
+    let more = lines
+        .into_iter()
+        .find_map(|line| pattern::find(format.detail, line))?;
+    let mut all = fields;
+    let used = pattern::fields(format.pattern);
+    for (to, from) in all.iter_mut().skip(used).zip(more) {
+        *to = from;
+    }
+    Some(all)
+}
+
+fn report(
+    scan: &Scan<'_>,
+    at: usize,
+    format: &Format,
+    fields: &Captures<'_>,
+    guilty: Option<Guilty>,
+    damage: corrupt::Damage,
+) -> KernelReport {
+    let facts = Facts::read(&scan.lines);
+    let task = task::of(scan, at, format.kind).or_else(|| Some((facts.comm?, facts.pid?)));
+    let (title, alt_titles) = titles(format, fields, guilty.as_ref());
+    let (title, severity) = machine_check(scan, format.kind).unwrap_or((title, severity(scan, format.kind)));
+    KernelReport {
+        kind: format.kind,
+        class: format.kind.class(),
+        severity,
+        title,
+        alt_titles,
+        function: guilty.as_ref().map(|guilty| guilty.name.clone()),
+        module: guilty.and_then(|guilty| guilty.module),
+        traces: traces(scan),
+        cpu: task::cpu(scan, at).or(facts.cpu),
+        pid: task.map(|(_, pid)| pid),
+        comm: task.map(|(comm, _)| comm.to_owned()),
+        kernel_release: facts.release.map(str::to_owned),
+        taint: facts.taint.map(str::to_owned),
+        hardware: facts.hardware.map(str::to_owned),
+        modules: facts.modules.into_iter().map(str::to_owned).collect(),
+        registers: facts.registers,
+        corrupted: damage.corrupted,
+        truncated: damage.truncated,
+    }
+}
+
+/// The title and the alternative ones.
+fn titles(format: &Format, fields: &Captures<'_>, guilty: Option<&Guilty>) -> (String, Vec<String>) {
+    let name = guilty.map_or("corrupted", |guilty| guilty.name.as_str());
+    let title = title::fill(format.title, fields, name);
+    let others = guilty
+        .map(|guilty| guilty.other_names.as_slice())
+        .unwrap_or_default();
+    let mut alt: Vec<String> = others
+        .iter()
+        .map(|other| title::fill(format.title, fields, other))
+        .collect();
+    for template in format.alt {
+        alt.push(title::fill(template, fields, name));
+        alt.extend(others.iter().map(|other| title::fill(template, fields, other)));
+    }
+    alt.retain(|other| *other != title);
+    (title, alt)
+}
+
+/// A fault that took the machine down is critical, whatever it is called.
+fn severity(scan: &Scan<'_>, kind: ReportKind) -> Severity {
+    let panicked = scan
+        .lines
+        .iter()
+        .any(|line| line.contains("Kernel panic - not syncing"));
+    if panicked {
+        Severity::Critical
+    } else {
+        kind.severity()
+    }
+}
+
+/// The title and severity of machine-check text, from the registers that it shows.
+fn machine_check(scan: &Scan<'_>, kind: ReportKind) -> Option<(String, Severity)> {
+    if kind != ReportKind::MachineCheck {
+        return None;
+    }
+    let decoded = crate::mce::MachineCheck::from_text(&scan.lines)?.decode();
+    Some((decoded.title, decoded.severity))
+}
+
+/// All stacks with frames.
+fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
+    let mut traces: Vec<CallTrace> = Vec::new();
+    let mut open = CallTrace::default();
+    for item in &scan.items {
+        match item.what {
+            What::Stack(label) => {
+                traces.push(std::mem::take(&mut open));
+                label.clone_into(&mut open.label);
+            }
+            What::Frame(frame) => open.frames.push(frame.to_frame()),
+            // An instruction pointer inside a stack is the frame that the interrupt or fault hit.
+            What::Pointer(Some(frame)) if !open.label.is_empty() => open.frames.push(frame.to_frame()),
+            What::Pointer(_) => {}
+        }
+    }
+    traces.push(open);
+    traces.retain(|trace| !trace.frames.is_empty());
+    traces.truncate(TRACES_MAX);
+    traces
 }

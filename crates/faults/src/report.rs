@@ -220,6 +220,8 @@ pub struct KernelReport {
     pub modules: Vec<String>,
     /// Registers of the kernel's context, names in upper case, values as printed.
     pub registers: Vec<(String, String)>,
+    /// Lines are missing or mixed with others, so that the function at fault may be wrong or cannot be told.
+    pub corrupted: bool,
     /// Something that belongs to the report was cut off or limits were reached.
     pub truncated: bool,
 }

@@ -1,0 +1,156 @@
+//! What a report says besides its title: processor, task, release, taint, hardware, modules, registers.
+
+use super::pattern::find;
+
+/// Registers kept of one report.
+const REGISTERS_MAX: usize = 64;
+/// Modules kept of one report.
+const MODULES_MAX: usize = 512;
+
+/// Facts as printed.
+#[derive(Debug, Default)]
+pub(crate) struct Facts<'t> {
+    pub(crate) cpu: Option<u32>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) comm: Option<&'t str>,
+    pub(crate) release: Option<&'t str>,
+    pub(crate) taint: Option<&'t str>,
+    pub(crate) hardware: Option<&'t str>,
+    pub(crate) modules: Vec<&'t str>,
+    pub(crate) registers: Vec<(String, String)>,
+    /// A user-space register block began: what follows is not the kernel's context.
+    user: bool,
+    /// A register block was read and ended.
+    registers_done: bool,
+}
+
+impl<'t> Facts<'t> {
+    /// Reads every line. Of what is printed more than once the first counts.
+    pub(crate) fn read(lines: &[&'t str]) -> Self {
+        let mut facts = Self::default();
+        for line in lines {
+            facts.line(line.trim_start());
+        }
+        facts
+    }
+
+    fn line(&mut self, line: &'t str) {
+        match line.as_bytes().first() {
+            Some(b'C') if line.starts_with("CPU: ") => self.cpu_line(line),
+            Some(b'H') => {
+                if let Some(name) = line.strip_prefix("Hardware name: ") {
+                    self.hardware.get_or_insert(name.trim());
+                }
+            }
+            Some(b'M') => {
+                if let Some(list) = line.strip_prefix("Modules linked in:") {
+                    self.module_list(list);
+                }
+            }
+            Some(b'T' | b'N') if self.release.is_none() => self.taint_and_release(line),
+            _ => {}
+        }
+        self.register_line(line);
+    }
+
+    /// `CPU: 1 [UID: 0 ]PID: 77 Comm: name Not tainted 6.1.0 #1 ...`
+    fn cpu_line(&mut self, line: &'t str) {
+        if self.comm.is_some() {
+            return;
+        }
+        let Some([cpu, pid, rest, _]) = find("CPU: {n} PID: {n} Comm: {*}", line).or_else(|| {
+            find("CPU: {n} UID: {w} PID: {n} Comm: {*}", line).map(|[cpu, _, pid, rest]| [cpu, pid, rest, ""])
+        }) else {
+            return;
+        };
+        self.cpu = cpu.parse().ok();
+        self.pid = pid.parse().ok();
+        let marks = [" Not tainted", " Tainted: "];
+        let Some(end) = marks.iter().filter_map(|mark| rest.find(mark)).min() else {
+            self.comm = Some(rest.trim());
+            return;
+        };
+        let (comm, rest) = rest.split_at(end);
+        self.comm = Some(comm.trim());
+        self.taint_and_release(rest.trim_start());
+    }
+
+    /// `Tainted: G    B   6.1.0 #1 ...` or `Not tainted 6.1.0 #1`; also the lines of a hung task.
+    fn taint_and_release(&mut self, text: &'t str) {
+        let (taint, rest) = if let Some(rest) = text.strip_prefix("Not tainted") {
+            ("Not tainted", rest)
+        } else if let Some(rest) = text.strip_prefix("Tainted: ") {
+            if rest.starts_with('[') {
+                return;
+            }
+            let length = rest
+                .find(|c: char| !c.is_ascii_uppercase() && c != ' ')
+                .unwrap_or(rest.len());
+            let (letters, rest) = rest.split_at(length);
+            (letters.trim(), rest)
+        } else {
+            return;
+        };
+        let rest = rest.trim_start();
+        let mut words = rest.split(' ');
+        let release = words.next().unwrap_or_default();
+        if !release.starts_with(|c: char| c.is_ascii_digit()) {
+            return;
+        }
+        let build = words.next().filter(|word| word.starts_with('#'));
+        let length = release.len() + build.map_or(0, |build| build.len() + 1);
+        self.taint.get_or_insert(taint);
+        self.release = rest.get(..length);
+    }
+
+    fn module_list(&mut self, list: &'t str) {
+        if !self.modules.is_empty() {
+            return;
+        }
+        let list = list.split("[last unloaded").next().unwrap_or_default();
+        let names = list
+            .split_whitespace()
+            .map(|name| name.split('(').next().unwrap_or(name));
+        self.modules
+            .extend(names.filter(|name| !name.is_empty()).take(MODULES_MAX));
+    }
+
+    /// `RAX: 0000000000000000 RBX: ...`, `x29: ffff800011223344 x28: ...`, `sp : ffff...`, `epc : ... ra : ...`.
+    fn register_line(&mut self, line: &str) {
+        if line.starts_with("RIP: 0033:") || line.starts_with("RIP: 0023:") {
+            self.user = true;
+        }
+        if self.user || self.registers_done || self.registers.len() >= REGISTERS_MAX {
+            return;
+        }
+        let before = self.registers.len();
+        let mut words = line.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            let name = match word.strip_suffix(':') {
+                Some(name) => name,
+                None if words.peek() == Some(&":") => {
+                    words.next();
+                    word
+                }
+                None => break,
+            };
+            let known = name.len() <= 8
+                && !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let Some(value) = words.peek().filter(|_| known) else {
+                break;
+            };
+            let digits = value.rsplit(':').next().unwrap_or(value);
+            let digits = digits.split('(').next().unwrap_or(digits);
+            if digits.len() < 4 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                break;
+            }
+            self.registers
+                .push((name.to_ascii_uppercase(), (*value).to_owned()));
+            words.next();
+        }
+        if before > 0 && line.starts_with("Call ") {
+            self.registers_done = true;
+        }
+    }
+}

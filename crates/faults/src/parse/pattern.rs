@@ -1,0 +1,109 @@
+//! The small pattern language of the tables.
+//!
+//! A pattern is literal text with fields: `{f}` a function's name with what the kernel prints behind it
+//! (`+0x1f/0x40`), `{n}` a decimal number, `{w}` a word, `{*}` anything up to the literal that follows (or the end of
+//! the line). It matches at the first place of its first literal; there is no backtracking, so it is linear.
+
+/// Fields of a pattern, at most this many.
+const FIELDS: usize = 4;
+
+/// What the fields of a pattern matched, in order.
+pub(crate) type Captures<'t> = [&'t str; FIELDS];
+
+/// The fields when `pattern` matches somewhere in `line`.
+pub(crate) fn find<'t>(pattern: &str, line: &'t str) -> Option<Captures<'t>> {
+    let mut fields = [""; FIELDS];
+    let mut used = 0;
+    let (first, mut pattern) = split_literal(pattern);
+    let at = memchr::memmem::find(line.as_bytes(), first.as_bytes())?;
+    let mut rest = line.get(at + first.len()..)?;
+    while let Some(after) = pattern.strip_prefix('{') {
+        let (field, after) = after.split_once('}')?;
+        let (literal, after) = split_literal(after);
+        pattern = after;
+        let length = match field {
+            "f" => symbol_length(rest)?,
+            "n" => some(count(rest, |c| c.is_ascii_digit()))?,
+            "w" => some(count(rest, |c| !c.is_whitespace()))?,
+            _ if literal.is_empty() => rest.len(),
+            _ => memchr::memmem::find(rest.as_bytes(), literal.as_bytes())?,
+        };
+        if let Some(slot) = fields.get_mut(used) {
+            *slot = rest.get(..length)?;
+            used += 1;
+        }
+        rest = rest.get(length..)?;
+        if field == "f" {
+            rest = rest.get(offset_length(rest)..)?;
+        }
+        rest = rest.strip_prefix(literal)?;
+    }
+    Some(fields)
+}
+
+/// How many fields a pattern has.
+pub(crate) fn fields(pattern: &str) -> usize {
+    pattern.matches('{').count()
+}
+
+/// The literal at the front of a pattern, which is also the cheapest test for it.
+pub(crate) fn split_literal(pattern: &str) -> (&str, &str) {
+    pattern.split_at(pattern.find('{').unwrap_or(pattern.len()))
+}
+
+fn some(length: usize) -> Option<usize> {
+    (length > 0).then_some(length)
+}
+
+fn count(text: &str, accept: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !accept(c)).unwrap_or(text.len())
+}
+
+/// The length of a symbol at the front of `text`; a Rust path may hold spaces inside `<...>`.
+pub(crate) fn symbol_length(text: &str) -> Option<usize> {
+    let mut depth = 0_u32;
+    let mut length = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'<' => depth += 1,
+            b'>' if depth > 0 => depth -= 1,
+            b' ' | b'&' | b',' | b'{' | b'}' | b'#' | b'[' | b']' | b'*' if depth > 0 => {}
+            b'_' | b'.' | b'$' | b':' | b'@' => {}
+            _ if byte.is_ascii_alphanumeric() => {}
+            _ => break,
+        }
+        length += 1;
+    }
+    let name = text.get(..length)?.trim_end_matches(':');
+    let starts = name.bytes().next()?;
+    (depth == 0 && !starts.is_ascii_digit() && starts != b':' && starts != b'@').then_some(name.len())
+}
+
+/// The length of `+0x1f/0x40` at the front of `text`.
+fn offset_length(text: &str) -> usize {
+    if !text.starts_with("+0x") {
+        return 0;
+    }
+    count(text, |c| c.is_ascii_hexdigit() || matches!(c, '+' | 'x' | '/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_taken_in_order() {
+        let fields = find(
+            "WARNING: {w} at {f}, CPU#{n}:",
+            "x WARNING: a/b.c:12 at dbAdj+0x4/0x8, CPU#0: y/1",
+        )
+        .unwrap();
+        assert_eq!(fields, ["a/b.c:12", "dbAdj", "0", ""]);
+        assert_eq!(
+            find("task {*}:{n} blocked", "INFO: task a b:12 blocked"),
+            Some(["a b", "12", "", ""])
+        );
+        assert_eq!(find("at {f}", "at 0x0"), None);
+        assert_eq!(symbol_length("<a::B as c::D>::e+0x1"), Some(17));
+    }
+}

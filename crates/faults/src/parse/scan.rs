@@ -1,0 +1,136 @@
+//! One pass over a report's lines: where its stacks are and what frames they have.
+
+use super::frame::{self, RawFrame};
+use super::pattern;
+
+/// Frames that are looked at in one report; a report of the kernel has far fewer.
+const FRAMES_MAX: usize = 4096;
+
+/// A report's text in lines, with its stacks.
+#[derive(Debug)]
+pub(crate) struct Scan<'t> {
+    pub(crate) lines: Vec<&'t str>,
+    pub(crate) items: Vec<Item<'t>>,
+}
+
+/// Something that belongs to a stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item<'t> {
+    /// Index of the line.
+    pub(crate) line: usize,
+    pub(crate) what: What<'t>,
+}
+
+/// What an [`Item`] is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum What<'t> {
+    /// The head of a stack, with its label.
+    Stack(&'t str),
+    /// A frame of the stack before it.
+    Frame(RawFrame<'t>),
+    /// The instruction pointer; `None` when it is in no known function.
+    Pointer(Option<RawFrame<'t>>),
+}
+
+impl<'t> Scan<'t> {
+    /// Reads all lines.
+    pub(crate) fn new(text: &'t str) -> Self {
+        let lines: Vec<&str> = text.lines().collect();
+        let mut items = Vec::new();
+        for (index, line) in lines.iter().enumerate() {
+            if items.len() == FRAMES_MAX {
+                break;
+            }
+            if let Some(what) = item(line) {
+                items.push(Item { line: index, what });
+            }
+        }
+        Self { lines, items }
+    }
+}
+
+/// What a line contributes to a stack.
+pub(crate) fn item(line: &str) -> Option<What<'_>> {
+    if let Some(frame) = frame::line(line) {
+        return Some(What::Frame(frame));
+    }
+    if let Some(label) = stack_label(line) {
+        return Some(What::Stack(label));
+    }
+    pointer(line).map(What::Pointer)
+}
+
+/// `Call Trace:`, `Backtrace: `, `Allocated by task 77:`, `Freed by task 77 on cpu 1 at 60.8s:`, ...
+pub(crate) fn stack_label(line: &str) -> Option<&str> {
+    const LABELS: [&str; 17] = [
+        "Call Trace",
+        "Call trace",
+        "Backtrace",
+        "backtrace",
+        "stack backtrace",
+        "Stack",
+        "Allocated",
+        "Freed",
+        "allocated by",
+        "freed by",
+        "Last potentially related work creation",
+        "Second to last potentially related work creation",
+        "Uninit was",
+        "Local variable",
+        "page last allocated",
+        "page last free",
+        "NMI backtrace",
+    ];
+    let line = line.trim();
+    LABELS.iter().any(|label| line.starts_with(label)).then_some(())?;
+    let end = line
+        .find(':')
+        .or_else(|| line.starts_with("NMI backtrace").then_some(line.len()))?;
+    line.get(..end)
+}
+
+/// The instruction pointer of the kernel, in each architecture's form; `Some(None)` when it names no function.
+fn pointer(line: &str) -> Option<Option<RawFrame<'_>>> {
+    const MARKS: [&str; 11] = [
+        "RIP: ",
+        "IP: ",
+        "EIP: ",
+        "pc : ",
+        "PC is at ",
+        "epc : ",
+        "NIP [",
+        "Krnl PSW : ",
+        "epc   : ",
+        "pc: ",
+        "Workqueue: ",
+    ];
+    let line = line.trim_start();
+    let mark = MARKS.iter().find(|mark| line.starts_with(**mark))?;
+    if *mark == "Workqueue: " {
+        return None;
+    }
+    let rest = line.get(mark.len()..)?;
+    if rest.starts_with("0033:") || rest.starts_with("0023:") || rest.starts_with("002b:") {
+        return None;
+    }
+    Some(symbol_in(rest))
+}
+
+/// The first word of `text` that is a function with an offset.
+fn symbol_in(text: &str) -> Option<RawFrame<'_>> {
+    let at = memchr::memmem::find(text.as_bytes(), b"+0x")?;
+    let before = text.get(..at)?;
+    let start = before.rfind([' ', ':', '(', ']']).map_or(0, |at| at + 1);
+    // A Rust path holds colons and spaces: it begins at its `<` or at the word's start.
+    let start = match before.find('<') {
+        Some(open) if !before.get(open..)?.starts_with("<ffff") && open < start && before.contains(">::") => {
+            open
+        }
+        _ => start,
+    };
+    let word = text.get(start..)?;
+    pattern::symbol_length(word)?;
+    let (mut found, after) = frame::symbol(word)?;
+    frame::trailer(after.trim_start_matches(')').trim(), &mut found);
+    Some(found)
+}

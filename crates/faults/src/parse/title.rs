@@ -1,0 +1,95 @@
+//! Filling in title templates.
+
+use super::pattern::Captures;
+
+/// Bytes of a title.
+pub(crate) const TITLE_MAX: usize = 120;
+
+/// Fills `{0}`, `{1}`, ... and `{F}` (the frame) in; what remains is cleaned as syzbot does: printable, one space
+/// between words, numbers and addresses replaced when they came from the log.
+pub(crate) fn fill(template: &str, fields: &Captures<'_>, frame: &str) -> String {
+    let mut title = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        title.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
+        match name {
+            "F" => title.push_str(frame),
+            _ => {
+                let field = name.parse().ok().and_then(|index: usize| fields.get(index));
+                title.push_str(&without_numbers(field.copied().unwrap_or_default()));
+            }
+        }
+        rest = after;
+    }
+    title.push_str(rest);
+    clean(&title)
+}
+
+/// Printable, single spaces, at most [`TITLE_MAX`] bytes.
+pub(crate) fn clean(title: &str) -> String {
+    let mut clean = String::with_capacity(title.len());
+    for c in title.chars() {
+        let c = if c == '\t' { ' ' } else { c };
+        if (c == ' ' && (clean.ends_with(' ') || clean.is_empty())) || !(c == ' ' || c.is_ascii_graphic()) {
+            continue;
+        }
+        if clean.len() == TITLE_MAX {
+            break;
+        }
+        clean.push(c);
+    }
+    clean.truncate(clean.trim_end().len());
+    clean
+}
+
+/// Replaces hexadecimal numbers by `ADDR` and decimal ones by `NUM`, wherever they are words of their own.
+pub(crate) fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut inside_word = false;
+    while let Some(c) = rest.chars().next() {
+        if !inside_word && let Some((replacement, length)) = number(rest) {
+            out.push_str(replacement);
+            rest = rest.get(length..).unwrap_or_default();
+            inside_word = true;
+            continue;
+        }
+        inside_word = c.is_ascii_alphanumeric() || c == '_';
+        out.push(c);
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    out
+}
+
+fn number(text: &str) -> Option<(&'static str, usize)> {
+    let run = |text: &str, accept: fn(&u8) -> bool| text.bytes().take_while(accept).count();
+    if let Some(hex) = text.strip_prefix("0x") {
+        let digits = run(hex, u8::is_ascii_hexdigit);
+        return (digits > 0).then_some(("ADDR", digits + 2));
+    }
+    let word = run(text, |b| b.is_ascii_alphanumeric() || *b == b'_');
+    let digits = run(text, u8::is_ascii_hexdigit);
+    if digits == word && digits >= 8 {
+        return Some(("ADDR", digits));
+    }
+    let digits = run(text, u8::is_ascii_digit);
+    (digits == word && digits > 0).then_some(("NUM", digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_clean_and_without_numbers() {
+        let fields = ["unknown-block(0,0) at  ffff888012345678 x86\u{7}", "", "", ""];
+        assert_eq!(
+            fill("panic: {0} in {F}", &fields, "a_1"),
+            "panic: unknown-block(NUM,NUM) at ADDR x86 in a_1"
+        );
+        assert_eq!(fill(&"x".repeat(500), &fields, "").len(), TITLE_MAX);
+    }
+}

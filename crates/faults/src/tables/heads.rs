@@ -1,0 +1,24 @@
+//! Finding heads: one automaton over all needles.
+
+use super::formats::{HEADS, Head};
+use aho_corasick::{AhoCorasick, MatchKind};
+use std::sync::LazyLock;
+
+static ALL: LazyLock<Vec<&'static Head>> =
+    LazyLock::new(|| HEADS.iter().flat_map(|heads| heads.iter()).collect());
+
+static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(ALL.iter().map(|head| head.needle))
+        .ok()
+});
+
+/// The head that a line is, if any.
+pub(crate) fn find(line: &str) -> Option<&'static Head> {
+    let finder = FINDER.as_ref()?;
+    finder
+        .find_iter(line)
+        .filter_map(|found| ALL.get(found.pattern().as_usize()).copied())
+        .find(|head| !head.unless.iter().any(|text| line.contains(text)))
+}
