@@ -108,7 +108,7 @@ impl Format {
     }
 }
 
-/// `unsigned long ip;	offset:8;	size:8;	signed:0;`
+/// `unsigned long ip; offset:8; size:8; signed:0;`
 fn parse_field(line: &str) -> Option<Field> {
     let mut parts = line.split(';').map(str::trim);
     let declaration = parts.next()?;
@@ -135,7 +135,13 @@ fn parse_field(line: &str) -> Option<Field> {
     if name.is_empty() {
         return None;
     }
-    Some(Field { name: name.to_owned(), place, offset, size, signed })
+    Some(Field {
+        name: name.to_owned(),
+        place,
+        offset,
+        size,
+        signed,
+    })
 }
 
 #[cfg(test)]
@@ -170,7 +176,10 @@ print fmt: \"pid=%d comm=%s field:x;\", REC->pid, __get_str(comm)
         let comm = format.field("comm").unwrap();
         assert_eq!((comm.place, comm.offset, comm.size), (Place::DataLoc, 12, 4));
         let adjustment = format.field("oom_score_adj").unwrap();
-        assert_eq!((adjustment.offset, adjustment.size, adjustment.signed), (64, 2, true));
+        assert_eq!(
+            (adjustment.offset, adjustment.size, adjustment.signed),
+            (64, 2, true)
+        );
         assert_eq!(format.field("anon_rss"), None);
     }
 
@@ -189,12 +198,18 @@ print fmt: \"pid=%d comm=%s field:x;\", REC->pid, __get_str(comm)
     fn what_is_no_format_file_is_an_error() {
         assert_eq!(Format::parse(""), Err(FormatError::NoName));
         assert_eq!(Format::parse("name: x"), Err(FormatError::NoFields));
-        assert!(matches!(Format::parse("name: x\nfield:int pid; size:4;"), Err(FormatError::Field(_))));
+        assert!(matches!(
+            Format::parse("name: x\nfield:int pid; size:4;"),
+            Err(FormatError::Field(_))
+        ));
         assert!(matches!(
             Format::parse("name: x\nfield:int pid; offset:4294967295; size:4;"),
             Err(FormatError::Field(_))
         ));
-        assert_eq!(Format::parse(&"x".repeat(MAX_BYTES + 1)), Err(FormatError::TooLong(MAX_BYTES + 1)));
+        assert_eq!(
+            Format::parse(&"x".repeat(MAX_BYTES + 1)),
+            Err(FormatError::TooLong(MAX_BYTES + 1))
+        );
     }
 
     proptest! {

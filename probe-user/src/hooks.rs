@@ -81,11 +81,21 @@ pub(crate) enum Shape {
 }
 
 const fn required(name: &'static str, global: &'static str, shape: Shape) -> FieldSpec {
-    FieldSpec { name, global, shape, required: true }
+    FieldSpec {
+        name,
+        global,
+        shape,
+        required: true,
+    }
 }
 
 const fn optional(name: &'static str, global: &'static str, shape: Shape) -> FieldSpec {
-    FieldSpec { name, global, shape, required: false }
+    FieldSpec {
+        name,
+        global,
+        shape,
+        required: false,
+    }
 }
 
 /// All hooks, in the order of [`hook::ALL`].
@@ -96,17 +106,32 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
         // A raw tracepoint hands over the text where it is: no copy into a perf record of at most 8 KiB, and no
         // guard that skips the program when any other is running on the CPU.
         attempts: &[
-            Attempt { program: "printk_console_btf", target: Target::TpBtf("console") },
-            Attempt { program: "printk_console_raw", target: Target::RawTp("console") },
-            Attempt { program: "printk_console_tp", target: Target::Tracepoint(&PRINTK) },
+            Attempt {
+                program: "printk_console_btf",
+                target: Target::TpBtf("console"),
+            },
+            Attempt {
+                program: "printk_console_raw",
+                target: Target::RawTp("console"),
+            },
+            Attempt {
+                program: "printk_console_tp",
+                target: Target::Tracepoint(&PRINTK),
+            },
         ],
     },
     HookSpec {
         hook: Hook::OopsEnter,
         name: hook::OOPS_ENTER,
         attempts: &[
-            Attempt { program: "oops_enter_fentry", target: Target::Fentry("oops_enter") },
-            Attempt { program: "oops_enter_kprobe", target: Target::Kprobe("oops_enter") },
+            Attempt {
+                program: "oops_enter_fentry",
+                target: Target::Fentry("oops_enter"),
+            },
+            Attempt {
+                program: "oops_enter_kprobe",
+                target: Target::Kprobe("oops_enter"),
+            },
         ],
     },
     HookSpec {
@@ -115,26 +140,47 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
         // `panic` calls `vpanic` where that exists (6.16 and later); before, the trampoline refuses `panic` for its
         // variable arguments and the breakpoint is left.
         attempts: &[
-            Attempt { program: "panic_fentry", target: Target::Fentry("vpanic") },
-            Attempt { program: "panic_kprobe", target: Target::Kprobe("vpanic") },
-            Attempt { program: "panic_fentry", target: Target::Fentry("panic") },
-            Attempt { program: "panic_kprobe", target: Target::Kprobe("panic") },
+            Attempt {
+                program: "panic_fentry",
+                target: Target::Fentry("vpanic"),
+            },
+            Attempt {
+                program: "panic_kprobe",
+                target: Target::Kprobe("vpanic"),
+            },
+            Attempt {
+                program: "panic_fentry",
+                target: Target::Fentry("panic"),
+            },
+            Attempt {
+                program: "panic_kprobe",
+                target: Target::Kprobe("panic"),
+            },
         ],
     },
     HookSpec {
         hook: Hook::MceRecord,
         name: hook::MCE_RECORD,
-        attempts: &[Attempt { program: "mce_record_tp", target: Target::Tracepoint(&MCE) }],
+        attempts: &[Attempt {
+            program: "mce_record_tp",
+            target: Target::Tracepoint(&MCE),
+        }],
     },
     HookSpec {
         hook: Hook::OomMarkVictim,
         name: hook::OOM_MARK_VICTIM,
-        attempts: &[Attempt { program: "oom_mark_victim_tp", target: Target::Tracepoint(&OOM) }],
+        attempts: &[Attempt {
+            program: "oom_mark_victim_tp",
+            target: Target::Tracepoint(&OOM),
+        }],
     },
     HookSpec {
         hook: Hook::SignalDeliver,
         name: hook::SIGNAL_DELIVER,
-        attempts: &[Attempt { program: "signal_deliver_tp", target: Target::Tracepoint(&SIGNAL) }],
+        attempts: &[Attempt {
+            program: "signal_deliver_tp",
+            target: Target::Tracepoint(&SIGNAL),
+        }],
     },
 ];
 
@@ -178,7 +224,13 @@ const OOM: Tracepoint = Tracepoint {
     name: "mark_victim",
     fields: &[
         required("pid", "OOM_OFF_PID", Shape::Integer(4)),
-        optional("comm", "OOM_OFF_COMM", Shape::Comm { is_data_loc: "OOM_COMM_IS_DATA_LOC" }),
+        optional(
+            "comm",
+            "OOM_OFF_COMM",
+            Shape::Comm {
+                is_data_loc: "OOM_COMM_IS_DATA_LOC",
+            },
+        ),
         optional("total_vm", "OOM_OFF_TOTAL_VM", Shape::Integer(8)),
         optional("anon_rss", "OOM_OFF_ANON_RSS", Shape::Integer(8)),
         optional("file_rss", "OOM_OFF_FILE_RSS", Shape::Integer(8)),

@@ -1,6 +1,33 @@
 //! The kernel log through `/dev/kmsg`, for kernels where the console hook cannot be attached.
+//!
+//! One `read` gives one record (`Documentation/ABI/testing/dev-kmsg`, `kernel/printk/printk.c`: `devkmsg_read`):
+//!
+//! ```text
+//! 6,339,5140900,-,caller=T1;NET: Registered protocol family 10
+//!  SUBSYSTEM=acpi
+//! ```
+//!
+//! that is facility and level, sequence, microseconds, flags and more in future, then the text with unprintable bytes
+//! as `\xNN`, then properties. `EPIPE` says that records were overwritten before they were read: the next read goes on
+//! with the oldest one left, and the hole in the sequences tells how many.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::OFlags;
+use tokio::io::unix::AsyncFd;
+
+use crate::readable::readable;
+
+/// The longest record, bytes (`CONSOLE_EXT_LOG_MAX` of kernels before 6.3, `PRINTK_MESSAGE_MAX` later is smaller).
+const MAX_RECORD_BYTES: usize = 8192;
+
+/// The most records that one call of [`KernelLog::next`] returns.
+const MAX_BATCH: usize = 256;
 
 /// Where to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +36,8 @@ pub enum Position {
     Oldest,
     /// Only what is printed from now on.
     Now,
-    /// The record with this sequence number; when it is gone, the oldest one, and the records between count as lost.
+    /// The record of this boot with this sequence number; when it is gone, the oldest one, and the records between
+    /// count as lost.
     Sequence(u64),
 }
 
@@ -51,35 +79,225 @@ pub enum KmsgError {
         path: PathBuf,
         /// What the kernel said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// Reading failed.
+    #[error("read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
     },
 }
 
 /// A reader of the kernel log.
 #[derive(Debug)]
-pub struct KernelLog {}
+pub struct KernelLog {
+    path: PathBuf,
+    file: AsyncFd<File>,
+    records: Records,
+    buffer: Box<[u8; MAX_RECORD_BYTES]>,
+}
+
+/// What one read gave.
+enum Found {
+    Record(KmsgRecord),
+    /// Something to go on behind: an overrun, garbage, a record that is not wanted.
+    Nothing,
+    End,
+}
 
 impl KernelLog {
     /// Opens the log, usually `/dev/kmsg`. Must be called inside a tokio runtime with I/O enabled.
-    pub fn open(path: &Path, _since: Position) -> Result<Self, KmsgError> {
-        Err(KmsgError::Open {
+    pub fn open(path: &Path, since: Position) -> Result<Self, KmsgError> {
+        let error = |source| KmsgError::Open {
             path: path.to_owned(),
-            source: std::io::ErrorKind::Unsupported.into(),
+            source,
+        };
+        let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        let file = OpenOptions::new()
+            .read(true)
+            // The bits of these two flags fit.
+            .custom_flags(flags.cast_signed())
+            .open(path)
+            .map_err(error)?;
+        if since == Position::Now {
+            rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).map_err(|errno| error(errno.into()))?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file: readable(file).map_err(error)?,
+            records: Records::from(since),
+            buffer: Box::new([0; MAX_RECORD_BYTES]),
         })
     }
 
     /// Waits for at least one record, then appends what is there, at most a bounded batch. Cancel-safe.
-    pub async fn next(&mut self, _out: &mut Vec<KmsgRecord>) -> Result<(), KmsgError> {
-        std::future::pending().await
+    pub async fn next(&mut self, out: &mut Vec<KmsgRecord>) -> Result<(), KmsgError> {
+        loop {
+            if self.drain(out)? {
+                return Ok(());
+            }
+            // Readiness is cleared before the log is drained, so what comes in between makes it ready again.
+            match self.file.readable_mut().await {
+                Ok(mut ready) => ready.clear_ready(),
+                Err(source) => {
+                    return Err(KmsgError::Read {
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
+            }
+        }
     }
 
     /// Records the kernel overwrote before they were read, cumulative.
     pub fn lost(&self) -> u64 {
-        0
+        self.records.lost
     }
 
     /// Records that were no kernel log record, cumulative.
     pub fn undecodable(&self) -> u64 {
-        0
+        self.records.undecodable
+    }
+
+    /// Appends a batch; false when there was nothing.
+    fn drain(&mut self, out: &mut Vec<KmsgRecord>) -> Result<bool, KmsgError> {
+        let before = out.len();
+        while out.len() - before < MAX_BATCH {
+            match self.read_one() {
+                Ok(Found::Record(record)) => out.push(record),
+                Ok(Found::Nothing) => {}
+                Ok(Found::End) => break,
+                Err(source) => {
+                    return Err(KmsgError::Read {
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+        Ok(out.len() > before)
+    }
+
+    fn read_one(&mut self) -> io::Result<Found> {
+        match self.file.get_ref().read(self.buffer.as_mut_slice()) {
+            Ok(0) => Ok(Found::End),
+            Ok(length) => {
+                let bytes = self.buffer.get(..length).unwrap_or_default();
+                Ok(self.records.accept(bytes).map_or(Found::Nothing, Found::Record))
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => Ok(Found::End),
+                // EPIPE: the next record shows how many are gone.
+                io::ErrorKind::BrokenPipe | io::ErrorKind::Interrupted => Ok(Found::Nothing),
+                // EINVAL: a record longer than the buffer; the kernel has stepped over it.
+                io::ErrorKind::InvalidInput => {
+                    self.records.undecodable += 1;
+                    Ok(Found::Nothing)
+                }
+                _ => Err(error),
+            },
+        }
     }
 }
+
+/// Counts what is missing.
+#[derive(Debug, Default)]
+struct Records {
+    /// The sequence that must come next; unknown before the first record of a log read from its start or end.
+    expected: Option<u64>,
+    lost: u64,
+    undecodable: u64,
+}
+
+impl Records {
+    fn from(since: Position) -> Self {
+        let expected = match since {
+            Position::Sequence(sequence) => Some(sequence),
+            Position::Oldest | Position::Now => None,
+        };
+        Self {
+            expected,
+            ..Self::default()
+        }
+    }
+
+    /// A record, when it is one and it is wanted.
+    fn accept(&mut self, bytes: &[u8]) -> Option<KmsgRecord> {
+        let Some(record) = KmsgRecord::parse(bytes) else {
+            self.undecodable += 1;
+            // It had a sequence, which must not count as a hole too.
+            self.expected = self.expected.map(|expected| expected.saturating_add(1));
+            return None;
+        };
+        let expected = self.expected.unwrap_or(record.sequence);
+        if record.sequence < expected {
+            return None;
+        }
+        self.lost = self.lost.saturating_add(record.sequence - expected);
+        self.expected = Some(record.sequence.saturating_add(1));
+        Some(record)
+    }
+}
+
+impl KmsgRecord {
+    /// Parses what one `read` gave; `None` when that is no record.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let semicolon = bytes.iter().position(|byte| *byte == b';')?;
+        let (prefix, text) = bytes.split_at_checked(semicolon)?;
+        let text = text.get(1..)?;
+        let mut fields = std::str::from_utf8(prefix).ok()?.split(',');
+        let priority: u32 = fields.next()?.parse().ok()?;
+        let sequence = fields.next()?.parse().ok()?;
+        let at_us = fields.next()?.parse().ok()?;
+        // `c`, and `+` on older kernels: printed as a continuation, yet a record of its own.
+        let continues = fields.next()?.contains(['c', '+']);
+        let caller = fields.find_map(|field| parse_caller(field.strip_prefix("caller=")?));
+        Some(Self {
+            sequence,
+            at_us,
+            level: u8::try_from(priority & 7).ok()?,
+            facility: priority >> 3,
+            continues,
+            caller,
+            text: unescape(text.split(|byte| *byte == b'\n').next().unwrap_or_default()),
+        })
+    }
+}
+
+fn parse_caller(value: &str) -> Option<Caller> {
+    if let Some(task) = value.strip_prefix('T') {
+        return task.parse().ok().map(Caller::Task);
+    }
+    value.strip_prefix('C')?.parse().ok().map(Caller::Cpu)
+}
+
+/// `\xNN` to the byte; the kernel writes nothing else with a backslash, and the backslash itself so.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        if let Some((value, behind)) = escaped(rest) {
+            plain.push(value);
+            rest = behind;
+        } else {
+            plain.push(*byte);
+            rest = after;
+        }
+    }
+    plain
+}
+
+/// The byte of an escape that the text starts with, and what is behind it.
+fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, behind) = text.strip_prefix(b"\\x")?.split_at_checked(2)?;
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let value = digit(digits.first()?)? * 16 + digit(digits.last()?)?;
+    Some((u8::try_from(value).ok()?, behind))
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,22 @@
 //! failed; [`Probes::next`] turns ring-buffer bytes into [`Event`]s by checked copies. [`kmsg`] reads `/dev/kmsg` where
 //! the console hook is missing, [`pstore`] reads what a crashed kernel left behind.
 
+mod attach;
+mod decode;
 mod event;
+pub mod format;
+mod hooks;
 pub mod kmsg;
+mod offsets;
 mod probes;
 pub mod pstore;
+mod readable;
+mod reason;
+mod tracefs;
 
+pub use attach::{AttachError, Options};
 pub use event::{Attach, Context, Event, OomVictim};
-pub use probes::{AttachError, HookLoss, HookState, Options, Probes, ReadError};
+pub use probes::{HookLoss, HookState, Probes, ReadError};
 
 /// The hook names, in the order of [`Probes::states`].
 pub mod hook {

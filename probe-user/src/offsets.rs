@@ -23,9 +23,13 @@ impl Offsets {
     pub(crate) fn resolve(tracefs: &Result<Tracefs, TracefsError>) -> Self {
         let mut offsets = Self::default();
         for attempt in HOOKS.iter().flat_map(|hook| hook.attempts) {
-            let Target::Tracepoint(tracepoint) = attempt.target else { continue };
+            let Target::Tracepoint(tracepoint) = attempt.target else {
+                continue;
+            };
             let format = match tracefs {
-                Ok(tracefs) => tracefs.format(tracepoint.category, tracepoint.name).map_err(|error| error.to_string()),
+                Ok(tracefs) => tracefs
+                    .format(tracepoint.category, tracepoint.name)
+                    .map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             match format {
@@ -38,7 +42,10 @@ impl Offsets {
 
     /// Why a tracepoint cannot be used, if it cannot.
     pub(crate) fn unusable(&self, tracepoint: &Tracepoint) -> Option<&str> {
-        self.unusable.iter().find(|(name, _)| *name == tracepoint.name).map(|(_, reason)| reason.as_str())
+        self.unusable
+            .iter()
+            .find(|(name, _)| *name == tracepoint.name)
+            .map(|(_, reason)| reason.as_str())
     }
 
     fn add(&mut self, tracepoint: &Tracepoint, format: &Format) {
@@ -88,12 +95,20 @@ mod tests {
 
     fn resolve(fields: &str) -> Offsets {
         let mut offsets = Offsets::default();
-        offsets.add(oom(), &Format::parse(&format!("name: mark_victim\n{fields}")).unwrap());
+        offsets.add(
+            oom(),
+            &Format::parse(&format!("name: mark_victim\n{fields}")).unwrap(),
+        );
         offsets
     }
 
     fn global(offsets: &Offsets, name: &str) -> u32 {
-        offsets.globals.iter().find(|(global, _)| *global == name).unwrap().1
+        offsets
+            .globals
+            .iter()
+            .find(|(global, _)| *global == name)
+            .unwrap()
+            .1
     }
 
     #[test]
@@ -110,11 +125,23 @@ mod tests {
         let offsets = resolve(
             "field:int pid; offset:8; size:4; signed:1;\nfield:__data_loc char[] comm; offset:12; size:4; signed:0;",
         );
-        assert_eq!((global(&offsets, "OOM_OFF_COMM"), global(&offsets, "OOM_COMM_IS_DATA_LOC")), (12, 1));
+        assert_eq!(
+            (
+                global(&offsets, "OOM_OFF_COMM"),
+                global(&offsets, "OOM_COMM_IS_DATA_LOC")
+            ),
+            (12, 1)
+        );
         let offsets = resolve(
             "field:int pid; offset:8; size:4; signed:1;\nfield:char comm[16]; offset:12; size:16; signed:0;",
         );
-        assert_eq!((global(&offsets, "OOM_OFF_COMM"), global(&offsets, "OOM_COMM_IS_DATA_LOC")), (12, 0));
+        assert_eq!(
+            (
+                global(&offsets, "OOM_OFF_COMM"),
+                global(&offsets, "OOM_COMM_IS_DATA_LOC")
+            ),
+            (12, 0)
+        );
     }
 
     #[test]

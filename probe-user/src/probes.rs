@@ -1,34 +1,34 @@
-//! Loading, attaching and reading the programs.
+//! The attached programs, and reading what they send.
 
-use std::path::PathBuf;
+use std::{fmt, io, time::Duration};
 
-use crate::event::{Attach, Event};
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya_log::EbpfLogger;
+use log::Log;
+use probe_common::Counters;
+use tokio::io::unix::AsyncFd;
 
-/// How to attach.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The object file; `None` is the one built into this binary.
-    pub object: Option<PathBuf>,
-    /// Size of the ring buffer in bytes, a power of two and a multiple of the page size; 0 keeps the object's own size.
-    pub ring_bytes: u32,
-    /// Hooks (names of [`crate::hook`]) to leave alone.
-    pub disable: Vec<String>,
-}
+use crate::{
+    attach::{self, AttachError, Attached, Options},
+    decode::Decoder,
+    event::{Attach, Event},
+    hooks::HOOKS,
+    readable::readable,
+};
 
-/// Why no program could be loaded at all. A single hook that fails is not an error but a [`HookState`].
-#[derive(Debug, thiserror::Error)]
-pub enum AttachError {
-    /// This binary was built without the object and none was given.
-    #[error("this build holds no eBPF object: run `cargo xtask build-ebpf` and build again")]
-    NoObject,
-}
+/// The most events that one call of [`Probes::next`] returns.
+const MAX_BATCH: usize = 256;
+
+/// How often the ring buffer is looked at unasked. The kernel wakes its reader from an interrupt, which a CPU that is
+/// busy dying does not take any more; another CPU still finds what it wrote. A look costs a few microseconds.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Waiting for the ring buffer failed.
     #[error("wait for the ring buffer")]
-    Wait(#[source] std::io::Error),
+    Wait(#[source] io::Error),
 }
 
 /// One hook on this kernel.
@@ -56,31 +56,115 @@ pub struct HookLoss {
 }
 
 /// The attached programs. Dropping it detaches them.
-#[derive(Debug)]
-pub struct Probes {}
+pub struct Probes {
+    /// By hook; holds the links.
+    hooks: Vec<Attached>,
+    ring: AsyncFd<RingBuf<MapData>>,
+    counters: PerCpuArray<MapData, [u8; Counters::SIZE]>,
+    logger: Option<EbpfLogger<&'static dyn Log>>,
+    decoder: Decoder,
+}
 
 impl Probes {
-    /// Loads the object and attaches every hook that this kernel allows.
+    /// Loads the object and attaches every hook that this kernel allows. Takes some tenths of a second.
     ///
     /// Must be called inside a tokio runtime with I/O and time enabled.
-    pub fn attach(_options: &Options) -> Result<Self, AttachError> {
-        Err(AttachError::NoObject)
+    pub fn attach(options: &Options) -> Result<Self, AttachError> {
+        let loaded = attach::attach(options)?;
+        Ok(Self {
+            decoder: Decoder::new(loaded.hooks.iter().map(|hook| hook.attach).collect()),
+            hooks: loaded.hooks,
+            ring: readable(loaded.ring).map_err(AttachError::Wait)?,
+            counters: loaded.counters,
+            logger: loaded.logger,
+        })
     }
 
     /// Every hook, attached or not, with its counters.
     pub fn states(&self) -> Vec<HookState> {
-        Vec::new()
+        self.rows()
+            .map(|(hook, attached, counters)| HookState {
+                hook,
+                attach: attached.attach,
+                reason: attached.reason.clone(),
+                events: counters.events,
+                lost: counters.lost,
+            })
+            .collect()
     }
 
     /// Waits for at least one event, then appends what is there, at most a bounded batch.
     ///
     /// Cancel-safe: an event is either appended or still in the ring buffer.
-    pub async fn next(&mut self, _events: &mut Vec<Event>) -> Result<(), ReadError> {
-        std::future::pending().await
+    pub async fn next(&mut self, events: &mut Vec<Event>) -> Result<(), ReadError> {
+        loop {
+            if let Some(logger) = &mut self.logger {
+                logger.flush();
+            }
+            if self.drain(events) {
+                return Ok(());
+            }
+            tokio::select! {
+                // Readiness is cleared before the ring is drained, so what comes in between makes it ready again.
+                ready = self.ring.readable_mut() => ready.map_err(ReadError::Wait)?.clear_ready(),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
     }
 
     /// The loss counters alone.
     pub fn losses(&self) -> Vec<HookLoss> {
-        Vec::new()
+        self.rows()
+            .map(|(hook, _, counters)| HookLoss {
+                hook,
+                lost: counters.lost,
+            })
+            .collect()
+    }
+
+    /// Appends a batch; false when there was nothing.
+    fn drain(&mut self, events: &mut Vec<Event>) -> bool {
+        let ring = self.ring.get_mut();
+        let mut taken = 0;
+        while taken < MAX_BATCH
+            && let Some(entry) = ring.next()
+        {
+            events.push(self.decoder.decode(&entry));
+            taken += 1;
+        }
+        taken > 0
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&'static str, &Attached, Counters)> {
+        HOOKS
+            .iter()
+            .zip(&self.hooks)
+            .map(|(spec, attached)| (spec.name, attached, self.counters(u32::from(spec.hook as u8))))
+    }
+
+    /// The counters of a hook, summed over CPUs.
+    fn counters(&self, hook: u32) -> Counters {
+        let per_cpu = match self.counters.get(&hook, 0) {
+            Ok(per_cpu) => per_cpu,
+            Err(error) => {
+                tracing::warn!(hook, %error, "the loss counters cannot be read");
+                return Counters::default();
+            }
+        };
+        per_cpu
+            .iter()
+            .filter_map(|bytes| Counters::decode(bytes))
+            .fold(Counters::default(), |sum, cpu| Counters {
+                events: sum.events.wrapping_add(cpu.events),
+                lost: sum.lost.wrapping_add(cpu.lost),
+            })
+    }
+}
+
+impl fmt::Debug for Probes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probes")
+            .field("states", &self.states())
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,26 @@
 //! What a crashed kernel left in persistent storage.
+//!
+//! `fs/pstore` shows every record as a file `TYPE-BACKEND-ID`, for example `dmesg-ramoops-0` or `dmesg-efi_pstore-1769…`,
+//! with `.enc.z` behind it when the kernel could not decompress it. A dump of the kernel log starts with a line that
+//! `pstore_dump` writes, `Panic#2 Part1`: why, the how many-eth dump of that boot, and which part of it. Backends with
+//! small records (EFI, ERST) split a dump; **part 1 is its end**, higher parts are older. Ids sort differently in each
+//! backend, so parts are put together by their header and by the time of their files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// The most files of one folder that are looked at.
+const MAX_FILES: usize = 4096;
+
+/// The most bytes of one file that are read; `kmsg_bytes` and ramoops' `record_size` are far below.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The most text of one dump; of a longer one the oldest parts are left out.
+const MAX_DUMP_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why the kernel wrote a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +29,8 @@ pub enum DumpReason {
     Panic,
     /// An oops.
     Oops,
-    /// Anything else, in the kernel's word.
+    /// Anything else, in the kernel's word; `console` for what the console showed of the boot before (ramoops keeps
+    /// that after any reboot), `unknown` for a dump without a header.
     Other(String),
 }
 
@@ -36,7 +57,7 @@ pub enum PstoreError {
         path: PathBuf,
         /// What the kernel said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Removing a file failed.
     #[error("remove {}", path.display())]
@@ -45,16 +66,213 @@ pub enum PstoreError {
         path: PathBuf,
         /// What the kernel said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
 /// Reads every dump in a folder, usually `/sys/fs/pstore`. A folder that is missing or empty is no dumps.
-pub fn read(_dir: &Path) -> Result<Vec<Dump>, PstoreError> {
-    Ok(Vec::new())
+///
+/// A file that cannot be read (compressed in a way that this kernel does not know, or damaged) is left where it is and
+/// named in the log.
+pub fn read(dir: &Path) -> Result<Vec<Dump>, PstoreError> {
+    let mut parts = Vec::new();
+    for path in list(dir)? {
+        match Part::read(&path) {
+            Ok(Some(part)) => parts.push(part),
+            Ok(None) => {}
+            Err(reason) => {
+                tracing::warn!(path = %path.display(), reason, "a crash dump is kept but not readable");
+            }
+        }
+    }
+    Ok(join(parts))
 }
 
 /// Removes a dump's files, which frees the storage. Call it once the dump is kept elsewhere.
-pub fn remove(_dump: &Dump) -> Result<(), PstoreError> {
+pub fn remove(dump: &Dump) -> Result<(), PstoreError> {
+    for path in &dump.files {
+        match fs::remove_file(path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(PstoreError::Remove {
+                    path: path.clone(),
+                    source,
+                });
+            }
+            _ => {}
+        }
+    }
     Ok(())
 }
+
+fn list(dir: &Path) -> Result<Vec<PathBuf>, PstoreError> {
+    let error = |source| PstoreError::List {
+        path: dir.to_owned(),
+        source,
+    };
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(error(source)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        if paths.len() == MAX_FILES {
+            tracing::warn!(path = %dir.display(), MAX_FILES, "more crash dumps than are read at once");
+            break;
+        }
+        paths.push(entry.map_err(error)?.path());
+    }
+    Ok(paths)
+}
+
+/// One file.
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    backend: String,
+    reason: DumpReason,
+    number: Option<u32>,
+    index: Option<u32>,
+    /// When the kernel wrote it.
+    written: SystemTime,
+    text: String,
+}
+
+impl Part {
+    /// `None` when the file holds no kernel log.
+    fn read(path: &Path) -> Result<Option<Self>, String> {
+        let Some((kind, backend, compressed)) = path.file_name().and_then(|name| parse_name(name.to_str()?))
+        else {
+            return Ok(None);
+        };
+        if compressed {
+            return Err(
+                "the kernel could not decompress it: boot the kernel that wrote it to read it".to_owned(),
+            );
+        }
+        let (bytes, written) = read_file(path).map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&bytes);
+        let part = Self {
+            path: path.to_owned(),
+            backend: backend.to_owned(),
+            reason: DumpReason::Other(if kind == "console" { "console" } else { "unknown" }.to_owned()),
+            number: None,
+            index: None,
+            written,
+            text: String::new(),
+        };
+        let header = if kind == "dmesg" {
+            parse_header(&text)
+        } else {
+            None
+        };
+        Ok(Some(match header {
+            Some((reason, number, index, text)) => Self {
+                reason,
+                number: Some(number),
+                index: Some(index),
+                text: text.to_owned(),
+                ..part
+            },
+            None => Self {
+                text: text.into_owned(),
+                ..part
+            },
+        }))
+    }
+
+    /// Whether this part, written later, belongs to the same dump.
+    fn follows(&self, before: &Self) -> bool {
+        self.backend == before.backend
+            && self.number.is_some()
+            && (&self.reason, self.number) == (&before.reason, before.number)
+            && self.index > before.index
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<(Vec<u8>, SystemTime)> {
+    let file = fs::File::open(path)?;
+    let written = file.metadata()?.modified()?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok((bytes, written))
+}
+
+/// A file's kind (`dmesg` or `console`), backend, and whether it is compressed.
+fn parse_name(name: &str) -> Option<(&str, &str, bool)> {
+    let (stem, compressed) = match name.strip_suffix(".enc.z") {
+        Some(stem) => (stem, true),
+        None => (name, false),
+    };
+    let (kind, rest) = stem.split_once('-')?;
+    let (backend, id) = rest.rsplit_once('-')?;
+    let known =
+        matches!(kind, "dmesg" | "console") && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    known.then_some((kind, backend, compressed))
+}
+
+/// `Oops#1 Part1`, and the text behind it.
+fn parse_header(text: &str) -> Option<(DumpReason, u32, u32, &str)> {
+    let (line, rest) = text.split_once('\n')?;
+    let (reason, numbers) = line.split_once('#')?;
+    let (number, part) = numbers.split_once(" Part")?;
+    let reason = match reason {
+        "Panic" => DumpReason::Panic,
+        "Oops" => DumpReason::Oops,
+        other if !other.is_empty() && other.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            DumpReason::Other(other.to_owned())
+        }
+        _ => return None,
+    };
+    Some((reason, number.parse().ok()?, part.trim_end().parse().ok()?, rest))
+}
+
+/// Parts to dumps, oldest dump first.
+fn join(mut parts: Vec<Part>) -> Vec<Dump> {
+    // The kernel writes a dump's parts one after the other, the end of the text first. Backends that tell the time to
+    // the second only leave the part's number to tell their order.
+    parts.sort_by(|a, b| {
+        let key = |part: &Part| (part.written, part.number, part.index);
+        a.backend
+            .cmp(&b.backend)
+            .then_with(|| key(a).cmp(&key(b)))
+            .then_with(|| a.path.cmp(&b.path))
+    });
+    let mut dumps: Vec<Vec<Part>> = Vec::new();
+    for part in parts {
+        match dumps.last_mut() {
+            Some(dump) if dump.last().is_some_and(|before| part.follows(before)) => dump.push(part),
+            _ => dumps.push(vec![part]),
+        }
+    }
+    dumps.sort_by_key(|dump| dump.first().map(|part| part.written));
+    dumps.into_iter().filter_map(join_parts).collect()
+}
+
+/// One dump; its parts come newest text first.
+fn join_parts(parts: Vec<Part>) -> Option<Dump> {
+    let (reason, number) = parts.first().map(|part| (part.reason.clone(), part.number))?;
+    let mut bytes = 0;
+    let kept = parts
+        .iter()
+        .take_while(|part| {
+            bytes += part.text.len();
+            bytes <= MAX_DUMP_BYTES
+        })
+        .count();
+    let text = parts
+        .get(..kept)?
+        .iter()
+        .rev()
+        .map(|part| part.text.as_str())
+        .collect();
+    Some(Dump {
+        reason,
+        number,
+        text,
+        files: parts.into_iter().map(|part| part.path).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

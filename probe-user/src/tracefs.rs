@@ -1,11 +1,14 @@
-//! Finding tracefs, and mounting it where nobody has.
+//! Finding tracefs and reading what it says about tracepoints.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use rustix::mount::{MountFlags, mount};
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    thread::{UnshareFlags, unshare_unsafe},
+};
 
 use crate::format::{Format, FormatError};
 
@@ -21,10 +24,12 @@ pub(crate) struct Tracefs {
 /// Why tracepoints cannot be looked up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TracefsError {
-    #[error("tracefs is not mounted and mounting it failed ({0}): mount -t tracefs tracefs /sys/kernel/tracing")]
+    #[error(
+        "tracefs is not mounted: run `mount -t tracefs tracefs /sys/kernel/tracing` (trying it privately: {0})"
+    )]
     NotMounted(io::Error),
-    #[error("this kernel has no tracepoint {category}:{name}")]
-    NoTracepoint { category: String, name: String },
+    #[error("this kernel has no such tracepoint")]
+    NoTracepoint,
     #[error("read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{}: {source}", path.display())]
@@ -32,24 +37,34 @@ pub(crate) enum TracefsError {
 }
 
 impl Tracefs {
-    /// Finds tracefs; mounts it at its usual place when it is not there, which needs `CAP_SYS_ADMIN`.
-    pub(crate) fn find_or_mount() -> Result<Self, TracefsError> {
-        if let Some(found) = Self::find() {
-            return Ok(found);
-        }
-        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        mount("tracefs", ROOTS[0], "tracefs", flags, None)
-            .map_err(|errno| TracefsError::NotMounted(errno.into()))?;
-        tracing::info!(path = ROOTS[0], "tracefs was not mounted; mounted it");
-        Self::find().ok_or_else(|| TracefsError::NotMounted(io::ErrorKind::NotFound.into()))
-    }
-
-    fn find() -> Option<Self> {
+    /// Finds a tracefs that is mounted.
+    pub(crate) fn find() -> Option<Self> {
         ROOTS
             .into_iter()
             .map(Path::new)
             .find(|root| root.join("events").is_dir())
-            .map(|root| Self { root: root.to_owned() })
+            .map(|root| Self {
+                root: root.to_owned(),
+            })
+    }
+
+    /// Mounts tracefs for the calling thread alone: the mounts of the host and of the other threads stay as they are,
+    /// and this one vanishes with the thread. Needs `CAP_SYS_ADMIN`.
+    pub(crate) fn mount_for_this_thread() -> Result<Self, TracefsError> {
+        Self::try_mount().map_err(TracefsError::NotMounted)
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "unsharing a namespace is a system call of the whole thread"
+    )]
+    fn try_mount() -> io::Result<Self> {
+        // SAFETY: the flag moves this thread to a copy of the mount namespace; the file descriptor table stays shared.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+        mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        mount("tracefs", ROOTS[0], "tracefs", flags, None)?;
+        Self::find().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// The layout of a tracepoint's record.
@@ -57,9 +72,12 @@ impl Tracefs {
         let path = self.root.join("events").join(category).join(name).join("format");
         let text = fs::read_to_string(&path).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
-                TracefsError::NoTracepoint { category: category.to_owned(), name: name.to_owned() }
+                TracefsError::NoTracepoint
             } else {
-                TracefsError::Read { path: path.clone(), source }
+                TracefsError::Read {
+                    path: path.clone(),
+                    source,
+                }
             }
         })?;
         Format::parse(&text).map_err(|source| TracefsError::Format { path, source })

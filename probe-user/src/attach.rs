@@ -1,0 +1,389 @@
+//! Loading the object and attaching its programs.
+
+use std::{any::Any, borrow::Cow, fs, io, path::PathBuf, thread};
+
+use aya::{
+    Btf, Ebpf, EbpfError, EbpfLoader,
+    maps::{Map, MapData, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
+    util::KernelVersion,
+};
+use aya_log::EbpfLogger;
+use log::Log;
+use probe_common::{ABI_SYMBOL, ABI_VERSION, Counters};
+use rustix::process::{Resource, Rlimit};
+
+use crate::{
+    event::Attach,
+    hooks::{Attempt, HOOKS, HookSpec, Target},
+    offsets::Offsets,
+    reason::{chain, explain, missing_capabilities, no_kprobes},
+    tracefs::{Tracefs, TracefsError},
+};
+
+/// The object that `cargo xtask build-ebpf` made, or nothing; see `build.rs`.
+static EMBEDDED: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probes.bpf.o"));
+
+const MAP_EVENTS: &str = "EVENTS";
+const MAP_COUNTERS: &str = "COUNTERS";
+const MAP_LOGS: &str = "AYA_LOGS";
+
+/// How to attach.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The object file; `None` is the one built into this binary.
+    pub object: Option<PathBuf>,
+    /// Size of the ring buffer in bytes, a power of two and a multiple of the page size; 0 keeps the object's own size.
+    pub ring_bytes: u32,
+    /// Hooks (names of [`crate::hook`]) to leave alone.
+    pub disable: Vec<String>,
+}
+
+/// Why no program could be loaded at all. A single hook that fails is not an error but a [`crate::HookState`].
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// This binary was built without the object and none was given.
+    #[error("this build holds no eBPF object: run `cargo xtask build-ebpf` and build again")]
+    NoObject,
+    /// The object file cannot be read.
+    #[error("read the eBPF object {}", path.display())]
+    ReadObject {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The ring buffer cannot have this size.
+    #[error(
+        "a ring buffer of {bytes} bytes is not possible: it takes a power of two and a multiple of {page}"
+    )]
+    RingBytes {
+        /// The size asked for.
+        bytes: u32,
+        /// The page size.
+        page: usize,
+    },
+    /// The process may not load programs.
+    #[error("no permission to load eBPF programs: {0}")]
+    NotPermitted(&'static str),
+    /// The object is damaged or of another version, or the kernel has no room for its maps.
+    #[error("load the eBPF object, which must be of version {ABI_VERSION}")]
+    Load(#[source] Box<EbpfError>),
+    /// The object has no map of this name and kind.
+    #[error("the eBPF object has no usable map {0}")]
+    Map(&'static str),
+    /// The ring buffer cannot be waited for.
+    #[error("wait for the ring buffer")]
+    Wait(#[source] io::Error),
+}
+
+/// Keeps a program attached until it is dropped.
+pub(crate) type Link = Box<dyn Any + Send + Sync>;
+
+/// What became of one hook.
+pub(crate) struct Attached {
+    pub(crate) attach: Option<Attach>,
+    /// See [`crate::HookState::reason`].
+    pub(crate) reason: String,
+    pub(crate) _link: Option<Link>,
+}
+
+/// What is kept of the object: its other parts are freed, they would be most of an idle agent's memory.
+pub(crate) struct Loaded {
+    pub(crate) hooks: Vec<Attached>,
+    pub(crate) ring: RingBuf<MapData>,
+    /// Each a [`Counters`] in bytes.
+    pub(crate) counters: PerCpuArray<MapData, [u8; Counters::SIZE]>,
+    /// Only of an object built with `build-ebpf --log`.
+    pub(crate) logger: Option<EbpfLogger<&'static dyn Log>>,
+}
+
+/// Loads the object and attaches every hook that this kernel allows.
+pub(crate) fn attach(options: &Options) -> Result<Loaded, AttachError> {
+    let object = object(options)?;
+    check_ring_bytes(options.ring_bytes)?;
+    if let Some(remedy) = missing_capabilities() {
+        return Err(AttachError::NotPermitted(remedy));
+    }
+    // In a thread of its own, because tracefs may have to be mounted for it alone.
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| {
+            let tracefs = Tracefs::find().map_or_else(Tracefs::mount_for_this_thread, Ok);
+            load(options, &object, &tracefs)
+        });
+        loading
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn object(options: &Options) -> Result<Cow<'static, [u8]>, AttachError> {
+    match &options.object {
+        Some(path) => fs::read(path)
+            .map(Cow::Owned)
+            .map_err(|source| AttachError::ReadObject {
+                path: path.clone(),
+                source,
+            }),
+        None if EMBEDDED.is_empty() => Err(AttachError::NoObject),
+        None => Ok(Cow::Borrowed(EMBEDDED)),
+    }
+}
+
+fn check_ring_bytes(bytes: u32) -> Result<(), AttachError> {
+    let page = rustix::param::page_size();
+    if bytes == 0 || (bytes.is_power_of_two() && bytes as usize >= page) {
+        Ok(())
+    } else {
+        Err(AttachError::RingBytes { bytes, page })
+    }
+}
+
+fn load(
+    options: &Options,
+    object: &[u8],
+    tracefs: &Result<Tracefs, TracefsError>,
+) -> Result<Loaded, AttachError> {
+    raise_memlock();
+    let offsets = Offsets::resolve(tracefs);
+    let mut ebpf = load_object(options, object, &offsets)?;
+    let ring = take(&mut ebpf, MAP_EVENTS)?;
+    let counters = take(&mut ebpf, MAP_COUNTERS)?;
+    let logger = logger(&mut ebpf)?;
+    let mut kernel = Kernel { offsets, btf: None };
+    let hooks = HOOKS
+        .iter()
+        .map(|spec| attach_hook(&mut ebpf, &mut kernel, spec, options))
+        .collect();
+    Ok(Loaded {
+        hooks,
+        ring,
+        counters,
+        logger,
+    })
+}
+
+fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Ebpf, AttachError> {
+    let mut loader = EbpfLoader::new();
+    // Rust programs carry no relocations against the kernel's BTF, so the loader needs no copy of it.
+    loader.btf(None).override_global(ABI_SYMBOL, &1_u32, true);
+    for (name, value) in &offsets.globals {
+        loader.override_global(name, value, true);
+    }
+    if options.ring_bytes != 0 {
+        loader.map_max_entries(MAP_EVENTS, options.ring_bytes);
+    }
+    loader
+        .load(object)
+        .map_err(|error| AttachError::Load(Box::new(error)))
+}
+
+fn take<T: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, AttachError> {
+    ebpf.take_map(name)
+        .and_then(|map| T::try_from(map).ok())
+        .ok_or(AttachError::Map(name))
+}
+
+fn logger(ebpf: &mut Ebpf) -> Result<Option<EbpfLogger<&'static dyn Log>>, AttachError> {
+    if ebpf.map(MAP_LOGS).is_none() {
+        return Ok(None);
+    }
+    EbpfLogger::init(ebpf)
+        .map(Some)
+        .map_err(|_error| AttachError::Map(MAP_LOGS))
+}
+
+/// Kernels before 5.11 charge maps to this limit, whose default holds 64 KiB.
+fn raise_memlock() {
+    if KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(5, 11, 0)) {
+        return;
+    }
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    if let Err(error) = rustix::process::setrlimit(Resource::Memlock, unlimited) {
+        tracing::warn!(%error, "the limit of locked memory cannot be raised; maps may not fit");
+    }
+}
+
+/// What is found out about this kernel at most once.
+struct Kernel {
+    offsets: Offsets,
+    btf: Option<Result<Btf, String>>,
+}
+
+impl Kernel {
+    fn btf(&mut self) -> Result<&Btf, String> {
+        let parsed = self.btf.get_or_insert_with(|| {
+            Btf::from_sys_fs().map_err(|error| {
+                format!(
+                    "this kernel offers no type information (CONFIG_DEBUG_INFO_BTF): {}",
+                    chain(&error)
+                )
+            })
+        });
+        parsed.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &Options) -> Attached {
+    if options.disable.iter().any(|name| name == spec.name) {
+        return Attached {
+            attach: None,
+            reason: "disabled in the configuration".to_owned(),
+            _link: None,
+        };
+    }
+    let mut reasons = Vec::new();
+    for attempt in spec.attempts {
+        let attach = attempt.target.attach();
+        match try_attach(ebpf, kernel, attempt) {
+            Ok(link) => {
+                tracing::debug!(hook = spec.name, %attach, "attached");
+                return Attached {
+                    attach: Some(attach),
+                    reason: reasons.join("; "),
+                    _link: Some(link),
+                };
+            }
+            Err(reason) => reasons.push(format!("{attach} {}: {reason}", attempt.target.name())),
+        }
+    }
+    Attached {
+        attach: None,
+        reason: reasons.join("; "),
+        _link: None,
+    }
+}
+
+/// Loads a program and attaches it; a program that loads but cannot be attached is unloaded, so that it can be tried
+/// with another target.
+macro_rules! load_and_attach {
+    ($ebpf:ident, $attempt:ident, $kind:ty, $program:ident, $load:expr, $attach:expr) => {{
+        let $program: &mut $kind = program($ebpf, $attempt.program)?;
+        let loaded = $load;
+        let attached = loaded.and_then(|()| $attach).and_then(|id| $program.take_link(id));
+        attached.map(|link| Box::new(link) as Link).map_err(|error| {
+            if let Err(error) = $program.unload() {
+                tracing::debug!(program = $attempt.program, %error, "not unloaded");
+            }
+            explain($attempt.target, &error)
+        })
+    }};
+}
+
+fn try_attach(ebpf: &mut Ebpf, kernel: &mut Kernel, attempt: &Attempt) -> Result<Link, String> {
+    match attempt.target {
+        Target::TpBtf(name) => {
+            let btf = kernel.btf()?;
+            load_and_attach!(
+                ebpf,
+                attempt,
+                BtfTracePoint,
+                program,
+                program.load(name, btf),
+                program.attach()
+            )
+        }
+        Target::RawTp(name) => {
+            load_and_attach!(
+                ebpf,
+                attempt,
+                RawTracePoint,
+                program,
+                program.load(),
+                program.attach(name)
+            )
+        }
+        Target::Tracepoint(tracepoint) => {
+            if let Some(reason) = kernel.offsets.unusable(tracepoint) {
+                return Err(reason.to_owned());
+            }
+            load_and_attach!(
+                ebpf,
+                attempt,
+                TracePoint,
+                program,
+                program.load(),
+                program.attach(tracepoint.category, tracepoint.name)
+            )
+        }
+        Target::Fentry(name) => {
+            let btf = kernel.btf()?;
+            load_and_attach!(
+                ebpf,
+                attempt,
+                FEntry,
+                program,
+                program.load(name, btf),
+                program.attach()
+            )
+        }
+        Target::Kprobe(name) => {
+            if let Some(reason) = no_kprobes() {
+                return Err(reason);
+            }
+            load_and_attach!(
+                ebpf,
+                attempt,
+                KProbe,
+                program,
+                program.load(),
+                program.attach(name, 0)
+            )
+        }
+    }
+}
+
+fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let program = ebpf
+        .program_mut(name)
+        .ok_or_else(|| format!("the eBPF object has no program {name}"))?;
+    program
+        .try_into()
+        .map_err(|error: ProgramError| format!("the program {name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_takes_powers_of_two_of_at_least_a_page() {
+        let page = u32::try_from(rustix::param::page_size()).unwrap();
+        for bytes in [0, page, 2 * page, 1 << 24] {
+            assert!(check_ring_bytes(bytes).is_ok(), "{bytes}");
+        }
+        for bytes in [1, page / 2, page + 1, 3 * page] {
+            assert!(
+                matches!(check_ring_bytes(bytes), Err(AttachError::RingBytes { .. })),
+                "{bytes}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_missing_or_garbage_is_an_error() {
+        let missing = Options {
+            object: Some("/nonexistent/probes.o".into()),
+            ..Options::default()
+        };
+        assert!(matches!(attach(&missing), Err(AttachError::ReadObject { .. })));
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), b"\x7fELF garbage").unwrap();
+        let garbage = Options {
+            object: Some(file.path().to_owned()),
+            ..Options::default()
+        };
+        assert!(matches!(
+            attach(&garbage),
+            Err(AttachError::Load(_) | AttachError::NotPermitted(_))
+        ));
+    }
+}

@@ -1,0 +1,168 @@
+//! Ring-buffer bytes to events.
+
+use std::collections::HashMap;
+
+use faults::mce::MachineCheck;
+use probe_common::{Header, Hook, oom};
+
+use crate::{
+    event::{Attach, Context, Event, OomVictim},
+    hooks::HOOKS,
+};
+
+/// The most CPUs whose last piece of text is remembered; `NR_CPUS` is at most 8192 on the architectures Linux runs on.
+const MAX_CPUS: usize = 8192;
+
+/// Decodes events, and knows of the text before which piece continues it.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    /// How each hook is attached, by [`Hook`].
+    attached: Vec<Option<Attach>>,
+    /// By CPU.
+    last_text: HashMap<u32, Piece>,
+}
+
+/// Where a piece of text ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    pid: u32,
+    end: u64,
+}
+
+impl Decoder {
+    pub(crate) fn new(attached: Vec<Option<Attach>>) -> Self {
+        Self {
+            attached,
+            last_text: HashMap::new(),
+        }
+    }
+
+    /// Decodes one entry; bytes that are no event become one of their own.
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Event {
+        self.try_decode(bytes)
+            .unwrap_or_else(|reason| Event::Undecodable {
+                bytes: bytes.to_vec(),
+                reason,
+            })
+    }
+
+    fn try_decode(&mut self, bytes: &[u8]) -> Result<Event, String> {
+        let event = match probe_common::decode(bytes).map_err(|error| error.to_string())? {
+            probe_common::Event::Text(text, captured) => Event::KernelText {
+                context: self.context(&text.header)?,
+                text: captured.to_vec(),
+                continues: self.continues(&text),
+            },
+            probe_common::Event::OopsEnter(header) => Event::OopsEnter {
+                context: self.context(&header)?,
+            },
+            probe_common::Event::Panic(header) => Event::Panic {
+                context: self.context(&header)?,
+            },
+            probe_common::Event::MachineCheck(record) => Event::MachineCheck {
+                context: self.context(&record.header)?,
+                machine_check: machine_check(&record),
+            },
+            probe_common::Event::OomVictim(record) => Event::OomVictim {
+                context: self.context(&record.header)?,
+                victim: oom_victim(&record),
+            },
+            probe_common::Event::Signal(signal) => Event::FatalSignal {
+                context: self.context(&signal.header)?,
+                signal: u32::try_from(signal.signal)
+                    .map_err(|_negative| format!("{} is no signal", signal.signal))?,
+                code: signal.code,
+                errno: signal.errno,
+            },
+        };
+        Ok(event)
+    }
+
+    fn context(&self, header: &Header) -> Result<Context, String> {
+        let hook =
+            Hook::from_raw(header.hook).ok_or_else(|| format!("no hook has number {}", header.hook))?;
+        let index = usize::from(hook as u8);
+        let spec = &HOOKS[index];
+        let attach = self.attached.get(index).copied().flatten();
+        Ok(Context {
+            hook: spec.name,
+            attach: attach.ok_or_else(|| format!("{} is not attached", spec.name))?,
+            cpu: header.cpu,
+            pid: header.pid,
+            tgid: header.tgid,
+            comm: text_of(&header.comm),
+            cgroup_id: header.cgroup_id,
+            since_boot_ns: header.since_boot_ns,
+            sequence: header.sequence,
+        })
+    }
+
+    /// A piece continues the one before it of the same CPU and task when the kernel keeps it right behind that one:
+    /// `pr_cont` appends to the record in the log buffer, while a new record starts behind a header of its own.
+    fn continues(&mut self, text: &probe_common::Text) -> bool {
+        if text.address == 0 || text.length == 0 {
+            self.last_text.remove(&text.header.cpu);
+            return false;
+        }
+        if self.last_text.len() >= MAX_CPUS {
+            self.last_text.clear();
+        }
+        let piece = Piece {
+            pid: text.header.pid,
+            end: text.address.wrapping_add(u64::from(text.length)),
+        };
+        let before = self.last_text.insert(text.header.cpu, piece);
+        before
+            == Some(Piece {
+                pid: text.header.pid,
+                end: text.address,
+            })
+    }
+}
+
+/// A NUL-terminated name.
+fn text_of(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+fn machine_check(record: &probe_common::MachineCheck) -> MachineCheck {
+    MachineCheck {
+        status: record.status,
+        addr: record.addr,
+        misc: record.misc,
+        synd: record.synd,
+        ipid: record.ipid,
+        mcg_status: record.mcgstatus,
+        mcg_cap: record.mcgcap,
+        ip: record.ip,
+        tsc: record.tsc,
+        time: record.walltime,
+        cpu: record.cpu,
+        cpuid: record.cpuid,
+        apic_id: record.apicid,
+        socket_id: record.socketid,
+        bank: record.bank,
+        vendor: record.cpuvendor,
+        ppin: record.ppin,
+        microcode: record.microcode,
+    }
+}
+
+fn oom_victim(record: &probe_common::OomVictim) -> OomVictim {
+    let has = |bit| record.available & bit != 0;
+    OomVictim {
+        pid: record.pid,
+        comm: has(oom::COMM).then(|| text_of(&record.comm)),
+        total_vm_kib: has(oom::TOTAL_VM).then_some(record.total_vm),
+        anon_rss_kib: has(oom::ANON_RSS).then_some(record.anon_rss),
+        file_rss_kib: has(oom::FILE_RSS).then_some(record.file_rss),
+        shmem_rss_kib: has(oom::SHMEM_RSS).then_some(record.shmem_rss),
+        pgtables_kib: has(oom::PGTABLES).then_some(record.pgtables),
+        uid: has(oom::UID).then_some(record.uid),
+        oom_score_adj: has(oom::OOM_SCORE_ADJ).then_some(record.oom_score_adj),
+    }
+}
+
+#[cfg(test)]
+mod tests;

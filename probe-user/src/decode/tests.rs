@@ -1,0 +1,173 @@
+use probe_common::{ABI_VERSION, Signal, TEXT_MAX, Text};
+use proptest::prelude::*;
+
+use super::*;
+
+fn decoder() -> Decoder {
+    Decoder::new(vec![Some(Attach::Tracepoint); Hook::COUNT])
+}
+
+fn header(hook: Hook) -> Header {
+    Header {
+        abi: ABI_VERSION,
+        hook: hook as u8,
+        cpu: 1,
+        pid: 42,
+        tgid: 40,
+        comm: *b"a\xffb\0garbage     ",
+        ..Header::default()
+    }
+}
+
+fn text(address: u64, bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    let head = Text {
+        header: header(Hook::PrintkConsole),
+        address,
+        length,
+        captured: length,
+    };
+    [head.encode().as_slice(), bytes].concat()
+}
+
+fn continues(decoder: &mut Decoder, address: u64, bytes: &[u8]) -> bool {
+    match decoder.decode(&text(address, bytes)) {
+        Event::KernelText { continues, text, .. } => {
+            assert_eq!(text, bytes);
+            continues
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_context_is_copied_and_names_end_at_nul() {
+    match decoder().decode(&header(Hook::OopsEnter).encode()) {
+        Event::OopsEnter { context } => {
+            assert_eq!((context.cpu, context.pid, context.tgid), (1, 42, 40));
+            assert_eq!(context.comm, "a\u{fffd}b");
+            assert_eq!(
+                (context.hook, context.attach),
+                (crate::hook::OOPS_ENTER, Attach::Tracepoint)
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_piece_right_behind_the_one_before_continues_it() {
+    let mut decoder = decoder();
+    assert!(!continues(&mut decoder, 1000, b"Modules"));
+    assert!(continues(&mut decoder, 1007, b" linked in:"));
+    assert!(!continues(&mut decoder, 1032, b"CPU: 0"));
+    // The same buffer each time, as kernels before 6.1 have it.
+    assert!(!continues(&mut decoder, 1032, b"CPU: 0"));
+    // Nothing is known of the address.
+    assert!(!continues(&mut decoder, 0, b"x"));
+    assert!(!continues(&mut decoder, 1, b"x"));
+    // An empty piece and the next in the same buffer.
+    assert!(!continues(&mut decoder, 500, b""));
+    assert!(!continues(&mut decoder, 500, b"x"));
+}
+
+#[test]
+fn absent_sizes_of_a_victim_are_none() {
+    let mut record = probe_common::OomVictim {
+        header: header(Hook::OomMarkVictim),
+        pid: 7,
+        ..Default::default()
+    };
+    let victim = |record: &probe_common::OomVictim| match decoder().decode(&record.encode()) {
+        Event::OomVictim { victim, .. } => victim,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        victim(&record),
+        OomVictim {
+            pid: 7,
+            ..OomVictim::default()
+        }
+    );
+    record.available = oom::COMM | oom::ANON_RSS | oom::OOM_SCORE_ADJ;
+    record.comm = *b"tail\0\0\0\0\0\0\0\0\0\0\0\0";
+    record.anon_rss = 8192;
+    record.oom_score_adj = -5;
+    let expected = OomVictim {
+        pid: 7,
+        comm: Some("tail".to_owned()),
+        anon_rss_kib: Some(8192),
+        oom_score_adj: Some(-5),
+        ..OomVictim::default()
+    };
+    assert_eq!(victim(&record), expected);
+}
+
+#[test]
+fn an_event_of_a_hook_that_is_not_attached_is_undecodable() {
+    let bytes = header(Hook::Panic).encode();
+    match Decoder::new(vec![None; Hook::COUNT]).decode(&bytes) {
+        Event::Undecodable { bytes: kept, reason } => {
+            assert_eq!(kept, bytes);
+            assert_eq!(reason, "panic is not attached");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn hooks_are_in_the_order_of_their_numbers_and_names() {
+    for (index, spec) in HOOKS.iter().enumerate() {
+        assert_eq!(usize::from(spec.hook as u8), index);
+        assert_eq!(spec.name, crate::hook::ALL[index]);
+    }
+}
+
+/// Bytes that get past the first checks more often than random ones.
+fn plausible() -> impl Strategy<Value = Vec<u8>> {
+    (
+        0_u8..8,
+        prop::collection::vec(any::<u8>(), 0..300),
+        any::<[u8; 8]>(),
+    )
+        .prop_map(|(hook, mut bytes, lengths)| {
+            if let Some(start) = bytes.get_mut(..4) {
+                start.copy_from_slice(&[
+                    ABI_VERSION.to_ne_bytes()[0],
+                    ABI_VERSION.to_ne_bytes()[1],
+                    hook,
+                    0,
+                ]);
+            }
+            if let Some(slot) = bytes.get_mut(64..72) {
+                // Small lengths of text.
+                slot.copy_from_slice(&[lengths[0], 0, 0, 0, lengths[1], 0, 0, 0]);
+            }
+            bytes
+        })
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_an_event(bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..300), plausible()]) {
+        match decoder().decode(&bytes) {
+            Event::Undecodable { bytes: kept, reason } => {
+                prop_assert_eq!(kept, bytes);
+                prop_assert!(!reason.is_empty());
+            }
+            Event::KernelText { text, .. } => prop_assert!(text.len() <= TEXT_MAX && text.len() < bytes.len()),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_signal_survives(signal in 0_i32..65, code: i32, errno: i32) {
+        let sent = Signal { header: header(Hook::SignalDeliver), signal, errno, code, pad: 0 };
+        match decoder().decode(&sent.encode()) {
+            Event::FatalSignal { signal: found, code: found_code, errno: found_errno, .. } => {
+                prop_assert_eq!((i64::from(found), found_code, found_errno), (i64::from(signal), code, errno));
+            }
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The programs on the kernel that this test runs on. Needs root and an object built by `cargo xtask build-ebpf`; what
+//! is not possible here is skipped with its reason.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test panics and prints"
+)]
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use probe_user::{
+    AttachError, Event, Options, Probes, hook,
+    kmsg::{KernelLog, Position},
+};
+
+/// How long an event may take; it comes within milliseconds unless the machine is very busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn skip(name: &str, reason: &str) {
+    let line = format!("SKIP {name}: {reason}");
+    println!("{line}");
+    if let Some(log) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
+        let mut log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap();
+        writeln!(log, "{line}").unwrap();
+    }
+}
+
+/// Attaches; a host that does not allow it is a skip.
+fn attach(test: &str, options: &Options) -> Option<Probes> {
+    match Probes::attach(options) {
+        Ok(probes) => Some(probes),
+        Err(error @ (AttachError::NoObject | AttachError::NotPermitted(_))) => {
+            skip(test, &error.to_string());
+            None
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Attaches one hook; a host that does not have it is a skip.
+fn attach_one(test: &str, name: &'static str, ring_bytes: u32) -> Option<Probes> {
+    let disable = hook::ALL
+        .iter()
+        .filter(|other| **other != name)
+        .map(|other| (*other).to_owned())
+        .collect();
+    let probes = attach(
+        test,
+        &Options {
+            ring_bytes,
+            disable,
+            ..Options::default()
+        },
+    )?;
+    let state = probes
+        .states()
+        .into_iter()
+        .find(|state| state.hook == name)
+        .unwrap();
+    if state.attach.is_none() {
+        skip(test, &format!("{name} is not attached: {}", state.reason));
+        return None;
+    }
+    Some(probes)
+}
+
+/// Reads until an event is what the test waits for.
+async fn wait_for<T>(probes: &mut Probes, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+    let reading = async {
+        let mut events = Vec::new();
+        loop {
+            events.clear();
+            probes.next(&mut events).await.unwrap();
+            if let Some(found) = events.iter().find_map(&mut wanted) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("the event did not come")
+}
+
+fn shell(script: &str) -> Child {
+    Command::new("sh")
+        .args(["-c", script])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn every_hook_is_attached_or_says_why_not() {
+    let Some(probes) = attach("every_hook_is_attached_or_says_why_not", &Options::default()) else {
+        return;
+    };
+    let states = probes.states();
+    assert_eq!(
+        states.iter().map(|state| state.hook).collect::<Vec<_>>(),
+        hook::ALL
+    );
+    for state in &states {
+        println!("{}: {:?} {}", state.hook, state.attach, state.reason);
+        assert!(state.attach.is_some() || !state.reason.is_empty(), "{state:?}");
+        assert_eq!(state.lost, 0, "{state:?}");
+    }
+    assert!(states.iter().any(|state| state.attach.is_some()), "{states:?}");
+}
+
+#[tokio::test]
+async fn disabled_hooks_stay_alone() {
+    let disable = hook::ALL.map(str::to_owned).to_vec();
+    let Some(probes) = attach(
+        "disabled_hooks_stay_alone",
+        &Options {
+            disable,
+            ..Options::default()
+        },
+    ) else {
+        return;
+    };
+    for state in probes.states() {
+        assert_eq!(
+            (state.attach, state.reason.as_str()),
+            (None, "disabled in the configuration")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_crash_of_a_program_is_a_fatal_signal() {
+    let name = "a_crash_of_a_program_is_a_fatal_signal";
+    let Some(mut probes) = attach_one(name, hook::SIGNAL_DELIVER, 0) else {
+        return;
+    };
+    // Endless recursion on a small stack: the kernel itself raises the signal.
+    let mut child = shell("ulimit -c 0; ulimit -s 256; f() { f; }; f");
+    let (context, code) = wait_for(&mut probes, |event| match event {
+        Event::FatalSignal {
+            context,
+            signal: 11,
+            code,
+            ..
+        } if context.tgid == child.id() => Some((context.clone(), *code)),
+        _ => None,
+    })
+    .await;
+    child.wait().unwrap();
+    assert!(code > 0, "{code}");
+    assert_eq!(
+        (context.hook, context.comm.as_str(), context.pid),
+        (hook::SIGNAL_DELIVER, "sh", child.id())
+    );
+    assert!(context.since_boot_ns > 0 && context.sequence > 0, "{context:?}");
+}
+
+#[tokio::test]
+async fn a_signal_that_is_handled_is_no_event() {
+    let name = "a_signal_that_is_handled_is_no_event";
+    let Some(mut probes) = attach_one(name, hook::SIGNAL_DELIVER, 0) else {
+        return;
+    };
+    let mut child = shell("ulimit -c 0; trap : ABRT; kill -ABRT $$; kill -TERM $$ & wait; kill -QUIT $$");
+    let signal = wait_for(&mut probes, |event| match event {
+        Event::FatalSignal { context, signal, .. } if context.tgid == child.id() => Some(*signal),
+        _ => None,
+    });
+    // SIGABRT was handled and SIGTERM is no crash, so the first event, if any, is the last signal.
+    let ended = tokio::time::timeout(Duration::from_secs(2), signal).await;
+    child.wait().unwrap();
+    if let Ok(signal) = ended {
+        assert_eq!(signal, 3);
+    }
+}
+
+#[tokio::test]
+async fn an_out_of_memory_kill_names_its_victim() {
+    let name = "an_out_of_memory_kill_names_its_victim";
+    let Some(mut probes) = attach_one(name, hook::OOM_MARK_VICTIM, 0) else {
+        return;
+    };
+    let group = match MemoryGroup::create(8 << 20) {
+        Ok(group) => group,
+        Err(reason) => return skip(name, &reason),
+    };
+    let procs = group.path.join("cgroup.procs");
+    let mut child = shell(&format!("echo $$ > {} && exec tail /dev/zero", procs.display()));
+    let victim = wait_for(&mut probes, |event| match event {
+        Event::OomVictim { victim, .. } if victim.pid == child.id() => Some(victim.clone()),
+        _ => None,
+    })
+    .await;
+    child.wait().unwrap();
+    // The short form of the record has the pid alone.
+    assert!(victim.comm.is_none_or(|comm| comm == "tail"));
+    assert!(victim.anon_rss_kib.is_none_or(|kib| kib > 0 && kib <= 8 << 10));
+}
+
+/// A control group with little memory; removed when dropped.
+struct MemoryGroup {
+    path: PathBuf,
+}
+
+impl MemoryGroup {
+    fn create(limit_bytes: u64) -> Result<Self, String> {
+        // Version 1, version 2 beside version 1, version 2 alone.
+        let roots = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup/unified", "memory.max"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        let mut reasons = Vec::new();
+        for (root, limit) in roots {
+            let path = Path::new(root).join(format!("telemetrics-test-{}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    let group = Self { path };
+                    match fs::write(group.path.join(limit), limit_bytes.to_string()) {
+                        Ok(()) => return Ok(group),
+                        Err(error) => reasons.push(format!("{root}: set {limit}: {error}")),
+                    }
+                }
+                Err(error) => reasons.push(format!("{root}: {error}")),
+            }
+        }
+        Err(format!(
+            "no small memory control group can be made: {}",
+            reasons.join("; ")
+        ))
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        for _attempt in 0..50 {
+            match fs::remove_dir(&self.path) {
+                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn beyond_a_full_ring_every_event_is_counted_as_lost() {
+    const CRASHES: u64 = 500;
+    let name = "beyond_a_full_ring_every_event_is_counted_as_lost";
+    let page = u32::try_from(rustix::param::page_size()).unwrap();
+    let Some(mut probes) = attach_one(name, hook::SIGNAL_DELIVER, page) else {
+        return;
+    };
+    let script = format!(
+        "ulimit -c 0; n=0; while [ $n -lt {CRASHES} ]; do \
+         ( read -r pid rest < /proc/self/stat; kill -ABRT $pid ); n=$((n + 1)); done"
+    );
+    let status = shell(&script).wait().unwrap();
+    assert!(status.success());
+
+    let state = |probes: &Probes| {
+        probes
+            .states()
+            .into_iter()
+            .find(|state| state.hook == hook::SIGNAL_DELIVER)
+            .unwrap()
+    };
+    // Nothing was read so far, so the page is full. Programs beyond this test may have crashed too.
+    let full = state(&probes);
+    assert!(full.lost > 0 && full.events + full.lost >= CRASHES, "{full:?}");
+    assert_eq!(
+        probes.losses().iter().map(|loss| loss.lost).sum::<u64>(),
+        full.lost
+    );
+
+    // One more crash, whose event tells the end.
+    let mut events = Vec::new();
+    probes.next(&mut events).await.unwrap();
+    let mut last = shell("ulimit -c 0; kill -SEGV $$");
+    while !events
+        .iter()
+        .any(|event| matches!(event, Event::FatalSignal { context, .. } if context.tgid == last.id()))
+    {
+        tokio::time::timeout(PATIENCE, probes.next(&mut events))
+            .await
+            .expect("the event did not come")
+            .unwrap();
+    }
+    last.wait().unwrap();
+
+    let read = u64::try_from(events.len()).unwrap();
+    let counted = state(&probes);
+    assert_eq!(read, counted.events, "{counted:?}");
+    let mut by_cpu = HashMap::new();
+    for event in &events {
+        let Event::FatalSignal { context, .. } = event else {
+            panic!("{event:?}")
+        };
+        let before = by_cpu.insert(context.cpu, context.sequence);
+        assert!(before < Some(context.sequence), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_kernel_log_is_read_in_order() {
+    let name = "the_kernel_log_is_read_in_order";
+    let mut log = match KernelLog::open(Path::new("/dev/kmsg"), Position::Oldest) {
+        Ok(log) => log,
+        Err(error) => return skip(name, &format!("{error}: needs root")),
+    };
+    let mut records = Vec::new();
+    match tokio::time::timeout(Duration::from_secs(5), log.next(&mut records)).await {
+        Ok(read) => read.unwrap(),
+        Err(_elapsed) => return skip(name, "the kernel log is empty"),
+    }
+    assert!(records.is_sorted_by(|a, b| a.sequence < b.sequence));
+    assert!(records.iter().all(|record| record.level <= 7));
+    assert_eq!((log.lost(), log.undecodable()), (0, 0));
+
+    // Starting in the middle gives the same records again.
+    let middle = records[records.len() / 2].clone();
+    let mut again = KernelLog::open(Path::new("/dev/kmsg"), Position::Sequence(middle.sequence)).unwrap();
+    let mut rest = Vec::new();
+    again.next(&mut rest).await.unwrap();
+    assert_eq!(rest.first(), Some(&middle));
+}
