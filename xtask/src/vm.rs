@@ -1,10 +1,209 @@
-//! `cargo xtask vm`.
+//! `cargo xtask vm`: real faults on real kernels.
+//!
+//! A Debian kernel boots in QEMU with the agent in its initramfs; a collector with a private database runs on this
+//! host. [`Guest::boot`] gives a guest that has faults on demand ([`Guest::cause`]); [`Collector::faults`] says what
+//! arrived. Both end with their value, and with this process.
 
-use anyhow::Result;
+mod apt;
+mod broken_module;
+mod collector;
+mod cpio;
+mod fault;
+mod guest;
+mod initramfs;
+mod kernels;
+mod modules;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum as _;
+
+pub(crate) use self::{
+    collector::{Collector, Stored},
+    fault::Fault,
+    guest::{Guest, GuestOptions},
+    kernels::{Kernel, Series},
+};
+use crate::{build_ebpf, packages, paths, progress};
+
+/// From the fault to its record in the database; on a busy machine the agent in the guest is slow.
+const ARRIVAL_PATIENCE: Duration = Duration::from_mins(2);
+/// After the last fault: time for what should not come.
+const AFTERMATH: Duration = Duration::from_secs(8);
+const POLL: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = "Examples:\n  cargo xtask vm --kernel 6.1 oops\n  cargo xtask vm --kernel 6.12 all")]
+pub(crate) struct Args {
+    /// The Debian kernel to boot
+    #[arg(long, default_value = "6.1")]
+    kernel: Series,
+    /// Fetch the newest kernel of the series even when one is in the cache
+    #[arg(long)]
+    refresh: bool,
+    /// A folder with the agent and the collector, instead of building them
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+    /// The faults to cause, or "all"
+    #[arg(required = true, value_name = "FAULT")]
+    faults: Vec<Scenario>,
+}
 
-pub(crate) fn run(_args: &Args) -> Result<()> {
-    anyhow::bail!("no kernels in {}", crate::paths::cache()?.display())
+/// A fault or all of them.
+#[derive(Clone, Copy, Debug)]
+enum Scenario {
+    All,
+    One(Fault),
+}
+
+impl std::str::FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        if name == "all" {
+            return Ok(Self::All);
+        }
+        Fault::from_str(name, false).map(Self::One).map_err(|_unknown| {
+            let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+            format!("it is one of {}, all", names.join(", "))
+        })
+    }
+}
+
+/// How a check ended that did not fail.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Every fault arrived exactly once.
+    Passed,
+    /// It could not be run here, for this reason.
+    Unavailable(String),
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let kernel = prepare(args.kernel, args.refresh)?;
+    let programs = if let Some(dir) = &args.programs {
+        dir.clone()
+    } else {
+        build_ebpf::ensure()?;
+        build_programs()?
+    };
+    let mut faults: Vec<Fault> = Vec::new();
+    for scenario in &args.faults {
+        match scenario {
+            Scenario::All => faults.extend(Fault::ALL),
+            Scenario::One(fault) => faults.push(*fault),
+        }
+    }
+    fleet_of_one(&kernel, &programs, &faults)
+}
+
+/// Causes every fault on a kernel and checks that each arrives exactly once, and nothing else.
+pub(crate) fn check(kernel: &str) -> Result<Outcome> {
+    let series =
+        Series::from_str(kernel, false).map_err(|error| anyhow::anyhow!("kernel {kernel}: {error}"))?;
+    let kernel = match prepare(series, false) {
+        Ok(kernel) => kernel,
+        Err(error) => return Ok(Outcome::Unavailable(format!("{error:#}"))),
+    };
+    build_ebpf::ensure()?;
+    fleet_of_one(&kernel, &build_programs()?, &Fault::ALL)?;
+    Ok(Outcome::Passed)
+}
+
+/// Puts in place what a guest needs: the kernel, QEMU and the tools that make its files.
+pub(crate) fn prepare(series: Series, refresh: bool) -> Result<Kernel> {
+    packages::ensure_program("qemu-system-x86_64", "qemu-system-x86")?;
+    packages::ensure_program("mke2fs", "e2fsprogs")?;
+    Kernel::get(series, refresh).with_context(|| format!("kernel {series} cannot be fetched"))
+}
+
+/// Builds the agent and the collector, optimised; returns their folder. The eBPF object has to be there already.
+pub(crate) fn build_programs() -> Result<PathBuf> {
+    progress::run(
+        "build the agent and the collector",
+        Command::new("cargo")
+            .args(["build", "--release", "-p", "telemd", "-p", "backend"])
+            .current_dir(paths::workspace()),
+    )?;
+    Ok(paths::target().join("release"))
+}
+
+/// A collector and one guest, which has the faults one after the other.
+fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()> {
+    let dir = paths::target().join("vm").join(kernel.series.name());
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
+    }
+    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    let hostname = format!("guest-{}", kernel.series.name().replace('.', "-"));
+    let collector = Collector::start(programs, &dir)?;
+    let mut guest = Guest::boot(&GuestOptions {
+        kernel,
+        programs,
+        collector_port: collector.grpc_port(),
+        hostname: &hostname,
+        work_dir: &dir,
+    })?;
+    for fault in faults {
+        let before = collector.faults()?;
+        guest.cause(*fault)?;
+        let stored = wait_for_arrival(&collector, *fault, &before)
+            .with_context(|| format!("the end of the guest's console:\n{}", guest.console_tail()))?;
+        progress::say(format!("{fault}: {}", stored.title));
+        progress::say(format!(
+            "      {} on {}, Linux {}, record {}",
+            stored.class, stored.host, stored.kernel_release, stored.id
+        ));
+    }
+    thread::sleep(AFTERMATH);
+    exactly_these(&collector.faults()?, faults)
+}
+
+/// Waits for a record that was not there before and is what the fault should be.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waiting for another process is wall time"
+)]
+fn wait_for_arrival(collector: &Collector, fault: Fault, before: &[Stored]) -> Result<Stored> {
+    let deadline = Instant::now() + ARRIVAL_PATIENCE;
+    loop {
+        let new: Vec<Stored> = collector
+            .faults()?
+            .into_iter()
+            .filter(|stored| before.iter().all(|old| old.id != stored.id))
+            .collect();
+        if let Some(stored) = new.iter().find(|stored| is_of(stored, fault)) {
+            return Ok(stored.clone());
+        }
+        if Instant::now() >= deadline {
+            bail!("no record of the {fault} within {ARRIVAL_PATIENCE:?}; what arrived instead: {new:#?}");
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn is_of(stored: &Stored, fault: Fault) -> bool {
+    stored.class == fault.class() && stored.title.contains(fault.title_part())
+}
+
+/// Fails unless each fault has one record and each record one fault.
+fn exactly_these(stored: &[Stored], faults: &[Fault]) -> Result<()> {
+    let mut left = stored.to_vec();
+    for fault in faults {
+        let Some(at) = left.iter().position(|stored| is_of(stored, *fault)) else {
+            bail!("the {fault} has no record of its own");
+        };
+        left.remove(at);
+    }
+    if !left.is_empty() {
+        bail!("records that no fault accounts for: {left:#?}");
+    }
+    Ok(())
 }

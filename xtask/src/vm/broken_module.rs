@@ -1,0 +1,231 @@
+//! A stock kernel module with other machine code in its init function: the way to a real oops without kernel headers.
+//!
+//! The signature is cut off (an unsigned module only taints) and the start of `init_module` overwritten, together with
+//! the relocations that would write into those bytes. The rest stays as it was, because the kernel checks what it
+//! patches: the ftrace call at the function's entry, return sites and so on must be what the module's tables say, or
+//! loading it causes a warning that is not the fault wanted.
+
+use object::{
+    LittleEndian,
+    elf::{self, FileHeader64, Rela64},
+    read::{
+        SectionIndex,
+        elf::{FileHeader as _, Rela as _, SectionHeader as _, SectionTable, Sym as _, SymbolTable},
+    },
+};
+
+/// Ends every signed module; before it come the signature and 12 bytes that end with its length, big endian.
+const SIGNATURE_MAGIC: &[u8] = b"~Module signature appended~\n";
+const SIGNATURE_INFO_BYTES: usize = 12;
+const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+/// `call __fentry__`, or the NOP in its place.
+const FTRACE_SITE_BYTES: usize = 5;
+/// Tables that describe code and are never used to change it.
+const HARMLESS: [&[u8]; 2] = [b".orc_unwind_ip", b".gnu.linkonce.this_module"];
+
+type Endian = LittleEndian;
+type Header = FileHeader64<Endian>;
+
+/// Why a module cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BreakError {
+    #[error("not a 64-bit little-endian ELF file, or damaged")]
+    Elf(#[source] object::read::Error),
+    #[error("for machine {0}, not x86-64")]
+    Machine(u16),
+    #[error("no function init_module")]
+    NoInit,
+    #[error("damaged: {0} is outside of the file")]
+    Outside(&'static str),
+    #[error("its init function has {has} bytes of room, the code needs {needs}")]
+    Room { has: usize, needs: usize },
+    #[error("the kernel patches the bytes to be overwritten")]
+    Patched,
+}
+
+/// The bytes to overwrite.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    section: SectionIndex,
+    /// In the section.
+    offset: u64,
+    len: u64,
+    /// In the file.
+    file_offset: usize,
+}
+
+/// Gives the module with `code` at the start of its init function.
+pub(super) fn break_module(module: &[u8], code: &[u8]) -> Result<Vec<u8>, BreakError> {
+    let module = without_signature(module);
+    let header = Header::parse(module).map_err(BreakError::Elf)?;
+    let endian = header.endian().map_err(BreakError::Elf)?;
+    if header.e_machine(endian) != elf::EM_X86_64 {
+        return Err(BreakError::Machine(header.e_machine(endian).0));
+    }
+    let sections = header.sections(endian, module).map_err(BreakError::Elf)?;
+    let symbols = sections
+        .symbols(endian, module, elf::SHT_SYMTAB)
+        .map_err(BreakError::Elf)?;
+    let tables = relocation_tables(module, endian, &sections)?;
+    let place = find_place(module, endian, &sections, &symbols, &tables, code.len())?;
+
+    let mut broken = module.to_vec();
+    let end = place.file_offset + code.len();
+    broken
+        .get_mut(place.file_offset..end)
+        .ok_or(BreakError::Outside("the init function"))?
+        .copy_from_slice(code);
+    for table in tables.iter().filter(|table| table.of == place.section) {
+        for (index, relocation) in table.relocations.iter().enumerate() {
+            let offset = relocation.r_offset(endian);
+            if offset < place.offset + place.len
+                && offset.saturating_add(width(relocation, endian)) > place.offset
+            {
+                // r_info follows the 8 bytes of r_offset; all zero is R_X86_64_NONE.
+                let at = table.file_offset + index * size_of::<Rela64<Endian>>() + 8;
+                broken
+                    .get_mut(at..at + 8)
+                    .ok_or(BreakError::Outside("a relocation"))?
+                    .fill(0);
+            }
+        }
+    }
+    Ok(broken)
+}
+
+/// One `.rela` section.
+struct RelocationTable<'data> {
+    /// The section it applies to.
+    of: SectionIndex,
+    of_name: &'data [u8],
+    is_loaded: bool,
+    file_offset: usize,
+    relocations: &'data [Rela64<Endian>],
+}
+
+fn relocation_tables<'data>(
+    module: &'data [u8],
+    endian: Endian,
+    sections: &SectionTable<'data, Header>,
+) -> Result<Vec<RelocationTable<'data>>, BreakError> {
+    let mut tables = Vec::new();
+    for section in sections.iter() {
+        let Some((relocations, _)) = section.rela(endian, module).map_err(BreakError::Elf)? else {
+            continue;
+        };
+        let of = section.info_link(endian);
+        let target = sections.section(of).map_err(BreakError::Elf)?;
+        tables.push(RelocationTable {
+            of,
+            of_name: sections.section_name(endian, target).map_err(BreakError::Elf)?,
+            is_loaded: target.sh_flags(endian).0 & elf::SHF_ALLOC.0 != 0,
+            file_offset: to_usize(section.sh_offset(endian), "a relocation table")?,
+            relocations,
+        });
+    }
+    Ok(tables)
+}
+
+fn find_place(
+    module: &[u8],
+    endian: Endian,
+    sections: &SectionTable<'_, Header>,
+    symbols: &SymbolTable<'_, Header>,
+    tables: &[RelocationTable<'_>],
+    needs: usize,
+) -> Result<Place, BreakError> {
+    let init = symbols
+        .iter()
+        .find(|symbol| {
+            symbol
+                .name(endian, symbols.strings())
+                .is_ok_and(|name| name == b"init_module")
+        })
+        .ok_or(BreakError::NoInit)?;
+    let index = SectionIndex(usize::from(init.st_shndx(endian).0));
+    let section = sections.section(index).map_err(BreakError::Elf)?;
+    let data = section.data(endian, module).map_err(BreakError::Elf)?;
+    let entry = to_usize(init.st_value(endian), "init_module")?;
+    let size = to_usize(init.st_size(endian), "init_module")?;
+    let function = entry
+        .checked_add(size)
+        .and_then(|end| data.get(entry..end))
+        .ok_or(BreakError::Outside("init_module"))?;
+
+    let mut skip = if function.starts_with(&ENDBR64) {
+        ENDBR64.len()
+    } else {
+        0
+    };
+    // Where tables of other sections point into this one.
+    let pointers: Vec<(&[u8], u64)> = tables
+        .iter()
+        .filter(|table| table.is_loaded && table.of != index && !HARMLESS.contains(&table.of_name))
+        .flat_map(|table| {
+            table
+                .relocations
+                .iter()
+                .map(move |relocation| (table.of_name, relocation))
+        })
+        .filter_map(|(name, relocation)| {
+            let symbol = symbols.symbol(relocation.symbol(endian, false)?).ok()?;
+            let at = symbol
+                .st_value(endian)
+                .wrapping_add_signed(relocation.r_addend(endian));
+            (usize::from(symbol.st_shndx(endian).0) == index.0).then_some((name, at))
+        })
+        .collect();
+    if pointers.contains(&(b"__mcount_loc", (entry + skip) as u64)) {
+        skip += FTRACE_SITE_BYTES;
+    }
+    let has = size.saturating_sub(skip);
+    if has < needs {
+        return Err(BreakError::Room { has, needs });
+    }
+    let place = Place {
+        section: index,
+        offset: (entry + skip) as u64,
+        len: needs as u64,
+        file_offset: to_usize(section.sh_offset(endian), "a section")?
+            .checked_add(entry + skip)
+            .ok_or(BreakError::Outside("init_module"))?,
+    };
+    if pointers
+        .iter()
+        .any(|(_, at)| (place.offset..place.offset + place.len).contains(at))
+    {
+        return Err(BreakError::Patched);
+    }
+    Ok(place)
+}
+
+/// How many bytes a relocation writes, of the types that modules have.
+fn width(relocation: &Rela64<Endian>, endian: Endian) -> u64 {
+    match relocation.r_type(endian, false) {
+        elf::R_X86_64_64 | elf::R_X86_64_PC64 => 8,
+        _ => 4,
+    }
+}
+
+fn to_usize(value: u64, what: &'static str) -> Result<usize, BreakError> {
+    usize::try_from(value).map_err(|_too_big| BreakError::Outside(what))
+}
+
+fn without_signature(module: &[u8]) -> &[u8] {
+    let Some(signed) = module.strip_suffix(SIGNATURE_MAGIC) else {
+        return module;
+    };
+    let Some((_, length)) = signed.split_last_chunk::<4>() else {
+        return module;
+    };
+    let appended = usize::try_from(u32::from_be_bytes(*length))
+        .unwrap_or(usize::MAX)
+        .saturating_add(SIGNATURE_INFO_BYTES);
+    signed
+        .len()
+        .checked_sub(appended)
+        .map_or(module, |length| &signed[..length])
+}
+
+#[cfg(test)]
+mod tests;

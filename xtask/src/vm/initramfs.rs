@@ -1,0 +1,153 @@
+//! The guest's file system: busybox, the modules it needs, the agent with its libraries, and what breaks the kernel.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{cpio::Archive, fault, guest::GuestOptions, modules::Modules};
+
+/// Where the kernel must not put anything else: `memmap=` on its command line keeps it free for ramoops.
+pub(super) const RAMOOPS_ADDRESS: u64 = 0x3e00_0000;
+pub(super) const RAMOOPS_BYTES: u64 = 0x10_0000;
+/// One dump of the kernel's log: larger than the 10 KiB that the kernel keeps of it.
+const RAMOOPS_RECORD_BYTES: u64 = 0x2_0000;
+
+/// Modules that every guest loads, with the options of those that have any.
+const MODULES: [&str; 6] = [
+    "virtio_pci",
+    "virtio_net",
+    "virtio_blk",
+    "ext4",
+    "ramoops",
+    "mce_inject",
+];
+/// Asked for by ext4 by an alias rather than by a dependency; newer kernels have it in another module or built in.
+const CHECKSUM_MODULE: &str = "crc32c_generic";
+
+const INIT: &str = include_str!("init.sh");
+const PROGRAMS: [&str; 3] = ["telemd", "telemctl", "telem-record-gen"];
+
+/// Writes the archive to `into`.
+pub(super) fn build(options: &GuestOptions<'_>, into: &Path) -> Result<()> {
+    let out = File::create(into).with_context(|| format!("create {}", into.display()))?;
+    let mut archive = Archive::new(BufWriter::new(out));
+    add_system(&mut archive, options)?;
+    add_modules(&mut archive, &Modules::open(&options.kernel.modules())?)?;
+    add_agent(&mut archive, options)?;
+    archive
+        .finish()
+        .with_context(|| format!("write {}", into.display()))?;
+    Ok(())
+}
+
+fn add_system(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> Result<()> {
+    archive.file("init", 0o755, INIT.as_bytes())?;
+    archive.device("dev/console", 5, 1)?;
+    archive.file("bin/busybox", 0o755, &read(&options.kernel.busybox())?)?;
+    archive.file("etc/hostname", 0o644, options.hostname.as_bytes())?;
+    let debian = options.kernel.series.debian();
+    let os_release = format!("ID=debian\nVERSION_ID={debian}\nVARIANT_ID=guest\n");
+    archive.file("etc/os-release", 0o644, os_release.as_bytes())?;
+    archive.file("faults/guest-crash", 0o755, &fault::crashing_program())?;
+    Ok(())
+}
+
+fn add_modules(archive: &mut Archive<impl Write>, modules: &Modules) -> Result<()> {
+    let mut wanted = MODULES.to_vec();
+    if modules.read(CHECKSUM_MODULE).is_ok() {
+        wanted.insert(0, CHECKSUM_MODULE);
+    }
+    let ramoops = format!(
+        " mem_address={RAMOOPS_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
+    );
+    let mut order = String::new();
+    for module in modules.with_dependencies(&wanted)? {
+        order.push_str(&module.name);
+        if module.name == "ramoops" {
+            order.push_str(&ramoops);
+        }
+        order.push('\n');
+        archive.file(&format!("lib/guest/{}.ko", module.name), 0o644, &module.bytes)?;
+    }
+    archive.file("lib/guest/order", 0o644, order.as_bytes())?;
+    for (fault, module) in fault::broken_modules(modules)? {
+        archive.file(&format!("faults/{fault}.ko"), 0o644, &module.bytes)?;
+    }
+    Ok(())
+}
+
+fn add_agent(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> Result<()> {
+    let mut libraries = BTreeSet::new();
+    for program in PROGRAMS {
+        let path = options.programs.join(program);
+        archive.file(&format!("opt/telemetrics/{program}"), 0o755, &read(&path)?)?;
+        libraries.extend(shared_libraries(&path)?);
+    }
+    for library in libraries {
+        let inside = library.to_string_lossy();
+        archive.file(inside.trim_start_matches('/'), 0o755, &read(&library)?)?;
+    }
+    // 10.0.2.2 is this host's loopback in QEMU's user-mode network.
+    let config = format!(
+        "state_dir = \"/state/telemetrics\"\n\n[collector]\nurl = \"http://10.0.2.2:{}\"\n",
+        options.collector_port
+    );
+    archive.file("etc/telemetrics/telemd.toml", 0o644, config.as_bytes())?;
+    archive.file("etc/telemetrics/opt-in", 0o644, b"")?;
+    Ok(())
+}
+
+/// What the dynamic linker would load, and the linker itself.
+fn shared_libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let output = Command::new("ldd")
+        .arg(program)
+        .env("LC_ALL", "C")
+        .output()
+        .context("start ldd")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    let is_static = text.contains("not a dynamic executable") || error.contains("not a dynamic executable");
+    ensure!(
+        output.status.success() || is_static,
+        "ldd {} ended with {}: {error}",
+        program.display(),
+        output.status
+    );
+    Ok(libraries_in(&text))
+}
+
+/// Reads ldd's lines: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)` or `/lib64/ld-linux-x86-64.so.2 (0x...)`.
+fn libraries_in(text: &str) -> Vec<PathBuf> {
+    text.lines()
+        .filter_map(|line| line.split_ascii_whitespace().find(|word| word.starts_with('/')))
+        .map(PathBuf::from)
+        .collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ldd_is_understood() {
+        let text = "\tlinux-vdso.so.1 (0x00007ffd)\n\
+                    \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f)\n\
+                    \t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n";
+        let expected: Vec<PathBuf> = vec![
+            "/lib/x86_64-linux-gnu/libc.so.6".into(),
+            "/lib64/ld-linux-x86-64.so.2".into(),
+        ];
+        assert_eq!(libraries_in(text), expected);
+        assert_eq!(libraries_in("\tstatically linked\n"), Vec::<PathBuf>::new());
+    }
+}
