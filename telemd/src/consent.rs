@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 6] = [
+const STATE: [&str; 7] = [
     "spool",
-    "spool.renewed",
     "agent_id",
+    "agent_id.new",
     "boots.json",
+    "boots.json.new",
     "kept.json",
     "kept.json.new",
 ];

@@ -365,7 +365,7 @@ fn reply<T>(answer: Option<Answer<T>>, value: Result<T, KeepError>) {
 }
 
 /// An error with all its causes, for a log or a sender.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -20,6 +20,8 @@ const REPORTS: usize = 256;
 const DUMPS: usize = 256;
 /// Times of one report differ between the live text and the dump by as much as printing took, seconds.
 const SAME_S: u64 = 10;
+/// The log's clock is not corrected by NTP: it drifts by at most 500 ppm, one second in this many.
+const DRIFT_S: u64 = 2_000;
 
 /// What a record stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +102,7 @@ impl Kept {
                 boot_id: boot,
                 title: known,
                 at_s: at,
-            } => boot == boot_id && known == title && at.abs_diff(at_s) <= SAME_S,
+            } => boot == boot_id && known == title && at.abs_diff(at_s) <= SAME_S + at_s / DRIFT_S,
             Mark::Dump { .. } => false,
         })
     }

@@ -1,15 +1,31 @@
 //! The agent: catches faults, keeps them on disk, ships them.
 
+pub mod agent;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consent;
+pub mod control;
 pub mod durable;
+pub mod earlier;
 pub mod frame;
 pub mod host;
 pub mod identity;
 pub mod keeper;
 pub mod kept;
+pub mod ledger;
+pub mod lines;
+pub mod listener;
+pub mod logging;
+pub mod pipeline;
+pub mod process;
+pub mod record;
+pub mod recorder;
 pub mod retry;
+mod session;
 pub mod ship;
+pub mod socket;
+mod sources;
+pub mod status;
 pub mod storm;
 pub mod text;

@@ -1,1 +1,92 @@
-fn main() {}
+//! telemd: catches faults, keeps them on disk, ships them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use telemd::config::EXIT_USAGE;
+use telemd::{agent, cli, logging};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Catches faults of this host's kernel and programs, keeps them on disk and ships them to a collector.
+///
+/// Nothing is recorded before `telemctl opt-in`. `telemctl doctor` says what is watched and what is not.
+#[derive(Debug, Parser)]
+#[command(
+    name = "telemd",
+    version,
+    after_help = "Examples:\n  telemd\n  telemd --config ./telemd.toml\n  RUST_LOG=telemd=debug telemd\n\n\
+                  Exit codes: 0 stopped by SIGTERM or SIGINT, 1 cannot run, 64 wrong command line or configuration."
+)]
+struct Args {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", help = format!("The configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(code) | Err(code) => code,
+    }
+}
+
+fn start() -> Result<ExitCode, ExitCode> {
+    let args: Args = cli::parse()?;
+    let config = cli::config(args.config.as_deref())?;
+    logging::start(&config.log).map_err(|error| {
+        cli::complain(&error.to_string());
+        ExitCode::from(EXIT_USAGE)
+    })?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        debug_build = cfg!(debug_assertions),
+        pid = std::process::id(),
+        "telemd starts"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            tracing::error!(%error, "cannot start");
+            ExitCode::FAILURE
+        })?;
+    let stop = CancellationToken::new();
+    let outcome = runtime.block_on(async {
+        let signals = tokio::spawn(on_signal(stop.clone()));
+        let outcome = agent::run(&config, &stop).await;
+        signals.abort();
+        outcome
+    });
+    // What a stuck disk still holds is not waited for.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            tracing::error!(error = telemd::keeper::chain(&error), "telemd cannot run");
+            Err(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Cancels `stop` on SIGTERM and SIGINT.
+async fn on_signal(stop: CancellationToken) {
+    let signals =
+        signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+    let (mut term, mut int) = match signals {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be handled: telemd ends without draining");
+            return;
+        }
+    };
+    let name = tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    };
+    tracing::info!(signal = name, "stopping");
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
+        tracing::debug!(%error, "the service manager could not be told");
+    }
+    stop.cancel();
+}

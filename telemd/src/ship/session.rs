@@ -72,8 +72,8 @@ impl<'a> Session<'a> {
         let (requests, mut answers) = self.open().await?;
         let mut stats = self.shipper.keeper.stats();
         let hello = self.answer(&mut answers).await?;
-        self.resume(hello, &stats.borrow_and_update().clone(), &requests)
-            .await?;
+        let known = stats.borrow_and_update().clone();
+        self.resume(hello, &known, &requests).await?;
         self.shipper.link.send_replace(Link {
             state: LinkState::Connected,
             ..Link::default()

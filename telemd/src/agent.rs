@@ -1,0 +1,154 @@
+//! The daemon: waits for consent, runs sessions while there is consent, forgets when it is withdrawn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use spool::SpoolError;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::consent::{self, Consent};
+use crate::control::{Asked, Control, Question};
+use crate::identity::{StateDir, StateError};
+use crate::listener::BindError;
+use crate::recorder::Recorder;
+use crate::session::{End, Session, Surroundings, answer};
+use crate::socket::Socket;
+
+/// How often the opt-in file is looked for while it is missing.
+const CONSENT_POLL: Duration = Duration::from_secs(2);
+/// How long the sockets may take to end.
+const SOCKETS_TIME: Duration = Duration::from_secs(1);
+
+/// Why the agent cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The marks of kept reports.
+    #[error("cannot read kept.json in the state directory")]
+    Marks(#[source] std::io::Error),
+    /// The spool's thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// What was recorded could not be deleted after consent was withdrawn.
+    #[error("cannot delete what was recorded: delete the state directory by hand")]
+    Forget(#[source] std::io::Error),
+}
+
+/// Runs until `stop`.
+pub async fn run(config: &Config, stop: &CancellationToken) -> Result<(), AgentError> {
+    let state = StateDir::open(&config.state_dir)?;
+    let consent = Consent::new(&config.opt_in_file);
+    let (publish, session) = watch::channel(None);
+    let (control, mut questions) = Control::bind(&config.control_path)?;
+    let socket = Socket::bind(&config.socket_path, consent.clone(), session)?;
+    let sockets_stop = CancellationToken::new();
+    let _stop_guard = sockets_stop.clone().drop_guard();
+    let control = tokio::spawn(control.serve(sockets_stop.clone()));
+    let socket = tokio::spawn(socket.serve(sockets_stop.clone()));
+    let surroundings = Surroundings {
+        config,
+        state: &state,
+        consent: &consent,
+        started: Moment::now(),
+    };
+    let outcome = work(&surroundings, &mut questions, &publish, stop).await;
+    sockets_stop.cancel();
+    let ended = async { (control.await.is_ok(), socket.await.is_ok()) };
+    if tokio::time::timeout(SOCKETS_TIME, ended).await.is_err() {
+        tracing::warn!("the sockets did not end in time");
+    }
+    outcome
+}
+
+async fn work(
+    surroundings: &Surroundings<'_>,
+    questions: &mut mpsc::Receiver<Asked>,
+    publish: &watch::Sender<Option<Arc<Recorder>>>,
+    stop: &CancellationToken,
+) -> Result<(), AgentError> {
+    let mut asked = None;
+    let mut ready = false;
+    loop {
+        if !surroundings.consent.given() {
+            tell_manager(&mut ready, "waiting for opt-in");
+            wait_for_consent(surroundings, questions, &mut asked, stop).await;
+        }
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        let mut session = Session::start(surroundings).await?;
+        publish.send_replace(Some(session.recorder()));
+        tell_manager(&mut ready, "watching");
+        if let Some(reply) = asked.take() {
+            answer(reply, session.status());
+        }
+        let end = session.run(questions, stop).await;
+        publish.send_replace(None);
+        match end {
+            End::Stopped => {
+                session.drain().await;
+                return Ok(());
+            }
+            End::Withdrawn(reply) => {
+                session.abandon().await;
+                consent::forget(surroundings.state.path()).map_err(AgentError::Forget)?;
+                tracing::info!("consent was withdrawn: what was recorded is deleted, nothing is recorded");
+                if let Some(reply) = reply {
+                    answer(reply, surroundings.status(None));
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the opt-in file, or for `stop`. `asked` is whoever is to be answered once that has taken effect.
+async fn wait_for_consent(
+    surroundings: &Surroundings<'_>,
+    questions: &mut mpsc::Receiver<Asked>,
+    asked: &mut Option<tokio::sync::oneshot::Sender<crate::status::Status>>,
+    stop: &CancellationToken,
+) {
+    tracing::info!(
+        file = %surroundings.consent.file().display(),
+        "this host has not opted in: nothing is recorded; `telemctl opt-in` changes that"
+    );
+    let mut poll = tokio::time::interval(CONSENT_POLL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Some((question, reply)) = questions.recv() => {
+                if question == Question::Consent && surroundings.consent.given() {
+                    *asked = Some(reply);
+                } else {
+                    answer(reply, surroundings.status(None));
+                }
+            }
+            _ = poll.tick() => {}
+        }
+        if surroundings.consent.given() {
+            return;
+        }
+    }
+}
+
+/// Tells systemd how it goes; without systemd that does nothing.
+fn tell_manager(ready: &mut bool, status: &str) {
+    let mut states = vec![sd_notify::NotifyState::Status(status)];
+    if !std::mem::replace(ready, true) {
+        states.push(sd_notify::NotifyState::Ready);
+    }
+    if let Err(error) = sd_notify::notify(&states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}

@@ -1,0 +1,298 @@
+//! `telemctl doctor`: what is fine, what is not, and what to do about it.
+
+use std::fmt::Write as _;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+use telemd::cli;
+use telemd::config::Config;
+use telemd::consent::Consent;
+use telemd::control::{Question, ask};
+use telemd::keeper::chain;
+use telemd::ship::LinkState;
+use telemd::status::{SessionStatus, Status};
+
+use crate::show;
+
+/// How long the collector may take to accept a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// A spool that is fuller than this will soon give up its oldest records, percent.
+const SPOOL_PERCENT: u64 = 90;
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Good,
+    /// Worth knowing: something is not watched here, and that is nobody's mistake.
+    Note,
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    state: State,
+    detail: String,
+    /// What to do; empty when nothing.
+    remedy: String,
+}
+
+pub(crate) fn doctor(config: &Config, json: bool) -> ExitCode {
+    let mut checks = Checks::default();
+    opt_in(config, &mut checks);
+    match ask(&config.control_path, Question::Status) {
+        Ok(status) => running(config, &status, &mut checks),
+        Err(error) => {
+            checks.problem(
+                "telemd",
+                chain(&error),
+                "start it, for example by `systemctl start telemd`",
+            );
+            not_running(config, &mut checks);
+        }
+    }
+    permissions(config, &mut checks);
+    let problems = checks
+        .0
+        .iter()
+        .filter(|check| check.state == State::Problem)
+        .count();
+    cli::say(&if json {
+        show::json(&checks.0)
+    } else {
+        text(&checks.0, problems)
+    });
+    ExitCode::from(u8::from(problems > 0))
+}
+
+#[derive(Debug, Default)]
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn add(&mut self, name: &str, state: State, detail: String, remedy: &str) {
+        self.0.push(Check {
+            name: name.to_owned(),
+            state,
+            detail,
+            remedy: remedy.to_owned(),
+        });
+    }
+
+    fn good(&mut self, name: &str, detail: impl Into<String>) {
+        self.add(name, State::Good, detail.into(), "");
+    }
+
+    fn note(&mut self, name: &str, detail: impl Into<String>, remedy: &str) {
+        self.add(name, State::Note, detail.into(), remedy);
+    }
+
+    fn problem(&mut self, name: &str, detail: impl Into<String>, remedy: &str) {
+        self.add(name, State::Problem, detail.into(), remedy);
+    }
+}
+
+fn opt_in(config: &Config, checks: &mut Checks) {
+    let file = config.opt_in_file.display();
+    if Consent::new(&config.opt_in_file).given() {
+        checks.good("opt-in", format!("given by {file}"));
+    } else {
+        checks.problem(
+            "opt-in",
+            format!("not given: {file} does not exist, nothing is recorded"),
+            "`telemctl opt-in`, if you agree",
+        );
+    }
+}
+
+fn running(config: &Config, status: &Status, checks: &mut Checks) {
+    checks.good(
+        "telemd",
+        format!("version {} runs as pid {}", status.version, status.pid),
+    );
+    let Some(session) = &status.session else {
+        return;
+    };
+    hooks(session, checks);
+    let spool = show::spool(session);
+    if session.spool.failing.is_some() {
+        checks.problem("spool", spool, "free or mend the disk that holds state_dir");
+    } else if session.spool.backlog > 0 && session.spool.bytes * 100 > session.spool.max_bytes * SPOOL_PERCENT
+    {
+        checks.problem(
+            "spool",
+            spool,
+            "let the collector catch up, or raise spool.max_bytes: the oldest records go first",
+        );
+    } else {
+        checks.good("spool", spool);
+    }
+    let link = show::link(&session.link, &config.collector.url);
+    if session.link.state == LinkState::Waiting {
+        checks.problem(
+            "collector",
+            link,
+            "see that the collector runs there and that nothing blocks the way",
+        );
+    } else {
+        checks.good("collector", link);
+    }
+}
+
+fn hooks(session: &SessionStatus, checks: &mut Checks) {
+    for hook in &session.hooks {
+        let name = format!("hook {}", hook.name);
+        let detail = show::hook_text(hook);
+        if hook.attach.is_empty() {
+            checks.note(&name, detail, "");
+        } else {
+            checks.good(&name, detail);
+        }
+    }
+    if session.hooks.iter().all(|hook| hook.attach.is_empty()) {
+        checks.problem(
+            "hooks",
+            "no fault of the kernel or of programs is seen here",
+            "the reasons are above; telemd must run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYSLOG",
+        );
+    }
+}
+
+/// What can be said while telemd does not run: it alone can try the hooks.
+fn not_running(config: &Config, checks: &mut Checks) {
+    checks.note(
+        "hooks",
+        "telemd tries them when it starts; asked again while it runs, this says which are watched",
+        "",
+    );
+    for (name, paths, lack) in [
+        (
+            "kernel: BTF",
+            &["/sys/kernel/btf/vmlinux"][..],
+            "hooks that need the kernel's type information are tried in other ways",
+        ),
+        (
+            "kernel: tracefs",
+            &["/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"],
+            "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
+        ),
+        (
+            "kernel: pstore",
+            &["/sys/fs/pstore"],
+            "what a dying kernel prints is not there after the reboot",
+        ),
+    ] {
+        match paths.iter().find(|path| Path::new(path).exists()) {
+            Some(path) => checks.good(name, *path),
+            None => checks.note(name, format!("{} is missing", paths[0]), lack),
+        }
+    }
+    let url = config
+        .collector
+        .url
+        .trim_start_matches("http://")
+        .trim_end_matches('/');
+    match connect(url) {
+        Ok(()) => checks.good(
+            "collector",
+            format!("{} accepts connections", config.collector.url),
+        ),
+        Err(error) => checks.problem(
+            "collector",
+            format!("{} does not accept connections: {error}", config.collector.url),
+            "see that the collector runs there, or correct collector.url",
+        ),
+    }
+}
+
+fn connect(authority: &str) -> std::io::Result<()> {
+    // Without a port HTTP means 80.
+    let addresses = authority
+        .to_socket_addrs()
+        .or_else(|_| format!("{authority}:80").to_socket_addrs())?;
+    let mut last = std::io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT_TIME) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn permissions(config: &Config, checks: &mut Checks) {
+    let state_dir = &config.state_dir;
+    match std::fs::metadata(state_dir) {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => checks.problem(
+            "state directory",
+            format!(
+                "{} can be opened by others; it holds what this host's faults say",
+                state_dir.display()
+            ),
+            "chmod 0700 it",
+        ),
+        Ok(_) => checks.good(
+            "state directory",
+            format!("{}, closed to others", state_dir.display()),
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            checks.note(
+                "state directory",
+                format!("{} does not exist yet", state_dir.display()),
+                "telemd makes it",
+            );
+        }
+        Err(error) => checks.problem(
+            "state directory",
+            format!("{}: {error}", state_dir.display()),
+            "run this as root, or see state_dir in the configuration",
+        ),
+    }
+    match std::fs::metadata(&config.socket_path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o222 != 0o222 => checks.problem(
+            "local socket",
+            format!(
+                "{} is closed to some users' programs",
+                config.socket_path.display()
+            ),
+            "restart telemd, which opens it, and see who changes it",
+        ),
+        Ok(_) => checks.good(
+            "local socket",
+            format!("{}, open to all programs", config.socket_path.display()),
+        ),
+        Err(error) => checks.note(
+            "local socket",
+            format!("{}: {error}", config.socket_path.display()),
+            "telemd makes it",
+        ),
+    }
+}
+
+fn text(checks: &[Check], problems: usize) -> String {
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for check in checks {
+        let mark = match check.state {
+            State::Good => "ok     ",
+            State::Note => "note   ",
+            State::Problem => "PROBLEM",
+        };
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(out, "{mark}  {:<width$}  {}", check.name, check.detail);
+        if !check.remedy.is_empty() {
+            let _infallible = writeln!(out, "{:width$}  -> {}", "", check.remedy, width = width + 9);
+        }
+    }
+    let _infallible = match problems {
+        0 => write!(out, "no problem found"),
+        1 => write!(out, "1 problem found"),
+        _ => write!(out, "{problems} problems found"),
+    };
+    out
+}

@@ -1,0 +1,97 @@
+//! telemctl: opting in and out, and how telemd is.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use telemd::cli;
+use telemd::config::Config;
+use telemd::control::{Question, ask};
+use telemd::keeper::chain;
+
+mod consent;
+mod doctor;
+mod show;
+
+/// Opts this host in or out of telemetrics, and tells how telemd is.
+#[derive(Debug, Parser)]
+#[command(
+    name = "telemctl",
+    version,
+    after_help = "Examples:\n  telemctl opt-in            begin to record and ship faults\n  \
+                  telemctl doctor            what is watched here, what is not, and what to do\n  \
+                  telemctl status --json | jq .session.spool\n  \
+                  telemctl completions bash > /etc/bash_completion.d/telemctl\n\n\
+                  Exit codes: 0 good, 1 a problem was found, 64 wrong command line or configuration."
+)]
+struct Args {
+    /// The configuration file of telemd.
+    #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
+    config: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look for problems: hooks, opt-in, spool, connection, permissions. Works without telemd running.
+    Doctor,
+    /// How telemd is: what it watches, what waits on disk, whether the collector takes it.
+    Status,
+    /// Agree that faults of this host are recorded and shipped. Takes effect at once.
+    OptIn,
+    /// Stop recording and delete what was recorded and not shipped. Takes effect at once.
+    OptOut,
+    /// Print shell completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) | Err(code) => code,
+    }
+}
+
+fn run() -> Result<ExitCode, ExitCode> {
+    let args: Args = cli::parse()?;
+    if let Command::Completions { shell } = args.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "telemctl", &mut script);
+        cli::say(String::from_utf8_lossy(&script).trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = cli::config(args.config.as_deref())?;
+    Ok(match args.command {
+        Command::Doctor => doctor::doctor(&config, args.json),
+        Command::Status => status(&config, args.json),
+        Command::OptIn => consent::opt_in(&config),
+        Command::OptOut => consent::opt_out(&config),
+        Command::Completions { .. } => ExitCode::SUCCESS,
+    })
+}
+
+fn status(config: &Config, json: bool) -> ExitCode {
+    match ask(&config.control_path, Question::Status) {
+        Ok(status) => {
+            cli::say(&if json {
+                show::json(&status)
+            } else {
+                show::text(&status)
+            });
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            cli::complain(&format!(
+                "telemctl: {}\n  `telemctl doctor` says more",
+                chain(&error)
+            ));
+            ExitCode::FAILURE
+        }
+    }
+}

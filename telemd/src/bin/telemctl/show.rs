@@ -1,0 +1,130 @@
+//! A status for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use telemd::ship::{Link, LinkState};
+use telemd::status::{HookStatus, SessionStatus, Status};
+
+pub(crate) fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+pub(crate) fn text(status: &Status) -> String {
+    let mut out = String::new();
+    line(
+        &mut out,
+        "telemd",
+        &format!(
+            "{}, pid {}, up {}",
+            status.version,
+            status.pid,
+            duration(status.uptime_s)
+        ),
+    );
+    let Some(session) = &status.session else {
+        line(
+            &mut out,
+            "opted in",
+            "no: nothing is recorded (`telemctl opt-in`)",
+        );
+        return out.trim_end().to_owned();
+    };
+    line(
+        &mut out,
+        "opted in",
+        &format!("yes, as {} ({})", session.hostname, session.agent_id),
+    );
+    line(&mut out, "collector", &link(&session.link, &status.collector_url));
+    line(&mut out, "spool", &spool(session));
+    line(
+        &mut out,
+        "not in full",
+        &format!(
+            "{} counted by storm control, {} refused on the socket",
+            session.counted, session.rejected
+        ),
+    );
+    for hook in &session.hooks {
+        line(&mut out, &hook.name, &hook_text(hook));
+    }
+    out.trim_end().to_owned()
+}
+
+fn line(out: &mut String, name: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(out, "{name:<16} {value}");
+}
+
+/// A hook in one line.
+pub(crate) fn hook_text(hook: &HookStatus) -> String {
+    let mut text = if hook.attach.is_empty() {
+        "not watched".to_owned()
+    } else {
+        format!("{}, {} events", hook.attach, hook.events)
+    };
+    if hook.lost > 0 {
+        let _infallible = write!(text, ", {} lost", hook.lost);
+    }
+    if !hook.reason.is_empty() {
+        let _infallible = write!(text, ": {}", hook.reason);
+    }
+    text
+}
+
+/// The connection in one line.
+pub(crate) fn link(link: &Link, url: &str) -> String {
+    match link.state {
+        LinkState::Connected => format!("{url}, connected"),
+        LinkState::Connecting => format!("{url}, connecting"),
+        LinkState::Waiting => {
+            let advice = if link.advice.is_empty() {
+                "telemd tries again by itself; nothing is lost meanwhile".to_owned()
+            } else {
+                link.advice.clone()
+            };
+            format!(
+                "{url}, not connected after {} tries: {}; {advice}",
+                link.failures, link.last_error
+            )
+        }
+    }
+}
+
+/// The spool in one line.
+pub(crate) fn spool(session: &SessionStatus) -> String {
+    let spool = &session.spool;
+    let mut text = format!(
+        "{} kept, {} stored by the collector, {} waiting; {} of {}",
+        spool.durable_seq,
+        spool.acknowledged_seq,
+        spool.backlog,
+        bytes(spool.bytes),
+        bytes(spool.max_bytes)
+    );
+    if let Some(failing) = &spool.failing {
+        let _infallible = write!(
+            text,
+            "; NOT WRITABLE: {failing} ({} records refused)",
+            spool.refused
+        );
+    }
+    text
+}
+
+fn bytes(bytes: u64) -> String {
+    if bytes < 10 << 20 {
+        format!("{} KiB", bytes.div_ceil(1024))
+    } else {
+        format!("{} MiB", bytes >> 20)
+    }
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,41 @@
+//! What the programs' command lines have in common.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Config, EXIT_USAGE};
+
+/// Parses the command line. `Err` is the exit code: 0 after help or version, 64 after a mistake that was told.
+pub fn parse<A: Parser>() -> Result<A, ExitCode> {
+    A::try_parse().map_err(|error| {
+        // Nobody is left to tell when this fails.
+        let _unwritable = error.print();
+        if error.use_stderr() {
+            ExitCode::from(EXIT_USAGE)
+        } else {
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+/// Loads the configuration. `Err` is the exit code 64; the mistake was told.
+pub fn config(path: Option<&Path>) -> Result<Config, ExitCode> {
+    Config::load(path).map_err(|error| {
+        complain(&error.to_string());
+        ExitCode::from(EXIT_USAGE)
+    })
+}
+
+/// Says something on stdout.
+pub fn say(text: &str) {
+    // A closed pipe (`telemctl status | head`) is no error.
+    let _closed = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Says something on stderr.
+pub fn complain(text: &str) {
+    let _closed = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,159 @@
+//! The socket that `telemctl` asks: one word a connection, answered by the agent's [`Status`] as a line of JSON.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::listener::{BindError, Listener};
+use crate::status::Status;
+
+/// Only the agent's own user may ask.
+const MODE: u32 = 0o600;
+/// Connections at the same time.
+const CONNECTIONS: usize = 8;
+/// How long a connection may take: opting out waits for a disk.
+const CONNECTION_TIME: Duration = Duration::from_secs(20);
+/// Longest question, bytes.
+const QUESTION_BYTES: u64 = 64;
+/// Longest answer that a client reads, bytes.
+const ANSWER_BYTES: u64 = 1 << 20;
+
+/// What can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// How it goes.
+    Status,
+    /// Look at the opt-in file now, and answer when that has taken effect.
+    Consent,
+}
+
+impl Question {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Consent => "consent",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        [Self::Status, Self::Consent]
+            .into_iter()
+            .find(|question| question.word() == word)
+    }
+}
+
+/// A question that waits for the agent's answer.
+pub type Asked = (Question, oneshot::Sender<Status>);
+
+/// The socket, not served yet.
+#[derive(Debug)]
+pub struct Control {
+    listener: Listener,
+    asked: mpsc::Sender<Asked>,
+}
+
+impl Control {
+    /// Listens on `path`. Questions arrive in the channel.
+    pub fn bind(path: &Path) -> Result<(Self, mpsc::Receiver<Asked>), BindError> {
+        let (asked, questions) = mpsc::channel(CONNECTIONS);
+        let listener = Listener::bind(path, MODE)?;
+        Ok((Self { listener, asked }, questions))
+    }
+
+    /// Serves until `stop`.
+    pub async fn serve(self, stop: CancellationToken) {
+        let Self { listener, asked } = self;
+        let talk = move |stream| talk(stream, asked.clone());
+        listener.serve(CONNECTIONS, CONNECTION_TIME, stop, talk).await;
+    }
+}
+
+async fn talk(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
+    let mut word = String::new();
+    let read = (&mut stream).take(QUESTION_BYTES).read_to_string(&mut word).await;
+    let answer = match (read, Question::of_word(word.trim())) {
+        (Ok(0), _) => return,
+        (Ok(_), Some(question)) => {
+            let (reply, status) = oneshot::channel();
+            if asked.send((question, reply)).await.is_err() {
+                return;
+            }
+            match status.await {
+                Ok(status) => serde_json::to_string(&status).unwrap_or_default(),
+                Err(_stopping) => return,
+            }
+        }
+        _ => r#"{"error":"the questions are: status, consent"}"#.to_owned(),
+    };
+    if let Err(error) = stream.write_all(format!("{answer}\n").as_bytes()).await {
+        tracing::debug!(%error, "a question on the control socket was not waited for");
+    }
+}
+
+/// Why the agent did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody listens.
+    #[error("telemd is not running (nobody listens on {})", path.display())]
+    NotRunning {
+        /// The control socket.
+        path: PathBuf,
+    },
+    /// The user may not ask.
+    #[error("{} may only be used by telemd's own user: run this as root", path.display())]
+    Permission {
+        /// The control socket.
+        path: PathBuf,
+    },
+    /// The connection broke, or the answer took too long.
+    #[error("telemd does not answer on {}", path.display())]
+    Io {
+        /// The control socket.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// The answer is not understood.
+    #[error("telemd's answer on {} is not understood: are telemctl and telemd of one version?", path.display())]
+    Answer {
+        /// The control socket.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Asks the agent that listens on `path`.
+pub fn ask(path: &Path, question: Question) -> Result<Status, AskError> {
+    let path = path.to_owned();
+    let answer = match exchange(&path, question) {
+        Ok(answer) => answer,
+        Err(source) => {
+            return Err(match source.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning { path },
+                io::ErrorKind::PermissionDenied => AskError::Permission { path },
+                _ => AskError::Io { path, source },
+            });
+        }
+    };
+    serde_json::from_str(&answer).map_err(|source| AskError::Answer { path, source })
+}
+
+fn exchange(path: &Path, question: Question) -> io::Result<String> {
+    let mut stream = BlockingStream::connect(path)?;
+    stream.set_read_timeout(Some(CONNECTION_TIME))?;
+    stream.set_write_timeout(Some(CONNECTION_TIME))?;
+    stream.write_all(question.word().as_bytes())?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,198 @@
+//! Faults of earlier boots: what a dying kernel left in pstore.
+
+use std::path::Path;
+
+use faults::{Assembled, Assembler, Class, Limits, Severity, log};
+use probe_user::pstore::{self, Dump, DumpReason};
+use proto::v1::record::Payload;
+use proto::v1::{KernelReport, Record};
+use uuid::Uuid;
+
+use crate::clock::Moment;
+use crate::identity::Boots;
+use crate::keeper::{KeepError, chain};
+use crate::kept::{Kept, Mark, digest};
+use crate::pipeline::Found;
+use crate::record::{Boot, hook, kernel_report};
+use crate::recorder::Recorder;
+use crate::text::cut_front;
+
+/// The text of a dump in which no report is found is kept from its end, bytes.
+const TEXT_BYTES: usize = 64 << 10;
+
+/// Keeps what pstore holds and frees it. A dump is removed only once all its records are durable.
+pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorder) -> Result<(), KeepError> {
+    let dumps = match pstore::read(dir) {
+        Ok(dumps) => dumps,
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "pstore cannot be read");
+            return Ok(());
+        }
+    };
+    for dump in dumps {
+        let digest = digest(&dump.text);
+        if !kept.has_dump(digest) {
+            let Some(mut found) = reports(&dump, died_unix_ns(&dump), boots, kept) else {
+                continue;
+            };
+            // The last record stands for the whole dump: once it is durable so are the ones before it.
+            let last = found.pop();
+            for Found { record, mark } in found {
+                note(kept, mark.clone(), recorder.keep_always(record, mark).await?);
+            }
+            if let Some(Found { record, mark }) = last {
+                let seq = recorder.keep_always(record, Some(Mark::Dump { digest })).await?;
+                note(kept, mark, seq);
+                note(kept, Some(Mark::Dump { digest }), seq);
+            }
+        }
+        if let Err(error) = pstore::remove(&dump) {
+            tracing::warn!(
+                error = chain(&error),
+                "a pstore dump is kept but cannot be removed from pstore"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// This session's own list; the keeper has another one for the disk.
+fn note(kept: &mut Kept, mark: Option<Mark>, seq: u64) {
+    if let Some(mark) = mark {
+        kept.note(mark, Uuid::nil(), seq);
+    }
+}
+
+/// What a dump tells that is not known yet. At least one record for a panic or an oops that was not caught live; `None`
+/// for a dump that tells of no fault, such as a shutdown: it is left to whoever wants it.
+fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option<Vec<Found>> {
+    let mut assembler = Assembler::new(Limits::default());
+    let mut texts = Vec::new();
+    let mut last_us = 0;
+    for line in log::lines(dump.text.as_bytes()) {
+        last_us = line.at_us;
+        assembler.push(line.as_line(), &mut texts);
+    }
+    assembler.flush(&mut texts);
+    let mut parsed = 0;
+    let mut found: Vec<Found> = Vec::new();
+    for text in &texts {
+        let Some(report) = faults::parse(&text.text) else {
+            continue;
+        };
+        parsed += 1;
+        let at_s = text.first_at_us / 1_000_000;
+        let known = |boot: &String| kept.has_report(boot, &report.title, at_s);
+        if known(&boots.previous) || known(&boots.current) {
+            continue;
+        }
+        let at = Moment {
+            unix_ns: died_unix_ns.saturating_sub(last_us.saturating_sub(text.first_at_us) * 1_000),
+            since_boot_ns: text.first_at_us.saturating_mul(1_000),
+        };
+        let record = of_report(&report, text, &boots.previous, at);
+        let mark = Mark::Report {
+            boot_id: boots.previous.clone(),
+            title: record.title.clone(),
+            at_s,
+        };
+        found.push(Found {
+            record,
+            mark: Some(mark),
+        });
+    }
+    if parsed == 0 {
+        found.push(without_report(dump, died_unix_ns, &boots.previous)?);
+    }
+    Some(found)
+}
+
+fn of_report(report: &faults::KernelReport, text: &Assembled, boot_id: &str, at: Moment) -> Record {
+    let release = report.kernel_release.as_deref().unwrap_or_default();
+    let boot = Boot {
+        id: boot_id.to_owned(),
+        kernel_release: release.split(' ').next().unwrap_or_default().to_owned(),
+    };
+    let mut record = kernel_report(&boot, report, &text.text, text.truncated, at);
+    record.hook = Some(hook("pstore", ""));
+    record
+}
+
+/// A panic or an oops of which no report is found; other dumps (a shutdown) are no faults.
+fn without_report(dump: &Dump, died_unix_ns: u64, boot_id: &str) -> Option<Found> {
+    let (class, severity, title) = match dump.reason {
+        DumpReason::Panic => (
+            Class::KernelPanic,
+            Severity::Critical,
+            "kernel panic, its report was not found",
+        ),
+        DumpReason::Oops => (
+            Class::KernelOops,
+            Severity::High,
+            "kernel oops, its report was not found",
+        ),
+        DumpReason::Other(_) => return None,
+    };
+    let boot = Boot {
+        id: boot_id.to_owned(),
+        kernel_release: String::new(),
+    };
+    let at = Moment {
+        unix_ns: died_unix_ns,
+        since_boot_ns: 0,
+    };
+    let mut record = boot.record(class, severity, title, at);
+    record.hook = Some(hook("pstore", ""));
+    record.payload = Some(Payload::KernelReport(KernelReport {
+        text: cut_front(&dump.text, TEXT_BYTES).to_owned(),
+        truncated: true,
+        ..KernelReport::default()
+    }));
+    Some(Found { record, mark: None })
+}
+
+/// pstore gives a file the time of its dump; 0 when it has none.
+fn died_unix_ns(dump: &Dump) -> u64 {
+    let times = dump.files.iter().filter_map(|path| {
+        let modified = std::fs::metadata(path).ok()?.modified().ok()?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_nanos()).ok()
+    });
+    times.max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dump(reason: DumpReason) -> Dump {
+        Dump {
+            reason,
+            number: Some(1),
+            text: "<6>[    1.000000] hello\n".into(),
+            files: Vec::new(),
+        }
+    }
+
+    fn boots() -> Boots {
+        Boots {
+            current: "now".into(),
+            previous: "then".into(),
+        }
+    }
+
+    #[test]
+    fn a_panic_without_a_report_is_still_told_with_its_text() {
+        let found = reports(&dump(DumpReason::Panic), 5, &boots(), &Kept::default()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].record.class, "kernel.panic");
+        assert_eq!(found[0].record.boot_id, "then");
+        assert!(found[0].record.payload.is_some());
+    }
+
+    #[test]
+    fn a_shutdown_is_no_fault() {
+        let other = dump(DumpReason::Other("Shutdown".into()));
+        assert!(reports(&other, 5, &boots(), &Kept::default()).is_none());
+    }
+}

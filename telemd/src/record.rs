@@ -1,0 +1,274 @@
+//! What the agent saw, as records of the wire format, every field within its limit.
+
+use faults::fingerprint::{self, Fingerprint as Level};
+use faults::{Class, Severity};
+use probe_user::{Context, OomVictim};
+use prost::Message as _;
+use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
+use proto::v1::record::Payload;
+use proto::v1::{
+    Custom, Fingerprint, FingerprintLevel, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck,
+    OomKill, ProgramCrash, Record, Undecodable,
+};
+
+use crate::clock::Moment;
+use crate::frame::Frame;
+use crate::status::HookStatus;
+use crate::text::{cut, title};
+
+mod report;
+
+pub use report::kernel_report;
+
+/// Longest task name, bytes.
+const COMM_BYTES: usize = 15;
+/// Longest reason of a hook's state, bytes.
+const HOOK_REASON_BYTES: usize = 512;
+/// Longest reason, decoded text or other sentence, bytes.
+const SENTENCE_BYTES: usize = 256;
+/// Longest path of a program, bytes.
+const EXECUTABLE_BYTES: usize = 4096;
+
+/// Which boot and which kernel records are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Boot {
+    /// `/proc/sys/kernel/random/boot_id`; empty when not known.
+    pub id: String,
+    /// `uname -r`; empty when not known.
+    pub kernel_release: String,
+}
+
+impl Boot {
+    /// A record of this boot, without a payload.
+    pub fn record(&self, class: Class, severity: Severity, what: &str, at: Moment) -> Record {
+        let title = title(what, TITLE_BYTES);
+        Record {
+            occurred_at_unix_ns: at.unix_ns,
+            since_boot_ns: at.since_boot_ns,
+            boot_id: self.id.clone(),
+            class: class.as_str().to_owned(),
+            severity: i32::from(severity as u8),
+            fingerprints: vec![fingerprint(&fingerprint::of_title(class, &title))],
+            title,
+            hook: None,
+            context: None,
+            kernel_release: cut(&self.kernel_release, 128).to_owned(),
+            payload: None,
+        }
+    }
+
+    /// A machine check.
+    pub fn machine_check(&self, context: &Context, check: &faults::mce::MachineCheck, at: Moment) -> Record {
+        let decoded = check.decode();
+        let record = self.record(Class::HardwareMachineCheck, decoded.severity, &decoded.title, at);
+        let payload = MachineCheck {
+            status: check.status,
+            addr: check.addr,
+            misc: check.misc,
+            synd: check.synd,
+            ipid: check.ipid,
+            mcg_status: check.mcg_status,
+            mcg_cap: check.mcg_cap,
+            ip: check.ip,
+            tsc: check.tsc,
+            time: check.time,
+            cpu: check.cpu,
+            cpuid: check.cpuid,
+            apic_id: check.apic_id,
+            socket_id: check.socket_id,
+            bank: u32::from(check.bank),
+            vendor: u32::from(check.vendor),
+            ppin: check.ppin,
+            microcode: check.microcode,
+            what: cut(&decoded.what, SENTENCE_BYTES).to_owned(),
+            outcome: decoded.outcome.to_string(),
+        };
+        caught(record, context, Payload::MachineCheck(payload))
+    }
+
+    /// A process that the kernel killed to get memory. `comm` is its name, empty when nobody knows it.
+    pub fn oom_kill(&self, context: &Context, victim: &OomVictim, comm: &str, at: Moment) -> Record {
+        let name = if comm.is_empty() { "a process" } else { comm };
+        let what = format!("out of memory: killed {name}");
+        let record = self.record(Class::MemoryOomKill, Severity::High, &what, at);
+        let payload = OomKill {
+            victim_pid: victim.pid,
+            victim_comm: cut(comm, COMM_BYTES).to_owned(),
+            total_vm_kib: victim.total_vm_kib,
+            anon_rss_kib: victim.anon_rss_kib,
+            file_rss_kib: victim.file_rss_kib,
+            shmem_rss_kib: victim.shmem_rss_kib,
+            pgtables_kib: victim.pgtables_kib,
+            uid: victim.uid,
+            oom_score_adj: victim.oom_score_adj.map(i32::from),
+        };
+        caught(record, context, Payload::OomKill(payload))
+    }
+
+    /// A program that died of a signal.
+    pub fn program_crash(&self, context: &Context, program: &Program, signal: Signal, at: Moment) -> Record {
+        let what = faults::signal::crash_title(signal.number, &program.name);
+        let record = self.record(Class::ProgramCrash, Severity::High, &what, at);
+        let payload = ProgramCrash {
+            signal: signal.number,
+            code: signal.code,
+            errno: signal.errno,
+            executable: cut(&program.executable, EXECUTABLE_BYTES).to_owned(),
+        };
+        caught(record, context, Payload::ProgramCrash(payload))
+    }
+
+    /// Bytes from `source` that nobody understands.
+    pub fn undecodable(&self, source: &str, bytes: &[u8], reason: &str, at: Moment) -> Record {
+        let what = format!("undecodable bytes from {source}");
+        let mut record = self.record(Class::TelemetryUndecodable, Severity::Medium, &what, at);
+        record.hook = Some(hook(source, ""));
+        record.payload = Some(Payload::Undecodable(Undecodable {
+            source: source.to_owned(),
+            reason: cut(reason, SENTENCE_BYTES).to_owned(),
+            bytes: bytes::Bytes::copy_from_slice(&bytes[..bytes.len().min(UNDECODABLE_BYTES)]),
+        }));
+        record
+    }
+
+    /// What a program sent to the local socket.
+    pub fn custom(&self, frame: Frame, at: Moment) -> Record {
+        let severity = match frame.severity {
+            1 => Severity::Low,
+            2 => Severity::Medium,
+            3 => Severity::High,
+            _ => Severity::Critical,
+        };
+        let mut record = self.record(Class::Custom, severity, &frame.classification, at);
+        record.hook = Some(hook("socket", ""));
+        record.payload = Some(Payload::Custom(Custom {
+            classification: frame.classification,
+            payload_version: frame.payload_version,
+            payload: frame.payload,
+            event_id: frame.event_id,
+        }));
+        record
+    }
+
+    /// Events that are not stored.
+    pub fn loss(&self, reason: LossReason, of: &Lost, count: u64, at: Moment) -> Record {
+        let what = format!(
+            "lost: {}",
+            reason
+                .as_str_name()
+                .trim_start_matches("LOSS_REASON_")
+                .replace('_', " ")
+                .to_lowercase()
+        );
+        let mut record = self.record(Class::TelemetryLoss, Severity::Medium, &what, at);
+        record.payload = Some(Payload::Loss(Loss {
+            reason: reason.into(),
+            count,
+            hook: of.hook.clone(),
+            class: of.class.clone(),
+            title: of.title.clone(),
+        }));
+        record
+    }
+
+    /// A sign of life.
+    pub fn heartbeat(&self, uptime_s: u64, hooks: &[HookStatus], backlog: u64, at: Moment) -> Record {
+        let mut record = self.record(Class::TelemetryHeartbeat, Severity::Low, "heartbeat", at);
+        let state = |hook: &HookStatus| HookState {
+            name: hook.name.clone(),
+            attach: hook.attach.clone(),
+            reason: cut(&hook.reason, HOOK_REASON_BYTES).to_owned(),
+            events: hook.events,
+            lost: hook.lost,
+        };
+        record.payload = Some(Payload::Heartbeat(Heartbeat {
+            agent_uptime_s: uptime_s,
+            hooks: hooks.iter().map(state).collect(),
+            spool_backlog: backlog,
+        }));
+        record
+    }
+}
+
+/// The program that a fatal signal hit, as /proc showed it at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The process's name.
+    pub name: String,
+    /// Path of its executable; empty when it was gone.
+    pub executable: String,
+}
+
+/// A fatal signal: the fields of siginfo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// `si_signo`
+    pub number: u32,
+    /// `si_code`
+    pub code: i32,
+    /// `si_errno`
+    pub errno: i32,
+}
+
+/// What lost events have in common; empty: they have several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lost {
+    /// The hook that saw them.
+    pub hook: String,
+    /// Their class.
+    pub class: String,
+    /// Their title.
+    pub title: String,
+}
+
+/// Encodes a record. One that is too large loses what can be told from its text.
+pub fn encode(record: &mut Record) -> Vec<u8> {
+    if record.encoded_len() > RECORD_BYTES
+        && let Some(Payload::KernelReport(report)) = &mut record.payload
+    {
+        report.traces.clear();
+        report.modules.clear();
+        report.registers.clear();
+        report.truncated = true;
+    }
+    record.encode_to_vec()
+}
+
+fn caught(mut record: Record, context: &Context, payload: Payload) -> Record {
+    record.hook = Some(hook(context.hook, context.attach.as_str()));
+    record.context = Some(wire_context(context));
+    record.payload = Some(payload);
+    record
+}
+
+/// How a record was caught.
+pub fn hook(name: &str, attach: &str) -> Hook {
+    Hook {
+        name: name.to_owned(),
+        attach: attach.to_owned(),
+    }
+}
+
+/// The kernel context, for the wire.
+pub fn wire_context(context: &Context) -> proto::v1::Context {
+    proto::v1::Context {
+        cpu: context.cpu,
+        pid: context.pid,
+        tgid: context.tgid,
+        comm: cut(&context.comm, COMM_BYTES).to_owned(),
+        cgroup_id: context.cgroup_id,
+    }
+}
+
+fn fingerprint(value: &Level) -> Fingerprint {
+    let level = match value.level {
+        fingerprint::Level::Title => FingerprintLevel::Title,
+        fingerprint::Level::TopFrames => FingerprintLevel::TopFrames,
+        fingerprint::Level::Stack => FingerprintLevel::Stack,
+    };
+    Fingerprint {
+        version: fingerprint::VERSION,
+        level: level.into(),
+        value: value.to_string(),
+    }
+}

@@ -1,0 +1,244 @@
+//! Policy, and the way into the spool: storm control, the books of what is lost, encoding.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use proto::v1::{LossReason, Record};
+
+use crate::clock::Moment;
+use crate::keeper::{Handle, KeepError};
+use crate::kept::Mark;
+use crate::ledger::Ledger;
+use crate::pipeline::Found;
+use crate::record::{Boot, Lost, encode};
+use crate::storm::{Storm, Suppressed, Verdict};
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is durable under this sequence.
+    Seq(u64),
+    /// Storm control counted it.
+    Counted,
+}
+
+/// Takes records in. Shared by the hooks and the local socket.
+#[derive(Debug)]
+pub struct Recorder {
+    boot: Boot,
+    keeper: Handle,
+    books: Mutex<Books>,
+}
+
+#[derive(Debug)]
+struct Books {
+    storm: Storm,
+    ledger: Ledger,
+    rejected: u64,
+    /// Loss records that the disk did not take: they are tried again, so they are no loss.
+    refused_losses: u64,
+}
+
+impl Recorder {
+    /// A recorder of this boot.
+    pub fn new(boot: Boot, keeper: Handle, storm: Storm) -> Self {
+        Self {
+            boot,
+            keeper,
+            books: Mutex::new(Books {
+                storm,
+                ledger: Ledger::default(),
+                rejected: 0,
+                refused_losses: 0,
+            }),
+        }
+    }
+
+    /// Which boot the records are about.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
+    }
+
+    /// The spool.
+    pub fn keeper(&self) -> &Handle {
+        &self.keeper
+    }
+
+    /// Keeps a record and answers when it is durable.
+    pub async fn keep(&self, mut record: Record, now: Moment) -> Result<Kept, KeepError> {
+        if self.judge(&record, now) == Verdict::Counted {
+            return Ok(Kept::Counted);
+        }
+        Ok(Kept::Seq(self.keeper.keep(encode(&mut record), None).await?))
+    }
+
+    /// Hands over what the hooks found. What the disk refuses is counted by the keeper.
+    pub async fn hand_over(&self, found: Found, now: Moment) -> Result<(), KeepError> {
+        let Found { mut record, mark } = found;
+        if self.judge(&record, now) == Verdict::Counted {
+            return Ok(());
+        }
+        tracing::trace!(class = record.class, title = record.title, "caught");
+        self.keeper.hand_over(encode(&mut record), mark).await
+    }
+
+    /// Keeps a record that storm control has no say in, and answers its sequence when it is durable.
+    pub async fn keep_always(&self, mut record: Record, mark: Option<Mark>) -> Result<u64, KeepError> {
+        self.keeper.keep(encode(&mut record), mark).await
+    }
+
+    /// Counts a frame of the local socket that broke the rules.
+    pub fn reject(&self) {
+        let mut books = self.books();
+        books.rejected += 1;
+        let of = Lost {
+            hook: "socket".into(),
+            ..Lost::default()
+        };
+        books.ledger.add(LossReason::Rejected, of, 1);
+    }
+
+    /// Counts what a counter of `hook` that only grows has counted since it was last seen.
+    pub fn lost(&self, reason: LossReason, hook: &str, total: u64) {
+        self.books().ledger.counter(reason, hook, total);
+    }
+
+    /// Repeats that storm control only counted, and refused frames.
+    pub fn counts(&self) -> (u64, u64) {
+        let books = self.books();
+        (books.storm.total(), books.rejected)
+    }
+
+    /// Closes the storm windows that ended; all of them when `all`.
+    pub fn close_windows(&self, now: Moment, all: bool) {
+        let mut ended = Vec::new();
+        let mut books = self.books();
+        if all {
+            books.storm.flush(&mut ended);
+        } else {
+            books.storm.expire(now.since_boot_ms(), &mut ended);
+        }
+        books.counted(ended);
+    }
+
+    /// Makes the losses of the books durable as records. What the disk does not take now stays in the books.
+    pub async fn tell_losses(&self, now: Moment) -> Result<(), KeepError> {
+        let (refused, failing) = {
+            let stats = self.keeper.stats();
+            let stats = stats.borrow();
+            (stats.refused, stats.failing.is_some())
+        };
+        let pending = {
+            let mut books = self.books();
+            let refused = refused.saturating_sub(books.refused_losses);
+            books.ledger.counter(LossReason::SpoolWrite, "", refused);
+            books.ledger.pending()
+        };
+        if failing {
+            return self.keeper.retry().await;
+        }
+        for entry in pending {
+            let record = self.boot.loss(entry.reason, &entry.of, entry.count, now);
+            match self.keep_always(record, None).await {
+                // Not durable yet, but in the spool's memory: it is written before anything else.
+                Ok(_) | Err(KeepError::NotDurable) => self.books().ledger.told(&entry),
+                Err(KeepError::Stopped) => return Err(KeepError::Stopped),
+                Err(_) => {
+                    self.books().refused_losses += 1;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, record: &Record, now: Moment) -> Verdict {
+        let mut ended = Vec::new();
+        let mut books = self.books();
+        let verdict = books
+            .storm
+            .judge(&record.class, &record.title, now.since_boot_ms(), &mut ended);
+        books.counted(ended);
+        verdict
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // Nothing panics between two changes that belong together.
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn counted(&mut self, ended: Vec<Suppressed>) {
+        for Suppressed { class, title, count } in ended {
+            let of = Lost {
+                hook: String::new(),
+                class,
+                title,
+            };
+            self.ledger.add(LossReason::Storm, of, count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faults::{Class, Severity};
+    use prost::Message as _;
+    use proto::v1::record::Payload;
+    use spool::Chunk;
+
+    use super::*;
+
+    fn moment(ms: u64) -> Moment {
+        Moment {
+            unix_ns: ms * 1_000_000,
+            since_boot_ns: ms * 1_000_000,
+        }
+    }
+
+    async fn losses(recorder: &Recorder) -> Vec<(LossReason, String, u64)> {
+        let Chunk::Records { records, .. } = recorder.keeper().read(1, 100, 1 << 20).await.unwrap() else {
+            return Vec::new();
+        };
+        let loss = |bytes: &Vec<u8>| match Record::decode(&bytes[..]).unwrap().payload {
+            Some(Payload::Loss(loss)) => Some((loss.reason(), loss.title, loss.count)),
+            _ => None,
+        };
+        records.iter().filter_map(loss).collect()
+    }
+
+    #[tokio::test]
+    async fn kept_and_told_as_lost_is_all_there_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened =
+            spool::Spool::open(&dir.path().join("spool"), spool::Options::default(), [1; 16]).unwrap();
+        let (keeper, thread) = crate::keeper::start(
+            opened.spool,
+            crate::kept::Kept::default(),
+            dir.path().join("kept.json"),
+        )
+        .unwrap();
+        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(2, 1_000));
+        for ms in 0..7 {
+            let record = Boot::default().record(Class::KernelOops, Severity::High, "t", moment(ms));
+            let kept = recorder.keep(record, moment(ms)).await.unwrap();
+            assert_eq!(kept == Kept::Counted, ms >= 2);
+        }
+        recorder.reject();
+        recorder.lost(LossReason::RingFull, "panic", 4);
+        recorder.close_windows(moment(2_000), false);
+        recorder.tell_losses(moment(2_000)).await.unwrap();
+        recorder.tell_losses(moment(2_001)).await.unwrap();
+        assert_eq!(
+            losses(&recorder).await,
+            [
+                (LossReason::RingFull, String::new(), 4),
+                (LossReason::Storm, "t".into(), 5),
+                (LossReason::Rejected, String::new(), 1),
+            ]
+        );
+        assert_eq!(recorder.counts(), (5, 1));
+        drop(recorder);
+        thread.join().unwrap();
+    }
+}

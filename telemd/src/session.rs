@@ -1,0 +1,426 @@
+//! What the agent does while the host takes part: from the hooks to the spool, and from there to the collector.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use proto::v1::{Hello, Host};
+use spool::{Damage, Spool};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::agent::AgentError;
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::consent::Consent;
+use crate::control::{Asked, Question};
+use crate::identity::{Boots, StateDir};
+use crate::keeper::{self, KeepError, chain};
+use crate::kept::Kept;
+use crate::pipeline::{Found, Pipeline, TICK_MS};
+use crate::record::Boot;
+use crate::recorder::Recorder;
+use crate::ship::{Link, LinkState, Options, Shipper};
+use crate::sources::{Buffers, Caught, Sources};
+use crate::status::{SessionStatus, SpoolStatus, Status};
+use crate::storm::Storm;
+use crate::{earlier, host};
+
+/// How often the books are looked at, storm windows closed and consent checked.
+const ROUND: Duration = Duration::from_secs(1);
+/// How long the drain at the end may take in all; the process ends within 5 s of SIGTERM.
+const DRAIN: Duration = Duration::from_millis(4_500);
+/// Of that, how long shipping may take; the rest is for closing the spool.
+const LAST_SHIPPING: Duration = Duration::from_millis(3_500);
+/// How long the hooks are listened to for what is already in the ring.
+const LAST_EVENTS: Duration = Duration::from_millis(20);
+/// Batches of events that are taken at the end: more than the ring holds.
+const LAST_BATCHES: usize = 64;
+
+/// Why a session ended.
+pub(crate) enum End {
+    /// The agent stops.
+    Stopped,
+    /// Consent was withdrawn. Whoever asked is answered once everything is forgotten.
+    Withdrawn(Option<oneshot::Sender<Status>>),
+}
+
+/// What stays the same from one session to the next.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) state: &'a StateDir,
+    pub(crate) consent: &'a Consent,
+    pub(crate) started: Moment,
+}
+
+impl Surroundings<'_> {
+    /// The agent's status, with what a session has to say.
+    pub(crate) fn status(&self, session: Option<SessionStatus>) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.uptime_s(),
+            opted_in: self.consent.given(),
+            opt_in_file: self.consent.file().to_owned(),
+            socket_path: self.config.socket_path.clone(),
+            collector_url: self.config.collector.url.clone(),
+            session,
+        }
+    }
+
+    fn uptime_s(&self) -> u64 {
+        let now = Moment::now();
+        now.since_boot_ms().saturating_sub(self.started.since_boot_ms()) / 1_000
+    }
+}
+
+/// A session at work.
+pub(crate) struct Session<'a> {
+    surroundings: &'a Surroundings<'a>,
+    agent_id: Uuid,
+    hostname: String,
+    recorder: Arc<Recorder>,
+    thread: JoinHandle<()>,
+    sources: Sources,
+    pipeline: Pipeline,
+    shipping: Shipping,
+    heartbeat_at: Instant,
+}
+
+/// The task that ships.
+struct Shipping {
+    task: tokio::task::JoinHandle<()>,
+    stop: CancellationToken,
+    link: watch::Receiver<Link>,
+    kick: Arc<Notify>,
+}
+
+impl<'a> Session<'a> {
+    /// Opens the spool, attaches the hooks, takes in what earlier boots left and begins to ship.
+    pub(crate) async fn start(surroundings: &'a Surroundings<'a>) -> Result<Self, AgentError> {
+        let Surroundings { config, state, .. } = *surroundings;
+        let agent_id = state.agent_id()?;
+        let host = host::facts(Path::new("/"), config.hostname.as_deref());
+        let boots = state.enter_boot(&host.boot_id)?;
+        let spool = open_spool(config)?;
+        let kept_path = state.path().join("kept.json");
+        let epoch = Uuid::from_bytes(spool.epoch());
+        let kept = Kept::load(&kept_path, epoch, spool.durable_seq()).map_err(AgentError::Marks)?;
+        let known = kept.clone();
+        let (keeper, thread) = keeper::start(spool, kept, kept_path).map_err(AgentError::Thread)?;
+        let boot = Boot {
+            id: host.boot_id.clone(),
+            kernel_release: host.kernel_release.clone(),
+        };
+        let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000);
+        let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm));
+        let sources = Sources::open(&config.probes);
+        announce(&sources);
+        if config.probes.enabled {
+            earlier_boots(&config.probes.pstore_dir, &boots, known, &recorder).await;
+        }
+        let hostname = host.hostname.clone();
+        Ok(Self {
+            surroundings,
+            agent_id,
+            hostname,
+            shipping: Shipping::start(config, agent_id, host, &recorder),
+            recorder,
+            thread,
+            sources,
+            pipeline: Pipeline::new(boot, "/proc".into()),
+            heartbeat_at: Instant::now() + ROUND,
+        })
+    }
+
+    /// Who takes records of the local socket in.
+    pub(crate) fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.recorder)
+    }
+
+    /// Works until `stop`, or until consent is withdrawn.
+    pub(crate) async fn run(
+        &mut self,
+        questions: &mut mpsc::Receiver<Asked>,
+        stop: &CancellationToken,
+    ) -> End {
+        let mut buffers = Buffers::default();
+        let mut round = tokio::time::interval(ROUND);
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let tick = Duration::from_millis(TICK_MS);
+        let mut tick_at = Instant::now() + tick;
+        loop {
+            let busy = self.pipeline.is_busy();
+            let mut found = Vec::new();
+            tokio::select! {
+                () = stop.cancelled() => return End::Stopped,
+                Some((question, reply)) = questions.recv() => {
+                    if question == Question::Consent && !self.surroundings.consent.given() {
+                        return End::Withdrawn(Some(reply));
+                    }
+                    answer(reply, self.status());
+                }
+                caught = self.sources.next(&mut buffers) => self.take(caught, &mut buffers, &mut found),
+                () = tokio::time::sleep_until(tick_at), if busy => {}
+                _ = round.tick() => {
+                    if !self.surroundings.consent.given() {
+                        return End::Withdrawn(None);
+                    }
+                    self.round().await;
+                }
+            }
+            let now = Instant::now();
+            if now >= tick_at {
+                tick_at = now + tick;
+                self.pipeline.tick(Moment::now(), &mut found);
+            }
+            self.hand_over(found).await;
+        }
+    }
+
+    /// Ends the session; records are kept, and shipped as far as there is time.
+    pub(crate) async fn drain(mut self) {
+        let deadline = Instant::now() + DRAIN;
+        let mut buffers = Buffers::default();
+        for _ in 0..LAST_BATCHES {
+            let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers));
+            let Ok(caught) = next.await else { break };
+            let mut found = Vec::new();
+            self.take(caught, &mut buffers, &mut found);
+            self.hand_over(found).await;
+        }
+        self.sources.account(&self.recorder);
+        let mut found = Vec::new();
+        let now = Moment::now();
+        self.pipeline.flush(now, &mut found);
+        self.hand_over(found).await;
+        self.recorder.close_windows(now, true);
+        let told = tokio::time::timeout_at(deadline, self.recorder.tell_losses(now)).await;
+        if !matches!(told, Ok(Ok(()))) {
+            tracing::error!("the count of what was lost could not be kept");
+        }
+        self.shipping
+            .finish(&self.recorder, Instant::now() + LAST_SHIPPING)
+            .await;
+        let left = self.recorder.keeper().stats().borrow().backlog;
+        self.close(deadline).await;
+        tracing::info!(
+            backlog = left,
+            "stopped; what is left is shipped after the next start"
+        );
+    }
+
+    /// Ends the session at once: nothing more is kept or shipped.
+    pub(crate) async fn abandon(self) {
+        self.close(Instant::now() + DRAIN).await;
+    }
+
+    /// How it goes.
+    pub(crate) fn status(&self) -> Status {
+        let config = self.surroundings.config;
+        let stats = self.recorder.keeper().stats().borrow().clone();
+        let (counted, rejected) = self.recorder.counts();
+        self.surroundings.status(Some(SessionStatus {
+            agent_id: self.agent_id,
+            epoch: self.recorder.keeper().epoch(),
+            hostname: self.hostname.clone(),
+            hooks: self.sources.states(),
+            spool: SpoolStatus {
+                dir: config.spool_dir(),
+                durable_seq: stats.durable_seq,
+                acknowledged_seq: stats.acknowledged_seq,
+                backlog: stats.backlog,
+                bytes: stats.bytes,
+                max_bytes: config.spool.max_bytes,
+                refused: stats.refused,
+                failing: stats.failing,
+            },
+            link: self.shipping.link.borrow().clone(),
+            counted,
+            rejected,
+        }))
+    }
+
+    fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) {
+        let now = Moment::now();
+        match caught {
+            Caught::Events => {
+                for event in buffers.events.drain(..) {
+                    self.pipeline.event(event, now, found);
+                }
+            }
+            Caught::Log => {
+                for record in buffers.log.drain(..) {
+                    self.pipeline.kmsg(&record, now, found);
+                }
+            }
+        }
+    }
+
+    async fn hand_over(&self, found: Vec<Found>) {
+        let now = Moment::now();
+        for found in found {
+            if let Err(error) = self.recorder.hand_over(found, now).await {
+                tracing::error!(error = chain(&error), "a fault could not be kept");
+            }
+        }
+    }
+
+    async fn round(&mut self) {
+        let now = Moment::now();
+        self.sources.account(&self.recorder);
+        self.recorder.close_windows(now, false);
+        if let Err(error) = self.recorder.tell_losses(now).await {
+            tracing::error!(
+                error = chain(&error),
+                "the count of what was lost could not be kept"
+            );
+        }
+        if Instant::now() >= self.heartbeat_at {
+            self.heartbeat_at =
+                Instant::now() + Duration::from_secs(self.surroundings.config.heartbeat.interval_s);
+            self.heartbeat(now).await;
+        }
+    }
+
+    async fn heartbeat(&self, now: Moment) {
+        let stats = self.recorder.keeper().stats().borrow().clone();
+        if stats.failing.is_some() {
+            return;
+        }
+        let uptime = self.surroundings.uptime_s();
+        let boot = self.recorder.boot();
+        let record = boot.heartbeat(uptime, &self.sources.states(), stats.backlog, now);
+        match self.recorder.keep_always(record, None).await {
+            Ok(_) | Err(KeepError::NotDurable) => {}
+            Err(error) => tracing::warn!(error = chain(&error), "a heartbeat could not be kept"),
+        }
+    }
+
+    async fn close(self, deadline: Instant) {
+        let Self {
+            recorder,
+            thread,
+            sources,
+            shipping,
+            ..
+        } = self;
+        drop(sources);
+        shipping.stop.cancel();
+        let closing = async {
+            // The task holds a handle of the keeper, and its failure is its end.
+            let _ended = shipping.task.await.is_ok();
+            drop(recorder);
+            let _ended = tokio::task::spawn_blocking(move || thread.join()).await.is_ok();
+        };
+        if tokio::time::timeout_at(deadline, closing).await.is_err() {
+            tracing::error!("the spool could not be closed in time: its disk is slow or stuck");
+        }
+    }
+}
+
+impl Shipping {
+    fn start(config: &Config, agent_id: Uuid, host: Host, recorder: &Recorder) -> Self {
+        let (link, seen) = watch::channel(Link::default());
+        let stop = CancellationToken::new();
+        let kick = Arc::new(Notify::new());
+        let shipper = Shipper {
+            url: config.collector.url.clone(),
+            hello: Hello {
+                agent_id: agent_id.as_bytes().to_vec().into(),
+                epoch: recorder.keeper().epoch().as_bytes().to_vec().into(),
+                host: Some(host),
+                agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            keeper: recorder.keeper().clone(),
+            options: Options::default(),
+            link,
+            kick: Arc::clone(&kick),
+        };
+        Self {
+            task: tokio::spawn(shipper.run(stop.clone())),
+            stop,
+            link: seen,
+            kick,
+        }
+    }
+
+    /// Waits until everything is shipped, unless the collector is away or it takes too long.
+    async fn finish(&mut self, recorder: &Recorder, deadline: Instant) {
+        let mut stats = recorder.keeper().stats();
+        self.link.mark_unchanged();
+        self.kick.notify_one();
+        let shipped = async {
+            while stats.borrow_and_update().backlog > 0 {
+                tokio::select! {
+                    changed = stats.changed() => if changed.is_err() { return },
+                    changed = self.link.changed() => {
+                        if changed.is_err() || self.link.borrow_and_update().state == LinkState::Waiting {
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout_at(deadline, shipped).await.is_err() {
+            tracing::debug!("there was no time to ship everything");
+        }
+    }
+}
+
+fn open_spool(config: &Config) -> Result<Spool, AgentError> {
+    let options = spool::Options {
+        segment_bytes: config.spool.segment_bytes,
+        max_bytes: config.spool.max_bytes,
+    };
+    let opened = Spool::open(&config.spool_dir(), options, Uuid::new_v4().into_bytes())?;
+    for damage in opened.damage {
+        match damage {
+            Damage::TornTail {
+                segment,
+                offset,
+                bytes,
+            } => tracing::warn!(
+                segment = %segment.display(), offset, bytes,
+                "a write was cut off by a crash; nobody was told that it was kept"
+            ),
+            damage => tracing::error!(
+                ?damage,
+                "the spool is damaged; what is lost is told to the collector"
+            ),
+        }
+    }
+    Ok(opened.spool)
+}
+
+fn announce(sources: &Sources) {
+    for state in sources.states() {
+        if state.attach.is_empty() {
+            tracing::warn!(hook = state.name, reason = state.reason, "not watched");
+        } else {
+            tracing::info!(
+                hook = state.name,
+                attach = state.attach,
+                reason = state.reason,
+                "watched"
+            );
+        }
+    }
+}
+
+async fn earlier_boots(pstore: &Path, boots: &Boots, mut kept: Kept, recorder: &Recorder) {
+    if let Err(error) = earlier::keep(pstore, boots, &mut kept, recorder).await {
+        tracing::error!(
+            error = chain(&error),
+            "what an earlier boot left in pstore could not be kept; it stays there"
+        );
+    }
+}
+
+/// Answers a question; whoever asked may have given up waiting.
+pub(crate) fn answer(reply: oneshot::Sender<Status>, status: Status) {
+    drop(reply.send(status));
+}

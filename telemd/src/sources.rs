@@ -1,0 +1,168 @@
+//! Where faults of this boot come from: the eBPF hooks, and the kernel log where they do not see it.
+
+use probe_user::kmsg::{KernelLog, KmsgRecord, Position};
+use probe_user::{Event, Probes, hook};
+use proto::v1::LossReason;
+
+use crate::config;
+use crate::keeper::chain;
+use crate::pipeline::KMSG;
+use crate::recorder::Recorder;
+use crate::status::HookStatus;
+
+/// How the hooks are called together.
+const EBPF: &str = "ebpf";
+
+/// The hooks and the kernel log, each with the reason why it is not there.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    probes: Result<Probes, String>,
+    log: Result<KernelLog, String>,
+    /// Records of the log that were read.
+    log_records: u64,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(crate) enum Caught {
+    Events,
+    Log,
+}
+
+/// Room for what came, used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub(crate) events: Vec<Event>,
+    pub(crate) log: Vec<KmsgRecord>,
+}
+
+impl Sources {
+    /// Attaches what this kernel allows. What it does not allow is told in [`Sources::states`].
+    pub(crate) fn open(config: &config::Probes) -> Self {
+        let not_needed = Err("the console hook sees the kernel's text".to_owned());
+        if !config.enabled {
+            let reason = "probes.enabled is false in the configuration";
+            return Self {
+                probes: Err(reason.into()),
+                log: Err(reason.into()),
+                log_records: 0,
+            };
+        }
+        let options = probe_user::Options {
+            object: config.object.clone(),
+            ring_bytes: config.ring_bytes,
+            disable: config.disable.clone(),
+        };
+        let probes = Probes::attach(&options).map_err(|error| chain(&error));
+        let sees_text = probes.as_ref().is_ok_and(|probes| {
+            let sees =
+                |state: &probe_user::HookState| state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
+            probes.states().iter().any(sees)
+        });
+        let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
+        let log = if sees_text {
+            not_needed
+        } else if unwanted {
+            Err("disabled in the configuration".to_owned())
+        } else {
+            KernelLog::open(&config.kmsg_path, Position::Now).map_err(|error| chain(&error))
+        };
+        Self {
+            probes,
+            log,
+            log_records: 0,
+        }
+    }
+
+    /// Waits until something comes. A source that fails is closed, and told as such. Cancel-safe.
+    pub(crate) async fn next(&mut self, buffers: &mut Buffers) -> Caught {
+        let Self { probes, log, .. } = self;
+        let failed = tokio::select! {
+            read = async { match probes {
+                Ok(probes) => probes.next(&mut buffers.events).await.map_err(|error| chain(&error)),
+                Err(_) => std::future::pending().await,
+            }} => match read {
+                Ok(()) => return Caught::Events,
+                Err(reason) => (EBPF, reason),
+            },
+            read = async { match log {
+                Ok(log) => log.next(&mut buffers.log).await.map_err(|error| chain(&error)),
+                Err(_) => std::future::pending().await,
+            }} => match read {
+                Ok(()) => {
+                    self.log_records += buffers.log.len() as u64;
+                    return Caught::Log;
+                }
+                Err(reason) => (KMSG, reason),
+            },
+        };
+        let (source, reason) = failed;
+        tracing::error!(
+            source,
+            error = reason,
+            "a source of faults failed: what it saw is watched no longer until telemd is restarted"
+        );
+        if source == KMSG {
+            self.log = Err(reason);
+            Caught::Log
+        } else {
+            self.probes = Err(reason);
+            Caught::Events
+        }
+    }
+
+    /// Every hook, watched or not.
+    pub(crate) fn states(&self) -> Vec<HookStatus> {
+        let mut states: Vec<_> = match &self.probes {
+            Ok(probes) => probes.states().into_iter().map(status).collect(),
+            Err(reason) => hook::ALL
+                .iter()
+                .map(|name| HookStatus {
+                    name: (*name).to_owned(),
+                    reason: reason.clone(),
+                    ..HookStatus::default()
+                })
+                .collect(),
+        };
+        let text = states
+            .iter_mut()
+            .find(|state| state.name == hook::PRINTK_CONSOLE && state.attach.is_empty());
+        if let Some(text) = text {
+            match &self.log {
+                Ok(log) => {
+                    text.attach = KMSG.to_owned();
+                    text.events = self.log_records;
+                    text.lost = log.lost();
+                }
+                Err(reason) if *reason != text.reason => {
+                    text.reason = format!("{}; {KMSG}: {reason}", text.reason);
+                }
+                Err(_) => {}
+            }
+        }
+        states
+    }
+
+    /// Enters what was lost on the way into the books.
+    pub(crate) fn account(&self, recorder: &Recorder) {
+        if let Ok(probes) = &self.probes {
+            for loss in probes.losses() {
+                recorder.lost(LossReason::RingFull, loss.hook, loss.lost);
+            }
+        }
+        if let Ok(log) = &self.log {
+            // What the log held and nobody could read is as gone as what it overwrote.
+            recorder.lost(LossReason::KmsgOverrun, KMSG, log.lost() + log.undecodable());
+        }
+    }
+}
+
+fn status(state: probe_user::HookState) -> HookStatus {
+    HookStatus {
+        name: state.hook.to_owned(),
+        attach: state.attach.map_or("", probe_user::Attach::as_str).to_owned(),
+        reason: state.reason,
+        events: state.events,
+        lost: state.lost,
+    }
+}

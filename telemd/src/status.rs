@@ -1,0 +1,86 @@
+//! What the agent says about itself on the control socket.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ship::Link;
+
+/// The agent at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the agent.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Since it started, seconds.
+    pub uptime_s: u64,
+    /// Whether this host takes part.
+    pub opted_in: bool,
+    /// The file that says so.
+    pub opt_in_file: PathBuf,
+    /// The socket that takes records.
+    pub socket_path: PathBuf,
+    /// Where records go.
+    pub collector_url: String,
+    /// What there is only while the host takes part.
+    pub session: Option<SessionStatus>,
+}
+
+/// What the agent does while the host takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    /// The agent's id.
+    pub agent_id: Uuid,
+    /// What the sequences belong to.
+    pub epoch: Uuid,
+    /// The host's name in records.
+    pub hostname: String,
+    /// Every hook, watched or not.
+    pub hooks: Vec<HookStatus>,
+    /// The queue on disk.
+    pub spool: SpoolStatus,
+    /// The connection to the collector.
+    pub link: Link,
+    /// Repeats that storm control only counted.
+    pub counted: u64,
+    /// Frames on the local socket that were refused.
+    pub rejected: u64,
+}
+
+/// One hook of the catalogue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookStatus {
+    /// Its name.
+    pub name: String,
+    /// How it is attached; empty when it is not.
+    pub attach: String,
+    /// Why it is not attached, or why the better ways failed.
+    pub reason: String,
+    /// Events seen.
+    pub events: u64,
+    /// Events lost.
+    pub lost: u64,
+}
+
+/// The queue on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpoolStatus {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// All sequences up to this one are durable.
+    pub durable_seq: u64,
+    /// All sequences up to this one are stored by the collector.
+    pub acknowledged_seq: u64,
+    /// Records between the two.
+    pub backlog: u64,
+    /// Size on disk, bytes.
+    pub bytes: u64,
+    /// Size at which the oldest records are given up, bytes.
+    pub max_bytes: u64,
+    /// Records that the disk did not take.
+    pub refused: u64,
+    /// What the disk says; `None` while it works.
+    pub failing: Option<String>,
+}
