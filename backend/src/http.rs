@@ -1,12 +1,140 @@
-//! REST, pages, `/healthz` and `/metrics`.
+//! REST, pages, the live list, `/healthz` and `/metrics`.
+//!
+//! | route | answer |
+//! | --- | --- |
+//! | `GET /` | the list of faults, a page at a time, kept up to date by `/live` |
+//! | `GET /faults/{id}` | one fault |
+//! | `GET /live` | new faults as server-sent events, each a row of the list |
+//! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
+//! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
+//! | `GET /healthz` | 200, or 503 with the reason |
+//! | `GET /metrics` | the counters, in the OpenMetrics format |
+//!
+//! The lists take the parameters of [`query`]; the form of the JSON is described in [`json`]. Errors of the API are
+//! `{"error":{"code","message"}}`. Everything that is shown came from strangers: templates escape it, and the
+//! content security policy allows no script and no style but this server's own files.
+
+mod api;
+mod assets;
+mod error;
+mod health;
+mod json;
+mod live;
+mod pages;
+mod query;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 
+use self::error::{Form, Refusal};
 use crate::{metrics::Metrics, store::Store};
+
+/// Bytes of a request's body: nothing here reads one.
+const BODY_BYTES: usize = 4096;
+/// How long an answer may take to begin.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Headers of every answer.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+        ),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+struct App {
+    store: Store,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+    live_streams: Arc<Semaphore>,
+    /// The wall clock.
+    now: fn() -> Timestamp,
+}
 
 /// All routes. Streams that stay open (the live list) end when `shutdown` is cancelled.
 pub fn router(store: Store, metrics: Metrics, shutdown: CancellationToken) -> Router {
-    let _ = (store, metrics, shutdown);
+    routes(App {
+        store,
+        metrics,
+        shutdown,
+        live_streams: Arc::new(Semaphore::new(live::STREAMS)),
+        now: Timestamp::now,
+    })
+}
+
+fn routes(app: App) -> Router {
     Router::new()
+        .route("/", get(pages::list))
+        .route("/faults/{id}", get(pages::fault))
+        .route("/live", get(live::stream))
+        .route("/api/v1/faults", get(api::list))
+        .route("/api/v1/faults/{id}", get(api::fault))
+        .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
+        .route("/static/{name}", get(assets::file))
+        .fallback(async |request: Request| Refusal::NoRoute.answer(form_of(request.uri().path())))
+        .method_not_allowed_fallback(async |request: Request| {
+            Refusal::Method.answer(form_of(request.uri().path()))
+        })
+        .layer(middleware::from_fn(guard))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+        .layer(CompressionLayer::new())
+        .with_state(app)
+}
+
+/// Ends what takes too long, and adds the headers of every answer.
+async fn guard(request: Request, next: Next) -> Response {
+    let form = form_of(request.uri().path());
+    let mut response = match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => Refusal::Slow.answer(form),
+    };
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(name, value);
+    }
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Programs get JSON, people get pages.
+fn form_of(path: &str) -> Form {
+    if path.starts_with("/api/") {
+        Form::Json
+    } else {
+        Form::Page
+    }
 }

@@ -95,14 +95,24 @@ pub(super) fn parse_with(
         match name {
             "class" => filter.class = class(&value)?,
             "min_severity" => filter.min_severity = severity(&value)?.into(),
-            "host" => filter.host = text(name, &value, HOST_BYTES, "a host name or an agent id, at most 256 bytes")?,
+            "host" => {
+                filter.host = text(
+                    name,
+                    &value,
+                    HOST_BYTES,
+                    "a host name or an agent id, at most 256 bytes",
+                )?
+            }
             "kernel_release" => {
-                filter.kernel_release = text(name, &value, KERNEL_BYTES, "a kernel release, at most 128 bytes")?;
+                filter.kernel_release =
+                    text(name, &value, KERNEL_BYTES, "a kernel release, at most 128 bytes")?;
             }
             "fingerprint" => filter.fingerprint = fingerprint(&value)?,
             "include_housekeeping" => filter.include_housekeeping = flag(name, &value)?,
             "page_size" => request.page_size = page_size(&value)?,
-            "page_token" => request.page_token = text(name, &value, TOKEN_BYTES, "a next_page_token of this server")?,
+            "page_token" => {
+                request.page_token = text(name, &value, TOKEN_BYTES, "a next_page_token of this server")?
+            }
             _ => other = Some(value.into_owned()),
         }
     }
@@ -123,14 +133,20 @@ pub(super) fn to_string(filter: &FaultFilter, page_token: &str) -> String {
     put("host", &filter.host);
     put("kernel_release", &filter.kernel_release);
     put("fingerprint", &filter.fingerprint);
-    put("include_housekeeping", if filter.include_housekeeping { "true" } else { "" });
+    put(
+        "include_housekeeping",
+        if filter.include_housekeeping { "true" } else { "" },
+    );
     put("page_token", page_token);
     query.finish()
 }
 
 /// The name of a severity; empty when it is not specified.
 pub(super) fn severity_name(severity: Severity) -> &'static str {
-    SEVERITIES.iter().find(|(_, known)| *known == severity).map_or("", |(name, _)| name)
+    SEVERITIES
+        .iter()
+        .find(|(_, known)| *known == severity)
+        .map_or("", |(name, _)| name)
 }
 
 fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQuery> {
@@ -145,11 +161,14 @@ fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQue
         "page_token",
     ];
     let mut all = NAMES.into_iter().chain(extra);
-    all.find(|known| *known == name).ok_or_else(|| BadQuery::Unknown { name: name.chars().take(64).collect() })
+    all.find(|known| *known == name).ok_or_else(|| BadQuery::Unknown {
+        name: name.chars().take(64).collect(),
+    })
 }
 
 fn class(value: &str) -> Result<String, BadQuery> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
     if value.len() > limits::CLASS_CHARS || !value.bytes().all(allowed) {
         return Err(BadQuery::Value {
             name: "class",
@@ -160,7 +179,10 @@ fn class(value: &str) -> Result<String, BadQuery> {
 }
 
 fn severity(value: &str) -> Result<Severity, BadQuery> {
-    let by_name = SEVERITIES.iter().find(|(name, _)| value.eq_ignore_ascii_case(name)).map(|(_, severity)| *severity);
+    let by_name = SEVERITIES
+        .iter()
+        .find(|(name, _)| value.eq_ignore_ascii_case(name))
+        .map(|(_, severity)| *severity);
     let by_number = || match value {
         "1" => Some(Severity::Low),
         "2" => Some(Severity::Medium),
@@ -176,7 +198,10 @@ fn severity(value: &str) -> Result<Severity, BadQuery> {
 
 fn fingerprint(value: &str) -> Result<String, BadQuery> {
     if value.len() != FINGERPRINT_DIGITS || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(BadQuery::Value { name: "fingerprint", expected: "32 hexadecimal digits" });
+        return Err(BadQuery::Value {
+            name: "fingerprint",
+            expected: "32 hexadecimal digits",
+        });
     }
     Ok(value.to_ascii_lowercase())
 }
@@ -185,14 +210,23 @@ fn flag(name: &'static str, value: &str) -> Result<bool, BadQuery> {
     match value {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(BadQuery::Value { name, expected: "true or false" }),
+        _ => Err(BadQuery::Value {
+            name,
+            expected: "true or false",
+        }),
     }
 }
 
 fn page_size(value: &str) -> Result<u32, BadQuery> {
     let expected = "a number from 1 to 500";
-    let size = value.parse().ok().filter(|size| (1..=limits::PAGE_SIZE).contains(size));
-    size.ok_or(BadQuery::Value { name: "page_size", expected })
+    let size = value
+        .parse()
+        .ok()
+        .filter(|size| (1..=limits::PAGE_SIZE).contains(size));
+    size.ok_or(BadQuery::Value {
+        name: "page_size",
+        expected,
+    })
 }
 
 /// Text that PostgreSQL can hold: no control characters, U+0000 above all.

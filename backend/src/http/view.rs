@@ -7,7 +7,7 @@ mod payload;
 mod taint;
 
 pub(super) use fault::FaultPage;
-pub(super) use list::{ListPage, Row, RowTemplate};
+pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
 
 use jiff::Timestamp;
 use proto::v1::{FaultFilter, Severity};
@@ -73,7 +73,10 @@ pub(super) struct Facts {
 
 impl Facts {
     fn new(heading: &'static str) -> Self {
-        Self { heading, facts: Vec::new() }
+        Self {
+            heading,
+            facts: Vec::new(),
+        }
     }
 
     /// Adds a fact; one with an empty value is not known and left out.
@@ -82,7 +85,13 @@ impl Facts {
         if value.is_empty() {
             return None;
         }
-        self.facts.push(Fact { label, value, note: String::new(), href: String::new(), mono: false });
+        self.facts.push(Fact {
+            label,
+            value,
+            note: String::new(),
+            href: String::new(),
+            mono: false,
+        });
         self.facts.last_mut()
     }
 
@@ -168,17 +177,34 @@ mod tests {
     #[test]
     fn ages_are_short() {
         let ages = [-5, 4, 59, 60, 3_599, 3_600, 172_799, 172_800].map(age);
-        let expected =
-            ["just now", "just now", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "47 h ago", "2 d ago"];
+        let expected = [
+            "just now",
+            "just now",
+            "59 s ago",
+            "1 min ago",
+            "59 min ago",
+            "1 h ago",
+            "47 h ago",
+            "2 d ago",
+        ];
         assert_eq!(ages, expected);
     }
 
     #[test]
     fn numbers_are_read_easily() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0, 1023, 1024, 33_500_000_000].map(bytes), ["0 B", "1023 B", "1.0 KiB", "31.2 GiB"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [0, 1023, 1024, 33_500_000_000].map(bytes),
+            ["0 B", "1023 B", "1.0 KiB", "31.2 GiB"]
+        );
         assert_eq!(bytes(u64::MAX), "16.0 EiB");
-        assert_eq!([59, 61, 7_260, 90_000].map(duration), ["59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h"]);
+        assert_eq!(
+            [59, 61, 7_260, 90_000].map(duration),
+            ["59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h"]
+        );
     }
 
     #[test]

@@ -26,9 +26,15 @@ fn every_parameter_is_read() {
 
 #[test]
 fn empty_fields_of_a_form_are_no_filter() {
-    let nothing = ListFaultsRequest { filter: Some(FaultFilter::default()), ..Default::default() };
+    let nothing = ListFaultsRequest {
+        filter: Some(FaultFilter::default()),
+        ..Default::default()
+    };
     assert_eq!(parse(""), Ok(nothing.clone()));
-    assert_eq!(parse("class=&min_severity=&host=&kernel_release=&page_size="), Ok(nothing));
+    assert_eq!(
+        parse("class=&min_severity=&host=&kernel_release=&page_size="),
+        Ok(nothing)
+    );
 }
 
 #[test]
@@ -41,12 +47,21 @@ fn severities_have_names_and_numbers() {
 
 #[test]
 fn bad_values_name_the_parameter() {
-    assert_eq!(error("min_severity=5"), "min_severity must be low, medium, high, critical, or 1 to 4");
+    assert_eq!(
+        error("min_severity=5"),
+        "min_severity must be low, medium, high, critical, or 1 to 4"
+    );
     assert_eq!(error("page_size=0"), "page_size must be a number from 1 to 500");
     assert_eq!(error("page_size=501"), "page_size must be a number from 1 to 500");
     assert_eq!(error("page_size=-1"), "page_size must be a number from 1 to 500");
-    assert_eq!(error("fingerprint=12"), "fingerprint must be 32 hexadecimal digits");
-    assert_eq!(error("include_housekeeping=1"), "include_housekeeping must be true or false");
+    assert_eq!(
+        error("fingerprint=12"),
+        "fingerprint must be 32 hexadecimal digits"
+    );
+    assert_eq!(
+        error("include_housekeeping=1"),
+        "include_housekeeping must be true or false"
+    );
     assert!(error("class=Kernel%20Oops").starts_with("class must be "));
     assert!(error("host=a%00b").starts_with("host must be "));
     assert!(error(&format!("kernel_release={}", "6".repeat(129))).starts_with("kernel_release must be "));
@@ -55,8 +70,14 @@ fn bad_values_name_the_parameter() {
 #[test]
 fn unknown_and_repeated_parameters_are_named() {
     assert_eq!(error("sort=asc"), r#"unknown parameter "sort""#);
-    assert_eq!(error("class=custom&class=custom"), "class is given more than once");
-    assert_eq!(error(&"x".repeat(QUERY_BYTES + 1)), "the query string has more than 4096 bytes");
+    assert_eq!(
+        error("class=custom&class=custom"),
+        "class is given more than once"
+    );
+    assert_eq!(
+        error(&"x".repeat(QUERY_BYTES + 1)),
+        "the query string has more than 4096 bytes"
+    );
 }
 
 #[test]

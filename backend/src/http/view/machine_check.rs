@@ -25,7 +25,11 @@ pub(in crate::http) struct Bit {
 
 /// The bits of `MCi_STATUS`, highest first.
 pub(super) fn status_bits(status: u64) -> Vec<Bit> {
-    let bit = |(position, name, meaning)| Bit { name, meaning, set: status >> position & 1 == 1 };
+    let bit = |(position, name, meaning)| Bit {
+        name,
+        meaning,
+        set: status >> position & 1 == 1,
+    };
     STATUS_BITS.into_iter().map(bit).collect()
 }
 
@@ -61,11 +65,17 @@ pub(super) fn registers(mce: &MachineCheck) -> Vec<(String, String)> {
         ("TSC", mce.tsc),
     ];
     let known = all.into_iter().filter(|(_, value)| *value != 0);
-    known.map(|(name, value)| (name.to_owned(), format!("{value:#018x}"))).collect()
+    known
+        .map(|(name, value)| (name.to_owned(), format!("{value:#018x}")))
+        .collect()
 }
 
 fn nonzero(value: u64) -> String {
-    if value == 0 { String::new() } else { format!("{value:#x}") }
+    if value == 0 {
+        String::new()
+    } else {
+        format!("{value:#x}")
+    }
 }
 
 /// The kernel's `X86_VENDOR_*`.
@@ -85,7 +95,11 @@ fn processor(cpuid: u32) -> String {
         return String::new();
     }
     let base_family = cpuid >> 8 & 0xf;
-    let family = if base_family == 0xf { base_family + (cpuid >> 20 & 0xff) } else { base_family };
+    let family = if base_family == 0xf {
+        base_family + (cpuid >> 20 & 0xff)
+    } else {
+        base_family
+    };
     let extended_model = if family >= 6 { cpuid >> 16 & 0xf } else { 0 };
     let model = extended_model << 4 | cpuid >> 4 & 0xf;
     format!("family {family}, model {model}, stepping {}", cpuid & 0xf)
@@ -108,7 +122,10 @@ mod tests {
             let bits = status_bits(status).into_iter().filter(|bit| bit.set);
             bits.map(|bit| bit.name).collect::<Vec<_>>()
         };
-        assert_eq!(set(0xbe00_0000_0080_0400), ["VAL", "UC", "EN", "MISCV", "ADDRV", "PCC"]);
+        assert_eq!(
+            set(0xbe00_0000_0080_0400),
+            ["VAL", "UC", "EN", "MISCV", "ADDRV", "PCC"]
+        );
         assert_eq!(set(0xcc00_0000_0000_009f), ["VAL", "OVER", "MISCV", "ADDRV"]);
         assert!(set(0).is_empty());
     }

@@ -1,8 +1,8 @@
 //! What a record carries, as sections of its page.
 
 use proto::v1::{
-    CallTrace, Custom, Frame, Heartbeat, KernelReport, Loss, LossReason, OomKill, ProgramCrash, Record, Undecodable,
-    record::Payload,
+    CallTrace, Custom, Frame, Heartbeat, KernelReport, Loss, LossReason, OomKill, ProgramCrash, Record,
+    Undecodable, record::Payload,
 };
 
 use super::machine_check::{self, Bit};
@@ -97,7 +97,10 @@ pub(super) fn sections(record: &Record) -> Sections {
 }
 
 fn only(facts: Facts) -> Sections {
-    Sections { facts: vec![facts], ..Sections::default() }
+    Sections {
+        facts: vec![facts],
+        ..Sections::default()
+    }
 }
 
 fn kernel_report(report: &KernelReport, title: &str) -> Sections {
@@ -106,7 +109,11 @@ fn kernel_report(report: &KernelReport, title: &str) -> Sections {
     facts.add_mono("Module", report.module.as_str());
     facts.add("CPU", report.cpu.map(|cpu| cpu.to_string()).unwrap_or_default());
     let pid = report.pid.map(|pid| pid.to_string()).unwrap_or_default();
-    facts.add_noted("Task", report.comm.as_str(), if pid.is_empty() { pid } else { format!("pid {pid}") });
+    facts.add_noted(
+        "Task",
+        report.comm.as_str(),
+        if pid.is_empty() { pid } else { format!("pid {pid}") },
+    );
     facts.add_noted("Taint", squeezed(&report.taint), taint::words(&report.taint));
     facts.add("Hardware", report.hardware.as_str());
     if report.truncated {
@@ -115,9 +122,17 @@ fn kernel_report(report: &KernelReport, title: &str) -> Sections {
     let mut traces: Vec<Trace> = report.traces.iter().map(trace).collect();
     mark_function(&mut traces, &report.function);
     Sections {
-        facts: if facts.facts.is_empty() { Vec::new() } else { vec![facts] },
+        facts: if facts.facts.is_empty() {
+            Vec::new()
+        } else {
+            vec![facts]
+        },
         traces,
-        registers: report.registers.iter().map(|register| (register.name.clone(), register.value.clone())).collect(),
+        registers: report
+            .registers
+            .iter()
+            .map(|register| (register.name.clone(), register.value.clone()))
+            .collect(),
         modules: report.modules.clone(),
         text: text("Report as printed", &report.text, title, false),
         ..Sections::default()
@@ -136,9 +151,18 @@ fn trace(trace: &CallTrace) -> Trace {
         (frames, 0) => format!("{frames} frames"),
         (frames, guessed) => format!("{frames} frames, {guessed} of them guessed by the unwinder"),
     };
-    let rows = trace.frames.iter().enumerate().map(|(index, frame)| trace_row(index, frame)).collect();
+    let rows = trace
+        .frames
+        .iter()
+        .enumerate()
+        .map(|(index, frame)| trace_row(index, frame))
+        .collect();
     Trace {
-        heading: if trace.heading.is_empty() { "Call trace".into() } else { trace.heading.clone() },
+        heading: if trace.heading.is_empty() {
+            "Call trace".into()
+        } else {
+            trace.heading.clone()
+        },
         size,
         frames: rows,
         located: trace.frames.iter().any(|frame| !frame.location.is_empty()),
@@ -148,7 +172,10 @@ fn trace(trace: &CallTrace) -> Trace {
 fn trace_row(index: usize, frame: &Frame) -> TraceRow {
     let mut hints = Vec::new();
     if !frame.reliable {
-        hints.push(("?", "The unwinder is not sure of this frame: it was found on the stack only"));
+        hints.push((
+            "?",
+            "The unwinder is not sure of this frame: it was found on the stack only",
+        ));
     }
     if frame.inlined {
         hints.push(("inline", "The compiler inlined this function"));
@@ -174,7 +201,8 @@ fn mark_function(traces: &mut [Trace], function: &str) {
     let mut rows = traces.iter_mut().flat_map(|trace| &mut trace.frames);
     if let Some(row) = rows.find(|row| !function.is_empty() && row.function == function) {
         row.style = "at-fault";
-        row.hints.push(("at fault", "The function that the report blames"));
+        row.hints
+            .push(("at fault", "The function that the report blames"));
     }
 }
 
@@ -186,7 +214,11 @@ fn text(heading: &'static str, whole: &str, title: &str, open: bool) -> Option<T
     let (before, marked, after) = split_at_title(whole, title);
     Some(Text {
         heading,
-        size: format!("{lines} {}, {}", if lines == 1 { "line" } else { "lines" }, bytes(whole.len() as u64)),
+        size: format!(
+            "{lines} {}, {}",
+            if lines == 1 { "line" } else { "lines" },
+            bytes(whole.len() as u64)
+        ),
         before: before.to_owned(),
         marked: marked.to_owned(),
         after: after.to_owned(),
@@ -196,7 +228,12 @@ fn text(heading: &'static str, whole: &str, title: &str, open: bool) -> Option<T
 
 /// Splits text around the line that shares the longest beginning with the title; no line is marked when none does.
 fn split_at_title<'a>(text: &'a str, title: &str) -> (&'a str, &'a str, &'a str) {
-    let shared = |line: &str| line.chars().zip(title.chars()).take_while(|(left, right)| left == right).count();
+    let shared = |line: &str| {
+        line.chars()
+            .zip(title.chars())
+            .take_while(|(left, right)| left == right)
+            .count()
+    };
     let mut best = (0, 0, 0);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -216,14 +253,26 @@ fn split_at_title<'a>(text: &'a str, title: &str) -> (&'a str, &'a str, &'a str)
 }
 
 fn oom_kill(kill: &OomKill) -> Facts {
-    let kib = |size: Option<u64>| size.map(|kib| bytes(kib.saturating_mul(1024))).unwrap_or_default();
+    let kib = |size: Option<u64>| {
+        size.map(|kib| bytes(kib.saturating_mul(1024)))
+            .unwrap_or_default()
+    };
     let mut facts = Facts::new("Out-of-memory kill");
-    facts.add_noted("Victim", kill.victim_comm.as_str(), format!("pid {}", kill.victim_pid));
+    facts.add_noted(
+        "Victim",
+        kill.victim_comm.as_str(),
+        format!("pid {}", kill.victim_pid),
+    );
     if kill.victim_comm.is_empty() {
         facts.add("Victim", format!("pid {}", kill.victim_pid));
     }
     facts.add("User id", kill.uid.map(|uid| uid.to_string()).unwrap_or_default());
-    facts.add("oom_score_adj", kill.oom_score_adj.map(|score| score.to_string()).unwrap_or_default());
+    facts.add(
+        "oom_score_adj",
+        kill.oom_score_adj
+            .map(|score| score.to_string())
+            .unwrap_or_default(),
+    );
     facts.add("Anonymous", kib(kill.anon_rss_kib));
     facts.add("File pages", kib(kill.file_rss_kib));
     facts.add("Shared", kib(kill.shmem_rss_kib));
@@ -239,7 +288,11 @@ fn program_crash(crash: &ProgramCrash) -> Facts {
         Some(name) => facts.add_noted("Signal", name, format!("signal {number}")),
         None => facts.add_noted("Signal", number, ""),
     }
-    let raised_by = if crash.code > 0 { "raised by the kernel" } else { "sent by a program" };
+    let raised_by = if crash.code > 0 {
+        "raised by the kernel"
+    } else {
+        "sent by a program"
+    };
     facts.add_noted("si_code", crash.code.to_string(), raised_by);
     if crash.errno != 0 {
         facts.add("si_errno", crash.errno.to_string());
@@ -260,7 +313,11 @@ fn loss_facts(loss: &Loss) -> Facts {
 
 /// The reason's name in words.
 pub(super) fn reason_word(reason: LossReason) -> String {
-    reason.as_str_name().trim_start_matches("LOSS_REASON_").replace('_', " ").to_ascii_lowercase()
+    reason
+        .as_str_name()
+        .trim_start_matches("LOSS_REASON_")
+        .replace('_', " ")
+        .to_ascii_lowercase()
 }
 
 fn reason_meaning(reason: LossReason) -> &'static str {
@@ -280,18 +337,37 @@ fn reason_meaning(reason: LossReason) -> &'static str {
 fn heartbeat_sections(heartbeat: &Heartbeat) -> Sections {
     let mut facts = Facts::new("Agent");
     facts.add("Running for", duration(heartbeat.agent_uptime_s));
-    facts.add_noted("Backlog", grouped(heartbeat.spool_backlog), "records not yet acknowledged");
-    let watched = heartbeat.hooks.iter().filter(|hook| !hook.attach.is_empty()).count();
-    facts.add("Hooks", format!("{watched} of {} attached", heartbeat.hooks.len()));
+    facts.add_noted(
+        "Backlog",
+        grouped(heartbeat.spool_backlog),
+        "records not yet acknowledged",
+    );
+    let watched = heartbeat
+        .hooks
+        .iter()
+        .filter(|hook| !hook.attach.is_empty())
+        .count();
+    facts.add(
+        "Hooks",
+        format!("{watched} of {} attached", heartbeat.hooks.len()),
+    );
     let hooks = heartbeat.hooks.iter().map(|hook| Hook {
         name: hook.name.clone(),
         on: !hook.attach.is_empty(),
-        state: if hook.attach.is_empty() { "not attached".into() } else { hook.attach.clone() },
+        state: if hook.attach.is_empty() {
+            "not attached".into()
+        } else {
+            hook.attach.clone()
+        },
         reason: hook.reason.clone(),
         events: grouped(hook.events),
         lost: grouped(hook.lost),
     });
-    Sections { facts: vec![facts], hooks: hooks.collect(), ..Sections::default() }
+    Sections {
+        facts: vec![facts],
+        hooks: hooks.collect(),
+        ..Sections::default()
+    }
 }
 
 fn custom_sections(custom: &Custom) -> Sections {
@@ -312,7 +388,11 @@ fn undecodable_sections(undecodable: &Undecodable) -> Sections {
     facts.add("Reason", undecodable.reason.as_str());
     facts.add("Size", bytes(undecodable.bytes.len() as u64));
     let shown = &undecodable.bytes[..undecodable.bytes.len().min(DUMP_BYTES)];
-    let heading = if shown.len() < undecodable.bytes.len() { "First bytes" } else { "Bytes" };
+    let heading = if shown.len() < undecodable.bytes.len() {
+        "First bytes"
+    } else {
+        "Bytes"
+    };
     Sections {
         facts: vec![facts],
         text: text(heading, &hex_dump(shown), "", true),
@@ -324,7 +404,13 @@ fn undecodable_sections(undecodable: &Undecodable) -> Sections {
 fn hex_dump(bytes: &[u8]) -> String {
     let lines = bytes.chunks(16).enumerate().map(|(line, chunk)| {
         let digits: String = chunk.iter().map(|byte| format!("{byte:02x} ")).collect();
-        let printable = |byte: &u8| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' };
+        let printable = |byte: &u8| {
+            if byte.is_ascii_graphic() || *byte == b' ' {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        };
         let characters: String = chunk.iter().map(printable).collect();
         format!("{:08x}  {digits:<48} {characters}\n", line * 16)
     });

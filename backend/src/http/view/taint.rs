@@ -23,7 +23,9 @@ const LETTERS: [(char, &str); 18] = [
 
 /// What the letters mean, in words; `G` (only free modules) says nothing.
 pub(super) fn words(letters: &str) -> String {
-    let known = letters.chars().filter_map(|letter| LETTERS.iter().find(|(known, _)| *known == letter));
+    let known = letters
+        .chars()
+        .filter_map(|letter| LETTERS.iter().find(|(known, _)| *known == letter));
     known.map(|(_, meaning)| *meaning).collect::<Vec<_>>().join(", ")
 }
 
@@ -33,7 +35,10 @@ mod tests {
 
     #[test]
     fn letters_become_words() {
-        assert_eq!(words("G      W  OE"), "warned before, out-of-tree module, unsigned module");
+        assert_eq!(
+            words("G      W  OE"),
+            "warned before, out-of-tree module, unsigned module"
+        );
         assert_eq!(words("G"), "");
         assert_eq!(words(""), "");
     }

@@ -1,0 +1,185 @@
+//! What a client is told when a request cannot be answered. The inner reason goes to the log.
+
+use askama::Template;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+
+use super::query::BadQuery;
+use crate::store::StoreError;
+
+/// Seconds after which a client may try again.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
+
+/// A request that was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// A query string that cannot be read.
+    #[error(transparent)]
+    Query(#[from] BadQuery),
+    /// An id that is no UUID.
+    #[error("the id of a fault is a UUID of 36 characters")]
+    Id,
+    /// There is no such fault.
+    #[error("there is no fault with this id: it may have been dropped by age")]
+    NoFault,
+    /// There is nothing at this address.
+    #[error("there is nothing at this address")]
+    NoRoute,
+    /// Another method than GET or HEAD.
+    #[error("only GET and HEAD are answered here")]
+    Method,
+    /// It took longer than allowed.
+    #[error("the answer took too long; try again soon")]
+    Slow,
+    /// All live streams are taken.
+    #[error("too many live streams are open")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A page could not be rendered.
+    #[error(transparent)]
+    Render(#[from] askama::Error),
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    Page,
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    status: u16,
+    heading: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
+            Self::Query(_) | Self::Id => StatusCode::BAD_REQUEST,
+            Self::NoFault | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Slow | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(
+                StoreError::InvalidPageToken | StoreError::InvalidFilter(_) | StoreError::InvalidPageSize,
+            ) => StatusCode::BAD_REQUEST,
+            Self::Store(_) | Self::Render(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the client is told, which is less than the log is.
+    fn message(&self) -> String {
+        match self {
+            Self::Store(StoreError::InvalidPageToken) => {
+                "page_token must be a next_page_token of this server for the same filter".into()
+            }
+            Self::Store(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                "the database is not available; try again soon".into()
+            }
+            Self::Store(_) | Self::Render(_) if self.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+                "something went wrong here; the log of the server has the reason".into()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    fn log(&self, status: StatusCode) {
+        if let Self::Store(error) = self
+            && status.is_server_error()
+        {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a request was not answered"
+            );
+        } else if let Self::Render(error) = self {
+            tracing::error!(%error, "a page could not be rendered");
+        }
+    }
+
+    /// The answer in the form that was asked for.
+    pub(super) fn answer(&self, form: Form) -> Response {
+        let status = self.status();
+        self.log(status);
+        let mut response = match form {
+            Form::Json => {
+                Json(json!({ "error": { "code": code(status), "message": self.message() } })).into_response()
+            }
+            Form::Page => page(status, self.message()),
+        };
+        *response.status_mut() = status;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        }
+        response
+    }
+}
+
+fn page(status: StatusCode, message: String) -> Response {
+    let page = ErrorPage {
+        status: status.as_u16(),
+        heading: heading(status),
+        message,
+    };
+    // Invariant: rendering into a String fails only when a filter does, and this template has none.
+    Html(page.render().unwrap_or_default()).into_response()
+}
+
+fn code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => "invalid_argument",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ => "internal",
+    }
+}
+
+fn heading(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => "This request cannot be read",
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::METHOD_NOT_ALLOWED => "This is read only",
+        StatusCode::SERVICE_UNAVAILABLE => "Not available at the moment",
+        _ => "Something went wrong",
+    }
+}
+
+/// A refusal as the REST API tells it.
+#[derive(Debug)]
+pub(super) struct ApiError(Refusal);
+
+impl<E: Into<Refusal>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.0.answer(Form::Json)
+    }
+}
+
+/// A refusal as a page tells it.
+#[derive(Debug)]
+pub(super) struct PageError(Refusal);
+
+impl<E: Into<Refusal>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        self.0.answer(Form::Page)
+    }
+}

@@ -1,0 +1,119 @@
+//! The pages.
+
+use askama::Template as _;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Html;
+use futures::future::try_join_all;
+use uuid::Uuid;
+
+use super::error::{PageError, Refusal};
+use super::view::{FaultPage, ListInput, ListPage};
+use super::{App, query};
+
+/// Characters of a UUID with hyphens: the one form of an id.
+const ID_CHARS: usize = 36;
+/// Fingerprints of a record that are looked up; `Record.fingerprints` has no more.
+const FINGERPRINTS: usize = 8;
+
+/// `GET /`.
+pub(super) async fn list(
+    State(app): State<App>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Html<String>, PageError> {
+    let request = query::parse(&raw.unwrap_or_default())?;
+    let filter = request.filter.unwrap_or_default();
+    let list = app
+        .store
+        .list_faults(&filter, request.page_size, &request.page_token)
+        .await?;
+    let facets = app.store.facets().await?;
+    let same = match filter.fingerprint.as_str() {
+        "" => None,
+        fingerprint => app.store.fingerprint_facts(fingerprint).await?,
+    };
+    let page = ListPage::new(ListInput {
+        filter: &filter,
+        page_token: &request.page_token,
+        list: &list,
+        facets,
+        same,
+        collector: collector_name(&headers),
+        now: (app.now)(),
+    });
+    Ok(Html(page.render()?))
+}
+
+/// `GET /faults/{id}`.
+pub(super) async fn fault(State(app): State<App>, Path(id): Path<String>) -> Result<Html<String>, PageError> {
+    let id = fault_id(&id)?;
+    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let fingerprints = fault
+        .record
+        .as_ref()
+        .map(|record| record.fingerprints.as_slice())
+        .unwrap_or_default();
+    let lookups = fingerprints
+        .iter()
+        .take(FINGERPRINTS)
+        .map(|print| app.store.fingerprint_facts(&print.value));
+    let known: Vec<_> = try_join_all(lookups).await?.into_iter().flatten().collect();
+    Ok(Html(FaultPage::new(&fault, &known, (app.now)()).render()?))
+}
+
+/// Reads the id of a fault.
+pub(super) fn fault_id(text: &str) -> Result<Uuid, Refusal> {
+    if text.len() != ID_CHARS {
+        return Err(Refusal::Id);
+    }
+    Uuid::try_parse(text).map_err(|_not_a_uuid| Refusal::Id)
+}
+
+/// The name by which the browser reached this server: agents reach it by the same name.
+fn collector_name(headers: &HeaderMap) -> String {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    if name.is_empty() {
+        "collector.example".into()
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_one_form() {
+        assert!(fault_id("0193a5c0-0000-7000-8000-000000000001").is_ok());
+        for wrong in [
+            "",
+            "1",
+            "0193a5c0000070008000000000000001",
+            "zzzzzzzz-0000-7000-8000-000000000001",
+        ] {
+            assert!(fault_id(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_collector_is_named_as_the_browser_knows_it() {
+        let name = |host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            collector_name(&headers)
+        };
+        assert_eq!(name("metrics.example:7131"), "metrics.example");
+        assert_eq!(name("[::1]:7131"), "[::1]");
+        assert_eq!(name("[::1]"), "[::1]");
+        assert_eq!(collector_name(&HeaderMap::new()), "collector.example");
+    }
+}

@@ -1,0 +1,241 @@
+//! The pages and the JSON, rendered from values; the routes with a real store are tested in `backend/tests`.
+
+use std::time::{Duration, SystemTime};
+
+use askama::Template as _;
+use jiff::Timestamp;
+use proto::v1::{Fault, FaultFilter, FingerprintLevel, ListFaultsResponse, Severity};
+
+use super::samples;
+use super::view::{FaultPage, ListInput, ListPage, Row, RowTemplate};
+use crate::store::{Facets, FingerprintFacts, HostCount};
+
+fn now() -> Timestamp {
+    Timestamp::from_nanosecond((samples::THEN_NS + 180_000_000_000).into()).unwrap()
+}
+
+fn facets() -> Facets {
+    Facets {
+        classes: [
+            "custom",
+            "hardware.machine_check",
+            "kernel.oops",
+            "telemetry.loss",
+        ]
+        .map(Into::into)
+        .into(),
+        hosts: vec!["web-07".into()],
+        kernel_releases: vec!["6.1.0-35-amd64".into()],
+    }
+}
+
+fn known(fault: &Fault) -> Vec<FingerprintFacts> {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_nanos(samples::THEN_NS);
+    let record = fault.record.as_ref().unwrap();
+    let facts = record.fingerprints.iter().map(|fingerprint| FingerprintFacts {
+        fingerprint: fingerprint.value.clone(),
+        level: fingerprint.level(),
+        class: record.class.clone(),
+        title: record.title.clone(),
+        severity: record.severity(),
+        first_seen: then - Duration::from_secs(200_000),
+        last_seen: then,
+        count: 1234,
+        host_count: 7,
+        hosts: vec![
+            HostCount {
+                host: "web-07".into(),
+                count: 1000,
+            },
+            HostCount {
+                host: "db-1".into(),
+                count: 200,
+            },
+        ],
+    });
+    facts.collect()
+}
+
+fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) -> String {
+    let input = ListInput {
+        filter,
+        page_token,
+        list,
+        facets: facets(),
+        same: None,
+        collector: "collector.example".into(),
+        now: now(),
+    };
+    ListPage::new(input).render().unwrap()
+}
+
+fn fault_page(fault: &Fault) -> String {
+    FaultPage::new(fault, &known(fault), now()).render().unwrap()
+}
+
+#[test]
+fn the_list() {
+    let list = ListFaultsResponse {
+        faults: samples::all(),
+        next_page_token: "next".into(),
+    };
+    insta::assert_snapshot!(list_page(&FaultFilter::default(), "", &list));
+}
+
+#[test]
+fn a_filtered_later_page() {
+    let filter = FaultFilter {
+        class: "kernel.".into(),
+        min_severity: Severity::High.into(),
+        host: "web-07".into(),
+        ..FaultFilter::default()
+    };
+    let list = ListFaultsResponse {
+        faults: vec![samples::oops()],
+        next_page_token: String::new(),
+    };
+    let page = list_page(&filter, "token", &list);
+    assert!(page.contains(r#"<option value="kernel." selected>kernel.*</option>"#));
+    assert!(page.contains(r#"<option value="high" selected>high and above</option>"#));
+    assert!(page.contains("1 fault, newest first"));
+    assert!(!page.contains("data-live="), "a later page is not live");
+    assert!(!page.contains(r#"rel="next""#), "it is the last");
+}
+
+#[test]
+fn an_empty_list_says_what_to_do() {
+    let nothing = ListFaultsResponse::default();
+    let page = list_page(&FaultFilter::default(), "", &nothing);
+    assert!(page.contains("No faults yet"));
+    assert!(page.contains("http://collector.example:7130"));
+    assert!(page.contains("telemctl opt-in"));
+    let filter = FaultFilter {
+        host: "nobody".into(),
+        ..FaultFilter::default()
+    };
+    assert!(list_page(&filter, "", &nothing).contains("No fault matches"));
+    assert!(list_page(&FaultFilter::default(), "token", &nothing).contains("No older faults"));
+}
+
+#[test]
+fn a_page_narrowed_to_one_fault_names_it() {
+    let oops = samples::oops();
+    let same = known(&oops)
+        .into_iter()
+        .find(|facts| facts.level == FingerprintLevel::Title);
+    let filter = FaultFilter {
+        fingerprint: "01".repeat(16),
+        host: "web-07".into(),
+        ..FaultFilter::default()
+    };
+    let list = ListFaultsResponse {
+        faults: vec![oops],
+        next_page_token: String::new(),
+    };
+    let input = ListInput {
+        filter: &filter,
+        page_token: "",
+        list: &list,
+        facets: facets(),
+        same,
+        collector: String::new(),
+        now: now(),
+    };
+    let page = ListPage::new(input).render().unwrap();
+    assert!(page.contains("1,234 records on 7 hosts"));
+    assert!(page.contains(r#"<a href="/?host=web-07">Show all faults</a>"#));
+    assert!(page.contains(&format!(r#"name="fingerprint" value="{}""#, "01".repeat(16))));
+}
+
+#[test]
+fn the_page_of_an_oops() {
+    insta::assert_snapshot!(fault_page(&samples::oops()));
+}
+
+#[test]
+fn the_page_of_a_machine_check() {
+    insta::assert_snapshot!(fault_page(&samples::machine_check()));
+}
+
+#[test]
+fn every_payload_has_its_page() {
+    let expected = [
+        (samples::oom_kill(), ["postgres", "1.5 GiB", "-500"]),
+        (
+            samples::program_crash(),
+            ["SIGSEGV", "raised by the kernel", "/usr/bin/demo-crash"],
+        ),
+        (samples::loss(), ["12,345", "storm", "only their count is kept"]),
+        (
+            samples::heartbeat(),
+            ["1 of 2 attached", "not attached", "no tracepoint mce:mce_record"],
+        ),
+        (
+            samples::custom(),
+            [
+                "org.example/maintenance/disk",
+                "by hand",
+                "00112233445566778899aabbccddeeff",
+            ],
+        ),
+        (
+            samples::undecodable(),
+            ["hook number 77", "00000020  20 21", "40 B"],
+        ),
+    ];
+    for (fault, words) in expected {
+        let page = fault_page(&fault);
+        for word in words {
+            assert!(page.contains(word), "{word:?} is missing in:\n{page}");
+        }
+    }
+}
+
+#[test]
+fn a_fault_without_a_record_or_a_host_still_has_a_page() {
+    let bare = Fault {
+        id: samples::oops().id,
+        ..Fault::default()
+    };
+    assert!(
+        FaultPage::new(&bare, &[], now())
+            .render()
+            .unwrap()
+            .contains("untitled")
+    );
+    assert!(
+        RowTemplate {
+            row: Row::new(&bare, now())
+        }
+        .render()
+        .unwrap()
+        .contains("unspecified")
+    );
+}
+
+#[test]
+fn nothing_hostile_gets_out_of_its_place() {
+    let fault = samples::hostile();
+    let list = ListFaultsResponse {
+        faults: vec![fault.clone()],
+        next_page_token: "\"><script>".into(),
+    };
+    let evil = "\"><script>alert('x')</script>";
+    let filter = FaultFilter {
+        class: evil.into(),
+        host: evil.into(),
+        kernel_release: evil.into(),
+        fingerprint: evil.into(),
+        ..FaultFilter::default()
+    };
+    let row = RowTemplate {
+        row: Row::new(&fault, now()),
+    }
+    .render()
+    .unwrap();
+    for page in [list_page(&filter, "", &list), fault_page(&fault), row] {
+        for hole in ["<script>", "<img", "</pre>&", "'x'", "\"&gt;"] {
+            assert!(!page.contains(hole), "{hole:?} got through in:\n{page}");
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! The list of faults.
+
+use askama::Template;
+use jiff::Timestamp;
+use proto::v1::{Fault, FaultFilter, Host, ListFaultsResponse, Record, record::Payload};
+
+use super::{Moment, bytes, duration, grouped, list_href, payload, severity_word};
+use crate::http::{json::bytes_text, query};
+use crate::store::{Facets, FingerprintFacts};
+
+/// A difference between a fault's own time and its arrival that is worth a word.
+const LATE_NS: u64 = 60_000_000_000;
+/// Classes that are listed only when housekeeping is asked for.
+const HOUSEKEEPING: [&str; 2] = ["telemetry.heartbeat", "telemetry.loss"];
+
+/// The page `/`.
+#[derive(Debug, Template)]
+#[template(path = "list.html")]
+pub(in crate::http) struct ListPage {
+    pub(in crate::http) form: Form,
+    pub(in crate::http) same: Option<Same>,
+    pub(in crate::http) rows: Vec<Row>,
+    /// `50 faults, newest first`.
+    pub(in crate::http) shown: String,
+    /// The next page; empty: this is the last.
+    pub(in crate::http) next: String,
+    /// The first page; empty: this is it.
+    pub(in crate::http) newest: String,
+    /// Where new faults come from; empty: not on this page.
+    pub(in crate::http) live: String,
+    /// Whether any filter is set.
+    pub(in crate::http) filtered: bool,
+    /// The collector's name as the browser knows it.
+    pub(in crate::http) collector: String,
+}
+
+/// The filters, as they are set.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Form {
+    pub(in crate::http) classes: Vec<Choice>,
+    pub(in crate::http) severities: Vec<Choice>,
+    pub(in crate::http) host: String,
+    pub(in crate::http) hosts: Vec<String>,
+    pub(in crate::http) kernel: String,
+    pub(in crate::http) kernels: Vec<String>,
+    pub(in crate::http) fingerprint: String,
+    pub(in crate::http) housekeeping: bool,
+}
+
+/// One entry of a drop-down list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Choice {
+    pub(in crate::http) value: String,
+    pub(in crate::http) label: String,
+    pub(in crate::http) selected: bool,
+}
+
+/// The fault that the list is narrowed to.
+#[derive(Debug)]
+pub(in crate::http) struct Same {
+    pub(in crate::http) fingerprint: String,
+    /// The title; empty when nothing has this fingerprint.
+    pub(in crate::http) title: String,
+    /// `12 records on 3 hosts`.
+    pub(in crate::http) counts: String,
+    /// The list without this filter.
+    pub(in crate::http) remove: String,
+}
+
+/// One fault.
+#[derive(Debug)]
+pub(in crate::http) struct Row {
+    pub(in crate::http) id: String,
+    pub(in crate::http) severity: &'static str,
+    pub(in crate::http) title: String,
+    pub(in crate::http) detail: String,
+    pub(in crate::http) class: String,
+    pub(in crate::http) class_href: String,
+    pub(in crate::http) host: String,
+    pub(in crate::http) host_href: String,
+    pub(in crate::http) host_note: String,
+    pub(in crate::http) kernel: String,
+    pub(in crate::http) kernel_href: String,
+    pub(in crate::http) received: Option<Moment>,
+    /// When it happened, where that differs from its arrival.
+    pub(in crate::http) happened: Option<Moment>,
+}
+
+/// One row alone, for the live stream.
+#[derive(Debug, Template)]
+#[template(path = "row.html")]
+pub(in crate::http) struct RowTemplate {
+    pub(in crate::http) row: Row,
+}
+
+/// What a list page is made of.
+#[derive(Debug)]
+pub(in crate::http) struct ListInput<'a> {
+    pub(in crate::http) filter: &'a FaultFilter,
+    pub(in crate::http) page_token: &'a str,
+    pub(in crate::http) list: &'a ListFaultsResponse,
+    pub(in crate::http) facets: Facets,
+    pub(in crate::http) same: Option<FingerprintFacts>,
+    pub(in crate::http) collector: String,
+    pub(in crate::http) now: Timestamp,
+}
+
+impl ListPage {
+    pub(in crate::http) fn new(input: ListInput<'_>) -> Self {
+        let ListInput {
+            filter,
+            page_token,
+            list,
+            facets,
+            same,
+            collector,
+            now,
+        } = input;
+        let first = page_token.is_empty();
+        let rows: Vec<Row> = list.faults.iter().map(|fault| Row::new(fault, now)).collect();
+        let count = rows.len();
+        Self {
+            form: Form::new(filter, facets),
+            same: Same::new(filter, same),
+            shown: format!(
+                "{count} {}, newest first",
+                if count == 1 { "fault" } else { "faults" }
+            ),
+            next: if list.next_page_token.is_empty() {
+                String::new()
+            } else {
+                list_href(filter, &list.next_page_token)
+            },
+            newest: if first {
+                String::new()
+            } else {
+                list_href(filter, "")
+            },
+            live: if first {
+                live_href(filter, list)
+            } else {
+                String::new()
+            },
+            filtered: *filter != FaultFilter::default(),
+            collector,
+            rows,
+        }
+    }
+}
+
+/// The stream of what comes after this page.
+fn live_href(filter: &FaultFilter, list: &ListFaultsResponse) -> String {
+    let query = query::to_string(filter, "");
+    let newest = list.faults.first().map_or("", |fault| fault.id.as_str());
+    format!(
+        "/live?{query}{}after={newest}",
+        if query.is_empty() { "" } else { "&" }
+    )
+}
+
+impl Form {
+    fn new(filter: &FaultFilter, facets: Facets) -> Self {
+        let severity = query::severity_name(filter.min_severity());
+        let severities = query::SEVERITIES.into_iter().map(|(name, _)| Choice {
+            value: name.into(),
+            label: if name == "critical" {
+                "critical".into()
+            } else {
+                format!("{name} and above")
+            },
+            selected: name == severity,
+        });
+        Self {
+            classes: classes(facets.classes, &filter.class, filter.include_housekeeping),
+            severities: severities.collect(),
+            host: filter.host.clone(),
+            hosts: facets.hosts,
+            kernel: filter.kernel_release.clone(),
+            kernels: facets.kernel_releases,
+            fingerprint: filter.fingerprint.clone(),
+            housekeeping: filter.include_housekeeping,
+        }
+    }
+}
+
+/// The known classes, each family before its members, and the one that is asked for.
+fn classes(mut known: Vec<String>, asked: &str, housekeeping: bool) -> Vec<Choice> {
+    known.retain(|class| housekeeping || !HOUSEKEEPING.contains(&class.as_str()));
+    let families: Vec<String> = known
+        .iter()
+        .filter_map(|class| class.split_once('.'))
+        .map(|(family, _)| format!("{family}."))
+        .collect();
+    known.extend(families);
+    if !asked.is_empty() {
+        known.push(asked.to_owned());
+    }
+    known.sort_unstable();
+    known.dedup();
+    let choice = |value: String| Choice {
+        label: if value.ends_with('.') {
+            format!("{value}*")
+        } else {
+            value.clone()
+        },
+        selected: value == asked,
+        value,
+    };
+    known.into_iter().map(choice).collect()
+}
+
+impl Same {
+    fn new(filter: &FaultFilter, facts: Option<FingerprintFacts>) -> Option<Self> {
+        if filter.fingerprint.is_empty() {
+            return None;
+        }
+        let remove = list_href(
+            &FaultFilter {
+                fingerprint: String::new(),
+                ..filter.clone()
+            },
+            "",
+        );
+        let (title, counts) =
+            facts.map_or_else(Default::default, |facts| (facts.title.clone(), counts(&facts)));
+        Some(Self {
+            fingerprint: filter.fingerprint.clone(),
+            title,
+            counts,
+            remove,
+        })
+    }
+}
+
+/// `12 records on 3 hosts`.
+pub(super) fn counts(facts: &FingerprintFacts) -> String {
+    let records = if facts.count == 1 { "record" } else { "records" };
+    let hosts = if facts.host_count == 1 { "host" } else { "hosts" };
+    format!(
+        "{} {records} on {} {hosts}",
+        grouped(facts.count),
+        grouped(facts.host_count)
+    )
+}
+
+impl Row {
+    pub(in crate::http) fn new(fault: &Fault, now: Timestamp) -> Self {
+        let no_record = Record::default();
+        let record = fault.record.as_ref().unwrap_or(&no_record);
+        let class = record.class.clone();
+        let (host, host_href) = host_of(fault);
+        let by = |filter: FaultFilter| list_href(&filter, "");
+        let late = record.occurred_at_unix_ns.abs_diff(fault.received_at_unix_ns) > LATE_NS;
+        Self {
+            id: fault.id.clone(),
+            severity: severity_word(record.severity()),
+            title: title(record),
+            detail: detail(record),
+            class_href: by(FaultFilter {
+                class: class.clone(),
+                ..FaultFilter::default()
+            }),
+            class,
+            host,
+            host_href,
+            host_note: os(fault.host.as_ref()),
+            kernel: record.kernel_release.clone(),
+            kernel_href: by(FaultFilter {
+                kernel_release: record.kernel_release.clone(),
+                ..FaultFilter::default()
+            }),
+            received: Moment::new(fault.received_at_unix_ns, now),
+            happened: Moment::new(record.occurred_at_unix_ns, now).filter(|_| late),
+        }
+    }
+}
+
+/// The host's name, its agent id where it has none, and the list of its faults.
+pub(super) fn host_of(fault: &Fault) -> (String, String) {
+    let name = fault
+        .host
+        .as_ref()
+        .map(|host| host.hostname.clone())
+        .filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| bytes_text(&fault.agent_id));
+    let href = list_href(
+        &FaultFilter {
+            host: name.clone(),
+            ..FaultFilter::default()
+        },
+        "",
+    );
+    (name, href)
+}
+
+/// `debian 12`.
+pub(super) fn os(host: Option<&Host>) -> String {
+    host.map(|host| format!("{} {}", host.os_id, host.os_build).trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// The title, or the class where there is none.
+pub(super) fn title(record: &Record) -> String {
+    [&record.title, &record.class]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .cloned()
+        .unwrap_or("untitled".into())
+}
+
+/// What helps to tell one record from another of the same title.
+fn detail(record: &Record) -> String {
+    match &record.payload {
+        Some(Payload::KernelReport(report)) => joined([
+            task(&report.comm, report.pid),
+            report.cpu.map(|cpu| format!("CPU {cpu}")).unwrap_or_default(),
+            prefixed("module ", &report.module),
+        ]),
+        Some(Payload::MachineCheck(mce)) => joined([
+            mce.outcome.clone(),
+            format!("bank {}", mce.bank),
+            format!("CPU {}", mce.cpu),
+        ]),
+        Some(Payload::OomKill(kill)) => joined([
+            task(&kill.victim_comm, Some(kill.victim_pid)),
+            kill.anon_rss_kib
+                .map(|kib| format!("{} anonymous", bytes(kib.saturating_mul(1024))))
+                .unwrap_or_default(),
+            String::new(),
+        ]),
+        Some(Payload::ProgramCrash(crash)) => {
+            let process = record
+                .context
+                .as_ref()
+                .map(|context| format!("pid {}", context.tgid));
+            joined([
+                crash.executable.clone(),
+                process.unwrap_or_default(),
+                String::new(),
+            ])
+        }
+        Some(Payload::Loss(loss)) => joined([
+            format!("{} lost", grouped(loss.count)),
+            payload::reason_word(loss.reason()),
+            loss.title.clone(),
+        ]),
+        Some(Payload::Heartbeat(heartbeat)) => joined([
+            format!("agent up {}", duration(heartbeat.agent_uptime_s)),
+            format!("backlog {}", grouped(heartbeat.spool_backlog)),
+            String::new(),
+        ]),
+        Some(Payload::Custom(custom)) => custom.classification.clone(),
+        Some(Payload::Undecodable(undecodable)) => undecodable.reason.clone(),
+        None => String::new(),
+    }
+}
+
+/// `kworker/0:1 (pid 77)`.
+fn task(comm: &str, pid: Option<u32>) -> String {
+    match (comm, pid) {
+        ("", None) => String::new(),
+        ("", Some(pid)) => format!("pid {pid}"),
+        (comm, None) => comm.to_owned(),
+        (comm, Some(pid)) => format!("{comm} (pid {pid})"),
+    }
+}
+
+fn prefixed(prefix: &str, value: &str) -> String {
+    if value.is_empty() {
+        String::new()
+    } else {
+        format!("{prefix}{value}")
+    }
+}
+
+fn joined(parts: [String; 3]) -> String {
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(known: &[&str], asked: &str, housekeeping: bool) -> Vec<String> {
+        let known = known.iter().map(|class| (*class).to_owned()).collect();
+        classes(known, asked, housekeeping)
+            .into_iter()
+            .map(|choice| choice.value)
+            .collect()
+    }
+
+    #[test]
+    fn families_come_before_their_members() {
+        let known = ["custom", "kernel.oops", "kernel.panic", "telemetry.loss"];
+        assert_eq!(
+            values(&known, "", false),
+            ["custom", "kernel.", "kernel.oops", "kernel.panic"]
+        );
+        assert_eq!(values(&known, "", true).last().unwrap(), "telemetry.loss");
+    }
+
+    #[test]
+    fn a_class_that_is_asked_for_can_be_chosen() {
+        assert_eq!(values(&[], "kernel.lockup", false), ["kernel.lockup"]);
+        assert_eq!(
+            values(&["kernel.oops"], "kernel.", false),
+            ["kernel.", "kernel.oops"]
+        );
+    }
+}

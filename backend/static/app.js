@@ -1,0 +1,107 @@
+// Without this script every page works; with it ages stay true, new faults appear, and the filter applies by itself.
+"use strict";
+
+const MAX_ROWS = 500;
+const AGE_EVERY_MS = 15000;
+const RETRY_MS = 5000;
+
+// The same words as the server's `Moment`.
+function age(seconds) {
+  if (seconds < 5) return "just now";
+  for (const [unit, size, until] of [["s", 1, 60], ["min", 60, 3600], ["h", 3600, 172800]]) {
+    if (seconds < until) return `${Math.floor(seconds / size)} ${unit} ago`;
+  }
+  return `${Math.floor(seconds / 86400)} d ago`;
+}
+
+function refreshAges() {
+  for (const time of document.querySelectorAll("time[data-age]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    time.textContent = age(Math.max(0, seconds));
+  }
+}
+
+function live(list) {
+  const button = document.querySelector(".live");
+  const word = button.querySelector("span");
+  const counter = document.querySelector("[data-new]");
+  const url = new URL(list.dataset.live, location.href);
+  let source = null;
+  let seen = 0;
+
+  function show(state, text) {
+    button.dataset.state = state;
+    button.setAttribute("aria-pressed", String(source !== null));
+    word.textContent = text;
+  }
+
+  function add(event) {
+    if (document.getElementById(`fault-${event.lastEventId}`)) return;
+    const holder = document.createElement("template");
+    holder.innerHTML = event.data; // a row rendered and escaped by the server
+    const row = holder.content.querySelector("tr");
+    if (!row) return;
+    document.querySelector("[data-empty]")?.setAttribute("hidden", "");
+    document.querySelector("[data-table]").hidden = false;
+    row.classList.add("fresh");
+    list.prepend(row);
+    while (list.rows.length > MAX_ROWS) list.lastElementChild.remove();
+    seen += 1;
+    counter.textContent = `${seen} new since this page was opened`;
+    counter.hidden = false;
+    url.searchParams.set("after", event.lastEventId);
+  }
+
+  function start() {
+    source = new EventSource(url);
+    show("waiting", "Connecting");
+    source.onopen = () => show("live", "Live");
+    source.onerror = () => {
+      show("waiting", "Reconnecting");
+      // After a refusal (503) the browser does not try again by itself.
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => source && start(), RETRY_MS);
+    };
+    source.addEventListener("fault", add);
+    source.addEventListener("reload", () => location.reload());
+  }
+
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    if (source) {
+      source.close();
+      source = null;
+      show("paused", "Paused");
+    } else {
+      start();
+    }
+  });
+  start();
+}
+
+function keys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  const step = { j: 1, k: -1 }[event.key];
+  if (event.key === "/") {
+    const field = document.querySelector(".filters input[name=host]");
+    if (field) { event.preventDefault(); field.focus(); }
+  } else if (step) {
+    const links = [...document.querySelectorAll(".faults .title")];
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
+  }
+}
+
+refreshAges();
+setInterval(refreshAges, AGE_EVERY_MS);
+document.addEventListener("keydown", keys);
+for (const field of document.querySelectorAll(".filters select, .filters input[type=checkbox]")) {
+  field.addEventListener("change", () => field.form.requestSubmit());
+}
+// An empty field is no filter: keep it out of the address.
+document.querySelector(".filters")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const given = [...new FormData(event.target)].filter(([, value]) => value !== "");
+  location.assign(`/?${new URLSearchParams(given)}`);
+});
+const list = document.querySelector("[data-live]");
+if (list) live(list);
