@@ -1,7 +1,7 @@
 //! System calls on the spool's directory, each with the path in its error.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use rustix::fs::{FallocateFlags, FlockOperation};
 use rustix::io::Errno;
 
 use crate::SpoolError;
+use crate::format::MAX_SEQ;
 
 const LOCK: &str = "lock";
 const SEGMENT_PREFIX: &str = "segment-";
@@ -37,13 +38,8 @@ pub(crate) struct SegmentFile {
 impl Directory {
     /// Makes the directory when there is none, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, SpoolError> {
-        let at = |action| failed(action, path);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(DIRECTORY_MODE)
-            .create(path)
-            .map_err(at("create directory"))?;
-        let handle = File::open(path).map_err(at("open directory"))?;
+        make_directory(path)?;
+        let handle = File::open(path).map_err(failed("open directory", path))?;
         let lock_path = path.join(LOCK);
         let lock = options().open(&lock_path).map_err(failed("open", &lock_path))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -65,21 +61,31 @@ impl Directory {
         self.path.join(format!("{SEGMENT_PREFIX}{first_seq:020}"))
     }
 
-    /// The segments by sequence. Removes what an interrupted creation has left.
+    /// The segments by sequence.
     pub(crate) fn segments(&self) -> Result<Vec<SegmentFile>, SpoolError> {
-        let mut found = Vec::new();
-        for path in self.entries()? {
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            if name.ends_with(UNFINISHED_SUFFIX) {
-                fs::remove_file(&path).map_err(failed("remove", &path))?;
-            } else if let Some(first_seq) = segment_seq(name) {
-                found.push(SegmentFile { first_seq, path });
-            }
-        }
+        let mut found: Vec<_> = self
+            .entries()?
+            .into_iter()
+            .filter_map(|path| {
+                let first_seq = segment_seq(path.file_name()?.to_str()?)?;
+                Some(SegmentFile { first_seq, path })
+            })
+            .collect();
         found.sort_by_key(|segment| segment.first_seq);
         Ok(found)
+    }
+
+    /// Removes what an interrupted creation has left.
+    pub(crate) fn remove_unfinished(&self) -> Result<(), SpoolError> {
+        let unfinished = |path: &PathBuf| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| name.ends_with(UNFINISHED_SUFFIX))
+        };
+        for path in self.entries()?.iter().filter(|path| unfinished(path)) {
+            remove(path)?;
+        }
+        Ok(())
     }
 
     fn entries(&self) -> Result<Vec<PathBuf>, SpoolError> {
@@ -88,11 +94,13 @@ impl Directory {
             .map_err(failed("list", &self.path))
     }
 
-    /// The bytes of a small file; `None` when it does not exist or the disk cannot read it.
-    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, SpoolError> {
+    /// The first `limit` bytes of a file; `None` when it does not exist or the disk cannot read it.
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, SpoolError> {
         let path = self.path.join(name);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(limit as u64).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound || is_media_error(&error) => Ok(None),
             Err(error) => Err(failed("read", &path)(error)),
         }
@@ -104,6 +112,7 @@ impl Directory {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(UNFINISHED_SUFFIX);
         let unfinished = PathBuf::from(unfinished);
+        checkpoint(Call::Create(path)).map_err(failed("create", path))?;
         let made = create_unfinished(&unfinished, bytes, reserve).and_then(|file| {
             fs::rename(&unfinished, path).map_err(failed("rename", &unfinished))?;
             self.sync()?;
@@ -113,13 +122,6 @@ impl Directory {
             // Not there, or the next opening removes it.
         }
         made
-    }
-
-    pub(crate) fn remove(&self, path: &Path) -> Result<(), SpoolError> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
-            _ => Ok(()),
-        }
     }
 
     /// Makes creations, renames and deletions durable.
@@ -160,8 +162,24 @@ impl Directory {
     }
 }
 
+/// Makes a directory, and makes its own entry and those of the directories above it durable.
+fn make_directory(path: &Path) -> Result<(), SpoolError> {
+    let absolute = std::path::absolute(path).map_err(failed("find", path))?;
+    let missing: Vec<_> = absolute.ancestors().take_while(|above| !above.exists()).collect();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIRECTORY_MODE)
+        .create(path)
+        .map_err(failed("create directory", path))?;
+    for parent in missing.iter().filter_map(|made| made.parent()) {
+        File::open(parent)
+            .and_then(|handle| handle.sync_all())
+            .map_err(failed("sync", parent))?;
+    }
+    Ok(())
+}
+
 fn create_unfinished(path: &Path, bytes: &[u8], reserve: u64) -> Result<File, SpoolError> {
-    checkpoint(Call::Create).map_err(failed("create", path))?;
     let mut file = options()
         .truncate(true)
         .open(path)
@@ -185,6 +203,13 @@ pub(crate) fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
     }
 }
 
+pub(crate) fn remove(path: &Path) -> Result<(), SpoolError> {
+    match checkpoint(Call::Remove(path)).and_then(|()| fs::remove_file(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn open_file(path: &Path) -> Result<File, SpoolError> {
     OpenOptions::new()
         .read(true)
@@ -200,13 +225,18 @@ pub(crate) fn write_durably(file: &File, path: &Path, bytes: &[u8], offset: u64)
 }
 
 pub(crate) fn write(file: &File, path: &Path, bytes: &[u8], offset: u64) -> Result<(), SpoolError> {
-    checkpoint(Call::Write)
-        .and_then(|()| file.write_all_at(bytes, offset))
-        .map_err(failed("write", path))
+    checkpoint(Call::Write {
+        file,
+        path,
+        bytes,
+        offset,
+    })
+    .and_then(|()| file.write_all_at(bytes, offset))
+    .map_err(failed("write", path))
 }
 
 pub(crate) fn sync_data(file: &File, path: &Path) -> Result<(), SpoolError> {
-    checkpoint(Call::SyncData)
+    checkpoint(Call::SyncData(path))
         .and_then(|()| file.sync_data())
         .map_err(failed("sync", path))
 }
@@ -242,51 +272,39 @@ fn options() -> OpenOptions {
 fn segment_seq(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(SEGMENT_PREFIX)?;
     let seq = digits.parse().ok()?;
-    (digits.len() == 20 && seq > 0).then_some(seq)
+    (digits.len() == 20 && (1..=MAX_SEQ).contains(&seq)).then_some(seq)
 }
 
-/// The calls that tests make fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Call {
-    Create,
-    Write,
-    SyncData,
+/// The calls that tests make fail, or die in.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only the tests look at what is called")
+)]
+pub(crate) enum Call<'c> {
+    Create(&'c Path),
+    Read(usize),
+    Write {
+        file: &'c File,
+        path: &'c Path,
+        bytes: &'c [u8],
+        offset: u64,
+    },
+    SyncData(&'c Path),
     SyncDirectory,
+    Remove(&'c Path),
 }
 
+/// Stands before each of them.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps, reason = "the tests' version fails")]
-fn checkpoint(_call: Call) -> io::Result<()> {
+#[inline]
+pub(crate) fn checkpoint(_call: Call<'_>) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(test)]
-use fault::checkpoint;
+pub(crate) use fault::checkpoint;
 
-/// Makes one system call of this thread fail.
 #[cfg(test)]
-pub(crate) mod fault {
-    use std::cell::Cell;
-    use std::io;
-
-    use super::{Call, Errno};
-
-    thread_local! {
-        static NEXT: Cell<Option<(Call, Errno)>> = const { Cell::new(None) };
-    }
-
-    /// The next `call` answers `errno`, once.
-    pub(crate) fn inject(call: Call, errno: Errno) {
-        NEXT.set(Some((call, errno)));
-    }
-
-    pub(super) fn checkpoint(call: Call) -> io::Result<()> {
-        match NEXT.get() {
-            Some((planned, errno)) if planned == call => {
-                NEXT.set(None);
-                Err(errno.into())
-            }
-            _ => Ok(()),
-        }
-    }
-}
+pub(crate) mod fault;

@@ -13,6 +13,9 @@ pub(crate) const MARK_BYTES: usize = 48;
 /// The two marks are a block apart, so that one bad block cannot take both.
 pub(crate) const MARK_SLOT_BYTES: usize = 4096;
 
+/// No sequence is larger: one more can always be counted, here and in a signed 64-bit column.
+pub(crate) const MAX_SEQ: u64 = u64::MAX >> 1;
+
 const HEADER_FIELDS: usize = 8 /* magic */ + 4 /* version */ + 4 /* crc */ + 16 /* epoch */ + 8 /* first_seq */;
 const FRAME_FIELDS: usize = 4 /* length */ + 4 /* payload_crc */ + 8 /* seq */ + 4 /* header_crc */;
 const MARK_FIELDS: usize = 8 /* magic */ + 4 /* crc */ + 4 /* zero */ + 4 * 8 /* generation and marks */;
@@ -136,7 +139,10 @@ impl FrameHeader {
     pub(crate) fn decode(bytes: &[u8], seed: Seed) -> Option<Self> {
         let bytes = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
         let (length, seq) = (u32_at(bytes, 0), u64_at(bytes, 8));
-        if seq == 0 || length as usize > MAX_RECORD_BYTES || u32_at(bytes, 16) != seed.crc(&bytes[0..16]) {
+        if seq == 0 || seq > MAX_SEQ || length as usize > MAX_RECORD_BYTES {
+            return None;
+        }
+        if u32_at(bytes, 16) != seed.crc(&bytes[0..16]) {
             return None;
         }
         Some(Self {
@@ -197,7 +203,11 @@ impl Mark {
             acknowledged: u64_at(bytes, 32),
             evicted: u64_at(bytes, 40),
         };
-        Some((u64_at(bytes, 16), mark))
+        let generation = u64_at(bytes, 16);
+        let possible = mark.acknowledged.max(mark.evicted) <= mark.durable
+            && mark.durable <= MAX_SEQ
+            && generation <= MAX_SEQ;
+        possible.then_some((generation, mark))
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct MarkFile {
 impl MarkFile {
     /// Opens the mark; `None` when there is none that can be read.
     pub(crate) fn open(directory: &Directory, seed: Seed) -> Result<Option<Self>, SpoolError> {
-        let Some(bytes) = directory.read(MARK)? else {
+        let Some(bytes) = directory.read(MARK, SLOTS * MARK_SLOT_BYTES)? else {
             return Ok(None);
         };
         let newest = bytes

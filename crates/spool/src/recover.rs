@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use crate::files::{self, Directory, SegmentFile, failed};
 use crate::format::{HEADER_BYTES, Header, HeaderError, Kind, Mark, Seed, VERSION};
@@ -39,6 +40,7 @@ pub(crate) fn recover(
     };
     let seed = Seed::of_epoch(epoch);
     set_foreigners_aside(directory, epoch, &mut found, &mut damage)?;
+    directory.remove_unfinished()?;
     let mark = MarkFile::open(directory, seed)?;
     if mark.is_none() {
         if found.is_empty() {
@@ -56,11 +58,17 @@ pub(crate) fn recover(
         seed,
         stored,
         segment_bytes,
+        settled: Vec::new(),
         lost: Lost::default(),
         damage,
     };
-    let (segments, writer, last_seq) = scan.segments(found)?;
-    let Scan { lost, mut damage, .. } = scan;
+    let (mut segments, writer, last_seq) = scan.segments(&found)?;
+    let Scan {
+        settled,
+        lost,
+        mut damage,
+        ..
+    } = scan;
     damage.extend(lost.iter().map(|range| Damage::Records {
         first_seq: range.first,
         count: range.last - range.first + 1,
@@ -77,6 +85,18 @@ pub(crate) fn recover(
         }
         None => MarkFile::create(directory, seed, newer)?,
     };
+    for path in &settled {
+        files::remove(path)?;
+    }
+    if writer.is_none() {
+        // The name of the next segment says, beside the mark, that the sequences before it were used. It is made for
+        // good when there is something to write; on a full disk the spool has to open without it, to be emptied.
+        let next = last_seq + 1;
+        if let Ok((segment, _)) = Segment::create(directory, epoch, next, 0) {
+            segments.retain(|segment| segment.first_seq < next);
+            segments.push(segment);
+        }
+    }
     Ok(Recovered {
         epoch,
         created: false,
@@ -119,7 +139,7 @@ fn find_epoch(
     segments: &[SegmentFile],
     damage: &mut Vec<Damage>,
 ) -> Result<Option<[u8; 16]>, SpoolError> {
-    let identity = directory.read(IDENTITY)?;
+    let identity = directory.read(IDENTITY, HEADER_BYTES)?;
     match identity
         .as_deref()
         .map(|bytes| Header::decode(Kind::Identity, bytes))
@@ -207,13 +227,15 @@ struct Scan<'d> {
     seed: Seed,
     stored: Mark,
     segment_bytes: u64,
+    /// Segments that nobody needs any more.
+    settled: Vec<PathBuf>,
     lost: Lost,
     damage: Vec<Damage>,
 }
 
 impl Scan<'_> {
     /// The segments, the last one's file if it can be written on, and the last sequence that was ever given out.
-    fn segments(&mut self, found: Vec<SegmentFile>) -> Result<(Vec<Segment>, Option<File>, u64), SpoolError> {
+    fn segments(&mut self, found: &[SegmentFile]) -> Result<(Vec<Segment>, Option<File>, u64), SpoolError> {
         let settled = self.stored.acknowledged.max(self.stored.evicted);
         let mut segments = Vec::new();
         let mut writer = None;
@@ -221,20 +243,18 @@ impl Scan<'_> {
         for (index, file) in found.iter().enumerate() {
             let limit = found.get(index + 1).map(|next| next.first_seq);
             if limit.is_some_and(|limit| limit <= settled + 1) {
-                self.directory.remove(&file.path)?;
+                self.settled.push(file.path.clone());
                 continue;
             }
             self.lose(expected, file.first_seq - 1);
-            let segment;
-            (segment, expected) = match limit {
-                Some(limit) => (self.inner_segment(file, limit)?, limit),
-                None => {
-                    let (segment, open, next) = self.last_segment(file)?;
-                    writer = open;
-                    (segment, next)
-                }
-            };
-            segments.push(segment);
+            if let Some(limit) = limit {
+                segments.push(self.inner_segment(file, limit)?);
+                expected = limit;
+            } else {
+                let (segment, open, next) = self.last_segment(file)?;
+                segments.push(segment);
+                (writer, expected) = (open, next);
+            }
         }
         let last_seq = settled.max(self.stored.durable).max(expected - 1);
         if expected <= last_seq {

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::files::is_media_error;
+use crate::files::{self, Call, is_media_error};
 use crate::format::{FRAME_HEADER_BYTES, FrameHeader, Seed};
 
 /// What is read from disk at once. A frame may be larger, then that is read at once.
@@ -56,9 +56,9 @@ impl<'f> Scanner<'f> {
         }
     }
 
-    /// Reads no more than `bytes` at once where a frame is not larger.
+    /// Reads about `bytes` at once where a frame is not larger, and never less than a block.
     pub(crate) fn reading(mut self, bytes: usize) -> Self {
-        self.window.at_once = bytes.min(WINDOW_BYTES);
+        self.window.at_once = bytes.clamp(BLOCK_BYTES, WINDOW_BYTES);
         self
     }
 
@@ -163,6 +163,7 @@ impl Window<'_> {
         let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
         self.start = at;
         self.buffer.resize(bytes.min(left), 0);
+        files::checkpoint(Call::Read(self.buffer.len()))?;
         let mut filled = 0;
         while filled < self.buffer.len() {
             let offset = at + filled as u64;

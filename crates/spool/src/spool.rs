@@ -308,7 +308,7 @@ impl Spool {
         let Some(oldest) = self.segments.front() else {
             return Ok(());
         };
-        self.directory.remove(&oldest.path)?;
+        files::remove(&oldest.path)?;
         self.cursor.take_if(|cursor| cursor.is_in(oldest));
         self.segments.pop_front();
         Ok(())

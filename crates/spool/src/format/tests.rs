@@ -3,7 +3,9 @@ use super::*;
 const EPOCH: [u8; 16] = *b"0123456789abcdef";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn seed() -> Seed {
@@ -22,19 +24,31 @@ fn the_bytes_of_version_1_do_not_change() {
         epoch: EPOCH,
         first_seq: 0,
     };
-    assert_eq!(hex(&identity.encode(Kind::Identity)), "GOLDEN-ID");
+    assert_eq!(
+        hex(&identity.encode(Kind::Identity)),
+        "544c4d53504c49440100000018850041303132333435363738396162636465660000000000000000"
+    );
     let segment = Header {
         epoch: EPOCH,
         first_seq: 0x0102_0304,
     };
-    assert_eq!(hex(&segment.encode(Kind::Segment)), "GOLDEN-SEG");
-    assert_eq!(hex(&frame(7, b"record")), "GOLDEN-FRAME");
+    assert_eq!(
+        hex(&segment.encode(Kind::Segment)),
+        "544c4d53504c534701000000e77af1fe303132333435363738396162636465660403020100000000"
+    );
+    assert_eq!(
+        hex(&frame(7, b"record")),
+        "06000000e0d694e10700000000000000d1f757177265636f7264"
+    );
     let mark = Mark {
         durable: 3,
         acknowledged: 2,
         evicted: 1,
     };
-    assert_eq!(hex(&mark.encode(seed(), 9)), "GOLDEN-MARK");
+    assert_eq!(
+        hex(&mark.encode(seed(), 9)),
+        "544c4d53504c4d4b160760ff000000000900000000000000030000000000000002000000000000000100000000000000"
+    );
 }
 
 #[test]
