@@ -8,6 +8,7 @@ mod apt;
 mod broken_module;
 mod collector;
 mod cpio;
+mod expected;
 mod fault;
 mod guest;
 mod initramfs;
@@ -16,6 +17,7 @@ mod modules;
 
 use std::{
     fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -27,17 +29,20 @@ use clap::ValueEnum as _;
 
 pub(crate) use self::{
     collector::{Collector, Stored},
-    fault::Fault,
+    expected::Expected,
+    fault::{Fault, crashing_program},
     guest::{Guest, GuestOptions},
     kernels::{Kernel, Series},
 };
 use crate::{build_ebpf, packages, paths, progress};
 
 /// From the fault to its record in the database; on a busy machine the agent in the guest is slow.
-const ARRIVAL_PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const ARRIVAL_PATIENCE: Duration = Duration::from_mins(2);
 /// After the last fault: time for what should not come.
-const AFTERMATH: Duration = Duration::from_secs(8);
+pub(crate) const AFTERMATH: Duration = Duration::from_secs(8);
 const POLL: Duration = Duration::from_millis(250);
+/// Loopback, and whatever port is free.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask vm --kernel 6.1 oops\n  cargo xtask vm --kernel 6.12 all")]
@@ -143,7 +148,7 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
     }
     fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
     let hostname = format!("guest-{}", kernel.series.name().replace('.', "-"));
-    let collector = Collector::start(programs, &dir)?;
+    let collector = Collector::start(programs, &dir, ANY_PORT)?;
     let mut guest = Guest::boot(&GuestOptions {
         kernel,
         programs,
@@ -151,10 +156,16 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
         hostname: &hostname,
         work_dir: &dir,
     })?;
+    let mut caused = Vec::new();
     for fault in faults {
+        if let Some(reason) = fault.impossible_on(kernel.series) {
+            progress::say(format!("SKIP vm::{}::{fault}: {reason}", kernel.series));
+            continue;
+        }
+        caused.push(*fault);
         let before = collector.faults()?;
         guest.cause(*fault)?;
-        let stored = wait_for_arrival(&collector, *fault, &before)
+        let stored = wait_for_arrival(&collector, &Expected::of_fault(&hostname, *fault), &before)
             .with_context(|| format!("the end of the guest's console:\n{}", guest.console_tail()))?;
         progress::say(format!("{fault}: {}", stored.title));
         progress::say(format!(
@@ -163,7 +174,7 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
         ));
     }
     thread::sleep(AFTERMATH);
-    exactly_these(&collector.faults()?, faults)
+    exactly_these(&collector.faults()?, &caused)
 }
 
 /// Waits for a record that was not there before and is what the fault should be.
@@ -171,7 +182,7 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
     clippy::disallowed_methods,
     reason = "waiting for another process is wall time"
 )]
-fn wait_for_arrival(collector: &Collector, fault: Fault, before: &[Stored]) -> Result<Stored> {
+fn wait_for_arrival(collector: &Collector, expected: &Expected, before: &[Stored]) -> Result<Stored> {
     let deadline = Instant::now() + ARRIVAL_PATIENCE;
     loop {
         let new: Vec<Stored> = collector
@@ -179,26 +190,22 @@ fn wait_for_arrival(collector: &Collector, fault: Fault, before: &[Stored]) -> R
             .into_iter()
             .filter(|stored| before.iter().all(|old| old.id != stored.id))
             .collect();
-        if let Some(stored) = new.iter().find(|stored| is_of(stored, fault)) {
+        if let Some(stored) = new.iter().find(|stored| expected.is_met_by(stored)) {
             return Ok(stored.clone());
         }
         if Instant::now() >= deadline {
-            bail!("no record of the {fault} within {ARRIVAL_PATIENCE:?}; what arrived instead: {new:#?}");
+            bail!("no record of {expected} within {ARRIVAL_PATIENCE:?}; what arrived instead: {new:#?}");
         }
         thread::sleep(POLL);
     }
 }
 
-fn is_of(stored: &Stored, fault: Fault) -> bool {
-    stored.class == fault.class() && stored.title.contains(fault.title_part())
-}
-
-/// Fails unless each fault has one record and each record one fault.
-fn exactly_these(stored: &[Stored], faults: &[Fault]) -> Result<()> {
+/// Fails unless each expectation is met by one record and each record meets one.
+fn exactly_these(stored: &[Stored], expected: &[Expected]) -> Result<()> {
     let mut left = stored.to_vec();
-    for fault in faults {
-        let Some(at) = left.iter().position(|stored| is_of(stored, *fault)) else {
-            bail!("the {fault} has no record of its own");
+    for expected in expected {
+        let Some(at) = left.iter().position(|stored| expected.is_met_by(stored)) else {
+            bail!("no record of its own for {expected}");
         };
         left.remove(at);
     }

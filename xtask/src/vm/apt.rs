@@ -52,15 +52,10 @@ impl Suite {
         Ok(suite)
     }
 
-    /// The package that a meta package depends on whose name starts with `prefix`.
-    pub(super) fn dependency(&self, meta_package: &str, prefix: &str) -> Result<String> {
-        let text = output(self.command("apt-cache").args(["depends", meta_package]))?;
-        dependency_in(&text, prefix).with_context(|| {
-            format!(
-                "{meta_package} of Debian {} depends on no {prefix}*:\n{text}",
-                self.name
-            )
-        })
+    /// The packages that a package depends on whose names start with `prefix`.
+    pub(super) fn dependencies(&self, package: &str, prefix: &str) -> Result<Vec<String>> {
+        let text = output(self.command("apt-cache").args(["depends", package]))?;
+        Ok(dependencies_in(&text, prefix))
     }
 
     /// Downloads the newest version of a package into a folder; apt checks it against the signed lists.
@@ -159,11 +154,12 @@ Acquire::http::Timeout "30";
 }
 
 /// Reads `apt-cache depends`.
-fn dependency_in(text: &str, prefix: &str) -> Option<String> {
+fn dependencies_in(text: &str, prefix: &str) -> Vec<String> {
     text.lines()
-        .filter_map(|line| line.trim_start().strip_prefix("Depends: "))
-        .find(|package| package.starts_with(prefix))
+        .filter_map(|line| line.strip_prefix("  Depends: "))
+        .filter(|package| package.starts_with(prefix))
         .map(str::to_owned)
+        .collect()
 }
 
 fn output(command: &mut Command) -> Result<String> {
@@ -203,13 +199,13 @@ mod tests {
 
     #[test]
     fn a_meta_package_names_the_real_one() {
-        let text =
-            "linux-image-amd64\n  Depends: linux-base-amd64\n  Depends: linux-image-7.2.13+deb14-amd64\n";
+        let text = "linux-image-amd64\n  PreDepends: linux-base\n  Depends: linux-base-amd64\n  \
+                    Depends: linux-image-7.2.13+deb14-amd64\n  Suggests: linux-image-dbg\n";
         assert_eq!(
-            dependency_in(text, "linux-image-").as_deref(),
-            Some("linux-image-7.2.13+deb14-amd64")
+            dependencies_in(text, "linux-image-"),
+            ["linux-image-7.2.13+deb14-amd64"]
         );
-        assert_eq!(dependency_in("linux-image-amd64\n", "linux-image-"), None);
+        assert!(dependencies_in("linux-image-amd64\n", "linux-image-").is_empty());
     }
 
     #[test]

@@ -40,14 +40,16 @@ struct Addresses {
 pub(crate) struct Stored {
     pub(crate) id: String,
     pub(crate) class: String,
+    pub(crate) severity: String,
     pub(crate) title: String,
     pub(crate) host: String,
     pub(crate) kernel_release: String,
 }
 
 impl Collector {
-    /// Starts `backend serve` with its data in `dir`/backend, and waits until it listens.
-    pub(crate) fn start(programs: &Path, dir: &Path) -> Result<Self> {
+    /// Starts `backend serve` with its data in `dir`/backend and its pages on `http` (port 0: any), and waits until it
+    /// listens.
+    pub(crate) fn start(programs: &Path, dir: &Path, http: SocketAddr) -> Result<Self> {
         let step = progress::step("start a collector with a private PostgreSQL");
         let address_file = dir.join("addresses.json");
         let log = dir.join("backend.log");
@@ -59,7 +61,7 @@ impl Collector {
             .arg("serve")
             .arg("--data-dir")
             .arg(dir.join("backend"))
-            .args(["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .args(["--grpc", "127.0.0.1:0", "--http", &http.to_string()])
             .arg("--address-file")
             .arg(&address_file)
             .stdin(Stdio::null())
@@ -67,11 +69,10 @@ impl Collector {
             .stderr(output)
             .spawn()
             .context("start setpriv")?;
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut collector = Self {
             process,
             log,
-            addresses: Addresses { grpc: any, http: any },
+            addresses: Addresses { grpc: http, http },
         };
         collector.addresses = collector.wait_for_addresses(&address_file)?;
         step.done();
@@ -81,6 +82,16 @@ impl Collector {
     /// Port of its gRPC.
     pub(crate) fn grpc_port(&self) -> u16 {
         self.addresses.grpc.port()
+    }
+
+    /// The address of its first page, which ends in a slash.
+    pub(crate) fn page(&self) -> String {
+        format!("http://{}/", self.addresses.http)
+    }
+
+    /// The address of a fault's page.
+    pub(crate) fn fault_page(&self, fault: &Stored) -> String {
+        format!("{}faults/{}", self.page(), fault.id)
     }
 
     /// Every fault that it has stored, newest first.
@@ -143,6 +154,7 @@ fn stored(fault: &serde_json::Value) -> Stored {
     Stored {
         id: text("/id"),
         class: text("/record/class"),
+        severity: text("/record/severity"),
         title: text("/record/title"),
         host: text("/host/hostname"),
         kernel_release: text("/record/kernel_release"),

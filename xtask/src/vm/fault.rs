@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     broken_module::{self, BreakError},
+    kernels::Series,
     modules::{Module, Modules},
 };
 
@@ -59,6 +60,14 @@ impl Fault {
             Self::Oom => "oom",
             Self::Crash => "crash",
             Self::Panic => "panic",
+        }
+    }
+
+    /// Why a kernel cannot have it.
+    pub(super) const fn impossible_on(self, series: Series) -> Option<&'static str> {
+        match (self, series) {
+            (Self::SoftLockup, Series::Sid) => Some("this kernel preempts a module's init function"),
+            _ => None,
         }
     }
 

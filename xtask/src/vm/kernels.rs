@@ -92,50 +92,64 @@ impl Kernel {
         let note = dir.join("package");
         let package = fs::read_to_string(&note)
             .with_context(|| format!("read {}; remove its folder to fetch it again", note.display()))?;
-        let boot = dir.join("root/boot");
-        let release = fs::read_dir(&boot)
-            .with_context(|| format!("list {}", boot.display()))?
+        let root = dir.join("root");
+        let modules = merged(&root, "lib/modules");
+        let release = fs::read_dir(&modules)
+            .with_context(|| format!("list {}", modules.display()))?
             .filter_map(Result::ok)
-            .find_map(|entry| Some(entry.file_name().to_str()?.strip_prefix("vmlinuz-")?.to_owned()))
-            .with_context(|| format!("no kernel in {}", boot.display()))?;
+            .find_map(|entry| entry.file_name().into_string().ok())
+            .with_context(|| format!("no kernel in {}", modules.display()))?;
         Ok(Self {
             series,
             release,
             package: package.trim().to_owned(),
-            root: dir.join("root"),
+            root,
         })
     }
 
-    /// The compressed kernel.
+    /// The compressed kernel; it moved to its modules in 2026.
     pub(super) fn image(&self) -> PathBuf {
-        self.root.join("boot").join(format!("vmlinuz-{}", self.release))
-    }
-
-    /// The folder of its modules; before trixie it was not under `/usr`.
-    pub(super) fn modules(&self) -> PathBuf {
-        let new = self.root.join("usr/lib/modules").join(&self.release);
+        let new = self.modules().join("vmlinuz");
         if new.exists() {
             return new;
         }
-        self.root.join("lib/modules").join(&self.release)
+        self.root.join("boot").join(format!("vmlinuz-{}", self.release))
+    }
+
+    /// The folder of its modules.
+    pub(super) fn modules(&self) -> PathBuf {
+        merged(&self.root, "lib/modules").join(&self.release)
     }
 
     /// A statically linked busybox.
     pub(super) fn busybox(&self) -> PathBuf {
-        let new = self.root.join("usr/bin/busybox");
-        if new.exists() {
-            return new;
-        }
-        self.root.join("bin/busybox")
+        merged(&self.root, "bin/busybox")
     }
 }
+
+/// Where a path is: since trixie under `/usr`.
+fn merged(root: &Path, path: &str) -> PathBuf {
+    let new = root.join("usr").join(path);
+    if new.exists() { new } else { root.join(path) }
+}
+
+/// What the kernel image is split into where it is.
+const PARTS: [&str; 3] = ["linux-base-", "linux-binary-", "linux-modules-"];
 
 /// Fetches into a folder beside `dir` and moves it there when it is complete.
 fn fetch(series: Series, dir: &Path) -> Result<()> {
     let parent = dir.parent().context("the cache has a parent")?;
     fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
     let suite = Suite::open(series.suite(), series != Series::Sid)?;
-    let image = suite.dependency("linux-image-amd64", "linux-image-")?;
+    let image = suite
+        .dependencies("linux-image-amd64", "linux-image-")?
+        .into_iter()
+        .next()
+        .context("linux-image-amd64 names no kernel")?;
+    // Since 2026 the image package is empty and depends on its parts.
+    let mut names = suite.dependencies(&image, "linux-")?;
+    names.retain(|package| PARTS.iter().any(|part| package.starts_with(part)));
+    names.extend(["busybox-static".to_owned(), image]);
 
     let work = tempfile::Builder::new()
         .prefix(".fetch-")
@@ -143,14 +157,19 @@ fn fetch(series: Series, dir: &Path) -> Result<()> {
         .context("create a folder for the download")?;
     let complete = work.path().join("complete");
     let root = complete.join("root");
-    let image = suite.download(&image, work.path())?;
-    packages::unpack(&image, &root)?;
-    packages::unpack(&suite.download("busybox-static", work.path())?, &root)?;
-    let package = image
-        .file_stem()
-        .context("a package has a name")?
-        .to_string_lossy();
-    fs::write(complete.join("package"), package.as_bytes()).context("note the package's version")?;
+    let mut newest = String::new();
+    for name in names {
+        let file = suite.download(&name, work.path())?;
+        packages::unpack(&file, &root)?;
+        newest = file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+    }
+    // The last one was the image.
+    fs::write(complete.join("package"), newest).context("note the package's version")?;
+    Kernel::open(series, &complete)?;
 
     if dir.exists() {
         fs::rename(dir, work.path().join("old")).with_context(|| format!("move {} aside", dir.display()))?;
