@@ -9,7 +9,9 @@ use crate::{paths, progress};
 pub(crate) fn run() -> Result<()> {
     progress::run(
         "rustfmt",
-        Command::new("cargo").args(["fmt", "--all", "--check"]).current_dir(paths::workspace()),
+        Command::new("cargo")
+            .args(["fmt", "--all", "--check"])
+            .current_dir(paths::workspace()),
     )?;
     progress::run(
         "clippy",

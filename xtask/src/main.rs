@@ -1,10 +1,12 @@
 //! `cargo xtask`: the one way in for people and for CI.
 
 mod build_ebpf;
+mod demo;
 mod lint;
 mod packages;
 mod paths;
 mod progress;
+mod test;
 mod vm;
 
 use std::process::ExitCode;
@@ -19,7 +21,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask build-ebpf\n  cargo xtask vm --kernel 6.1 oops"
+    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask test\n  cargo xtask vm --kernel 6.1 oops"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -28,6 +30,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The whole system on this machine, with real faults on this host and in a QEMU guest
+    Demo(demo::Args),
+    /// All tests: unit, property, PostgreSQL, this host's kernel, real kernels in QEMU
+    Test(test::Args),
     /// Build the eBPF object, target/bpf/probes.bpf.o
     BuildEbpf(build_ebpf::Args),
     /// Check formatting and lints, warnings denied
@@ -39,6 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::BuildEbpf(args) => build_ebpf::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
         Command::Vm(args) => vm::run(&args),
     };

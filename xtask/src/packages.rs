@@ -33,6 +33,11 @@ pub(crate) fn ensure_program(program: &str, package: &str) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that PostgreSQL's server programs are there, wherever Debian's version of the day puts them.
+pub(crate) fn ensure_postgresql() -> Result<()> {
+    ensure_program("/usr/lib/postgresql", "postgresql")
+}
+
 /// Where a program is.
 pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let candidate = Path::new(program);

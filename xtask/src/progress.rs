@@ -1,7 +1,11 @@
 //! Telling the person who waits what is happening.
 //!
 //! On a terminal a step is a spinner with its elapsed time; elsewhere it is a line at its start and one at its end.
-#![expect(clippy::print_stderr, reason = "this module is xtask's voice")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "this module is xtask's voice"
+)]
 
 use std::{
     ffi::OsStr,
@@ -84,7 +88,12 @@ impl Drop for Step {
     }
 }
 
-/// Says one line.
+/// Says one line of a command's result: on stdout, so that it can be piped.
+pub(crate) fn result(line: impl AsRef<str>) {
+    println!("{}", line.as_ref());
+}
+
+/// Says one line about the work.
 pub(crate) fn say(line: impl AsRef<str>) {
     eprintln!("{}", line.as_ref());
 }

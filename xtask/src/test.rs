@@ -45,7 +45,9 @@ impl Tally {
             let (Some(number), Some(word)) = (words.next(), words.next()) else {
                 continue;
             };
-            let Ok(number) = number.parse::<usize>() else { continue };
+            let Ok(number) = number.parse::<usize>() else {
+                continue;
+            };
             match word {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
@@ -65,7 +67,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for skipped in &tally.skipped {
         progress::say(format!("SKIP {skipped}"));
     }
-    let line = format!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped.len());
+    let line = format!(
+        "{} passed, {} failed, {} skipped",
+        tally.passed,
+        tally.failed,
+        tally.skipped.len()
+    );
     progress::result(&line);
     if tally.failed > 0 {
         bail!("{} tests failed", tally.failed);
@@ -75,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Puts in place what the tiers need. What cannot be had turns into skips of the tests that need it.
 fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
-    if let Err(error) = packages::ensure_program("/usr/lib/postgresql", "postgresql") {
+    if let Err(error) = packages::ensure_postgresql() {
         progress::print_error(&error.context("PostgreSQL could not be installed: its tests will skip"));
     }
     match build_ebpf::ensure().and_then(|()| vm::build_programs()) {
@@ -134,12 +141,12 @@ fn guests(tally: &mut Tally, leave_out: bool) {
         match vm::check(kernel) {
             Ok(vm::Outcome::Passed) => {
                 tally.passed += 1;
-                progress::result(&format!("test {test} ... ok"));
+                progress::result(format!("test {test} ... ok"));
             }
             Ok(vm::Outcome::Unavailable(reason)) => tally.skip(&test, &reason),
             Err(error) => {
                 tally.failed += 1;
-                progress::result(&format!("test {test} ... FAILED"));
+                progress::result(format!("test {test} ... FAILED"));
                 progress::print_error(&error);
             }
         }
@@ -153,8 +160,12 @@ mod tests {
     #[test]
     fn libtest_result_lines_are_counted() {
         let mut tally = Tally::default();
-        tally.add_libtest_line("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s");
-        tally.add_libtest_line("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out");
+        tally.add_libtest_line(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s",
+        );
+        tally.add_libtest_line(
+            "test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out",
+        );
         tally.add_libtest_line("running 3 tests");
         assert_eq!((tally.passed, tally.failed), (14, 5));
     }

@@ -162,16 +162,17 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
             progress::say(format!("SKIP vm::{}::{fault}: {reason}", kernel.series));
             continue;
         }
-        caused.push(*fault);
+        let expected = Expected::of_fault(&hostname, *fault);
         let before = collector.faults()?;
         guest.cause(*fault)?;
-        let stored = wait_for_arrival(&collector, &Expected::of_fault(&hostname, *fault), &before)
+        let stored = wait_for_arrival(&collector, &expected, &before)
             .with_context(|| format!("the end of the guest's console:\n{}", guest.console_tail()))?;
         progress::say(format!("{fault}: {}", stored.title));
         progress::say(format!(
             "      {} on {}, Linux {}, record {}",
             stored.class, stored.host, stored.kernel_release, stored.id
         ));
+        caused.push(expected);
     }
     thread::sleep(AFTERMATH);
     exactly_these(&collector.faults()?, &caused)

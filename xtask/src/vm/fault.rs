@@ -194,7 +194,7 @@ fn host_mhz() -> f64 {
 }
 
 /// The smallest x86-64 program that dereferences a null pointer.
-pub(super) fn crashing_program() -> Vec<u8> {
+pub(crate) fn crashing_program() -> Vec<u8> {
     const BASE: u64 = 0x40_0000;
     const HEADERS: u64 = 64 + 56;
     let code = NULL_DEREFERENCE;

@@ -1,0 +1,282 @@
+//! `cargo xtask demo`: the whole system on one machine, with real faults.
+//!
+//! A collector with a private PostgreSQL, an agent on this host, and a QEMU guest as a second host of the fleet. The
+//! faults on this host harm nothing; those in the guest kill its kernel.
+
+mod agent;
+mod host_faults;
+
+use std::{
+    fs,
+    path::Path,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use self::agent::Agent;
+use crate::{
+    build_ebpf, packages, paths, progress,
+    vm::{self, Collector, Expected, Fault, Guest, GuestOptions, Series, Stored},
+};
+
+/// The guest's name in the fleet.
+const GUEST: &str = "guest";
+/// What the guest is made to have. A panic is last, for it ends the boot.
+const GUEST_FAULTS: [Fault; 4] = [Fault::Oops, Fault::Mce, Fault::Oom, Fault::Panic];
+/// How often the collector is asked for what is new.
+const POLL: Duration = Duration::from_millis(500);
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --check\n  cargo xtask demo --kernel 6.12"
+)]
+pub(crate) struct Args {
+    /// Don't stay: exit 0 when every fault arrived exactly once, 1 otherwise
+    #[arg(long)]
+    check: bool,
+    /// The Debian kernel of the guest
+    #[arg(long, default_value = "6.1")]
+    kernel: Series,
+    /// Where the page is served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7131")]
+    http: std::net::SocketAddr,
+}
+
+/// What happened so far.
+struct Demo {
+    collector: Collector,
+    /// Printed already.
+    seen: Vec<Stored>,
+    /// Faults that were caused.
+    expected: Vec<Expected>,
+    /// Faults that could not be caused or did not arrive.
+    failures: Vec<String>,
+    stop: Receiver<()>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let (stopped, stop) = channel();
+    let handler = move || {
+        // Fails when nobody waits any more: the demo is ending already.
+        let _ended = stopped.send(());
+    };
+    ctrlc::set_handler(handler).context("catch Ctrl-C")?;
+    packages::ensure_postgresql()?;
+    build_ebpf::ensure()?;
+    let programs = vm::build_programs()?;
+    let dir = paths::target().join("demo");
+    fresh(&dir)?;
+    let collector = Collector::start(&programs, &dir, args.http)?;
+    progress::say(format!("\n      The page: {}\n", collector.page()));
+    let mut demo = Demo {
+        collector,
+        seen: Vec::new(),
+        expected: Vec::new(),
+        failures: Vec::new(),
+        stop,
+    };
+
+    let agent = Agent::start(&programs, &dir.join("agent"), demo.collector.grpc_port())?;
+    demo.on_this_host(&agent, &dir)?;
+    let guest = demo.in_a_guest(args.kernel, &programs, &dir)?;
+    demo.settle()?;
+    let verdict = demo.verdict();
+    if args.check {
+        return verdict;
+    }
+    if let Err(error) = verdict {
+        progress::print_error(&error);
+    }
+    demo.stay(&agent, &programs)?;
+    drop(guest);
+    drop(agent);
+    drop(demo);
+    progress::say(format!(
+        "      Everything is stopped. What was stored is in {}.",
+        dir.display()
+    ));
+    Ok(())
+}
+
+/// The demo's folder, emptied.
+fn fresh(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
+    }
+    fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))
+}
+
+impl Demo {
+    fn on_this_host(&mut self, agent: &Agent, dir: &Path) -> Result<()> {
+        let host = agent.hostname()?;
+        let hooks = agent.hooks()?;
+        for hook in &hooks {
+            match hook.attach.as_str() {
+                "" => progress::say(format!("      not watched here: {} ({})", hook.name, hook.reason)),
+                attach => progress::say(format!("      watched here: {} ({attach})", hook.name)),
+            }
+        }
+        let watched = |name: &str| {
+            hooks
+                .iter()
+                .any(|hook| hook.name == name && !hook.attach.is_empty())
+        };
+        let crash = Expected::new(&host, "program.crash", host_faults::CRASHER);
+        if watched("signal_deliver") {
+            self.host_fault("a program that crashes", crash, || host_faults::crash(dir))?;
+        } else {
+            progress::say("SKIP a crashing program on this host: signal_deliver is not watched");
+        }
+        let oom = Expected::new(&host, "memory.oom_kill", host_faults::HOG);
+        if watched("oom_mark_victim") {
+            self.host_fault("a program that runs out of memory", oom, || {
+                host_faults::run_out_of_memory(dir)
+            })?;
+        } else {
+            progress::say("SKIP an out-of-memory kill on this host: oom_mark_victim is not watched");
+        }
+        Ok(())
+    }
+
+    /// Causes a fault on this host; one that this host does not allow is left out, with its reason.
+    fn host_fault(
+        &mut self,
+        what: &str,
+        expected: Expected,
+        cause: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let step = progress::step(format!("cause a fault on this host: {what}"));
+        match cause() {
+            Ok(()) => step.done(),
+            Err(error) => {
+                drop(step);
+                progress::say(format!("SKIP {what} on this host: {error:#}"));
+                return Ok(());
+            }
+        }
+        self.wait_for(expected)
+    }
+
+    fn in_a_guest(&mut self, series: Series, programs: &Path, dir: &Path) -> Result<Option<Guest>> {
+        let kernel = match vm::prepare(series, false) {
+            Ok(kernel) => kernel,
+            Err(error) => {
+                self.failures.push(format!("no guest: {error:#}"));
+                return Ok(None);
+            }
+        };
+        let work_dir = dir.join("guest");
+        fs::create_dir_all(&work_dir).with_context(|| format!("create {}", work_dir.display()))?;
+        let mut guest = Guest::boot(&GuestOptions {
+            kernel: &kernel,
+            programs,
+            collector_port: self.collector.grpc_port(),
+            hostname: GUEST,
+            work_dir: &work_dir,
+        })?;
+        for fault in GUEST_FAULTS {
+            guest.cause(fault)?;
+            self.wait_for(Expected::of_fault(GUEST, fault))?;
+        }
+        Ok(Some(guest))
+    }
+
+    /// Shows what arrives until the expected record is there. One that does not come is a failure, but not the end.
+    fn wait_for(&mut self, expected: Expected) -> Result<()> {
+        let attempts = vm::ARRIVAL_PATIENCE.as_millis() / POLL.as_millis();
+        for _ in 0..attempts {
+            self.show_new()?;
+            if self.seen.iter().any(|stored| expected.is_met_by(stored)) {
+                self.expected.push(expected);
+                return Ok(());
+            }
+            self.pause(POLL)?;
+        }
+        self.failures.push(format!(
+            "no record of {expected} within {:?}",
+            vm::ARRIVAL_PATIENCE
+        ));
+        Ok(())
+    }
+
+    /// Gives what should not come the time to come.
+    fn settle(&mut self) -> Result<()> {
+        self.pause(vm::AFTERMATH)?;
+        self.show_new()
+    }
+
+    fn show_new(&mut self) -> Result<()> {
+        let mut faults = self.collector.faults()?;
+        faults.retain(|fault| self.seen.iter().all(|seen| seen.id != fault.id));
+        for fault in faults.into_iter().rev() {
+            progress::say(format!(
+                "FAULT {} on {}: {}",
+                fault.severity, fault.host, fault.title
+            ));
+            progress::say(format!("      {}", self.collector.fault_page(&fault)));
+            self.seen.push(fault);
+        }
+        Ok(())
+    }
+
+    /// Waits, unless somebody asks to stop.
+    fn pause(&self, time: Duration) -> Result<()> {
+        match self.stop.recv_timeout(time) {
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => bail!("stopped"),
+        }
+    }
+
+    /// Whether every fault that was caused has one record, and the guest no other.
+    fn verdict(&self) -> Result<()> {
+        let mut failures = self.failures.clone();
+        for expected in &self.expected {
+            let records = self
+                .seen
+                .iter()
+                .filter(|stored| expected.is_met_by(stored))
+                .count();
+            if records != 1 {
+                failures.push(format!("{records} records of {expected}"));
+            }
+        }
+        let unexpected = self.seen.iter().filter(|stored| {
+            stored.host == GUEST && !self.expected.iter().any(|expected| expected.is_met_by(stored))
+        });
+        failures.extend(
+            unexpected.map(|stored| format!("a record that no fault accounts for: {}", stored.title)),
+        );
+        if failures.is_empty() {
+            progress::say(format!(
+                "\n      All {} faults arrived, each exactly once.",
+                self.expected.len()
+            ));
+            return Ok(());
+        }
+        bail!(
+            "not every fault arrived exactly once:\n  {}",
+            failures.join("\n  ")
+        )
+    }
+
+    /// Shows what arrives until Ctrl-C.
+    fn stay(&mut self, agent: &Agent, programs: &Path) -> Result<()> {
+        let config = agent.config().display();
+        let programs = programs.display();
+        progress::say(format!(
+            "\n      Look at the page:    {page}\n      \
+             What is watched:     {programs}/telemctl --config {config} doctor\n      \
+             Send a record:       echo hello | {programs}/telem-record-gen --config {config} --class org.example/demo/hello\n      \
+             Ask for the faults:  curl '{page}api/v1/faults?min_severity=high'\n      \
+             Crash a program:     sh -c 'kill -SEGV $$'\n\n      \
+             Ctrl-C ends the demo.",
+            page = self.collector.page(),
+        ));
+        while self.pause(POLL).is_ok() {
+            self.show_new()?;
+        }
+        Ok(())
+    }
+}
