@@ -23,6 +23,7 @@ impl Moment {
     /// The moment that lies at `since_boot_ns`, told by the distance between the clocks now.
     ///
     /// A moment later than now (clocks of two CPUs differ by a little) becomes now.
+    #[must_use]
     pub fn at_boot_ns(self, since_boot_ns: u64) -> Self {
         let age = self.since_boot_ns.saturating_sub(since_boot_ns);
         Self {

@@ -257,11 +257,7 @@ impl Config {
 
 fn parse_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start).min(text.len());
-    let line = text.as_bytes()[..at]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1;
+    let line = text.as_bytes()[..at].split(|byte| *byte == b'\n').count();
     let key = text
         .lines()
         .nth(line - 1)

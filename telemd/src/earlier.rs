@@ -20,7 +20,8 @@ use crate::text::cut_front;
 /// The text of a dump in which no report is found is kept from its end, bytes.
 const TEXT_BYTES: usize = 64 << 10;
 
-/// Keeps what pstore holds and frees it. A dump is removed only once all its records are durable.
+/// Keeps what pstore holds and frees it. A dump is removed only once all its records are durable. `kept` is what was
+/// known at the start; the keeper has a list of its own for the disk.
 pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorder) -> Result<(), KeepError> {
     let dumps = match pstore::read(dir) {
         Ok(dumps) => dumps,
@@ -32,18 +33,20 @@ pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorde
     for dump in dumps {
         let digest = digest(&dump.text);
         if !kept.has_dump(digest) {
-            let Some(mut found) = reports(&dump, died_unix_ns(&dump), boots, kept) else {
+            let Some(found) = reports(&dump, died_unix_ns(&dump), boots, kept) else {
                 continue;
             };
-            // The last record stands for the whole dump: once it is durable so are the ones before it.
-            let last = found.pop();
-            for Found { record, mark } in found {
-                note(kept, mark.clone(), recorder.keep_always(record, mark).await?);
-            }
-            if let Some(Found { record, mark }) = last {
-                let seq = recorder.keep_always(record, Some(Mark::Dump { digest })).await?;
-                note(kept, mark, seq);
-                note(kept, Some(Mark::Dump { digest }), seq);
+            let last = found.len().saturating_sub(1);
+            for (index, Found { record, mark }) in found.into_iter().enumerate() {
+                let mut marks: Vec<_> = mark.into_iter().collect();
+                // The last record stands for the whole dump: once it is durable so are the ones before it.
+                if index == last {
+                    marks.push(Mark::Dump { digest });
+                }
+                for mark in marks.iter().cloned() {
+                    kept.note(mark, Uuid::nil(), 0);
+                }
+                recorder.keep_always(record, marks).await?;
             }
         }
         if let Err(error) = pstore::remove(&dump) {
@@ -54,13 +57,6 @@ pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorde
         }
     }
     Ok(())
-}
-
-/// This session's own list; the keeper has another one for the disk.
-fn note(kept: &mut Kept, mark: Option<Mark>, seq: u64) {
-    if let Some(mark) = mark {
-        kept.note(mark, Uuid::nil(), seq);
-    }
 }
 
 /// What a dump tells that is not known yet. At least one record for a panic or an oops that was not caught live; `None`

@@ -66,7 +66,7 @@ type Answer<T> = oneshot::Sender<Result<T, KeepError>>;
 enum Ask {
     Append {
         record: Vec<u8>,
-        mark: Option<Mark>,
+        marks: Vec<Mark>,
         answer: Option<Answer<u64>>,
         _room: OwnedSemaphorePermit,
     },
@@ -86,15 +86,15 @@ pub struct Handle {
 
 impl Handle {
     /// Keeps a record and answers its sequence when it is durable.
-    pub async fn keep(&self, record: Vec<u8>, mark: Option<Mark>) -> Result<u64, KeepError> {
+    pub async fn keep(&self, record: Vec<u8>, marks: Vec<Mark>) -> Result<u64, KeepError> {
         let (answer, kept) = oneshot::channel();
-        self.append(record, mark, Some(answer)).await?;
+        self.append(record, marks, Some(answer)).await?;
         kept.await.map_err(|_closed| KeepError::Stopped)?
     }
 
     /// Hands a record over without waiting until it is durable; a refusal is counted in [`Stats::refused`].
-    pub async fn hand_over(&self, record: Vec<u8>, mark: Option<Mark>) -> Result<(), KeepError> {
-        self.append(record, mark, None).await
+    pub async fn hand_over(&self, record: Vec<u8>, marks: Vec<Mark>) -> Result<(), KeepError> {
+        self.append(record, marks, None).await
     }
 
     /// Reads durable records, as [`Spool::read`] does.
@@ -138,7 +138,7 @@ impl Handle {
     async fn append(
         &self,
         record: Vec<u8>,
-        mark: Option<Mark>,
+        marks: Vec<Mark>,
         answer: Option<Answer<u64>>,
     ) -> Result<(), KeepError> {
         let kib = (record.len() / 1024 + 1).min(QUEUE_KIB);
@@ -147,7 +147,7 @@ impl Handle {
         let room = room.map_err(|_closed| KeepError::Stopped)?;
         self.ask(Ask::Append {
             record,
-            mark,
+            marks,
             answer,
             _room: room,
         })
@@ -240,13 +240,14 @@ impl Keeper {
         match ask {
             Ask::Append {
                 record,
-                mark,
+                marks,
                 answer,
                 _room,
-            } => match self.append(&record, mark, group) {
+            } => match self.append(&record, marks, group) {
                 Ok(seq) => group.waiting.extend(answer.map(|answer| (seq, answer))),
                 Err(error) => {
                     self.refused += 1;
+                    self.publish();
                     reply(answer, Err(error));
                 }
             },
@@ -260,7 +261,7 @@ impl Keeper {
         }
     }
 
-    fn append(&mut self, record: &[u8], mark: Option<Mark>, group: &mut Group) -> Result<u64, KeepError> {
+    fn append(&mut self, record: &[u8], marks: Vec<Mark>, group: &mut Group) -> Result<u64, KeepError> {
         // While the disk refuses, more would only fill the memory.
         if self.failing.is_some() {
             return Err(KeepError::Refused);
@@ -274,9 +275,9 @@ impl Keeper {
             Err(error) => return Err(KeepError::Unfit(error)),
         };
         group.unsynced = true;
-        if let Some(mark) = mark {
+        group.marked |= !marks.is_empty();
+        for mark in marks {
             self.kept.note(mark, self.epoch, seq);
-            group.marked = true;
         }
         Ok(seq)
     }

@@ -19,6 +19,8 @@ use crate::lines::{Lines, TextLine};
 use crate::process;
 use crate::record::{Boot, Signal, hook as wire_hook, kernel_report, wire_context};
 
+#[cfg(test)]
+mod tests;
 
 /// How often [`Pipeline::tick`] wants to be called while [`Pipeline::is_busy`], milliseconds.
 pub const TICK_MS: u64 = 100;

@@ -68,7 +68,9 @@ impl Recorder {
         if self.judge(&record, now) == Verdict::Counted {
             return Ok(Kept::Counted);
         }
-        Ok(Kept::Seq(self.keeper.keep(encode(&mut record), None).await?))
+        Ok(Kept::Seq(
+            self.keeper.keep(encode(&mut record), Vec::new()).await?,
+        ))
     }
 
     /// Hands over what the hooks found. What the disk refuses is counted by the keeper.
@@ -78,12 +80,14 @@ impl Recorder {
             return Ok(());
         }
         tracing::trace!(class = record.class, title = record.title, "caught");
-        self.keeper.hand_over(encode(&mut record), mark).await
+        self.keeper
+            .hand_over(encode(&mut record), mark.into_iter().collect())
+            .await
     }
 
     /// Keeps a record that storm control has no say in, and answers its sequence when it is durable.
-    pub async fn keep_always(&self, mut record: Record, mark: Option<Mark>) -> Result<u64, KeepError> {
-        self.keeper.keep(encode(&mut record), mark).await
+    pub async fn keep_always(&self, mut record: Record, marks: Vec<Mark>) -> Result<u64, KeepError> {
+        self.keeper.keep(encode(&mut record), marks).await
     }
 
     /// Counts a frame of the local socket that broke the rules.
@@ -138,7 +142,7 @@ impl Recorder {
         }
         for entry in pending {
             let record = self.boot.loss(entry.reason, &entry.of, entry.count, now);
-            match self.keep_always(record, None).await {
+            match self.keep_always(record, Vec::new()).await {
                 // Not durable yet, but in the spool's memory: it is written before anything else.
                 Ok(_) | Err(KeepError::NotDurable) => self.books().ledger.told(&entry),
                 Err(KeepError::Stopped) => return Err(KeepError::Stopped),

@@ -53,8 +53,8 @@ impl Default for Pauses {
     fn default() -> Self {
         Self {
             first: Duration::from_millis(200),
-            longest: Duration::from_secs(60),
-            fatal: Duration::from_secs(300),
+            longest: Duration::from_mins(1),
+            fatal: Duration::from_mins(5),
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
                 backoff.next(Recovery::Retry, 0.5);
             }
             let pause = backoff.next(Recovery::Retry, random);
-            prop_assert!(pause >= Duration::from_millis(100) && pause <= Duration::from_secs(60));
+            prop_assert!(pause >= Duration::from_millis(100) && pause <= Duration::from_mins(1));
         }
     }
 }

@@ -294,7 +294,7 @@ impl<'a> Session<'a> {
         let uptime = self.surroundings.uptime_s();
         let boot = self.recorder.boot();
         let record = boot.heartbeat(uptime, &self.sources.states(), stats.backlog, now);
-        match self.recorder.keep_always(record, None).await {
+        match self.recorder.keep_always(record, Vec::new()).await {
             Ok(_) | Err(KeepError::NotDurable) => {}
             Err(error) => tracing::warn!(error = chain(&error), "a heartbeat could not be kept"),
         }

@@ -38,7 +38,7 @@ impl Default for Options {
         Self {
             pauses: Pauses::default(),
             connect: Duration::from_secs(10),
-            answer: Duration::from_secs(60),
+            answer: Duration::from_mins(1),
             keepalive: Duration::from_secs(30),
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct Sources {
 }
 
 /// What came.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Caught {
     Events,
     Log,
@@ -130,7 +130,7 @@ impl Sources {
         if let Some(text) = text {
             match &self.log {
                 Ok(log) => {
-                    text.attach = KMSG.to_owned();
+                    text.attach = KMSG.into();
                     text.events = self.log_records;
                     text.lost = log.lost();
                 }

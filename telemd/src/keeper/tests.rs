@@ -11,7 +11,7 @@ async fn what_is_answered_is_durable_and_in_order() {
     let (handle, thread) = keeper(dir.path());
     let records: Vec<_> = (0..100u8).map(|n| vec![n; 10]).collect();
     for (index, record) in records.iter().enumerate() {
-        let seq = handle.keep(record.clone(), None).await.unwrap();
+        let seq = handle.keep(record.clone(), Vec::new()).await.unwrap();
         assert_eq!(seq, index as u64 + 1);
         assert!(handle.stats().borrow().durable_seq >= seq);
     }
@@ -43,7 +43,7 @@ async fn many_at_once_share_syncs_and_all_are_answered() {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
         let handle = handle.clone();
-        tasks.spawn(async move { handle.keep(vec![1; 3_000], None).await.unwrap() });
+        tasks.spawn(async move { handle.keep(vec![1; 3_000], Vec::new()).await.unwrap() });
     }
     let mut seqs = tasks.join_all().await;
     seqs.sort_unstable();
@@ -61,7 +61,7 @@ async fn a_mark_is_on_disk_when_its_record_is_durable() {
         title: "t".into(),
         at_s: 3,
     };
-    let seq = handle.keep(vec![1], Some(mark)).await.unwrap();
+    let seq = handle.keep(vec![1], vec![mark]).await.unwrap();
     let kept = Kept::load(&dir.path().join("kept.json"), handle.epoch(), seq).unwrap();
     assert!(kept.has_report("b", "t", 3));
     drop(handle);
@@ -73,12 +73,12 @@ async fn a_record_too_large_is_refused_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let (handle, thread) = keeper(dir.path());
     let error = handle
-        .keep(vec![0; spool::MAX_RECORD_BYTES + 1], None)
+        .keep(vec![0; spool::MAX_RECORD_BYTES + 1], Vec::new())
         .await
         .unwrap_err();
     assert!(matches!(error, KeepError::Unfit(_)), "{error}");
     assert_eq!(handle.stats().borrow().refused, 1);
-    assert_eq!(handle.keep(vec![0], None).await.unwrap(), 1);
+    assert_eq!(handle.keep(vec![0], Vec::new()).await.unwrap(), 1);
     drop(handle);
     thread.join().unwrap();
 }

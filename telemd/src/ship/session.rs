@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
             .http2_keep_alive_interval(options.keepalive)
             .keep_alive_timeout(options.connect)
             .keep_alive_while_idle(true)
-            .tcp_keepalive(Some(Duration::from_secs(60)))
+            .tcp_keepalive(Some(Duration::from_mins(1)))
             .user_agent(concat!("telemd/", env!("CARGO_PKG_VERSION")))
             .map_err(|source| ShipError::Url {
                 url: url.clone(),

@@ -1,0 +1,147 @@
+//! What the programs say on the command line, without an agent.
+
+mod common;
+
+use common::{Host, said};
+
+#[test]
+fn every_program_has_help_with_examples() {
+    let host = Host::new("");
+    for (name, program) in [
+        ("telemd", env!("CARGO_BIN_EXE_telemd")),
+        ("telemctl", env!("CARGO_BIN_EXE_telemctl")),
+        ("telem-record-gen", env!("CARGO_BIN_EXE_telem-record-gen")),
+    ] {
+        insta::assert_snapshot!(
+            format!("help_{name}"),
+            said(&host, &host.run(program, &["--help"]))
+        );
+        assert_eq!(host.run(program, &["--version"]).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_64_everywhere() {
+    let host = Host::new("");
+    for (program, args) in [
+        (env!("CARGO_BIN_EXE_telemd"), &["--nonsense"][..]),
+        (env!("CARGO_BIN_EXE_telemctl"), &[]),
+        (env!("CARGO_BIN_EXE_telemctl"), &["reboot"]),
+        (env!("CARGO_BIN_EXE_telem-record-gen"), &[]),
+        (
+            env!("CARGO_BIN_EXE_telem-record-gen"),
+            &["-c", "a/b/c", "-s", "5"],
+        ),
+        (env!("CARGO_BIN_EXE_telem-record-gen"), &["-c", "a/b", "-p", "x"]),
+        (
+            env!("CARGO_BIN_EXE_telem-record-gen"),
+            &["-c", "a/b/c", "-p", "x", "-e", "ABC"],
+        ),
+        (
+            env!("CARGO_BIN_EXE_telem-record-gen"),
+            &["-c", "a/b/c", "-p", "x", "-P", "y"],
+        ),
+    ] {
+        let output = host.run(program, args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}: {output:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_64_before_anything_is_touched() {
+    let host = Host::new("[storm]\nfirts = 3");
+    for output in [
+        host.telemd().output().unwrap(),
+        host.telemctl(&["status"]),
+        host.record_gen(&["-c", "a/b/c", "-p", "x"]),
+    ] {
+        let said = said(&host, &output);
+        assert!(said.starts_with("exit 64"), "{said}");
+        assert!(said.contains("DIR/telemd.toml:9: firts"), "{said}");
+    }
+    assert!(!host.path("state").exists() && !host.path("socket").exists());
+
+    let host = Host::new("log = \"telemd=loud\"");
+    let output = host.telemd().output().unwrap();
+    assert!(
+        said(&host, &output).contains("log = \"telemd=loud\""),
+        "{output:?}"
+    );
+    assert_eq!(output.status.code(), Some(64));
+}
+
+#[test]
+fn without_a_running_agent_every_program_says_what_to_do() {
+    let host = Host::new("");
+    let mut all = Vec::new();
+    all.push(said(&host, &host.telemctl(&["status"])));
+    all.push(said(&host, &host.record_gen(&["-c", "a/b/c", "-p", "x"])));
+    all.push(said(&host, &host.telemctl(&["opt-in"])));
+    all.push(said(&host, &host.record_gen(&["-c", "a/b/c", "-p", "x"])));
+    all.push(said(&host, &host.telemctl(&["opt-out"])));
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn the_doctor_works_without_the_agent_and_finds_what_is_wrong() {
+    let host = Host::new("");
+    let output = host.telemctl(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&host, &output);
+    for part in [
+        "PROBLEM  opt-in",
+        "`telemctl opt-in`",
+        "PROBLEM  telemd",
+        "systemctl start telemd",
+        "PROBLEM  collector",
+        "3 problems found",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let output = host.telemctl(&["doctor", "--json"]);
+    let checks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        checks
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|check| check["state"] == "problem")
+    );
+}
+
+#[test]
+fn a_record_can_be_looked_at_without_being_sent() {
+    let host = Host::new("");
+    let args = [
+        "-n",
+        "-o",
+        "-c",
+        "org.example/test/test",
+        "-s",
+        "3",
+        "-R",
+        "2",
+        "-p",
+        "hello",
+    ];
+    let output = host.record_gen(&args);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 16);
+    assert_eq!(lines[1], "classification: org.example/test/test");
+    assert_eq!(lines[2], "severity: 3");
+    assert_eq!(lines[9], "payload_format_version: 2");
+    assert_eq!(lines[15], "hello");
+}
+
+#[test]
+fn completions_name_every_command() {
+    let host = Host::new("");
+    let output = host.telemctl(&["completions", "bash"]);
+    let script = String::from_utf8(output.stdout).unwrap();
+    for command in ["doctor", "status", "opt-in", "opt-out", "completions"] {
+        assert!(script.contains(command));
+    }
+}

@@ -1,0 +1,161 @@
+//! The built programs in a folder of their own, with the hooks switched off.
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "every test file uses a part of this"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use telemd::status::Status;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(10);
+
+pub(crate) struct Host {
+    pub(crate) dir: tempfile::TempDir,
+    agent: Option<Child>,
+}
+
+impl Host {
+    /// A host that has not opted in, and whose agent does not run. Nobody listens at the collector's address.
+    pub(crate) fn new(extra: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let config = format!(
+            "state_dir = {:?}\nopt_in_file = {:?}\nsocket_path = {:?}\ncontrol_path = {:?}\nhostname = \"under-test\"\n\
+             collector.url = \"http://127.0.0.1:1\"\nprobes.enabled = false\n{extra}\n",
+            path("state"),
+            path("opt-in"),
+            path("socket"),
+            path("control"),
+        );
+        std::fs::write(dir.path().join("telemd.toml"), config).unwrap();
+        Self { dir, agent: None }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .arg("--config")
+            .arg(self.path("telemd.toml"))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `telemctl` or `telem-record-gen` (its stdin is empty) to its end.
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> Output {
+        self.command(program).args(args).output().unwrap()
+    }
+
+    pub(crate) fn telemctl(&self, args: &[&str]) -> Output {
+        self.run(env!("CARGO_BIN_EXE_telemctl"), args)
+    }
+
+    pub(crate) fn record_gen(&self, args: &[&str]) -> Output {
+        self.run(env!("CARGO_BIN_EXE_telem-record-gen"), args)
+    }
+
+    pub(crate) fn telemd(&self) -> Command {
+        self.command(env!("CARGO_BIN_EXE_telemd"))
+    }
+
+    /// Starts the agent and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        let log = std::fs::File::create(self.path("log")).unwrap();
+        let child = self
+            .telemd()
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.agent = Some(child);
+        self.wait("the agent to answer", |host| {
+            host.telemctl(&["status"]).status.success()
+        });
+    }
+
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(self.agent.as_ref().unwrap())
+    }
+
+    /// SIGTERM; answers the exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).unwrap();
+        let mut code = None;
+        self.wait("the agent to end", |host| {
+            code = host.agent.as_mut().unwrap().try_wait().unwrap();
+            code.is_some()
+        });
+        self.agent = None;
+        code.and_then(|status| status.code())
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        let mut agent = self.agent.take().unwrap();
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let output = self.telemctl(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+
+    /// Sends bytes to a socket of the agent, closes the writing half, and answers what comes back.
+    pub(crate) fn exchange(&self, socket: &str, bytes: &[u8]) -> String {
+        let mut stream = UnixStream::connect(self.path(socket)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // The agent may answer and close before it has read all of a frame that is too long.
+        let _refused = stream.write_all(bytes);
+        let _refused = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _reset = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn wait(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..PATIENCE.as_millis() / POLL.as_millis() {
+            if condition(self) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
+        panic!("waited {PATIENCE:?} for {what}:\n{}", self.log());
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if self.agent.is_some() {
+            self.kill();
+        }
+    }
+}
+
+/// What a program said, with its exit code and without what differs from run to run.
+pub(crate) fn said(host: &Host, output: &Output) -> String {
+    let text =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&host.dir.path().display().to_string(), "DIR");
+    format!(
+        "exit {}\n--- stdout\n{}--- stderr\n{}",
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+}
