@@ -1,9 +1,16 @@
 //! The collector, the store, the query APIs and the web view.
 //!
 //! - [`store`] holds all SQL: delivery in one transaction, lists, pages and the tail.
-//! - `collector` and `query` are the gRPC services on top of it.
+//! - [`collector`] and [`query`] are the gRPC services on top of it.
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
+//! - [`embedded`] runs a private PostgreSQL where no database is given.
+//! - [`serve`] puts them together.
 
+pub mod collector;
+pub mod embedded;
 pub mod http;
 pub mod metrics;
+pub mod query;
+pub mod record;
+pub mod serve;
 pub mod store;

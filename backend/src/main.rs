@@ -1,1 +1,159 @@
-fn main() {}
+//! `backend`: the collector.
+
+use std::{
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use backend::{
+    serve::{self, Config},
+    store::{Store, chain},
+};
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+/// Exit status for a wrong command line (sysexits.h: `EX_USAGE`).
+const USAGE: u8 = 64;
+
+const EXAMPLES: &str = "\
+Examples:
+  backend serve
+      Collect into a private PostgreSQL; the page is at http://127.0.0.1:7131/
+  backend serve --data-dir /srv/telemetrics --grpc 0.0.0.0:7130 --http 127.0.0.1:7131
+      The same elsewhere, and for agents of other hosts
+  BACKEND_DATABASE_URL=postgres://collector:secret@db/telemetrics backend serve
+      Collect into a database of yours (a password belongs into the environment, not on the command line)
+  backend migrate --database postgres://owner@db/telemetrics
+      Bring its schema up to date and end
+
+Log level: RUST_LOG=info (the default), debug, warn, ...; JSON when stderr is not a terminal.";
+
+/// The collector of Telemetrics: takes faults in over gRPC, keeps them in PostgreSQL, shows them on a page.
+#[derive(Parser)]
+#[command(version, about, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Collect, answer queries and show the pages until SIGTERM.
+    #[command(after_help = EXAMPLES)]
+    Serve(Serve),
+    /// Bring the schema of a database up to date and end.
+    Migrate {
+        /// URL of the PostgreSQL database (15 or newer).
+        #[arg(long, value_name = "URL", env = "BACKEND_DATABASE_URL", hide_env_values = true)]
+        database: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// URL of the PostgreSQL database (15 or newer). Without it a private PostgreSQL is run in the data directory.
+    #[arg(long, value_name = "URL", env = "BACKEND_DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
+    /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics for root, else ~/.local/share/telemetrics.
+    #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Folder of the programs initdb and postgres. Default: the newest in /usr/lib/postgresql and PATH.
+    #[arg(long, value_name = "DIR", env = "BACKEND_POSTGRES_BIN")]
+    postgres_bin: Option<PathBuf>,
+    /// Where agents and gRPC clients connect. Port 0: any.
+    #[arg(long, value_name = "ADDR", env = "BACKEND_GRPC", default_value = "127.0.0.1:7130")]
+    grpc: SocketAddr,
+    /// Where browsers and REST clients connect. Port 0: any.
+    #[arg(long, value_name = "ADDR", env = "BACKEND_HTTP", default_value = "127.0.0.1:7131")]
+    http: SocketAddr,
+    /// Write {"grpc":"ip:port","http":"ip:port"} to this file once both listen.
+    #[arg(long, value_name = "FILE")]
+    address_file: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too. Nobody to tell when stderr is closed.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    start_log();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %chain(error.as_ref()), "backend ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(options) => {
+                tracing::info!(version = env!("CARGO_PKG_VERSION"), "backend starts");
+                let config = options.config()?;
+                serve::run(config, on_signal()?).await.map_err(Into::into)
+            }
+            Command::Migrate { database } => Store::new(&database)?.migrate().await.map_err(Into::into),
+        }
+    })
+}
+
+impl Serve {
+    fn config(self) -> anyhow::Result<Config> {
+        Ok(Config {
+            database: self.database,
+            data_dir: self.data_dir.map_or_else(default_data_dir, Ok)?,
+            postgres_bin: self.postgres_bin,
+            grpc: self.grpc,
+            http: self.http,
+            address_file: self.address_file,
+        })
+    }
+}
+
+fn default_data_dir() -> anyhow::Result<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/telemetrics"));
+    }
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
+    Ok(share.context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?.join("telemetrics"))
+}
+
+/// Is cancelled by SIGTERM and SIGINT.
+fn on_signal() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let cancelled = token.clone();
+    let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        cancelled.cancel();
+    });
+    Ok(token)
+}
+
+fn start_log() {
+    let level = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_unset_or_wrong| EnvFilter::new("info,refinery_core=warn,tokio_postgres=warn"));
+    let registry = tracing_subscriber::registry().with(level);
+    if io::stderr().is_terminal() {
+        registry.with(fmt::layer().with_writer(io::stderr).with_target(false)).init();
+    } else {
+        registry.with(fmt::layer().json().with_writer(io::stderr)).init();
+    }
+}

@@ -1,21 +1,57 @@
 //! What the collector counts, in the OpenMetrics format.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use prometheus_client::{encoding::text, registry::Registry};
+use prometheus_client::{
+    encoding::text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::store::Delivered;
+
+/// Bounds of the delivery histogram, seconds: 50 ms is the goal at half load.
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// The counters and their registry. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    records: Counter,
+    undecodable: Counter,
+    duplicates: Counter,
+    refused: Family<[(&'static str, String); 1], Counter>,
+    delivery: Histogram,
+    streams: Gauge,
 }
 
 impl Metrics {
     /// Fresh counters at zero.
     pub fn new() -> Self {
-        Self {
-            registry: Arc::new(Registry::with_prefix("telemetrics")),
-        }
+        let mut registry = Registry::with_prefix("telemetrics");
+        let (records, undecodable, duplicates) = (Counter::default(), Counter::default(), Counter::default());
+        let (refused, streams) = (Family::default(), Gauge::default());
+        let delivery = Histogram::new(BUCKETS);
+        registry.register("records_stored", "Records stored", records.clone());
+        registry.register(
+            "records_undecodable",
+            "Stored records that could not be understood",
+            undecodable.clone(),
+        );
+        registry.register(
+            "records_duplicate",
+            "Records that came again and were skipped",
+            duplicates.clone(),
+        );
+        registry.register("messages_refused", "Messages refused, by gRPC status", refused.clone());
+        registry.register_with_unit(
+            "delivery",
+            "From a whole batch or gap to its commit",
+            Unit::Seconds,
+            delivery.clone(),
+        );
+        registry.register("streams", "Agents connected", streams.clone());
+        Self { registry: Arc::new(registry), records, undecodable, duplicates, refused, delivery, streams }
     }
 
     /// The text of `/metrics`: `application/openmetrics-text; version=1.0.0; charset=utf-8`.
@@ -27,10 +63,39 @@ impl Metrics {
         }
         out
     }
+
+    /// A batch or a gap was stored.
+    pub(crate) fn delivered(&self, delivered: &Delivered, took: Duration) {
+        self.records.inc_by(delivered.records);
+        self.undecodable.inc_by(delivered.undecodable);
+        self.duplicates.inc_by(delivered.duplicates);
+        self.delivery.observe(took.as_secs_f64());
+    }
+
+    /// A message was refused.
+    pub(crate) fn refused(&self, code: tonic::Code) {
+        self.refused.get_or_create(&[("code", format!("{code:?}"))]).inc();
+    }
+
+    /// An agent has connected; it counts until the value is dropped.
+    pub(crate) fn stream(&self) -> StreamGuard {
+        self.streams.inc();
+        StreamGuard(self.streams.clone())
+    }
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Counts an open stream.
+#[derive(Debug)]
+pub(crate) struct StreamGuard(Gauge);
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

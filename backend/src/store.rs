@@ -1,74 +1,84 @@
 //! Everything that is kept, in PostgreSQL. All SQL of the backend is in this module.
 
+mod connect;
+mod deliver;
 mod error;
 mod facts;
+mod filter;
+mod id;
+mod list;
+mod rows;
+mod tail;
+mod time;
+mod token;
+mod upkeep;
 
-use std::time::Duration;
+use std::{borrow::Cow, error::Error, fmt::Write as _};
 
-use proto::v1::{Fault, FaultFilter, ListFaultsResponse};
-use uuid::Uuid;
+use deadpool_postgres::{Object, Pool};
 
-pub use error::StoreError;
+pub use deliver::{Delivered, Sender};
+pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
+pub use tail::TailCursor;
 
 /// A pool of connections to the database. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Store {}
-
-/// Where a tail has got to. Opaque; starts with [`Store::tail`].
-#[derive(Clone, Debug)]
-pub struct TailCursor {}
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    config: tokio_postgres::Config,
+}
 
 impl Store {
-    /// How often a tail should ask for more.
-    pub const TAIL_POLL: Duration = Duration::from_millis(500);
+    /// Batches that are worth writing at the same time.
+    pub const WRITERS: usize = connect::WRITERS;
+
+    /// For the database of a URL: `postgres://user@host/name`, or `host=/folder/of/socket user=... dbname=...`.
+    /// Nothing is connected yet.
+    pub fn new(url: &str) -> Result<Self, StoreError> {
+        let config = connect::config(url)?;
+        Ok(Self { pool: connect::pool(config.clone())?, config })
+    }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
+        self.client().await?.batch_execute("").await?;
+        Ok(())
     }
 
-    /// Records that match, newest first. `page_size` 0 means 50; kernel report texts are left out.
-    pub async fn list_faults(
-        &self,
-        _filter: &FaultFilter,
-        _page_size: u32,
-        _page_token: &str,
-    ) -> Result<ListFaultsResponse, StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
+    async fn client(&self) -> Result<Object, StoreError> {
+        Ok(self.pool.get().await?)
     }
+}
 
-    /// One record, whole.
-    pub async fn get_fault(&self, _id: Uuid) -> Result<Option<Fault>, StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // tokio_postgres leaves the password out.
+        f.debug_struct("Store").field("config", &self.config).finish_non_exhaustive()
     }
+}
 
-    /// A cursor behind everything that is stored at this moment.
-    pub async fn tail(&self) -> Result<TailCursor, StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
+/// An error with its sources, for the log.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        // Writing into a String does not fail.
+        let _ = write!(text, ": {error}");
+        source = error.source();
     }
+    text
+}
 
-    /// Up to `limit` matching records that were stored since the cursor was last used, oldest first; moves the cursor.
-    /// No record is missed, however late its transaction commits, and none comes twice.
-    pub async fn faults_after(
-        &self,
-        _cursor: &mut TailCursor,
-        _filter: &FaultFilter,
-        _limit: u32,
-    ) -> Result<Vec<Fault>, StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
-    }
+/// Text as PostgreSQL takes it: NUL becomes U+FFFD. The encoded record keeps what was sent.
+fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
 
-    /// The values that the list can be filtered by.
-    pub async fn facets(&self) -> Result<Facets, StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
-    }
-
-    /// What is known about all records with this fingerprint (32 hexadecimal digits, of any level).
-    pub async fn fingerprint_facts(
-        &self,
-        _fingerprint: &str,
-    ) -> Result<Option<FingerprintFacts>, StoreError> {
-        std::future::ready(Err(StoreError::InvalidPageToken)).await
+/// Whether a database answers right now.
+pub(crate) async fn answers(url: &str) -> bool {
+    match connect::config(url) {
+        Ok(config) => connect::single(&config).await.is_ok(),
+        Err(_wrong_url) => false,
     }
 }

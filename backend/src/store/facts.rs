@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use proto::v1::{FingerprintLevel, Severity};
 
+use super::{Store, StoreError, filter, time::Micros};
+
 /// The values that the list of faults can be filtered by, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facets {
@@ -47,4 +49,79 @@ pub struct HostCount {
     pub host: String,
     /// How many records.
     pub count: u64,
+}
+
+/// Host names that are offered to choose from.
+const HOSTS: i64 = 1000;
+/// Hosts that are named for a fingerprint.
+const TOP_HOSTS: i64 = 20;
+
+impl Store {
+    /// The values that the list can be filtered by.
+    pub async fn facets(&self) -> Result<Facets, StoreError> {
+        let client = self.client().await?;
+        let distinct = async |column: &str| -> Result<Vec<String>, StoreError> {
+            // From one value to the next along the index, rather than through every row.
+            let sql = format!(
+                "WITH RECURSIVE known AS (
+                     (SELECT {column} AS value FROM rollups ORDER BY {column} LIMIT 1)
+                     UNION ALL
+                     SELECT (SELECT {column} FROM rollups WHERE {column} > known.value ORDER BY {column} LIMIT 1)
+                     FROM known WHERE known.value IS NOT NULL
+                 )
+                 SELECT value FROM known WHERE value <> ''"
+            );
+            let statement = client.prepare_cached(&sql).await?;
+            Ok(client.query(&statement, &[]).await?.iter().map(|row| row.get(0)).collect())
+        };
+        let hosts = client
+            .prepare_cached("SELECT DISTINCT hostname FROM hosts WHERE hostname <> '' ORDER BY hostname LIMIT $1")
+            .await?;
+        Ok(Facets {
+            classes: distinct("class").await?,
+            hosts: client.query(&hosts, &[&HOSTS]).await?.iter().map(|row| row.get(0)).collect(),
+            kernel_releases: distinct("kernel_release").await?,
+        })
+    }
+
+    /// What is known about all records with this fingerprint (32 hexadecimal digits, of any level).
+    pub async fn fingerprint_facts(&self, fingerprint: &str) -> Result<Option<FingerprintFacts>, StoreError> {
+        let value = filter::fingerprint(fingerprint)?;
+        let client = self.client().await?;
+        let facts = client
+            .prepare_cached(
+                "SELECT (array_agg(level))[1],
+                        (array_agg(class ORDER BY last_seen DESC))[1],
+                        (array_agg(title ORDER BY last_seen DESC))[1],
+                        max(severity), min(first_seen), max(last_seen), sum(occurrences)::bigint, count(*)
+                 FROM fingerprints WHERE fingerprint = $1
+                 HAVING count(*) > 0",
+            )
+            .await?;
+        let Some(row) = client.query_opt(&facts, &[&value]).await? else {
+            return Ok(None);
+        };
+        let hosts = client
+            .prepare_cached(
+                "SELECT coalesce(nullif(h.hostname, ''), f.agent_id::text), f.occurrences
+                 FROM fingerprints f LEFT JOIN hosts h ON h.agent_id = f.agent_id
+                 WHERE f.fingerprint = $1
+                 ORDER BY f.occurrences DESC, 1 LIMIT $2",
+            )
+            .await?;
+        let hosts = client.query(&hosts, &[&value, &TOP_HOSTS]).await?;
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(Some(FingerprintFacts {
+            fingerprint: value.simple().to_string(),
+            level: FingerprintLevel::try_from(i32::from(row.get::<_, i16>(0))).unwrap_or_default(),
+            class: row.get(1),
+            title: row.get(2),
+            severity: Severity::try_from(i32::from(row.get::<_, i16>(3))).unwrap_or_default(),
+            first_seen: row.get::<_, Micros>(4).system_time(),
+            last_seen: row.get::<_, Micros>(5).system_time(),
+            count: count(row.get(6)),
+            host_count: count(row.get(7)),
+            hosts: hosts.iter().map(|row| HostCount { host: row.get(0), count: count(row.get(1)) }).collect(),
+        }))
+    }
 }

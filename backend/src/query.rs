@@ -1,0 +1,108 @@
+//! The gRPC service that answers questions about stored records.
+
+use std::pin::Pin;
+
+use futures::Stream;
+use proto::v1::{
+    Fault, FaultFilter, GetFaultRequest, ListFaultsRequest, ListFaultsResponse, TailFaultsRequest,
+    query_server::{Query, QueryServer},
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::{
+    collector::store_status,
+    store::{Store, StoreError},
+};
+
+/// Records that a tail reads at once, and that wait for a slow reader.
+const TAIL_BATCH: u32 = 100;
+/// Questions are small. Bytes.
+const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct QueryService {
+    store: Store,
+    shutdown: CancellationToken,
+}
+
+impl QueryService {
+    /// Tails end when `shutdown` is cancelled.
+    pub fn new(store: Store, shutdown: CancellationToken) -> Self {
+        Self { store, shutdown }
+    }
+
+    async fn tail(
+        &self,
+        filter: FaultFilter,
+        faults: &mpsc::Sender<Result<Fault, Status>>,
+    ) -> Result<(), StoreError> {
+        let mut cursor = self.store.tail().await?;
+        while !faults.is_closed() {
+            let found = self.store.faults_after(&mut cursor, &filter, TAIL_BATCH).await?;
+            let more = found.len() == TAIL_BATCH as usize;
+            for fault in found {
+                if faults.send(Ok(fault)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if !more {
+                tokio::time::sleep(Store::TAIL_POLL).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tonic::async_trait]
+impl Query for QueryService {
+    async fn list_faults(
+        &self,
+        request: Request<ListFaultsRequest>,
+    ) -> Result<Response<ListFaultsResponse>, Status> {
+        let request = request.into_inner();
+        let filter = request.filter.unwrap_or_default();
+        let faults = self.store.list_faults(&filter, request.page_size, &request.page_token).await;
+        faults.map(Response::new).map_err(|error| store_status(&error))
+    }
+
+    async fn get_fault(&self, request: Request<GetFaultRequest>) -> Result<Response<Fault>, Status> {
+        let id = Uuid::try_parse(&request.into_inner().id)
+            .map_err(|_not_a_uuid| Status::invalid_argument("id is not a UUID"))?;
+        let fault = self.store.get_fault(id).await.map_err(|error| store_status(&error))?;
+        fault.map(Response::new).ok_or_else(|| Status::not_found("there is no such record"))
+    }
+
+    type TailFaultsStream = Pin<Box<dyn Stream<Item = Result<Fault, Status>> + Send>>;
+
+    async fn tail_faults(
+        &self,
+        request: Request<TailFaultsRequest>,
+    ) -> Result<Response<Self::TailFaultsStream>, Status> {
+        let filter = request.into_inner().filter.unwrap_or_default();
+        let service = self.clone();
+        let (faults, stream) = mpsc::channel(TAIL_BATCH as usize);
+        tokio::spawn(async move {
+            let status = match service.shutdown.run_until_cancelled(service.tail(filter, &faults)).await {
+                Some(Ok(())) => return,
+                Some(Err(error)) => store_status(&error),
+                None => Status::unavailable("the collector is shutting down"),
+            };
+            // Nobody to tell when the client is gone.
+            let _ = faults.send(Err(status)).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+}
+
+/// The service with its limits.
+pub fn server(service: QueryService) -> QueryServer<QueryService> {
+    QueryServer::new(service)
+        .max_decoding_message_size(MESSAGE_BYTES)
+        .accept_compressed(tonic::codec::CompressionEncoding::Zstd)
+        .send_compressed(tonic::codec::CompressionEncoding::Zstd)
+}

@@ -1,0 +1,71 @@
+use proptest::prelude::*;
+use proto::v1::{Custom, Fingerprint, Loss};
+
+use super::*;
+
+fn custom() -> Record {
+    Record {
+        class: "custom".to_owned(),
+        severity: Severity::Low.into(),
+        title: "a title".to_owned(),
+        payload: Some(Payload::Custom(Custom::default())),
+        ..Record::default()
+    }
+}
+
+fn refused(record: &Record) -> String {
+    decode(&record.encode_to_vec()).unwrap_err()
+}
+
+#[test]
+fn a_good_record_is_understood() {
+    assert_eq!(decode(&custom().encode_to_vec()), Ok(custom()));
+}
+
+#[test]
+fn each_broken_limit_is_named() {
+    let mut record = custom();
+    record.title = "x".repeat(limits::TITLE_BYTES + 1);
+    assert!(refused(&record).contains("title"));
+
+    for class in ["", "Upper", "space d", "nul\0", &"x".repeat(65)] {
+        let record = Record { class: class.to_owned(), ..custom() };
+        assert!(refused(&record).contains("class"), "{class:?}");
+    }
+
+    let record = Record { severity: 9, ..custom() };
+    assert!(refused(&record).contains("severity"));
+
+    let fingerprint = Fingerprint { version: 1, level: 1, value: "G".repeat(32) };
+    let record = Record { fingerprints: vec![fingerprint], ..custom() };
+    assert!(refused(&record).contains("fingerprint"));
+
+    let record = Record { payload: None, ..custom() };
+    assert!(refused(&record).contains("payload"));
+
+    let loss = Loss { count: u64::MAX, ..Loss::default() };
+    let record = Record { payload: Some(Payload::Loss(loss)), ..custom() };
+    assert!(refused(&record).contains("count"));
+
+    assert!(decode(&vec![0; limits::RECORD_BYTES + 1]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_good_record_or_kept_as_they_are(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        if let Err(reason) = decode(&bytes) {
+            let stored = undecodable(&Bytes::from(bytes.clone()), &reason).encode_to_vec();
+            let Some(Payload::Undecodable(kept)) = decode(&stored).expect("a good record").payload else {
+                panic!("not an Undecodable");
+            };
+            prop_assert_eq!(kept.bytes, bytes);
+            prop_assert_eq!(kept.source, "record");
+        }
+    }
+
+    #[test]
+    fn reasons_of_any_length_fit(reason in ".*", length in 0usize..100_000) {
+        let record = undecodable(&Bytes::from(vec![7; length]), &reason);
+        prop_assert!(decode(&record.encode_to_vec()).is_ok());
+    }
+}

@@ -1,0 +1,244 @@
+//! `backend serve`: everything together, from the first connection to the last.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
+};
+
+use futures::future::join3;
+use proto::v1::{FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::TcpIncoming};
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    collector::{self, CollectorService},
+    embedded::{Cluster, EmbeddedError},
+    http,
+    metrics::Metrics,
+    query::{self, QueryService},
+    store::{Store, StoreError, chain},
+};
+
+/// How long open requests may take after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often the database is asked whether it is there, for the health service and while starting.
+const PING: Duration = Duration::from_secs(2);
+/// A connection on which nothing is heard is asked for a sign of life this often, and dropped without one.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Streams that one connection may have open.
+const STREAMS_PER_CONNECTION: u32 = 64;
+
+/// What to serve, and where.
+#[derive(Clone)]
+pub struct Config {
+    /// The database. None: a private PostgreSQL in the data directory.
+    pub database: Option<String>,
+    /// Where the private PostgreSQL lives.
+    pub data_dir: PathBuf,
+    /// Folder of its programs. None: where they usually are.
+    pub postgres_bin: Option<PathBuf>,
+    /// Address of the gRPC services.
+    pub grpc: SocketAddr,
+    /// Address of REST and pages.
+    pub http: SocketAddr,
+    /// Where to write the addresses once both listen.
+    pub address_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("database", &self.database.as_ref().map(|_secret| "..."))
+            .field("data_dir", &self.data_dir)
+            .field("postgres_bin", &self.postgres_bin)
+            .field("grpc", &self.grpc)
+            .field("http", &self.http)
+            .field("address_file", &self.address_file)
+            .finish()
+    }
+}
+
+/// Why the collector could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The private PostgreSQL.
+    #[error("no private PostgreSQL")]
+    Embedded(#[from] EmbeddedError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The address file.
+    #[error("cannot write {path}")]
+    AddressFile {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The gRPC server ended.
+    #[error("the gRPC server ended")]
+    Grpc(#[from] tonic::transport::Error),
+    /// The reflection service could not be made.
+    #[error("the reflection service could not be made")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The HTTP server ended.
+    #[error("the HTTP server ended")]
+    Http(#[source] io::Error),
+}
+
+/// Serves until `shutdown`, then drains. Call it from the main thread: the private PostgreSQL ends with the thread.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), ServeError> {
+    let grpc = listen(config.grpc).await?;
+    let http = listen(config.http).await?;
+    let (mut cluster, url) = match &config.database {
+        Some(url) => (None, url.clone()),
+        None => {
+            let cluster = Cluster::start(&config.data_dir, config.postgres_bin.as_deref()).await?;
+            let url = cluster.url();
+            (Some(cluster), url)
+        }
+    };
+    let result = serve(&config, &url, grpc, http, cluster.as_mut(), shutdown).await;
+    if let Some(cluster) = cluster {
+        cluster.stop().await;
+    }
+    result
+}
+
+async fn serve(
+    config: &Config,
+    url: &str,
+    grpc: TcpListener,
+    http: TcpListener,
+    cluster: Option<&mut Cluster>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let store = Store::new(url)?;
+    let Some(migrated) = shutdown.run_until_cancelled(migrate(&store)).await else {
+        return Ok(());
+    };
+    migrated?;
+    let metrics = Metrics::new();
+    let addresses = (local(&grpc, config.grpc)?, local(&http, config.http)?);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let grpc_server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(collector::server(CollectorService::new(store.clone(), metrics.clone(), shutdown.clone())))
+        .add_service(query::server(QueryService::new(store.clone(), shutdown.clone())))
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(grpc).with_nodelay(Some(true)),
+            shutdown.clone().cancelled_owned(),
+        );
+    let http_server = axum::serve(http, http::router(store.clone(), metrics, shutdown.clone()))
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let servers = async {
+        let http_server = async { http_server.await.map_err(ServeError::Http) };
+        let grpc_server = async { grpc_server.await.map_err(ServeError::Grpc) };
+        futures::future::try_join(grpc_server, http_server).await.map(|_both| ())
+    };
+    if let Some(path) = &config.address_file {
+        write_addresses(path, addresses)?;
+    }
+    tracing::info!(grpc = %addresses.0, http = %addresses.1, page = %format!("http://{}/", addresses.1), "collecting");
+
+    let mut servers = pin!(servers);
+    let supervise = async {
+        match cluster {
+            Some(cluster) => cluster.supervise(&shutdown).await,
+            None => shutdown.cancelled().await,
+        }
+    };
+    let background =
+        join3(store.keep_up(shutdown.clone()), report_health(&store, &reporter, &shutdown), supervise);
+    tokio::select! {
+        result = &mut servers => return result,
+        _ = background => {}
+    }
+    tracing::info!("shutting down");
+    match timeout(DRAIN, servers).await {
+        Ok(result) => result,
+        Err(_late) => {
+            // Nothing that was acknowledged is lost by this.
+            tracing::warn!("some requests did not end in time");
+            Ok(())
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}
+
+fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Brings the schema up to date; waits for a database that is away.
+async fn migrate(store: &Store) -> Result<(), StoreError> {
+    loop {
+        match store.migrate().await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                tracing::warn!(error = %chain(&error), "waiting for the database");
+                sleep(PING).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Keeps the health service true until `shutdown`.
+async fn report_health(store: &Store, reporter: &HealthReporter, shutdown: &CancellationToken) {
+    let mut serving = None;
+    loop {
+        let answers = store.ping().await.is_ok();
+        if serving != Some(answers) {
+            if answers {
+                reporter.set_serving::<CollectorServer<CollectorService>>().await;
+                reporter.set_serving::<QueryServer<QueryService>>().await;
+            } else {
+                tracing::warn!("the database does not answer");
+                reporter.set_not_serving::<CollectorServer<CollectorService>>().await;
+                reporter.set_not_serving::<QueryServer<QueryService>>().await;
+            }
+            serving = Some(answers);
+        }
+        if shutdown.run_until_cancelled(sleep(PING)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Writes `{"grpc":"ip:port","http":"ip:port"}`; whoever waits for the file never sees half of it.
+fn write_addresses(path: &Path, (grpc, http): (SocketAddr, SocketAddr)) -> Result<(), ServeError> {
+    let failed = |source| ServeError::AddressFile { path: path.to_owned(), source };
+    let json = serde_json::json!({ "grpc": grpc, "http": http }).to_string();
+    let new = path.with_extension("new");
+    fs::write(&new, json).map_err(failed)?;
+    fs::rename(&new, path).map_err(failed)
+}

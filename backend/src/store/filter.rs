@@ -1,0 +1,82 @@
+//! `FaultFilter` as conditions of a query.
+
+use proto::v1::{FaultFilter, Severity};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::record::check::text;
+
+/// A query under construction: its parameters are numbered as they are bound.
+#[derive(Default)]
+pub(super) struct Parameters(Vec<Box<dyn ToSql + Sync + Send>>);
+
+impl Parameters {
+    /// Binds a value; gives its placeholder.
+    pub(super) fn bind(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
+        self.0.push(Box::new(value));
+        format!("${}", self.0.len())
+    }
+
+    /// The values, as tokio-postgres takes them.
+    pub(super) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.0.iter().map(|value| -> &(dyn ToSql + Sync) { &**value }).collect()
+    }
+}
+
+/// Checks a filter and turns it into conditions on `records r`, all of which must hold. Housekeeping is not among
+/// them: it depends on the query how records of both kinds are found fast.
+pub(super) fn conditions(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
+    let mut conditions = Vec::new();
+    let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);
+
+    limit("class", &filter.class, 64)?;
+    if !filter.class.is_empty() {
+        let class = parameters.bind(storable(&filter.class)?);
+        let operator = if filter.class.ends_with('.') { "^@" } else { "=" };
+        conditions.push(format!("r.class {operator} {class}"));
+    }
+    let severity = Severity::try_from(filter.min_severity)
+        .map_err(|_unknown| StoreError::InvalidFilter(format!("min_severity {} is unknown", filter.min_severity)))?;
+    if severity != Severity::Unspecified {
+        let severity = parameters.bind(i16::try_from(filter.min_severity).unwrap_or_default());
+        conditions.push(format!("r.severity >= {severity}"));
+    }
+    limit("host", &filter.host, 256)?;
+    if !filter.host.is_empty() {
+        let hostname = parameters.bind(storable(&filter.host)?);
+        let agent_id = parameters.bind(Uuid::try_parse(&filter.host).ok());
+        conditions.push(format!(
+            "r.agent_id IN (SELECT agent_id FROM hosts WHERE hostname = {hostname} OR agent_id = {agent_id})"
+        ));
+    }
+    limit("kernel_release", &filter.kernel_release, 128)?;
+    if !filter.kernel_release.is_empty() {
+        let kernel_release = parameters.bind(storable(&filter.kernel_release)?);
+        conditions.push(format!("r.kernel_release = {kernel_release}"));
+    }
+    if !filter.fingerprint.is_empty() {
+        let fingerprint = parameters.bind(fingerprint(&filter.fingerprint)?);
+        // A fingerprint of any level belongs to one issue, and issues have an index.
+        conditions.push(format!(
+            "r.issue = (SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
+             AND r.fingerprints @> ARRAY[{fingerprint}]"
+        ));
+    }
+    Ok(conditions)
+}
+
+/// A fingerprint as it is stored. Upper-case digits are taken too.
+pub(super) fn fingerprint(value: &str) -> Result<Uuid, StoreError> {
+    let digits = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parsed = digits.then(|| Uuid::try_parse(value).ok()).flatten();
+    parsed.ok_or_else(|| StoreError::InvalidFilter("fingerprint is not 32 hexadecimal digits".to_owned()))
+}
+
+/// Text with NUL matches nothing, and PostgreSQL would not even take it.
+fn storable(value: &str) -> Result<String, StoreError> {
+    if value.contains('\0') {
+        return Err(StoreError::InvalidFilter("NUL is not allowed".to_owned()));
+    }
+    Ok(value.to_owned())
+}

@@ -1,0 +1,162 @@
+//! Lists and single records.
+
+use bytes::Bytes;
+use prost::Message as _;
+use proto::{
+    limits,
+    v1::{Fault, FaultFilter, Host, ListFaultsResponse, Record, record::Payload},
+};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError,
+    filter::{Parameters, conditions},
+    id,
+    time::Micros,
+    token,
+};
+use crate::record;
+
+/// What a caller gets who does not say how much.
+const DEFAULT_PAGE_SIZE: u32 = 50;
+
+/// The columns that [`fault`] reads, of `records r` and `hosts h`.
+pub(super) const FAULT: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record, h.hostname, h.os_id, \
+                                h.os_build, h.kernel_release, h.kernel_version, h.arch, h.cpu_model, h.cpus, \
+                                h.memory_bytes, h.product, h.board, h.bios, h.boot_id";
+
+impl Store {
+    /// Records that match, newest first. `page_size` 0 means 50; kernel report texts are left out.
+    ///
+    /// A page starts after a record, not at a number: records that arrive meanwhile neither shift nor repeat any.
+    pub async fn list_faults(
+        &self,
+        filter: &FaultFilter,
+        page_size: u32,
+        page_token: &str,
+    ) -> Result<ListFaultsResponse, StoreError> {
+        let page_size = match page_size {
+            0 => DEFAULT_PAGE_SIZE,
+            size if size > limits::PAGE_SIZE => return Err(StoreError::InvalidPageSize),
+            size => size,
+        };
+        let after = token::decode(page_token, filter)?;
+        let mut parameters = Parameters::default();
+        let sql = page(filter, page_size, after, &mut parameters)?;
+        let client = self.client().await?;
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &parameters.values()).await?;
+
+        let mut faults: Vec<Fault> = rows.iter().map(fault).collect();
+        let mut next_page_token = String::new();
+        if faults.len() > page_size as usize {
+            faults.truncate(page_size as usize);
+            let last: Uuid = rows[faults.len() - 1].get(0);
+            next_page_token = token::encode(last, filter);
+        }
+        for fault in &mut faults {
+            if let Some(Payload::KernelReport(report)) = fault.record.as_mut().and_then(|r| r.payload.as_mut()) {
+                report.text.clear();
+            }
+        }
+        Ok(ListFaultsResponse { faults, next_page_token })
+    }
+
+    /// One record, whole.
+    pub async fn get_fault(&self, id: Uuid) -> Result<Option<Fault>, StoreError> {
+        let Some(received_at) = id::received_at(id) else {
+            return Ok(None);
+        };
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(&format!(
+                "SELECT {FAULT} FROM records r LEFT JOIN hosts h ON h.agent_id = r.agent_id
+                 WHERE r.housekeeping IN (false, true) AND r.received_at = $1 AND r.id = $2"
+            ))
+            .await?;
+        let row = client.query_opt(&statement, &[&received_at, &id]).await?;
+        Ok(row.as_ref().map(fault))
+    }
+}
+
+/// The query of a page, with one record more than asked for: it tells whether there is another page.
+fn page(
+    filter: &FaultFilter,
+    page_size: u32,
+    after: Option<Uuid>,
+    parameters: &mut Parameters,
+) -> Result<String, StoreError> {
+    let mut conditions = conditions(filter, parameters)?;
+    if let Some(id) = after {
+        // Invariant: a token holds an id that this store has made, so it has a time.
+        let received_at = parameters.bind(id::received_at(id).ok_or(StoreError::InvalidPageToken)?);
+        let id = parameters.bind(id);
+        // The first condition is for the choice of partitions, the second for the place in the index.
+        conditions.push(format!("r.received_at <= {received_at}"));
+        conditions.push(format!("(r.received_at, r.id) < ({received_at}, {id})"));
+    }
+    let limit = parameters.bind(i64::from(page_size) + 1);
+    let newest = |housekeeping: bool| {
+        let conditions: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();
+        format!(
+            "(SELECT r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record FROM records r
+              WHERE r.housekeeping = {housekeeping}{conditions}
+              ORDER BY r.received_at DESC, r.id DESC LIMIT {limit})"
+        )
+    };
+    let page = if filter.include_housekeeping {
+        // The index starts with `housekeeping`: each branch is a walk along it.
+        format!(
+            "(SELECT * FROM ({} UNION ALL {}) r ORDER BY r.received_at DESC, r.id DESC LIMIT {limit})",
+            newest(false),
+            newest(true)
+        )
+    } else {
+        newest(false)
+    };
+    Ok(format!(
+        "SELECT {FAULT} FROM {page} r LEFT JOIN hosts h ON h.agent_id = r.agent_id
+         ORDER BY r.received_at DESC, r.id DESC"
+    ))
+}
+
+/// A row of [`FAULT`] as it goes out.
+pub(super) fn fault(row: &Row) -> Fault {
+    let (id, agent_id, epoch): (Uuid, Uuid, Uuid) = (row.get(0), row.get(1), row.get(2));
+    let (seq, received_at): (i64, Micros) = (row.get(3), row.get(4));
+    let encoded: &[u8] = row.get(5);
+    // Only good records are stored, but another program may write to the database as well.
+    let record = Record::decode(encoded)
+        .unwrap_or_else(|error| record::undecodable(&Bytes::copy_from_slice(encoded), &error.to_string()));
+    Fault {
+        id: id.to_string(),
+        agent_id: Bytes::copy_from_slice(agent_id.as_bytes()),
+        epoch: Bytes::copy_from_slice(epoch.as_bytes()),
+        seq: u64::try_from(seq).unwrap_or(0),
+        received_at_unix_ns: received_at.unix_ns(),
+        host: host(row),
+        record: Some(record),
+    }
+}
+
+/// The host of a row; None where it is not known.
+fn host(row: &Row) -> Option<Host> {
+    let text = |column: usize| row.get::<_, Option<String>>(column);
+    let number = |column: usize| row.get::<_, Option<i64>>(column).unwrap_or(0);
+    Some(Host {
+        hostname: text(6)?,
+        os_id: text(7)?,
+        os_build: text(8)?,
+        kernel_release: text(9)?,
+        kernel_version: text(10)?,
+        arch: text(11)?,
+        cpu_model: text(12)?,
+        cpus: u32::try_from(number(13)).unwrap_or(0),
+        memory_bytes: u64::try_from(number(14)).unwrap_or(0),
+        product: text(15)?,
+        board: text(16)?,
+        bios: text(17)?,
+        boot_id: text(18)?,
+    })
+}

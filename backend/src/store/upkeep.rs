@@ -1,0 +1,96 @@
+//! The schema, and the partitions of `records`, which are made ahead of time.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+use super::{Store, StoreError, connect};
+
+mod migrations {
+    refinery::embed_migrations!("migrations");
+}
+
+/// Days for which partitions are made ahead, today's included.
+const DAYS_AHEAD: i32 = 8;
+/// How often partitions are looked after.
+const EVERY: Duration = Duration::from_secs(3600);
+/// How soon it is tried again after a failure.
+const RETRY: Duration = Duration::from_secs(60);
+/// Held while the schema changes, so that collectors that start together don't migrate together. "telemetr" in ASCII.
+const SCHEMA_LOCK: i64 = 0x7465_6c65_6d65_7472;
+
+impl Store {
+    /// Brings the schema up to date and makes the next partitions. Safe to call by several collectors at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let mut client = connect::single(&self.config).await?;
+        client.execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK]).await?;
+        let report = migrations::migrations::runner()
+            .run_async(&mut client)
+            .await
+            .map_err(|error| StoreError::Migration(Box::new(error)))?;
+        for migration in report.applied_migrations() {
+            tracing::info!(%migration, "schema migrated");
+        }
+        make_partitions(&mut client).await
+        // The lock goes with the connection.
+    }
+
+    /// Makes partitions ahead of time until `shutdown`.
+    pub async fn keep_up(&self, shutdown: CancellationToken) {
+        let mut pause = EVERY;
+        while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+            pause = match self.upkeep().await {
+                Ok(()) => EVERY,
+                Err(error) => {
+                    // Nothing is lost: partitions exist for days, and the default partition takes what has none.
+                    tracing::warn!(error = %super::chain(&error), "partitions could not be made, trying again later");
+                    RETRY
+                }
+            };
+        }
+    }
+
+    async fn upkeep(&self) -> Result<(), StoreError> {
+        let mut client = connect::single(&self.config).await?;
+        client.execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK]).await?;
+        make_partitions(&mut client).await
+    }
+}
+
+/// Makes the partitions that are missing, one a day (UTC).
+async fn make_partitions(client: &mut Client) -> Result<(), StoreError> {
+    let missing = client
+        .query(
+            "SELECT to_char(day, 'YYYYMMDD'), to_char(day, 'YYYY-MM-DD'), to_char(day + interval '1 day', 'YYYY-MM-DD')
+             FROM generate_series(date_trunc('day', now() AT TIME ZONE 'UTC'),
+                                  date_trunc('day', now() AT TIME ZONE 'UTC') + ($1 - 1) * interval '1 day',
+                                  interval '1 day') AS day
+             WHERE to_regclass('records_' || to_char(day, 'YYYYMMDD')) IS NULL",
+            &[&DAYS_AHEAD],
+        )
+        .await?;
+    for row in missing {
+        let (name, from, to): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        // What the default partition took for this day moves in before the new one is attached: PostgreSQL refuses a
+        // partition whose rows are elsewhere.
+        let transaction = client.transaction().await?;
+        transaction
+            .batch_execute(&format!(
+                "LOCK TABLE records_default IN EXCLUSIVE MODE;
+                 CREATE TABLE records_{name} (LIKE records INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+                 WITH moved AS (
+                     DELETE FROM records_default
+                     WHERE received_at >= '{from} 00:00:00Z' AND received_at < '{to} 00:00:00Z'
+                     RETURNING *
+                 )
+                 INSERT INTO records_{name} SELECT * FROM moved;
+                 ALTER TABLE records ATTACH PARTITION records_{name}
+                     FOR VALUES FROM ('{from} 00:00:00Z') TO ('{to} 00:00:00Z')"
+            ))
+            .await?;
+        transaction.commit().await?;
+        tracing::info!(partition = name, "partition made");
+    }
+    Ok(())
+}
