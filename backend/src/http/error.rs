@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
 use super::query::BadQuery;
-use crate::store::StoreError;
+use crate::store::{StoreError, chain};
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
@@ -95,10 +95,7 @@ impl Refusal {
         if let Self::Store(error) = self
             && status.is_server_error()
         {
-            tracing::warn!(
-                error = error as &dyn std::error::Error,
-                "a request was not answered"
-            );
+            tracing::warn!(error = %chain(error), "a request was not answered");
         } else if let Self::Render(error) = self {
             tracing::error!(%error, "a page could not be rendered");
         }

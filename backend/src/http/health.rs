@@ -1,7 +1,5 @@
 //! `/healthz` and `/metrics`.
 
-use std::error::Error;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::App;
+use crate::store::chain;
 
 /// What [`crate::metrics::Metrics::encode`] writes.
 const OPENMETRICS: HeaderValue =
@@ -28,15 +27,4 @@ pub(super) async fn healthz(State(app): State<App>) -> Response {
 /// `GET /metrics`.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, OPENMETRICS)], app.metrics.encode()).into_response()
-}
-
-/// An error and its sources.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        words = format!("{words}: {error}");
-        source = error.source();
-    }
-    words
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::error::{PageError, Refusal};
 use super::view::{Row, RowTemplate};
 use super::{App, pages, query};
-use crate::store::{Store, TailCursor};
+use crate::store::{Store, TailCursor, chain};
 
 /// Streams that may be open at a time; each asks the store twice a second.
 pub(super) const STREAMS: usize = 64;
@@ -123,10 +123,7 @@ impl Tail {
                 Some(())
             }
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a live stream was ended"
-                );
+                tracing::warn!(error = %chain(&error), "a live stream was ended");
                 None
             }
         }

@@ -23,7 +23,7 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Result<Html<String>, PageError> {
     let request = query::parse(&raw.unwrap_or_default())?;
-    let filter = request.filter.unwrap_or_default();
+    let filter = request.filter.clone().unwrap_or_default();
     let list = app
         .store
         .list_faults(&filter, request.page_size, &request.page_token)
@@ -34,8 +34,7 @@ pub(super) async fn list(
         fingerprint => app.store.fingerprint_facts(fingerprint).await?,
     };
     let page = ListPage::new(ListInput {
-        filter: &filter,
-        page_token: &request.page_token,
+        request: &request,
         list: &list,
         facets,
         same,

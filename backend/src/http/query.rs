@@ -121,7 +121,13 @@ pub(super) fn parse_with(
 }
 
 /// The query string of a list: `parse` reads it back.
-pub(super) fn to_string(filter: &FaultFilter, page_token: &str) -> String {
+pub(super) fn to_string(request: &ListFaultsRequest) -> String {
+    let filter = request.filter.clone().unwrap_or_default();
+    let page_size = if request.page_size == 0 {
+        String::new()
+    } else {
+        request.page_size.to_string()
+    };
     let mut query = Serializer::new(String::new());
     let mut put = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -137,7 +143,8 @@ pub(super) fn to_string(filter: &FaultFilter, page_token: &str) -> String {
         "include_housekeeping",
         if filter.include_housekeeping { "true" } else { "" },
     );
-    put("page_token", page_token);
+    put("page_size", &page_size);
+    put("page_token", &request.page_token);
     query.finish()
 }
 

@@ -1,10 +1,12 @@
-//! The pages and the JSON, rendered from values; the routes with a real store are tested in `backend/tests`.
+//! The pages, rendered from values, and the routes; with a real store they are tested in `backend/tests/http.rs`.
+
+mod routes;
 
 use std::time::{Duration, SystemTime};
 
 use askama::Template as _;
 use jiff::Timestamp;
-use proto::v1::{Fault, FaultFilter, FingerprintLevel, ListFaultsResponse, Severity};
+use proto::v1::{Fault, FaultFilter, FingerprintLevel, ListFaultsRequest, ListFaultsResponse, Severity};
 
 use super::samples;
 use super::view::{FaultPage, ListInput, ListPage, Row, RowTemplate};
@@ -58,8 +60,11 @@ fn known(fault: &Fault) -> Vec<FingerprintFacts> {
 
 fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) -> String {
     let input = ListInput {
-        filter,
-        page_token,
+        request: &ListFaultsRequest {
+            filter: Some(filter.clone()),
+            page_size: 0,
+            page_token: page_token.into(),
+        },
         list,
         facets: facets(),
         same: None,
@@ -133,8 +138,10 @@ fn a_page_narrowed_to_one_fault_names_it() {
         next_page_token: String::new(),
     };
     let input = ListInput {
-        filter: &filter,
-        page_token: "",
+        request: &ListFaultsRequest {
+            filter: Some(filter),
+            ..ListFaultsRequest::default()
+        },
         list: &list,
         facets: facets(),
         same,

@@ -10,7 +10,7 @@ pub(super) use fault::FaultPage;
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
 
 use jiff::Timestamp;
-use proto::v1::{FaultFilter, Severity};
+use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
 
 use super::query;
 
@@ -114,12 +114,41 @@ impl Facts {
     }
 }
 
-/// The address of the list that `filter` selects.
-pub(super) fn list_href(filter: &FaultFilter, page_token: &str) -> String {
-    match query::to_string(filter, page_token).as_str() {
+/// The address of a list.
+fn list_href(request: &ListFaultsRequest) -> String {
+    match query::to_string(request).as_str() {
         "" => "/".into(),
         query => format!("/?{query}"),
     }
+}
+
+/// The address of the list that `filter` selects.
+fn filter_href(filter: FaultFilter) -> String {
+    list_href(&ListFaultsRequest {
+        filter: Some(filter),
+        ..ListFaultsRequest::default()
+    })
+}
+
+fn class_href(class: &str) -> String {
+    filter_href(FaultFilter {
+        class: class.to_owned(),
+        ..FaultFilter::default()
+    })
+}
+
+fn host_href(host: &str) -> String {
+    filter_href(FaultFilter {
+        host: host.to_owned(),
+        ..FaultFilter::default()
+    })
+}
+
+fn kernel_href(kernel_release: &str) -> String {
+    filter_href(FaultFilter {
+        kernel_release: kernel_release.to_owned(),
+        ..FaultFilter::default()
+    })
 }
 
 /// The word for a severity.

@@ -102,10 +102,9 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn a_written_query_reads_back(filter in filters(), page_token in "[A-Za-z0-9_+/=-]{0,64}") {
-        let request = parse(&to_string(&filter, &page_token)).unwrap();
-        prop_assert_eq!(request.filter.unwrap(), filter);
-        prop_assert_eq!(request.page_token, page_token);
+    fn a_written_query_reads_back(filter in filters(), page_size in 0u32..=500, page_token in "[A-Za-z0-9_+/=-]{0,64}") {
+        let request = ListFaultsRequest { filter: Some(filter), page_size, page_token };
+        prop_assert_eq!(parse(&to_string(&request)), Ok(request));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use proto::v1::{Fault, FaultFilter, FingerprintLevel, Host, Record};
 
 use super::list::{counts, host_of, os, title};
 use super::payload::{self, Sections};
-use super::{Facts, Moment, bytes, duration, list_href, severity_word};
+use super::{Facts, Moment, bytes, class_href, duration, filter_href, host_href, kernel_href, severity_word};
 use crate::http::json::bytes_text;
 use crate::store::FingerprintFacts;
 
@@ -72,23 +72,16 @@ impl FaultPage {
         let (host, host_href) = host_of(fault);
         let title_facts = known.iter().find(|facts| facts.level == FingerprintLevel::Title);
         let occurrences = title_facts.map(|facts| Occurrences::new(facts, now));
-        let by = |filter: FaultFilter| list_href(&filter, "");
         let kernel = record.kernel_release.clone();
         Self {
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
             class: record.class.clone(),
-            class_href: by(FaultFilter {
-                class: record.class.clone(),
-                ..FaultFilter::default()
-            }),
+            class_href: class_href(&record.class),
             title: title(record),
             host,
             host_href,
-            kernel_href: by(FaultFilter {
-                kernel_release: kernel.clone(),
-                ..FaultFilter::default()
-            }),
+            kernel_href: kernel_href(&kernel),
             kernel,
             happened: Moment::new(record.occurred_at_unix_ns, now)
                 .or_else(|| Moment::new(fault.received_at_unix_ns, now)),
@@ -115,14 +108,11 @@ impl Occurrences {
             .take(NAMED_HOSTS)
             .map(|share| HostShare {
                 host: share.host.clone(),
-                href: list_href(
-                    &FaultFilter {
-                        host: share.host.clone(),
-                        fingerprint: facts.fingerprint.clone(),
-                        ..FaultFilter::default()
-                    },
-                    "",
-                ),
+                href: filter_href(FaultFilter {
+                    host: share.host.clone(),
+                    fingerprint: facts.fingerprint.clone(),
+                    ..FaultFilter::default()
+                }),
                 count: share.count,
             })
             .collect();
@@ -156,13 +146,10 @@ fn same(record: &Record, known: &[FingerprintFacts]) -> Vec<SameFault> {
     let fingerprints = record.fingerprints.iter().map(|fingerprint| SameFault {
         level: level(fingerprint.level()),
         value: fingerprint.value.clone(),
-        href: list_href(
-            &FaultFilter {
-                fingerprint: fingerprint.value.clone(),
-                ..FaultFilter::default()
-            },
-            "",
-        ),
+        href: filter_href(FaultFilter {
+            fingerprint: fingerprint.value.clone(),
+            ..FaultFilter::default()
+        }),
         counts: known
             .iter()
             .find(|facts| facts.fingerprint == fingerprint.value)
@@ -210,14 +197,7 @@ fn caught(record: &Record) -> Facts {
 fn host_facts(host: Option<&Host>) -> Facts {
     let mut facts = Facts::new("Host");
     let Some(host) = host else { return facts };
-    let link = list_href(
-        &FaultFilter {
-            host: host.hostname.clone(),
-            ..FaultFilter::default()
-        },
-        "",
-    );
-    facts.add_link("Name", host.hostname.as_str(), link);
+    facts.add_link("Name", host.hostname.as_str(), host_href(&host.hostname));
     facts.add("System", os(Some(host)));
     facts.add_noted(
         "Kernel now",

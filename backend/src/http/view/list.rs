@@ -2,14 +2,21 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Fault, FaultFilter, Host, ListFaultsResponse, Record, record::Payload};
+use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse, Record, record::Payload};
 
-use super::{Moment, bytes, duration, grouped, list_href, payload, severity_word};
+use super::{
+    Moment, bytes, class_href, duration, filter_href, grouped, host_href, kernel_href, list_href, payload,
+    severity_word,
+};
 use crate::http::{json::bytes_text, query};
 use crate::store::{Facets, FingerprintFacts};
 
 /// A difference between a fault's own time and its arrival that is worth a word.
 const LATE_NS: u64 = 60_000_000_000;
+/// Characters of a payload in the list.
+const DETAIL_CHARS: usize = 120;
+/// An id before all others: the browser shows none.
+const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
 /// Classes that are listed only when housekeeping is asked for.
 const HOUSEKEEPING: [&str; 2] = ["telemetry.heartbeat", "telemetry.loss"];
 
@@ -96,8 +103,7 @@ pub(in crate::http) struct RowTemplate {
 /// What a list page is made of.
 #[derive(Debug)]
 pub(in crate::http) struct ListInput<'a> {
-    pub(in crate::http) filter: &'a FaultFilter,
-    pub(in crate::http) page_token: &'a str,
+    pub(in crate::http) request: &'a ListFaultsRequest,
     pub(in crate::http) list: &'a ListFaultsResponse,
     pub(in crate::http) facets: Facets,
     pub(in crate::http) same: Option<FingerprintFacts>,
@@ -108,20 +114,26 @@ pub(in crate::http) struct ListInput<'a> {
 impl ListPage {
     pub(in crate::http) fn new(input: ListInput<'_>) -> Self {
         let ListInput {
-            filter,
-            page_token,
+            request,
             list,
             facets,
             same,
             collector,
             now,
         } = input;
-        let first = page_token.is_empty();
+        let filter = request.filter.clone().unwrap_or_default();
+        let first = request.page_token.is_empty();
+        let page = |page_token: &str| {
+            list_href(&ListFaultsRequest {
+                page_token: page_token.into(),
+                ..request.clone()
+            })
+        };
         let rows: Vec<Row> = list.faults.iter().map(|fault| Row::new(fault, now)).collect();
         let count = rows.len();
         Self {
-            form: Form::new(filter, facets),
-            same: Same::new(filter, same),
+            form: Form::new(&filter, facets),
+            same: Same::new(&filter, same),
             shown: format!(
                 "{count} {}, newest first",
                 if count == 1 { "fault" } else { "faults" }
@@ -129,19 +141,15 @@ impl ListPage {
             next: if list.next_page_token.is_empty() {
                 String::new()
             } else {
-                list_href(filter, &list.next_page_token)
+                page(&list.next_page_token)
             },
-            newest: if first {
-                String::new()
-            } else {
-                list_href(filter, "")
-            },
+            newest: if first { String::new() } else { page("") },
             live: if first {
-                live_href(filter, list)
+                live_href(&filter, list)
             } else {
                 String::new()
             },
-            filtered: *filter != FaultFilter::default(),
+            filtered: filter != FaultFilter::default(),
             collector,
             rows,
         }
@@ -150,8 +158,15 @@ impl ListPage {
 
 /// The stream of what comes after this page.
 fn live_href(filter: &FaultFilter, list: &ListFaultsResponse) -> String {
-    let query = query::to_string(filter, "");
-    let newest = list.faults.first().map_or("", |fault| fault.id.as_str());
+    let request = ListFaultsRequest {
+        filter: Some(filter.clone()),
+        ..ListFaultsRequest::default()
+    };
+    let query = query::to_string(&request);
+    let newest = list
+        .faults
+        .first()
+        .map_or(NOTHING_SEEN, |fault| fault.id.as_str());
     format!(
         "/live?{query}{}after={newest}",
         if query.is_empty() { "" } else { "&" }
@@ -214,13 +229,10 @@ impl Same {
         if filter.fingerprint.is_empty() {
             return None;
         }
-        let remove = list_href(
-            &FaultFilter {
-                fingerprint: String::new(),
-                ..filter.clone()
-            },
-            "",
-        );
+        let remove = filter_href(FaultFilter {
+            fingerprint: String::new(),
+            ..filter.clone()
+        });
         let (title, counts) =
             facts.map_or_else(Default::default, |facts| (facts.title.clone(), counts(&facts)));
         Some(Self {
@@ -249,26 +261,19 @@ impl Row {
         let record = fault.record.as_ref().unwrap_or(&no_record);
         let class = record.class.clone();
         let (host, host_href) = host_of(fault);
-        let by = |filter: FaultFilter| list_href(&filter, "");
         let late = record.occurred_at_unix_ns.abs_diff(fault.received_at_unix_ns) > LATE_NS;
         Self {
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
             title: title(record),
             detail: detail(record),
-            class_href: by(FaultFilter {
-                class: class.clone(),
-                ..FaultFilter::default()
-            }),
+            class_href: class_href(&class),
             class,
             host,
             host_href,
             host_note: os(fault.host.as_ref()),
             kernel: record.kernel_release.clone(),
-            kernel_href: by(FaultFilter {
-                kernel_release: record.kernel_release.clone(),
-                ..FaultFilter::default()
-            }),
+            kernel_href: kernel_href(&record.kernel_release),
             received: Moment::new(fault.received_at_unix_ns, now),
             happened: Moment::new(record.occurred_at_unix_ns, now).filter(|_| late),
         }
@@ -283,13 +288,7 @@ pub(super) fn host_of(fault: &Fault) -> (String, String) {
         .map(|host| host.hostname.clone())
         .filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| bytes_text(&fault.agent_id));
-    let href = list_href(
-        &FaultFilter {
-            host: name.clone(),
-            ..FaultFilter::default()
-        },
-        "",
-    );
+    let href = host_href(&name);
     (name, href)
 }
 
@@ -349,7 +348,7 @@ fn detail(record: &Record) -> String {
             format!("backlog {}", grouped(heartbeat.spool_backlog)),
             String::new(),
         ]),
-        Some(Payload::Custom(custom)) => custom.classification.clone(),
+        Some(Payload::Custom(custom)) => first_line(&custom.payload),
         Some(Payload::Undecodable(undecodable)) => undecodable.reason.clone(),
         None => String::new(),
     }
@@ -363,6 +362,16 @@ fn task(comm: &str, pid: Option<u32>) -> String {
         (comm, None) => comm.to_owned(),
         (comm, Some(pid)) => format!("{comm} (pid {pid})"),
     }
+}
+
+/// The first line, shortened.
+fn first_line(text: &str) -> String {
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(DETAIL_CHARS)
+        .collect()
 }
 
 fn prefixed(prefix: &str, value: &str) -> String {

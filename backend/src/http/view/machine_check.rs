@@ -5,14 +5,14 @@ use proto::v1::MachineCheck;
 use super::Facts;
 
 /// `MCi_STATUS`, Intel SDM volume 3B, 17.3.2.2; the same bits on AMD.
-const STATUS_BITS: [(u8, &str, &str); 7] = [
-    (63, "VAL", "the registers hold an error"),
-    (62, "OVER", "an earlier error was overwritten"),
-    (61, "UC", "hardware could not correct it"),
-    (60, "EN", "reporting was enabled"),
-    (59, "MISCV", "MISC is valid"),
-    (58, "ADDRV", "ADDR is valid"),
-    (57, "PCC", "the processor's state may be corrupt"),
+const STATUS_BITS: [(u8, &str, &str, &str); 7] = [
+    (63, "VAL", "the registers hold an error", "set"),
+    (62, "OVER", "an earlier error was overwritten", "set bad"),
+    (61, "UC", "hardware could not correct it", "set bad"),
+    (60, "EN", "reporting was enabled", "set"),
+    (59, "MISCV", "MISC is valid", "set"),
+    (58, "ADDRV", "ADDR is valid", "set"),
+    (57, "PCC", "the processor's state may be corrupt", "set bad"),
 ];
 
 /// One bit of a status register.
@@ -21,14 +21,20 @@ pub(in crate::http) struct Bit {
     pub(in crate::http) name: &'static str,
     pub(in crate::http) meaning: &'static str,
     pub(in crate::http) set: bool,
+    /// Names of style classes.
+    pub(in crate::http) style: &'static str,
 }
 
 /// The bits of `MCi_STATUS`, highest first.
 pub(super) fn status_bits(status: u64) -> Vec<Bit> {
-    let bit = |(position, name, meaning)| Bit {
-        name,
-        meaning,
-        set: status >> position & 1 == 1,
+    let bit = |(position, name, meaning, style_if_set)| {
+        let set = (status >> position) & 1 == 1;
+        Bit {
+            name,
+            meaning,
+            set,
+            style: if set { style_if_set } else { "" },
+        }
     };
     STATUS_BITS.into_iter().map(bit).collect()
 }

@@ -1,0 +1,227 @@
+//! Answers that need no database, and the answers when there is none.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::http::router;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// Nothing listens there.
+const AWAY: &str = "postgres://nobody@127.0.0.1:1/nothing";
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> &str {
+        str::from_utf8(&self.body).unwrap()
+    }
+
+    fn error(&self) -> (String, String) {
+        let json: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        let word = |key: &str| json["error"][key].as_str().unwrap().to_owned();
+        (word("code"), word("message"))
+    }
+}
+
+async fn send(request: Request<Body>) -> Answer {
+    let router = router(
+        Store::new(AWAY).unwrap(),
+        Metrics::new(),
+        CancellationToken::new(),
+    );
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap().to_vec();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
+}
+
+async fn get(address: &str) -> Answer {
+    send(Request::get(address).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn garbage_is_refused_with_the_parameter_named() {
+    for (query, message) in [
+        ("sort=asc", "unknown parameter \"sort\""),
+        ("page_size=none", "page_size must be a number from 1 to 500"),
+        (
+            "min_severity=awful",
+            "min_severity must be low, medium, high, critical, or 1 to 4",
+        ),
+        ("fingerprint=xyz", "fingerprint must be 32 hexadecimal digits"),
+        (
+            "host=%00",
+            "host must be a host name or an agent id, at most 256 bytes",
+        ),
+        ("class=a&class=b", "class is given more than once"),
+    ] {
+        let api = get(&format!("/api/v1/faults?{query}")).await;
+        assert_eq!(api.status, StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(api.error(), ("invalid_argument".into(), message.into()));
+        for page in ["/", "/live"] {
+            let page = get(&format!("{page}?{query}")).await;
+            assert_eq!(page.status, StatusCode::BAD_REQUEST, "{query}");
+            assert!(page.text().contains("This request cannot be read"), "{query}");
+        }
+    }
+    let long = get(&format!("/api/v1/faults?host={}", "x".repeat(5000))).await;
+    assert_eq!(long.status, StatusCode::URI_TOO_LONG);
+    assert_eq!(get("/live?after=1").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn ids_that_are_none_are_refused() {
+    for id in [
+        "1",
+        "..%2f..%2fetc%2fpasswd",
+        "%00",
+        "%ff",
+        "0193a5c0000070008000000000000001",
+    ] {
+        let api = get(&format!("/api/v1/faults/{id}")).await;
+        assert_eq!(api.status, StatusCode::BAD_REQUEST, "{id}");
+        assert_eq!(
+            get(&format!("/faults/{id}")).await.status,
+            StatusCode::BAD_REQUEST,
+            "{id}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_in_the_right_form() {
+    let page = get("/nothing%3Cscript%3E").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert!(page.text().contains("there is nothing at this address"));
+    assert!(!page.text().contains("<script>"));
+    let api = get("/api/v1/nothing").await;
+    assert_eq!(api.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.error().0, "not_found");
+    assert_eq!(get("/static/..%2fCargo.toml").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn nothing_can_be_written() {
+    for (address, method) in [
+        ("/", Method::POST),
+        ("/api/v1/faults", Method::DELETE),
+        ("/healthz", Method::PUT),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(address)
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(
+            send(request).await.status,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "{address}"
+        );
+    }
+    let large = Request::get("/")
+        .header(header::CONTENT_LENGTH, "1000000")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(send(large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn without_a_database_everything_says_so() {
+    let page = get("/").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.text().contains("the database is not available"));
+    assert_eq!(page.headers[header::RETRY_AFTER], "5");
+
+    let api = get("/api/v1/faults/0193a5c0-0000-7000-8000-000000000001").await;
+    assert_eq!(api.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(api.error().0, "unavailable");
+    assert_eq!(get("/live").await.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let health = get("/healthz").await;
+    assert_eq!(health.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        health.text().contains("the database is not available: "),
+        "{}",
+        health.text()
+    );
+
+    let metrics = get("/metrics").await;
+    assert_eq!(metrics.status, StatusCode::OK);
+    assert!(metrics.text().ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    for address in [
+        "/",
+        "/nothing",
+        "/api/v1/faults?x=1",
+        "/static/app.js",
+        "/metrics",
+        "/faults/1",
+    ] {
+        let headers = get(address).await.headers;
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'self'; "), "{address}");
+        assert!(!policy.contains("unsafe"), "{address}");
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{address}");
+        assert_eq!(headers[header::X_FRAME_OPTIONS], "DENY", "{address}");
+    }
+}
+
+/// The content security policy refuses inline scripts and styles, so a page that had some would be broken.
+#[test]
+fn templates_have_nothing_inline() {
+    for template in [
+        include_str!("../../../templates/base.html"),
+        include_str!("../../../templates/error.html"),
+        include_str!("../../../templates/fact.html"),
+        include_str!("../../../templates/fault.html"),
+        include_str!("../../../templates/list.html"),
+        include_str!("../../../templates/row.html"),
+    ] {
+        for inline in [
+            "<style", "style=", "onclick", "<script>", "|safe", "http://", "https://",
+        ] {
+            let own = inline == "http://" && template.contains("url = \"http://{{ collector }}");
+            assert!(own || !template.contains(inline), "{inline} in {template}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_are_sent_once() {
+    let file = get("/static/app.css").await;
+    assert_eq!(file.status, StatusCode::OK);
+    assert_eq!(file.headers[header::CONTENT_TYPE], "text/css; charset=utf-8");
+    let tag = &file.headers[header::ETAG];
+    let again = Request::get("/static/app.css")
+        .header(header::IF_NONE_MATCH, tag)
+        .body(Body::empty())
+        .unwrap();
+    let again = send(again).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    assert!(again.body.is_empty());
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_those_who_ask() {
+    let request = Request::get("/static/app.css")
+        .header(header::ACCEPT_ENCODING, "gzip")
+        .body(Body::empty())
+        .unwrap();
+    let answer = send(request).await;
+    assert_eq!(answer.headers[header::CONTENT_ENCODING], "gzip");
+    assert!(answer.body.starts_with(&[0x1f, 0x8b]));
+}
