@@ -165,8 +165,12 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
         let expected = Expected::of_fault(&hostname, *fault);
         let before = collector.faults()?;
         guest.cause(*fault)?;
-        let stored = wait_for_arrival(&collector, &expected, &before)
-            .with_context(|| format!("the end of the guest's console:\n{}", guest.console_tail()))?;
+        let stored = wait_for_arrival(&collector, &expected, &before).map_err(|error| {
+            anyhow::anyhow!(
+                "{error:#}\nThe end of the guest's console:\n{}",
+                guest.console_tail()
+            )
+        })?;
         progress::say(format!("{fault}: {}", stored.title));
         progress::say(format!(
             "      {} on {}, Linux {}, record {}",
@@ -195,7 +199,10 @@ fn wait_for_arrival(collector: &Collector, expected: &Expected, before: &[Stored
             return Ok(stored.clone());
         }
         if Instant::now() >= deadline {
-            bail!("no record of {expected} within {ARRIVAL_PATIENCE:?}; what arrived instead: {new:#?}");
+            bail!(
+                "no record of {expected} within {ARRIVAL_PATIENCE:?}; instead came:{}",
+                list(&new)
+            );
         }
         thread::sleep(POLL);
     }
@@ -211,7 +218,18 @@ fn exactly_these(stored: &[Stored], expected: &[Expected]) -> Result<()> {
         left.remove(at);
     }
     if !left.is_empty() {
-        bail!("records that no fault accounts for: {left:#?}");
+        bail!("records that no fault accounts for:{}", list(&left));
     }
     Ok(())
+}
+
+fn list(stored: &[Stored]) -> String {
+    if stored.is_empty() {
+        return " nothing".to_owned();
+    }
+    stored
+        .iter()
+        .map(|stored| format!("\n  {} on {}: {}", stored.class, stored.host, stored.title))
+        .collect::<Vec<_>>()
+        .concat()
 }
