@@ -92,11 +92,20 @@ impl<'a> Iterator for Lines<'a> {
             let start = self.at;
             self.at = start + length + 1;
             let raw = rest.get(..length).unwrap_or_default();
-            let raw = raw.trim_ascii_end();
+            let mut raw = raw.trim_ascii_end();
             if self.in_record && raw.first() == Some(&b' ') && memchr::memchr(b'=', raw).is_some() {
                 continue;
             }
-            let prefix = prefix::strip(raw);
+            let mut prefix = prefix::strip(raw);
+            if !prefix.record
+                && let Some(inside) = prefix::stamp_inside(prefix.text)
+            {
+                // A console that several write to: the kernel's line begins in the middle of another one.
+                let length = raw.len() - prefix.text.len() + inside;
+                self.at = start + length;
+                raw = raw.get(..length).unwrap_or_default();
+                prefix.text = prefix.text.get(..inside).unwrap_or_default().trim_ascii_end();
+            }
             self.in_record = prefix.record;
             self.last_us = prefix.at_us.unwrap_or(self.last_us);
             let text = if prefix.record {

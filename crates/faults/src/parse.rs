@@ -9,7 +9,7 @@ pub(crate) mod scan;
 mod task;
 mod title;
 
-use crate::tables::formats::{Format, Head};
+use crate::tables::formats::{Format, Head, Needs};
 use crate::tables::heads;
 use crate::{CallTrace, KernelReport, ReportKind, Severity};
 use facts::Facts;
@@ -41,10 +41,11 @@ pub fn parse(text: &str) -> Option<KernelReport> {
         .enumerate()
         .find_map(|(at, line)| heads::find(line).map(|head| (at, head)))?;
     let (format, fields) = choose(&scan, at, head)?;
-    let guilty = format
-        .stack
-        .as_ref()
-        .and_then(|stack| guilty::choose(&scan, at, stack));
+    let named = pattern::symbol_field(format.pattern).and_then(|field| fields.get(field).copied());
+    let guilty = match &format.needs {
+        Needs::Function(stack) => guilty::choose(&scan, at, named, stack),
+        Needs::Nothing | Needs::AnyStack | Needs::Before => named.map(guilty::named),
+    };
     let damage = corrupt::damage(&scan, at, format, guilty.as_ref());
     Some(report(&scan, at, format, &fields, guilty, damage))
 }

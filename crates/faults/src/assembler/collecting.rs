@@ -3,7 +3,7 @@
 use super::mark::Mark;
 use super::{Assembled, Limits};
 use crate::Line;
-use crate::tables::formats::Head;
+use crate::tables::formats::{Head, Needs};
 
 /// Lines of other text behind a complete stack after which the report is over.
 const STRAY_LINES: usize = 24;
@@ -95,7 +95,7 @@ impl Collecting {
         let takes = match mark {
             Mark::Panic(_) => true,
             Mark::Cut | Mark::Head(_) if self.panicked => true,
-            Mark::Cut => self.head.is_none(),
+            Mark::Cut => self.head.is_none() || !self.ended && !self.has_frames,
             Mark::Head(head) => self.takes_head(head),
             Mark::Frame | Mark::Body | Mark::Stack | Mark::AskOthers | Mark::End => true,
             Mark::Other => !self.is_over(),
@@ -106,7 +106,10 @@ impl Collecting {
     /// A second head before the first one's stack is a part of the same report (`BUG: ...`, then `Oops: ...`).
     fn takes_head(&self, head: &'static Head) -> bool {
         let Some(first) = self.head else { return true };
-        let stackless = first.formats.iter().all(|format| format.stack.is_none());
+        let stackless = first
+            .formats
+            .iter()
+            .all(|format| matches!(format.needs, Needs::Nothing));
         let same = std::ptr::eq(first, head);
         !self.ended && !self.has_frames && !(same && stackless)
     }

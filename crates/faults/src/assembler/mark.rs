@@ -92,7 +92,8 @@ impl Mark {
         if let Some(what) = scan::item(text) {
             return match what {
                 What::Stack(_) => Self::Stack,
-                What::Frame(_) | What::Pointer(_) => Self::Frame,
+                What::Frame(_) => Self::Frame,
+                What::Pointer(_) => Self::Body,
             };
         }
         if ENDS.iter().any(|end| trimmed.starts_with(end)) {

@@ -153,6 +153,18 @@ fn time(prefix: &mut Prefix<'_>) -> bool {
     true
 }
 
+/// Where a second time stamp begins, `text[   12.345678] more`: what follows is another line.
+pub(super) fn stamp_inside(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'[', text).find(|at| {
+        let mut cursor = Cursor::new(text.get(at + 1..).unwrap_or_default());
+        cursor.spaces();
+        cursor.number().is_some()
+            && cursor.eat(b".")
+            && cursor.take_while(u8::is_ascii_digit).len() == 6
+            && cursor.eat(b"]")
+    })
+}
+
 /// `[  T77]` or `[   C1]`, directly after the time or on its own.
 fn caller(prefix: &mut Prefix<'_>) -> bool {
     let mut cursor = Cursor::new(prefix.text.trim_ascii_start());

@@ -1,8 +1,10 @@
 //! Whether a report is whole.
 
-use super::guilty::Guilty;
-use super::scan::{Scan, What};
-use crate::tables::formats::Format;
+use super::guilty::{Guilty, first_stack, items_after};
+use super::scan::{Item, Scan, What};
+use crate::ReportKind;
+use crate::tables::formats::{Format, From, Needs, Stack};
+use crate::tables::{heads, skip};
 
 /// A stack's head is followed by a frame within so many lines, unless something was lost.
 const FRAME_WITHIN: usize = 15;
@@ -18,26 +20,82 @@ pub(crate) struct Damage {
 
 /// Looks for signs of damage in a report that begins at line `head`.
 pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Option<&Guilty>) -> Damage {
-    let needs_stack = format.stack.is_some();
-    let nameless = needs_stack && guilty.is_none();
-    let empty_stack = scan.items.iter().enumerate().any(|(at, item)| {
-        item.line > head && matches!(item.what, What::Stack(_)) && !has_frame(scan, at, item.line)
-    });
-    let last_is_head = scan
-        .items
-        .last()
-        .is_some_and(|item| matches!(item.what, What::Stack(_)));
+    let items = items_after(scan, head);
+    let no_stack = !items.iter().any(|item| matches!(item.what, What::Frame(_)));
+    let corrupted = match &format.needs {
+        Needs::Nothing => false,
+        Needs::Before => true,
+        Needs::AnyStack => no_stack || has_empty_stack(items),
+        Needs::Function(stack) => {
+            guilty.is_none()
+                || no_stack
+                || lacks_head(items, stack)
+                || has_empty_stack(items)
+                || has_foreign_stack(items, stack)
+                || is_interrupted(scan, head, items, format.kind)
+        }
+    };
+    let ends_in_head = matches!(
+        items.last(),
+        Some(Item {
+            what: What::Stack(_),
+            ..
+        })
+    );
     Damage {
-        corrupted: nameless || empty_stack,
-        truncated: last_is_head || (needs_stack && scan.items.is_empty()),
+        corrupted,
+        truncated: ends_in_head || (no_stack && !matches!(format.needs, Needs::Nothing)),
     }
 }
 
-fn has_frame(scan: &Scan<'_>, at: usize, line: usize) -> bool {
-    let next = scan
-        .items
+/// There are frames, but not below the head of a stack: the stack proper is missing.
+fn lacks_head(items: &[Item<'_>], stack: &Stack) -> bool {
+    stack.from != From::Below && !items.iter().any(|item| matches!(item.what, What::Stack(_)))
+}
+
+/// The first stack, or one that tells where memory was allocated or freed, has no frames.
+fn has_empty_stack(items: &[Item<'_>]) -> bool {
+    let mut stacks = items.iter().enumerate().filter_map(|(at, item)| match item.what {
+        What::Stack(label) if !label.starts_with("NMI backtrace") => Some((at, item.line, label)),
+        _ => None,
+    });
+    let is_empty = |at: usize, line: usize| {
+        let next = items
+            .iter()
+            .skip(at + 1)
+            .find(|item| !matches!(item.what, What::Pointer(_)));
+        !next.is_some_and(|item| matches!(item.what, What::Frame(_)) && item.line <= line + FRAME_WITHIN)
+    };
+    stacks.next().is_some_and(|(at, line, _)| is_empty(at, line))
+        || stacks.any(|(at, line, label)| !label.starts_with("Call") && is_empty(at, line))
+}
+
+/// The first stack is that of the fault injector, or it has nothing but the functions that print a report.
+fn has_foreign_stack(items: &[Item<'_>], stack: &Stack) -> bool {
+    let mut frames = first_stack(items).iter().filter_map(|item| match item.what {
+        What::Frame(frame) if frame.reliable => Some(frame),
+        _ => None,
+    });
+    let injected = frames
+        .clone()
+        .any(|frame| frame.function.starts_with("should_fail"));
+    let only_helpers = stack.from != From::Below && frames.all(|frame| skip::is_skipped(frame.function, ""));
+    injected || only_helpers
+}
+
+/// Another report begins before the first frame of an exception's report.
+fn is_interrupted(scan: &Scan<'_>, head: usize, items: &[Item<'_>], kind: ReportKind) -> bool {
+    if !matches!(
+        kind,
+        ReportKind::PageFault | ReportKind::NullDereference | ReportKind::Lockdep
+    ) {
+        return false;
+    }
+    let first_frame = items.iter().find(|item| matches!(item.what, What::Frame(_)));
+    let end = first_frame.map_or(scan.lines.len(), |item| item.line);
+    let lines = scan.lines.get(head + 1..end).unwrap_or_default();
+    lines
         .iter()
-        .skip(at + 1)
-        .find(|item| matches!(item.what, What::Frame(_) | What::Pointer(_)));
-    next.is_some_and(|item| item.line <= line + FRAME_WITHIN)
+        .filter(|line| heads::find(line).is_some())
+        .any(|line| line.contains("BUG: ") && !line.contains("[ BUG: "))
 }

@@ -29,20 +29,18 @@ impl RawFrame<'_> {
     }
 }
 
-/// The frame that a whole line is, in any architecture's form:
+/// The frame that a whole line is, in any architecture's form, and the caller when the line names it too:
 ///
 /// ` func+0x1f/0x40 [module]`, ` ? func+0x1f/0x40`, ` [<ffffffff81234567>] func+0x1f/0x40 file.c:12`,
 /// `[<c0123456>] (func) from [<c0123457>] (caller+0x8/0x10)`, ` func from caller+0x8/0x10`,
 /// `[c0000000] [c0000001] func+0x1/0x2 (unreliable)`, ` func file.c:12 [inline]`.
-pub(crate) fn line(text: &str) -> Option<RawFrame<'_>> {
+pub(crate) fn line(text: &str) -> Option<(RawFrame<'_>, Option<RawFrame<'_>>)> {
     let mut rest = text.trim_start();
-    let mut addressed = false;
-    loop {
-        rest = rest.trim_start_matches([' ', '(', '|']);
-        let Some(after) = address(rest) else { break };
-        addressed = true;
-        rest = after;
+    for marker in ["<IRQ>", "<EOI>", "<NMI>", "<TASK>"] {
+        rest = rest.strip_prefix(marker).map_or(rest, str::trim_start);
     }
+    let (after, addressed) = addresses(rest);
+    rest = after;
     let mut reliable = true;
     if let Some(after) = rest.strip_prefix("? ") {
         reliable = false;
@@ -51,16 +49,38 @@ pub(crate) fn line(text: &str) -> Option<RawFrame<'_>> {
     let (mut frame, after) = symbol(rest)?;
     frame.reliable = reliable;
     let tail = after.trim_start_matches(')').trim();
-    if tail.starts_with("from ") && (addressed || frame.offset.is_none()) {
-        return Some(RawFrame {
-            offset: None,
-            size: None,
-            ..frame
-        });
+    if let Some(caller) = tail
+        .strip_prefix("from ")
+        .filter(|_| addressed || frame.offset.is_none())
+    {
+        let (mut caller, _) = symbol(addresses(caller).0)?;
+        // A return to a function's first byte is the trace of a call that does not return, in the function before it.
+        caller.reliable = caller.offset.is_some_and(|offset| offset > 0);
+        return Some((
+            RawFrame {
+                offset: None,
+                size: None,
+                ..frame
+            },
+            Some(caller),
+        ));
     }
     trailer(tail, &mut frame)?;
     let located = frame.location.is_some_and(|_| addressed || frame.inlined);
-    (frame.offset.is_some() || located).then_some(frame)
+    (frame.offset.is_some() || located).then_some((frame, None))
+}
+
+/// Takes addresses and what is around them off the front; true when there was one.
+fn addresses(text: &str) -> (&str, bool) {
+    let mut rest = text;
+    let mut found = false;
+    loop {
+        rest = rest.trim_start_matches([' ', '(', '|']);
+        match address(rest) {
+            Some(after) => (rest, found) = (after, true),
+            None => return (rest, found),
+        }
+    }
 }
 
 /// `func+0x1f/0x40` and what follows it.
@@ -161,7 +181,7 @@ mod tests {
             (" a+0x1/0x2 [ext4 0123456789abcdef]", "a", true),
         ];
         for (text, function, reliable) in cases {
-            let frame = line(text).unwrap_or_else(|| panic!("{text}"));
+            let (frame, _) = line(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((frame.function, frame.reliable), (function, reliable), "{text}");
         }
         for text in [

@@ -46,6 +46,13 @@ pub(crate) fn fields(pattern: &str) -> usize {
     pattern.matches('{').count()
 }
 
+/// The index of the first `{f}`.
+pub(crate) fn symbol_field(pattern: &str) -> Option<usize> {
+    pattern
+        .find("{f}")
+        .map(|at| fields(pattern.get(..at).unwrap_or_default()))
+}
+
 /// The literal at the front of a pattern, which is also the cheapest test for it.
 pub(crate) fn split_literal(pattern: &str) -> (&str, &str) {
     pattern.split_at(pattern.find('{').unwrap_or(pattern.len()))

@@ -41,8 +41,17 @@ impl<'t> Scan<'t> {
             if items.len() == FRAMES_MAX {
                 break;
             }
-            if let Some(what) = item(line) {
+            let Some(what) = item(line) else { continue };
+            let known = matches!((what, items.last()), (What::Frame(frame), Some(Item { what: What::Frame(last), .. }))
+                if frame.offset.is_none() && frame.function == last.function);
+            if !known {
                 items.push(Item { line: index, what });
+            }
+            if let Some((_, Some(caller))) = frame::line(line) {
+                items.push(Item {
+                    line: index,
+                    what: What::Frame(caller),
+                });
             }
         }
         Self { lines, items }
@@ -51,7 +60,7 @@ impl<'t> Scan<'t> {
 
 /// What a line contributes to a stack.
 pub(crate) fn item(line: &str) -> Option<What<'_>> {
-    if let Some(frame) = frame::line(line) {
+    if let Some((frame, _)) = frame::line(line) {
         return Some(What::Frame(frame));
     }
     if let Some(label) = stack_label(line) {
@@ -62,36 +71,38 @@ pub(crate) fn item(line: &str) -> Option<What<'_>> {
 
 /// `Call Trace:`, `Backtrace: `, `Allocated by task 77:`, `Freed by task 77 on cpu 1 at 60.8s:`, ...
 pub(crate) fn stack_label(line: &str) -> Option<&str> {
-    const LABELS: [&str; 17] = [
-        "Call Trace",
-        "Call trace",
-        "Backtrace",
-        "backtrace",
-        "stack backtrace",
-        "Stack",
-        "Allocated",
-        "Freed",
-        "allocated by",
-        "freed by",
-        "Last potentially related work creation",
-        "Second to last potentially related work creation",
-        "Uninit was",
-        "Local variable",
-        "page last allocated",
-        "page last free",
-        "NMI backtrace",
+    const LABELS: [&str; 15] = [
+        "Call Trace:",
+        "Call trace:",
+        "Backtrace:",
+        "backtrace:",
+        "backtrace (",
+        "Allocated by ",
+        "Allocated:",
+        "Freed by ",
+        "Freed:",
+        "allocated by ",
+        "freed by ",
+        "page last ",
+        "Last potentially related work creation:",
+        "Second to last potentially related work creation:",
+        "NMI backtrace for cpu",
     ];
     let line = line.trim();
+    if line.ends_with("Call Trace:") {
+        return Some("Call Trace");
+    }
     LABELS.iter().any(|label| line.starts_with(label)).then_some(())?;
     let end = line
-        .find(':')
-        .or_else(|| line.starts_with("NMI backtrace").then_some(line.len()))?;
-    line.get(..end)
+        .find([':', '('])
+        .or_else(|| line.find(" via order"))
+        .unwrap_or(line.len());
+    line.get(..end).map(str::trim_end)
 }
 
 /// The instruction pointer of the kernel, in each architecture's form; `Some(None)` when it names no function.
 fn pointer(line: &str) -> Option<Option<RawFrame<'_>>> {
-    const MARKS: [&str; 11] = [
+    const MARKS: [&str; 10] = [
         "RIP: ",
         "IP: ",
         "EIP: ",
@@ -102,13 +113,9 @@ fn pointer(line: &str) -> Option<Option<RawFrame<'_>>> {
         "Krnl PSW : ",
         "epc   : ",
         "pc: ",
-        "Workqueue: ",
     ];
     let line = line.trim_start();
     let mark = MARKS.iter().find(|mark| line.starts_with(**mark))?;
-    if *mark == "Workqueue: " {
-        return None;
-    }
     let rest = line.get(mark.len()..)?;
     if rest.starts_with("0033:") || rest.starts_with("0023:") || rest.starts_with("002b:") {
         return None;

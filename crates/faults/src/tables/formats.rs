@@ -2,10 +2,40 @@
 //!
 //! A [`Head`] is a text that begins a report wherever it is in a line. Its formats are tried in order; the first whose
 //! pattern matches gives the title. Titles follow syzbot's convention.
+//!
+//! A format reads `Kind: "pattern" [+ "detail"] => "title", needs [, other titles];`. The pattern is in the language of
+//! `parse::pattern` and is looked for in the head's line, the detail in the lines after it. In a title `{0}`, `{1}`, ...
+//! are the fields of the pattern and the detail, `{F}` is the function at fault. A function that the pattern names is
+//! the first candidate for that; `needs` says where the others come from.
 
+macro_rules! formats {
+    ($($kind:ident: $pattern:literal $(+ $detail:literal)? => $title:literal, $needs:expr $(, $alt:ident)?;)*) => {
+        &[$($crate::tables::formats::Format {
+            kind: $crate::ReportKind::$kind,
+            pattern: $pattern,
+            detail: concat!("" $(, $detail)?),
+            title: $title,
+            alt: $crate::tables::formats::first(&[$($alt,)? &[]]),
+            needs: $needs,
+        },)*]
+    };
+}
+
+macro_rules! heads {
+    ($($needle:literal $(unless [$($unless:literal),*])? { $($formats:tt)* })*) => {
+        pub(super) const HEADS: &[$crate::tables::formats::Head] = &[$($crate::tables::formats::Head {
+            needle: $needle,
+            unless: &[$($($unless),*)?],
+            formats: formats!($($formats)*),
+        },)*];
+    };
+}
+
+mod exceptions;
+mod locking;
 mod memory;
-mod scheduling;
-mod warning;
+mod stalls;
+mod warnings;
 
 use crate::ReportKind;
 
@@ -21,24 +51,35 @@ pub(crate) struct Head {
 /// One form of a head and the title it gives.
 #[derive(Debug)]
 pub(crate) struct Format {
-    /// What the head line looks like, in the language of `parse::pattern`.
+    pub(crate) kind: ReportKind,
     pub(crate) pattern: &'static str,
-    /// A text in one of the following lines, near the head, that must be there; it may hold fields too.
+    /// Empty when there is none.
     pub(crate) detail: &'static str,
     pub(crate) title: &'static str,
     pub(crate) alt: &'static [&'static str],
-    pub(crate) kind: ReportKind,
-    /// How the frame is chosen; `None` when the title names none and no stack is needed.
-    pub(crate) stack: Option<Stack>,
+    pub(crate) needs: Needs,
 }
 
-/// How a frame is chosen.
+/// What a whole report has besides its head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Needs {
+    /// Nothing: the title says it all.
+    Nothing,
+    /// Some stack, from which no function is taken.
+    AnyStack,
+    /// The report proper, which comes before this head: when this is the first head, it is lost.
+    Before,
+    /// A stack with the function at fault.
+    Function(Stack),
+}
+
+/// How a function is chosen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stack {
     pub(crate) from: From,
     pub(crate) pick: Pick,
-    /// Functions to skip besides those that are always skipped; a `*` at either end stands for anything.
-    pub(crate) skip: &'static [&'static str],
+    /// Functions to skip besides those that are always skipped: words, where a `*` stands for anything.
+    pub(crate) skip: &'static str,
 }
 
 /// Where the frames are taken from.
@@ -48,8 +89,12 @@ pub(crate) enum From {
     Pointer,
     /// The first stack.
     Trace,
-    /// Where the lock that the report is about was asked for: the first `at: function` line.
+    /// All frames after the head, whether a stack's head comes before them or not.
+    Below,
+    /// Where locks were asked for (`at: function`), then the first stack.
     LockAt,
+    /// Where the first lock was asked for, then all frames after the head: those of the chain of locks.
+    Chain,
 }
 
 /// Which frame.
@@ -63,66 +108,33 @@ pub(crate) enum Pick {
     Hang,
 }
 
-/// Frames from the instruction pointer on.
-const POINTER: Option<Stack> = Some(Stack {
+const NONE: Needs = Needs::Nothing;
+const ANY: Needs = Needs::AnyStack;
+const BEFORE: Needs = Needs::Before;
+const POINTER: Needs = stack(From::Pointer, "");
+const TRACE: Needs = stack(From::Trace, "");
+const BELOW: Needs = stack(From::Below, "");
+const STALLED: Needs = Needs::Function(Stack {
     from: From::Pointer,
-    pick: Pick::Plain,
-    skip: &[],
+    pick: Pick::Stall,
+    skip: "",
 });
-/// Frames of the first stack.
-const TRACE: Option<Stack> = Some(Stack {
+const HUNG: Needs = Needs::Function(Stack {
     from: From::Trace,
-    pick: Pick::Plain,
-    skip: &[],
+    pick: Pick::Hang,
+    skip: "",
 });
 
-/// Where a lock was asked for.
-const LOCK_AT: Option<Stack> = Some(Stack {
-    from: From::LockAt,
-    pick: Pick::Plain,
-    skip: &[],
-});
+const fn trace(skip: &'static str) -> Needs {
+    stack(From::Trace, skip)
+}
 
-const fn trace(skip: &'static [&'static str]) -> Option<Stack> {
-    Some(Stack {
-        from: From::Trace,
+const fn stack(from: From, skip: &'static str) -> Needs {
+    Needs::Function(Stack {
+        from,
         pick: Pick::Plain,
         skip,
     })
-}
-
-const fn pointer(skip: &'static [&'static str]) -> Option<Stack> {
-    Some(Stack {
-        from: From::Pointer,
-        pick: Pick::Plain,
-        skip,
-    })
-}
-
-const fn format(
-    kind: ReportKind,
-    pattern: &'static str,
-    title: &'static str,
-    stack: Option<Stack>,
-) -> Format {
-    Format {
-        pattern,
-        detail: "",
-        title,
-        alt: &[],
-        kind,
-        stack,
-    }
-}
-
-impl Format {
-    const fn alt(self, alt: &'static [&'static str]) -> Self {
-        Self { alt, ..self }
-    }
-
-    const fn with(self, detail: &'static str) -> Self {
-        Self { detail, ..self }
-    }
 }
 
 /// Other names for faults that show themselves in different ways.
@@ -132,5 +144,18 @@ const HANG: &[&str] = &["hang in {F}"];
 const STACK_OVERFLOW: &[&str] = &["stack-overflow in {F}"];
 const INVALID_FREE: &[&str] = &["invalid-free in {F}"];
 
+const fn first(alternatives: &[&'static [&'static str]]) -> &'static [&'static str] {
+    match alternatives {
+        [first, ..] => first,
+        [] => &[],
+    }
+}
+
 /// All heads; where two begin at the same place the longer one counts.
-pub(crate) static HEADS: &[&[Head]] = &[memory::HEADS, warning::HEADS, scheduling::HEADS];
+pub(crate) static HEADS: [&[Head]; 5] = [
+    exceptions::HEADS,
+    memory::HEADS,
+    warnings::HEADS,
+    locking::HEADS,
+    stalls::HEADS,
+];

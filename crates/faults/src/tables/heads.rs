@@ -19,6 +19,15 @@ pub(crate) fn find(line: &str) -> Option<&'static Head> {
     let finder = FINDER.as_ref()?;
     finder
         .find_iter(line)
+        .filter(|found| !is_inside_word(line, found.start()))
         .filter_map(|found| ALL.get(found.pattern().as_usize()).copied())
         .find(|head| !head.unless.iter().any(|text| line.contains(text)))
+}
+
+/// `ODEBUG: ` is no `BUG: `.
+fn is_inside_word(line: &str, at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| line.as_bytes().get(before));
+    let first = line.as_bytes().get(at);
+    let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    is_word(before) && is_word(first)
 }

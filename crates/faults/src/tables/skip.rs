@@ -1,149 +1,61 @@
 //! Functions that are never, or only sometimes, the ones at fault.
+//!
+//! A function that checks, reports, allocates, locks, copies, compares, prints or keeps a list on behalf of its caller
+//! is not where a fault is looked for. The lists are words; a `*` stands for anything.
 
 use crate::fingerprint::base_name;
+use std::sync::LazyLock;
 
-/// Helpers that report, allocate, lock, copy or compare on behalf of the function that is at fault. A `*` at either
-/// end stands for anything.
+/// Helpers that are skipped everywhere.
 const HELPERS: &[&str] = &[
-    // Reporting and exception entry.
-    "dump_stack*",
-    "__dump_stack",
-    "show_stack*",
-    "dump_backtrace*",
-    "print_*",
-    "panic",
-    "__warn*",
-    "warn_*",
-    "report_bug",
-    "fixup_bug*",
-    "do_error_trap",
-    "do_invalid_op",
-    "invalid_op",
-    "handle_bug",
-    "exc_*",
-    "asm_exc_*",
-    "do_trap*",
-    "page_fault",
-    "asm_*",
-    "error_entry",
-    "do_page_fault",
-    "do_user_addr_fault",
-    "no_context",
-    "bad_area*",
-    "__bad_area*",
-    "die",
-    "__die",
-    "oops_*",
-    "unwind_backtrace",
-    "save_stack*",
-    "stack_trace_save*",
-    "kasan*",
-    "__kasan*",
-    "__asan*",
-    "__hwasan*",
-    "check_memory_region*",
-    "kmsan*",
-    "__kmsan*",
-    "__msan*",
-    "kcsan*",
-    "__kcsan*",
-    "__tsan*",
-    "kfence*",
-    "__kfence*",
-    "ubsan*",
-    "__ubsan*",
-    "kmemleak*",
-    "__sanitizer*",
-    "object_err",
-    "debug_object*",
-    "__debug_object*",
-    "debug_check_no_obj*",
-    "debug_print_object",
-    "lockdep*",
-    "check_preemption_disabled",
-    "debug_smp_processor_id",
-    // Allocation.
-    "*alloc*",
-    "*kfree*",
-    "kmem_cache*",
-    "__kmem_cache*",
-    "slab_*",
-    "kmemdup*",
-    "kstrdup*",
-    "kvfree*",
-    "krealloc*",
-    "vfree",
-    "__vunmap",
-    "qlist_*",
-    // Locks and atomics.
-    "lock_acquire",
-    "__lock_acquire",
-    "lock_release",
-    "*spin_lock*",
-    "*spin_unlock*",
-    "*mutex*",
-    "*rwsem*",
-    "_raw_*",
-    "__raw_*",
-    "*read_lock*",
-    "*write_lock*",
-    "atomic_*",
-    "atomic64_*",
-    "refcount_*",
-    "__refcount*",
-    "*test_and_set_bit*",
-    "register_lock_class",
-    "arch_atomic*",
-    "instrument_*",
-    "queued_*",
-    "do_raw_*",
-    "down_*",
-    "up_*",
-    "__up_*",
-    "__down_*",
-    "mutex_*",
-    "rcu_read_*",
-    "__read_once*",
-    "__write_once*",
-    "local_bh*",
-    // Strings and memory.
-    "mem*",
-    "__mem*",
-    "str*",
-    "__str*",
-    "copy_*_user*",
-    "_copy_*",
-    "__copy_*",
-    "*copy_user*",
-    "csum_*",
-    "check_object_size",
-    "__check_object_size",
-    // Lists, trees and reference counts.
-    "*list_add*",
-    "*list_del*",
-    "__list_*",
-    "list_*",
-    "hlist_*",
-    "rb_*",
-    "*kobject_*",
-    "kref_*",
-    "kset_*",
-    "*_bit",
-    "find_*_bit",
-    // Timers and work.
-    "*timer_sync*",
-    "del_timer*",
-    "mod_timer*",
-    "__mod_timer",
-    "*hrtimer*",
-    "*flush_work*",
-    "*cancel_work*",
-    "*queue_work*",
-    "*delayed_work*",
+    // Reporting, and the exceptions through which a report comes.
+    "dump_stack* __dump_stack show_stack* show_regs* dump_backtrace* walk_stackframe unwind_* __read_once_word_nocheck arch_stack_walk print_* panic nmi_panic
+     check_panic_on_warn __warn* warn_* report_bug fixup_bug* bug_handler brk_handler do_debug_exception do_trap* do_error_trap
+     do_invalid_op invalid_op handle_bug exc_* asm_exc_* page_fault error_entry do_page_fault do_user_addr_fault __do_kernel_fault
+     do_bad_area do_translation_fault do_tag_check_fault do_mem_abort el1_* el1h_* no_context die __die oops_* handle_bad_stack __bad_stack panic_bad_stack
+     program_check_* save_stack* __save_stack* stack_trace_save* trace_hardirqs_* should_fail* should_failslab assertfail btrfs_assertfail",
+    // Sanitizers and checkers.
+    "kasan* __kasan* __asan* __hwasan* check_memory_region* kmsan* __kmsan* __msan* kcsan* __kcsan* __tsan* kfence* __kfence* ubsan*
+     __ubsan* handle_overflow kmemleak* create_object __sanitizer* object_err debug_object* __debug_object* debug_check_no_*
+     debug_print_object lockdep* check_preemption_disabled __this_cpu_preempt_check debug_smp_processor_id ref_tracker_* __phys_addr*
+     __virt_to_phys* __virt_addr_valid msan_* metadata_is_contiguous",
+    // Allocation and freeing.
+    "*kmalloc* *kstrdup* kzalloc* kcalloc* kmem_cache* __kmem_cache* slab_* __slab_* ___slab_* new_slab* allocate_slab kfree*
+     __kfree* kvfree* kvmalloc* __kvmalloc* krealloc* __krealloc* kmemdup* vmalloc* __vmalloc* vzalloc* vfree* __vunmap* vunmap*
+     alloc_pages* __alloc_pages* __alloc_frozen* folio_alloc* get_page_from_freelist post_alloc_hook* get_free_pages __get_free_pages
+     free_unref_* free_pages* __free_pages* pcpu_* *alloc_percpu* free_percpu __page_pool_alloc* page_pool_alloc*",
+    // Locks, atomics, reference counts, waiting.
+    "lock_acquire* __lock_acquire* lock_release* reacquire_held_locks *spin_lock* *spin_unlock* *spin_trylock* mutex_* __mutex_* *rwsem*
+     _raw_* __raw_* do_raw_* *read_lock* *write_lock* atomic_* atomic64_* arch_atomic* _atomic_* refcount_* __refcount* register_lock_class
+     look_up_lock_class mark_lock* validate_chain instrument_* queued_* down down_* up up_* __up_* __down_* rcu_read_* local_bh_* __local_bh_*
+     release_sock __release_sock lock_sock* __wake_up* kthread_stop* __might_* ___might_*",
+    // Strings, memory, formatting.
+    "mem* __mem* str* __str* _copy_* __copy_* copy_*_user* *copy_user* copyin copyout copy_page_to_iter* copy_page_from_iter* simple_copy_*
+     rep_movs* rep_stos* csum_* crc32* check_object_size __check_object_size __check_heap_object vsnprintf vscnprintf snprintf scnprintf
+     kvasprintf* kasprintf* string string_nocheck hex_string pointer number hex_dump_to_buffer printk _printk vprintk* __printk* printk_*
+     dev_printk* __dev_printk dev_vprintk* _dev_* __warn_printk bit_* test_bit *find_*_bit* *_test_and_*bit*",
+    // Lists, trees, tables.
+    "*list_add* *list_del* __list_* list_* hlist_* __hlist_* rb_* __rb_* xa_* __xa_* xas_* idr_* ida_* radix_tree_* __radix_tree_*
+     rhashtable_* __rhashtable_* rht_* rhltable_* kref_* klist_* llist_*",
+    // Objects of the driver core, sysfs, networking devices and buses that go away or come.
+    "kobject_* __kobject_* kset_* add_uevent_var device_add device_del device_unregister device_release device_remove_file device_create_file
+     device_for_each_child put_device get_device dpm_sysfs_* sysfs_* rollback_registered* unregister_netdev* unregister_client
+     __unregister_client i2c_del_adapter usb_kill_* usb_free_* usb_put_* skb_put* skb_pull* skb_push* skb_trim* skb_panic skb_over_panic
+     skb_under_panic __sk_destruct sk_destruct __sk_free sk_free",
+    // Pages, inodes and names of files.
+    "folio_unlock unlock_page __filemap_get_folio* filemap_alloc_folio* pagecache_get_page* find_lock_entries find_get_entries
+     truncate_inode_pages* drop_nlink clear_nlink dput fast_dput",
+    // Timers, work, deferred calls.
+    "*timer_sync* del_timer* timer_delete* try_to_del_timer* mod_timer* __mod_timer add_timer* lock_timer_base *hrtimer* *flush_work*
+     flush_workqueue *cancel_work* *queue_work* *delayed_work* call_rcu* __call_rcu* kvfree_call_rcu",
+    // Ciphers and hashes.
+    "crypto_* drbg_* aes_* aesti_* cipher_crypt_* rng_setkey *_transform sha1_* sha256_* sha512_* md5_* chacha_* poly1305_*",
+    // Thunks of the compiler and the entry code.
+    "__x86_indirect_* __x86_return_thunk __switch_to* preempt_schedule* retint_* ret_from_intr",
 ];
 
 /// Prefixes that the system call macros put before a call's name.
-const SYSCALL_PREFIXES: &[&str] = &[
+const SYSCALL_PREFIXES: [&str; 17] = [
     "SYSC_",
     "SyS_",
     "sys_",
@@ -165,90 +77,89 @@ const SYSCALL_PREFIXES: &[&str] = &[
 
 /// Where the kernel's generic code hands a task or a CPU over to what it is to do.
 const ENTRIES: &[&str] = &[
-    "do_syscall_*",
-    "entry_SYSCALL*",
-    "invoke_syscall",
-    "el0_svc*",
-    "ret_fast_syscall",
-    "process_one_work",
-    "worker_thread",
-    "kthread",
-    "ret_from_fork*",
-    "vfs_write",
-    "__vfs_write",
-    "vfs_read",
-    "__vfs_read",
-    "vfs_ioctl",
-    "do_vfs_ioctl",
-    "vfs_iter_*",
-    "do_iter_*",
-    "__fput",
-    "____fput",
-    "task_work_run",
-    "sock_sendmsg*",
-    "sock_recvmsg*",
-    "__sock_sendmsg",
-    "netlink_rcv_skb",
-    "rtnetlink_rcv_msg",
-    "nfnetlink_rcv_msg",
-    "__netif_receive_skb*",
-    "netif_receive_skb*",
-    "call_timer_fn",
-    "tasklet_action*",
-    "scheduler_ipi",
-    "__do_fault",
-    "blkdev_driver_ioctl",
-    "__blkdev_driver_ioctl",
-    "blkdev_ioctl",
-    "new_sync_*",
-    "call_*_iter",
-    "__run_hrtimer",
-    "__hrtimer_run_queues",
-    "do_one_initcall",
+    "do_syscall_* entry_SYSCALL* entry_INT80* invoke_syscall el0_svc* ret_fast_syscall do_fast_syscall* do_int80* x64_sys_call
+     process_one_work worker_thread kthread ret_from_fork* vfs_write __vfs_write vfs_read __vfs_read vfs_ioctl do_vfs_ioctl vfs_iter_*
+     do_iter_* __fput ____fput task_work_run sock_sendmsg* __sock_sendmsg sock_recvmsg* rtnetlink_rcv_msg nfnetlink_rcv_msg
+     __netif_receive_skb* netif_receive_skb* call_timer_fn expire_timers __run_timers tasklet_action* scheduler_ipi __do_fault
+     blkdev_driver_ioctl __blkdev_driver_ioctl blkdev_ioctl *compat_ioctl new_sync_* call_*_iter __run_hrtimer __hrtimer_run_queues do_one_initcall
+     __do_softirq handle_softirqs do_softirq* irq_exit* exit_to_user*",
 ];
 
 /// Frames of a task that waits.
 const WAITS: &[&str] = &[
-    "*sched*",
-    "*_lock*",
-    "*slowlock*",
-    "*down*",
-    "*rwsem*",
-    "*completion*",
-    "*kthread*",
-    "*wait*",
-    "*synchronize*",
-    "*context_switch*",
-    "__switch_to*",
-    "*cancel_delayed_work*",
-    "*rcu_barrier*",
-    "*mutex*",
+    "*sched* *_lock* *slowlock* *down* *rwsem* *completion* *kthread* *wait* *synchronize* *context_switch* *switch_to* *cancel_delayed_work*
+     *rcu_barrier* *mutex*",
 ];
 
-/// True for a helper, or for a function in `also`.
-pub(crate) fn is_skipped(function: &str, also: &[&str]) -> bool {
+/// The tick's functions that find a stall.
+const DETECTORS: &[&str] = &[
+    "rcu_check_callbacks rcu_sched_clock_irq rcu_pending check_cpu_stall print_cpu_stall print_other_cpu_stall rcu_dump_cpu_stacks
+     update_process_times watchdog_timer_fn",
+];
+
+/// The way from an interrupt's entry to the tick.
+const TICKS: &[&str] = &[
+    "rcu_* check_cpu_stall print_*_stall update_process_times tick_* *hrtimer* *apic_timer_interrupt* *sysvec* asm_* call_on_*stack
+     *irq* arch_timer_* gic_* el1_* el1h_* handle_percpu_* generic_handle_* do_interrupt_handler watchdog_timer_fn xen_* *timer_interrupt*
+     run_posix_cpu_timers timer_handler",
+];
+
+/// A word of a list, by where its `*` is.
+#[derive(Debug)]
+enum Word {
+    Exact(&'static str),
+    Start(&'static str),
+    End(&'static str),
+    Inside(&'static str),
+    /// Parts in this order, the first at the start and the last at the end.
+    Parts(Vec<&'static str>),
+}
+
+static HELPER_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(HELPERS));
+static ENTRY_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(ENTRIES));
+static WAIT_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(WAITS));
+static DETECTOR_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(DETECTORS));
+static TICK_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(TICKS));
+
+/// True for a helper, or for a function in the list `also`.
+pub(crate) fn is_skipped(function: &str, also: &'static str) -> bool {
     let name = base_name(function);
-    matches_any(name, HELPERS) || matches_any(name, also)
+    HELPER_WORDS.iter().any(|word| word.matches(name))
+        || also.split_whitespace().any(|text| word(text).matches(name))
 }
 
 /// True for generic code that calls what a task or CPU is to do.
 pub(crate) fn is_entry(function: &str) -> bool {
-    matches_any(base_name(function), ENTRIES)
+    ENTRY_WORDS.iter().any(|word| word.matches(base_name(function)))
 }
 
 /// True for a function that only waits.
 pub(crate) fn is_wait(function: &str) -> bool {
-    matches_any(base_name(function), WAITS)
+    WAIT_WORDS.iter().any(|word| word.matches(base_name(function)))
+}
+
+/// True for the functions that find a stall.
+pub(crate) fn is_detector(function: &str) -> bool {
+    DETECTOR_WORDS
+        .iter()
+        .any(|word| word.matches(base_name(function)))
+}
+
+/// True for functions between an interrupt's entry and the tick.
+pub(crate) fn is_tick(function: &str) -> bool {
+    TICK_WORDS.iter().any(|word| word.matches(base_name(function)))
 }
 
 /// The name under which hangs in a few well-known waits are kept together.
 pub(crate) fn hang_bucket(function: &str) -> Option<&'static str> {
-    let name = base_name(function);
-    match name {
+    match base_name(function) {
         "rtnl_lock" => Some("rtnl_lock"),
-        "synchronize_rcu" | "synchronize_rcu_expedited" | "__synchronize_srcu" | "synchronize_srcu" => {
-            Some("synchronize_rcu")
-        }
+        "synchronize_rcu"
+        | "synchronize_rcu_expedited"
+        | "__synchronize_srcu"
+        | "synchronize_srcu"
+        | "synchronize_sched"
+        | "__wait_rcu_gp" => Some("synchronize_rcu"),
         _ => None,
     }
 }
@@ -267,35 +178,54 @@ pub(crate) fn without_syscall_prefix<'n>(name: &'n str, others: &mut Vec<String>
     shortest
 }
 
-/// True when one of `patterns` matches the whole name.
-pub(crate) fn matches_any(name: &str, patterns: &[&str]) -> bool {
-    patterns.iter().any(|pattern| matches(name, pattern))
+fn words(lists: &[&'static str]) -> Vec<Word> {
+    lists
+        .iter()
+        .flat_map(|list| list.split_whitespace())
+        .map(word)
+        .collect()
 }
 
-fn matches(name: &str, pattern: &str) -> bool {
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(_), Some(_)) => name.contains(pattern.trim_matches('*')),
-        (Some(end), None) if !end.contains('*') => name.ends_with(end),
-        (None, Some(start)) if !start.contains('*') => name.starts_with(start),
-        (None, None) if !pattern.contains('*') => name == pattern,
-        _ => between(name, pattern),
+fn word(text: &'static str) -> Word {
+    let inner = text.trim_matches('*');
+    if inner.contains('*') {
+        return Word::Parts(text.split('*').collect());
+    }
+    match (text.starts_with('*'), text.ends_with('*')) {
+        (false, false) => Word::Exact(inner),
+        (false, true) => Word::Start(inner),
+        (true, false) => Word::End(inner),
+        (true, true) => Word::Inside(inner),
     }
 }
 
-/// A pattern with a `*` inside.
-fn between(name: &str, pattern: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else {
+impl Word {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(text) => name == *text,
+            Self::Start(text) => name.starts_with(text),
+            Self::End(text) => name.ends_with(text),
+            Self::Inside(text) => name.contains(text),
+            Self::Parts(parts) => parts_match(parts, name),
+        }
+    }
+}
+
+fn parts_match(parts: &[&str], name: &str) -> bool {
+    let [first, middle @ .., last] = parts else {
         return false;
     };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = rest.get(at + part.len()..).unwrap_or_default();
-    }
-    pattern.ends_with('*')
-        || pattern
-            .rsplit('*')
-            .next()
-            .is_some_and(|last| name.ends_with(last))
+    let Some(rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let Some(mut rest) = rest.strip_suffix(last) else {
+        return false;
+    };
+    middle.iter().all(|part| {
+        let found = rest.find(part);
+        rest = found
+            .and_then(|at| rest.get(at + part.len()..))
+            .unwrap_or_default();
+        found.is_some()
+    })
 }

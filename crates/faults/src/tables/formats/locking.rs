@@ -1,0 +1,28 @@
+//! `INFO:` reports: the lock validator's and the hung task detector's.
+
+use super::{ANY, BEFORE, BELOW, From, HANG, HUNG, Needs, STALL, STALLED, stack, trace};
+
+/// Where a lock was asked for, or how it came to it.
+pub(super) const CHAIN: Needs = stack(From::Chain, "process_one_work");
+/// Where a lock was asked for.
+pub(super) const AT: Needs = stack(From::LockAt, "");
+/// Who used RCU.
+pub(super) const RCU: Needs = trace("*rcu* *might_*");
+
+heads! {
+    "INFO:" unless ["lockdep is turned off", "recovery required on readonly", "NMI handler (", ":INFO:"] {
+        Lockdep: "INFO: possible circular locking dependency detected" => "possible deadlock in {F}", CHAIN;
+        Lockdep: "INFO: possible recursive locking detected" => "possible deadlock in {F}", CHAIN;
+        Lockdep: "INFO: possible irq lock inversion dependency detected" => "possible deadlock in {F}", CHAIN;
+        Lockdep: "INFO: {w} -> {w} lock order detected" => "possible deadlock in {F}", BELOW;
+        Lockdep: "INFO: inconsistent lock state" => "inconsistent lock state in {F}", AT;
+        Lockdep: "INFO: suspicious RCU usage" => "INFO: suspicious RCU usage in {F}", RCU;
+        Lockdep: "INFO: trying to register non-static key" => "INFO: trying to register non-static key in {F}", trace("*lock*");
+        HungTask: "INFO: task {*} blocked for more than" => "INFO: task hung in {F}", HUNG, HANG;
+        HungTask: "INFO: task {*} blocked in I/O wait for more than" => "INFO: task hung in {F}", HUNG, HANG;
+        HungTask: "INFO: task {*} can't die for more than" => "INFO: task can't die in {F}", HUNG, HANG;
+        RcuStall: "INFO: rcu_{*}stall" => "INFO: rcu detected stall in {F}", STALLED, STALL;
+        Other: "INFO: {*}" => "INFO: {0}", ANY;
+        Other: "INFO:" => "INFO: corrupted", BEFORE;
+    }
+}
