@@ -1,6 +1,6 @@
 //! Loading the object and attaching its programs.
 
-use std::{any::Any, borrow::Cow, fs, io, path::PathBuf, thread};
+use std::{any::Any, borrow::Cow, fs, io, path::PathBuf};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
@@ -17,8 +17,8 @@ use crate::{
     event::Attach,
     hooks::{Attempt, HOOKS, HookSpec, Target},
     offsets::Offsets,
-    reason::{chain, explain, missing_capabilities, no_kprobes},
-    tracefs::{Tracefs, TracefsError},
+    reason::{chain, explain, missing_capabilities, no_kprobes, summary},
+    tracefs::with_tracefs,
 };
 
 /// The object that `cargo xtask build-ebpf` made, or nothing; see `build.rs`.
@@ -106,16 +106,22 @@ pub(crate) fn attach(options: &Options) -> Result<Loaded, AttachError> {
     if let Some(remedy) = missing_capabilities() {
         return Err(AttachError::NotPermitted(remedy));
     }
-    // In a thread of its own, because tracefs may have to be mounted for it alone.
-    thread::scope(|scope| {
-        let loading = scope.spawn(|| {
-            let tracefs = Tracefs::find().map_or_else(Tracefs::mount_for_this_thread, Ok);
-            load(options, &object, &tracefs)
-        });
-        loading
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    let loaded = load(options, &object);
+    give_memory_back();
+    loaded
+}
+
+/// The kernel's type information takes 20 MB while programs are loaded; freed, the allocator would keep them.
+#[expect(
+    unsafe_code,
+    reason = "the C library's allocator is asked to give freed memory back"
+)]
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes a number, touches free memory only, and locks what it touches.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn object(options: &Options) -> Result<Cow<'static, [u8]>, AttachError> {
@@ -140,13 +146,9 @@ fn check_ring_bytes(bytes: u32) -> Result<(), AttachError> {
     }
 }
 
-fn load(
-    options: &Options,
-    object: &[u8],
-    tracefs: &Result<Tracefs, TracefsError>,
-) -> Result<Loaded, AttachError> {
+fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
     raise_memlock();
-    let offsets = Offsets::resolve(tracefs);
+    let offsets = with_tracefs(|tracefs| Offsets::resolve(&tracefs));
     let mut ebpf = load_object(options, object, &offsets)?;
     let ring = take(&mut ebpf, MAP_EVENTS)?;
     let counters = take(&mut ebpf, MAP_COUNTERS)?;
@@ -236,7 +238,7 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
             _link: None,
         };
     }
-    let mut reasons = Vec::new();
+    let mut failed = Vec::new();
     for attempt in spec.attempts {
         let attach = attempt.target.attach();
         match try_attach(ebpf, kernel, attempt) {
@@ -244,16 +246,16 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
                 tracing::debug!(hook = spec.name, %attach, "attached");
                 return Attached {
                     attach: Some(attach),
-                    reason: reasons.join("; "),
+                    reason: summary(&failed),
                     _link: Some(link),
                 };
             }
-            Err(reason) => reasons.push(format!("{attach} {}: {reason}", attempt.target.name())),
+            Err(reason) => failed.push((format!("{attach} {}", attempt.target.name()), reason)),
         }
     }
     Attached {
         attach: None,
-        reason: reasons.join("; "),
+        reason: summary(&failed),
         _link: None,
     }
 }
@@ -307,7 +309,7 @@ fn try_attach(ebpf: &mut Ebpf, kernel: &mut Kernel, attempt: &Attempt) -> Result
                 TracePoint,
                 program,
                 program.load(),
-                program.attach(tracepoint.category, tracepoint.name)
+                with_tracefs(|_mounted| program.attach(tracepoint.category, tracepoint.name))
             )
         }
         Target::Fentry(name) => {

@@ -77,11 +77,28 @@ fn absent(target: Target) -> String {
     }
 }
 
+/// What the kernel said, without the number that the standard library adds.
 fn errno(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(
-        || error.to_string(),
-        |raw| io::Error::from_raw_os_error(raw).to_string(),
-    )
+    let text = error.to_string();
+    text.split_once(" (os error")
+        .map_or(text.as_str(), |(words, _number)| words)
+        .to_owned()
+}
+
+/// Attempts and why each failed, those that failed for the same reason together.
+pub(crate) fn summary(failed: &[(String, String)]) -> String {
+    let mut reasons: Vec<(Vec<&str>, &str)> = Vec::new();
+    for (attempt, reason) in failed {
+        match reasons.iter_mut().find(|(_, known)| known == reason) {
+            Some((attempts, _)) => attempts.push(attempt),
+            None => reasons.push((vec![attempt], reason)),
+        }
+    }
+    let lines: Vec<String> = reasons
+        .iter()
+        .map(|(attempts, reason)| format!("{}: {reason}", attempts.join(", ")))
+        .collect();
+    lines.join("; ")
 }
 
 /// The last lines of a verifier's log, where the refusal is, without its statistics.
@@ -129,6 +146,23 @@ mod tests {
         );
         assert_eq!(last_lines(""), "");
         assert!(last_lines(&"é".repeat(5000)).chars().count() <= MAX_VERIFIER_LOG);
+    }
+
+    #[test]
+    fn attempts_that_failed_alike_are_told_together() {
+        let failed = [
+            ("fentry a", "refused"),
+            ("kprobe a", "none"),
+            ("fentry b", "refused"),
+        ]
+        .map(|(attempt, reason)| (attempt.to_owned(), reason.to_owned()));
+        assert_eq!(summary(&failed), "fentry a, fentry b: refused; kprobe a: none");
+        assert_eq!(summary(&[]), "");
+    }
+
+    #[test]
+    fn errors_of_the_kernel_are_in_words() {
+        assert_eq!(errno(&io::Error::from_raw_os_error(1)), "Operation not permitted");
     }
 
     #[test]

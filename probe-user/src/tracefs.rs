@@ -1,8 +1,9 @@
 //! Finding tracefs and reading what it says about tracepoints.
 
 use std::{
-    fs, io,
+    fs, io, panic,
     path::{Path, PathBuf},
+    thread,
 };
 
 use rustix::{
@@ -36,9 +37,24 @@ pub(crate) enum TracefsError {
     Format { path: PathBuf, source: FormatError },
 }
 
+/// Does something that needs tracefs at its usual place.
+///
+/// Where nobody has mounted it, that is done in a thread that mounts it for itself alone: the mounts of the host and of
+/// the other threads stay as they are, and this one vanishes with the thread. Needs `CAP_SYS_ADMIN`.
+pub(crate) fn with_tracefs<T: Send>(work: impl FnOnce(Result<Tracefs, TracefsError>) -> T + Send) -> T {
+    if let Some(tracefs) = Tracefs::find() {
+        return work(Ok(tracefs));
+    }
+    thread::scope(|scope| {
+        let working =
+            scope.spawn(|| work(Tracefs::mount_for_this_thread().map_err(TracefsError::NotMounted)));
+        working.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+    })
+}
+
 impl Tracefs {
     /// Finds a tracefs that is mounted.
-    pub(crate) fn find() -> Option<Self> {
+    fn find() -> Option<Self> {
         ROOTS
             .into_iter()
             .map(Path::new)
@@ -48,17 +64,11 @@ impl Tracefs {
             })
     }
 
-    /// Mounts tracefs for the calling thread alone: the mounts of the host and of the other threads stay as they are,
-    /// and this one vanishes with the thread. Needs `CAP_SYS_ADMIN`.
-    pub(crate) fn mount_for_this_thread() -> Result<Self, TracefsError> {
-        Self::try_mount().map_err(TracefsError::NotMounted)
-    }
-
     #[expect(
         unsafe_code,
         reason = "unsharing a namespace is a system call of the whole thread"
     )]
-    fn try_mount() -> io::Result<Self> {
+    fn mount_for_this_thread() -> io::Result<Self> {
         // SAFETY: the flag moves this thread to a copy of the mount namespace; the file descriptor table stays shared.
         unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
         mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
