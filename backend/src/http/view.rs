@@ -133,8 +133,14 @@ fn filter_href(filter: FaultFilter) -> String {
 fn class_href(class: &str) -> String {
     filter_href(FaultFilter {
         class: class.to_owned(),
+        include_housekeeping: is_housekeeping(class),
         ..FaultFilter::default()
     })
+}
+
+/// Whether a class is listed only when housekeeping is asked for.
+fn is_housekeeping(class: &str) -> bool {
+    ["telemetry.heartbeat", "telemetry.loss"].contains(&class)
 }
 
 fn host_href(host: &str) -> String {

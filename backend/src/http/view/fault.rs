@@ -8,7 +8,10 @@ use proto::v1::{Fault, FaultFilter, FingerprintLevel, Host, Record};
 
 use super::list::{counts, host_of, os, title};
 use super::payload::{self, Sections};
-use super::{Facts, Moment, bytes, class_href, duration, filter_href, host_href, kernel_href, severity_word};
+use super::{
+    Facts, Moment, bytes, class_href, duration, filter_href, host_href, is_housekeeping, kernel_href,
+    severity_word,
+};
 use crate::http::json::bytes_text;
 use crate::store::FingerprintFacts;
 
@@ -111,6 +114,7 @@ impl Occurrences {
                 href: filter_href(FaultFilter {
                     host: share.host.clone(),
                     fingerprint: facts.fingerprint.clone(),
+                    include_housekeeping: is_housekeeping(&facts.class),
                     ..FaultFilter::default()
                 }),
                 count: share.count,
@@ -148,6 +152,7 @@ fn same(record: &Record, known: &[FingerprintFacts]) -> Vec<SameFault> {
         value: fingerprint.value.clone(),
         href: filter_href(FaultFilter {
             fingerprint: fingerprint.value.clone(),
+            include_housekeeping: is_housekeeping(&record.class),
             ..FaultFilter::default()
         }),
         counts: known

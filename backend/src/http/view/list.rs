@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse, Record, record::Payload};
 
 use super::{
-    Moment, bytes, class_href, duration, filter_href, grouped, host_href, kernel_href, list_href, payload,
-    severity_word,
+    Moment, bytes, class_href, duration, filter_href, grouped, host_href, is_housekeeping, kernel_href,
+    list_href, payload, severity_word,
 };
 use crate::http::{json::bytes_text, query};
 use crate::store::{Facets, FingerprintFacts};
@@ -17,8 +17,6 @@ const LATE_NS: u64 = 60_000_000_000;
 const DETAIL_CHARS: usize = 120;
 /// An id before all others: the browser shows none.
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
-/// Classes that are listed only when housekeeping is asked for.
-const HOUSEKEEPING: [&str; 2] = ["telemetry.heartbeat", "telemetry.loss"];
 
 /// The page `/`.
 #[derive(Debug, Template)]
@@ -200,7 +198,7 @@ impl Form {
 
 /// The known classes, each family before its members, and the one that is asked for.
 fn classes(mut known: Vec<String>, asked: &str, housekeeping: bool) -> Vec<Choice> {
-    known.retain(|class| housekeeping || !HOUSEKEEPING.contains(&class.as_str()));
+    known.retain(|class| housekeeping || !is_housekeeping(class));
     let families: Vec<String> = known
         .iter()
         .filter_map(|class| class.split_once('.'))

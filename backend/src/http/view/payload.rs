@@ -32,6 +32,8 @@ pub(in crate::http) struct Trace {
     /// `12 frames, 3 of them guessed`.
     pub(in crate::http) size: String,
     pub(in crate::http) frames: Vec<TraceRow>,
+    /// Whether any frame is in a module.
+    pub(in crate::http) modular: bool,
     /// Whether any frame has a source location.
     pub(in crate::http) located: bool,
 }
@@ -165,6 +167,7 @@ fn trace(trace: &CallTrace) -> Trace {
         },
         size,
         frames: rows,
+        modular: trace.frames.iter().any(|frame| !frame.module.is_empty()),
         located: trace.frames.iter().any(|frame| !frame.location.is_empty()),
     }
 }
@@ -196,14 +199,18 @@ fn trace_row(index: usize, frame: &Frame) -> TraceRow {
     }
 }
 
-/// Marks the innermost frame of the function at fault.
+/// Marks the innermost frame of the function at fault, one that the unwinder is sure of if there is one.
 fn mark_function(traces: &mut [Trace], function: &str) {
-    let mut rows = traces.iter_mut().flat_map(|trace| &mut trace.frames);
-    if let Some(row) = rows.find(|row| !function.is_empty() && row.function == function) {
-        row.style = "at-fault";
-        row.hints
-            .push(("at fault", "The function that the report blames"));
-    }
+    let mut rows: Vec<&mut TraceRow> = traces.iter_mut().flat_map(|trace| &mut trace.frames).collect();
+    let named = |row: &&mut TraceRow| !function.is_empty() && row.function == function;
+    let sure = rows.iter().position(|row| named(row) && row.style.is_empty());
+    let Some(at) = sure.or_else(|| rows.iter().position(named)) else {
+        return;
+    };
+    rows[at].style = "at-fault";
+    rows[at]
+        .hints
+        .push(("at fault", "The function that the report blames"));
 }
 
 fn text(heading: &'static str, whole: &str, title: &str, open: bool) -> Option<Text> {

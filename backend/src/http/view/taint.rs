@@ -23,6 +23,12 @@ const LETTERS: [(char, &str); 18] = [
 
 /// What the letters mean, in words; `G` (only free modules) says nothing.
 pub(super) fn words(letters: &str) -> String {
+    if !letters
+        .chars()
+        .all(|letter| letter.is_ascii_uppercase() || letter == ' ')
+    {
+        return String::new(); // "Not tainted"
+    }
     let known = letters
         .chars()
         .filter_map(|letter| LETTERS.iter().find(|(known, _)| *known == letter));
@@ -40,6 +46,7 @@ mod tests {
             "warned before, out-of-tree module, unsigned module"
         );
         assert_eq!(words("G"), "");
+        assert_eq!(words("Not tainted"), "");
         assert_eq!(words(""), "");
     }
 }
