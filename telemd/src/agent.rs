@@ -52,8 +52,8 @@ pub async fn run(config: &Config, stop: &CancellationToken) -> Result<(), AgentE
     let (publish, session) = watch::channel(None);
     let (control, mut questions) = Control::bind(&config.control_path)?;
     let socket = Socket::bind(&config.socket_path, consent.clone(), session)?;
-    let sockets_stop = CancellationToken::new();
-    let _stop_guard = sockets_stop.clone().drop_guard();
+    // They end while the last records are kept and shipped.
+    let sockets_stop = stop.child_token();
     let control = tokio::spawn(control.serve(sockets_stop.clone()));
     let socket = tokio::spawn(socket.serve(sockets_stop.clone()));
     let surroundings = Surroundings {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use proto::v1::{Hello, Host};
 use spool::{Damage, Spool};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -23,18 +22,25 @@ use crate::kept::Kept;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
 use crate::record::Boot;
 use crate::recorder::Recorder;
-use crate::ship::{Link, LinkState, Options, Shipper};
 use crate::sources::{Buffers, Caught, Sources};
 use crate::status::{SessionStatus, SpoolStatus, Status};
 use crate::storm::Storm;
 use crate::{earlier, host};
 
+mod shipping;
+
+use shipping::Shipping;
+
 /// How often the books are looked at, storm windows closed and consent checked.
 const ROUND: Duration = Duration::from_secs(1);
 /// How long the drain at the end may take in all; the process ends within 5 s of SIGTERM.
-const DRAIN: Duration = Duration::from_millis(4_500);
-/// Of that, how long shipping may take; the rest is for closing the spool.
+const DRAIN: Duration = Duration::from_secs(4);
+/// Until when, since its start, the last records may be kept.
+const LAST_KEEPING: Duration = Duration::from_secs(2);
+/// Until when, since its start, they may be shipped; the rest is for closing the spool.
 const LAST_SHIPPING: Duration = Duration::from_millis(3_500);
+/// How long a slow disk may hold up the stop.
+const GRACE: Duration = Duration::from_millis(500);
 /// How long the hooks are listened to for what is already in the ring.
 const LAST_EVENTS: Duration = Duration::from_millis(20);
 /// Batches of events that are taken at the end: more than the ring holds.
@@ -90,14 +96,6 @@ pub(crate) struct Session<'a> {
     heartbeat_at: Instant,
 }
 
-/// The task that ships.
-struct Shipping {
-    task: tokio::task::JoinHandle<()>,
-    stop: CancellationToken,
-    link: watch::Receiver<Link>,
-    kick: Arc<Notify>,
-}
-
 impl<'a> Session<'a> {
     /// Opens the spool, attaches the hooks, takes in what earlier boots left and begins to ship.
     pub(crate) async fn start(surroundings: &'a Surroundings<'a>) -> Result<Self, AgentError> {
@@ -147,6 +145,20 @@ impl<'a> Session<'a> {
         questions: &mut mpsc::Receiver<Asked>,
         stop: &CancellationToken,
     ) -> End {
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            end = self.work(questions, stop) => end,
+            () = overdue => {
+                tracing::error!("the spool's disk is stuck: what is being kept is given up");
+                End::Stopped
+            }
+        }
+    }
+
+    async fn work(&mut self, questions: &mut mpsc::Receiver<Asked>, stop: &CancellationToken) -> End {
         let mut buffers = Buffers::default();
         let mut round = tokio::time::interval(ROUND);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -183,7 +195,24 @@ impl<'a> Session<'a> {
 
     /// Ends the session; records are kept, and shipped as far as there is time.
     pub(crate) async fn drain(mut self) {
-        let deadline = Instant::now() + DRAIN;
+        let started = Instant::now();
+        let kept = tokio::time::timeout(LAST_KEEPING, self.keep_last()).await;
+        if !matches!(kept, Ok(Ok(()))) {
+            tracing::error!("what was caught last, or the count of what was lost, could not be kept");
+        }
+        self.shipping
+            .finish(&self.recorder, started + LAST_SHIPPING)
+            .await;
+        let left = self.recorder.keeper().stats().borrow().backlog;
+        self.close(started + DRAIN).await;
+        tracing::info!(
+            backlog = left,
+            "stopped; what is left is shipped after the next start"
+        );
+    }
+
+    /// Keeps what the hooks have already sent, ends what waits for more, and closes the books.
+    async fn keep_last(&mut self) -> Result<(), KeepError> {
         let mut buffers = Buffers::default();
         for _ in 0..LAST_BATCHES {
             let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers));
@@ -193,24 +222,13 @@ impl<'a> Session<'a> {
             self.hand_over(found).await;
         }
         self.sources.account(&self.recorder);
+        self.sources.close();
         let mut found = Vec::new();
         let now = Moment::now();
         self.pipeline.flush(now, &mut found);
         self.hand_over(found).await;
         self.recorder.close_windows(now, true);
-        let told = tokio::time::timeout_at(deadline, self.recorder.tell_losses(now)).await;
-        if !matches!(told, Ok(Ok(()))) {
-            tracing::error!("the count of what was lost could not be kept");
-        }
-        self.shipping
-            .finish(&self.recorder, Instant::now() + LAST_SHIPPING)
-            .await;
-        let left = self.recorder.keeper().stats().borrow().backlog;
-        self.close(deadline).await;
-        tracing::info!(
-            backlog = left,
-            "stopped; what is left is shipped after the next start"
-        );
+        self.recorder.tell_losses(now).await
     }
 
     /// Ends the session at once: nothing more is kept or shipped.
@@ -318,55 +336,6 @@ impl<'a> Session<'a> {
         };
         if tokio::time::timeout_at(deadline, closing).await.is_err() {
             tracing::error!("the spool could not be closed in time: its disk is slow or stuck");
-        }
-    }
-}
-
-impl Shipping {
-    fn start(config: &Config, agent_id: Uuid, host: Host, recorder: &Recorder) -> Self {
-        let (link, seen) = watch::channel(Link::default());
-        let stop = CancellationToken::new();
-        let kick = Arc::new(Notify::new());
-        let shipper = Shipper {
-            url: config.collector.url.clone(),
-            hello: Hello {
-                agent_id: agent_id.as_bytes().to_vec().into(),
-                epoch: recorder.keeper().epoch().as_bytes().to_vec().into(),
-                host: Some(host),
-                agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-            keeper: recorder.keeper().clone(),
-            options: Options::default(),
-            link,
-            kick: Arc::clone(&kick),
-        };
-        Self {
-            task: tokio::spawn(shipper.run(stop.clone())),
-            stop,
-            link: seen,
-            kick,
-        }
-    }
-
-    /// Waits until everything is shipped, unless the collector is away or it takes too long.
-    async fn finish(&mut self, recorder: &Recorder, deadline: Instant) {
-        let mut stats = recorder.keeper().stats();
-        self.link.mark_unchanged();
-        self.kick.notify_one();
-        let shipped = async {
-            while stats.borrow_and_update().backlog > 0 {
-                tokio::select! {
-                    changed = stats.changed() => if changed.is_err() { return },
-                    changed = self.link.changed() => {
-                        if changed.is_err() || self.link.borrow_and_update().state == LinkState::Waiting {
-                            return;
-                        }
-                    }
-                }
-            }
-        };
-        if tokio::time::timeout_at(deadline, shipped).await.is_err() {
-            tracing::debug!("there was no time to ship everything");
         }
     }
 }

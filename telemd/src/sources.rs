@@ -111,6 +111,13 @@ impl Sources {
         }
     }
 
+    /// Detaches the hooks.
+    pub(crate) fn close(&mut self) {
+        let reason = "the agent stops".to_owned();
+        self.probes = Err(reason.clone());
+        self.log = Err(reason);
+    }
+
     /// Every hook, watched or not.
     pub(crate) fn states(&self) -> Vec<HookStatus> {
         let mut states: Vec<_> = match &self.probes {

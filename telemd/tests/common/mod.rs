@@ -2,7 +2,9 @@
 #![allow(
     dead_code,
     clippy::allow_attributes,
-    reason = "every test file uses a part of this"
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "every test file uses a part of this, and tests panic"
 )]
 
 use std::io::{Read as _, Write as _};
@@ -11,7 +13,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use telemd::frame::{self, Facts, Frame};
 use telemd::status::Status;
+
+pub(crate) mod collector;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,13 +28,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// A host that has not opted in, and whose agent does not run. Nobody listens at the collector's address.
+    /// A host that has not opted in, and whose agent does not run. Nobody listens at the collector's address, and the
+    /// hooks are switched off.
     pub(crate) fn new(extra: &str) -> Self {
+        Self::new_with("127.0.0.1:1", "probes.enabled = false", extra)
+    }
+
+    /// A host that has not opted in, and whose agent does not run.
+    pub(crate) fn new_with(collector: &str, probes: &str, extra: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name).display().to_string();
         let config = format!(
             "state_dir = {:?}\nopt_in_file = {:?}\nsocket_path = {:?}\ncontrol_path = {:?}\nhostname = \"under-test\"\n\
-             collector.url = \"http://127.0.0.1:1\"\nprobes.enabled = false\n{extra}\n",
+             collector.url = \"http://{collector}\"\n{probes}\n{extra}\n",
             path("state"),
             path("opt-in"),
             path("socket"),
@@ -113,6 +124,18 @@ impl Host {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }
 
+    /// Sends a record to the local socket and answers what comes back.
+    pub(crate) fn send(&self, classification: &str, payload: &str) -> String {
+        let frame = Frame {
+            classification: classification.into(),
+            severity: 2,
+            payload_version: 1,
+            event_id: "0".repeat(32),
+            payload: payload.into(),
+        };
+        self.exchange("socket", &frame::write(&frame, &Facts::default()).unwrap())
+    }
+
     /// Sends bytes to a socket of the agent, closes the writing half, and answers what comes back.
     pub(crate) fn exchange(&self, socket: &str, bytes: &[u8]) -> String {
         let mut stream = UnixStream::connect(self.path(socket)).unwrap();
@@ -158,4 +181,18 @@ pub(crate) fn said(host: &Host, output: &Output) -> String {
         text(&output.stdout),
         text(&output.stderr)
     )
+}
+
+/// Says that a test cannot run here, and why.
+pub(crate) fn skip(test: &str, reason: &str) {
+    let line = format!("SKIP {test}: {reason}\n");
+    print!("{line}");
+    if let Some(path) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
+        let mut log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
+        log.write_all(line.as_bytes()).unwrap();
+    }
 }

@@ -1,0 +1,70 @@
+//! The task that ships, and its end.
+
+use std::sync::Arc;
+
+use proto::v1::{Hello, Host};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::recorder::Recorder;
+use crate::ship::{Link, LinkState, Options, Shipper};
+
+/// The task that ships.
+pub(super) struct Shipping {
+    pub(super) task: tokio::task::JoinHandle<()>,
+    pub(super) stop: CancellationToken,
+    pub(super) link: watch::Receiver<Link>,
+    kick: Arc<Notify>,
+}
+
+impl Shipping {
+    pub(super) fn start(config: &Config, agent_id: Uuid, host: Host, recorder: &Recorder) -> Self {
+        let (link, seen) = watch::channel(Link::default());
+        let stop = CancellationToken::new();
+        let kick = Arc::new(Notify::new());
+        let shipper = Shipper {
+            url: config.collector.url.clone(),
+            hello: Hello {
+                agent_id: agent_id.as_bytes().to_vec().into(),
+                epoch: recorder.keeper().epoch().as_bytes().to_vec().into(),
+                host: Some(host),
+                agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            keeper: recorder.keeper().clone(),
+            options: Options::default(),
+            link,
+            kick: Arc::clone(&kick),
+        };
+        Self {
+            task: tokio::spawn(shipper.run(stop.clone())),
+            stop,
+            link: seen,
+            kick,
+        }
+    }
+
+    /// Waits until everything is shipped, unless the collector is away or it takes too long.
+    pub(super) async fn finish(&mut self, recorder: &Recorder, deadline: Instant) {
+        let mut stats = recorder.keeper().stats();
+        self.link.mark_unchanged();
+        self.kick.notify_one();
+        let shipped = async {
+            while stats.borrow_and_update().backlog > 0 {
+                tokio::select! {
+                    changed = stats.changed() => if changed.is_err() { return },
+                    changed = self.link.changed() => {
+                        if changed.is_err() || self.link.borrow_and_update().state == LinkState::Waiting {
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout_at(deadline, shipped).await.is_err() {
+            tracing::debug!("there was no time to ship everything");
+        }
+    }
+}
