@@ -74,12 +74,13 @@ fn a_wrong_configuration_is_64_before_anything_is_touched() {
 #[test]
 fn without_a_running_agent_every_program_says_what_to_do() {
     let host = Host::new("");
-    let mut all = Vec::new();
-    all.push(said(&host, &host.telemctl(&["status"])));
-    all.push(said(&host, &host.record_gen(&["-c", "a/b/c", "-p", "x"])));
-    all.push(said(&host, &host.telemctl(&["opt-in"])));
-    all.push(said(&host, &host.record_gen(&["-c", "a/b/c", "-p", "x"])));
-    all.push(said(&host, &host.telemctl(&["opt-out"])));
+    let all = [
+        said(&host, &host.telemctl(&["status"])),
+        said(&host, &host.record_gen(&["-c", "a/b/c", "-p", "x"])),
+        said(&host, &host.telemctl(&["opt-in"])),
+        said(&host, &host.record_gen(&["-c", "a/b/c", "-p", "x"])),
+        said(&host, &host.telemctl(&["opt-out"])),
+    ];
     insta::assert_snapshot!(all.join("\n"));
 }
 

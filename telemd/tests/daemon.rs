@@ -4,25 +4,13 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Host, said};
-use telemd::frame::{self, Facts, Frame};
-
-fn frame_bytes(classification: &str, payload: &str) -> Vec<u8> {
-    let frame = Frame {
-        classification: classification.into(),
-        severity: 2,
-        payload_version: 1,
-        event_id: "0".repeat(32),
-        payload: payload.into(),
-    };
-    frame::write(&frame, &Facts::default()).unwrap()
-}
+use common::{Host, frame_bytes, said};
 
 #[test]
 fn nothing_is_recorded_before_opt_in_and_nothing_is_left_after_opt_out() {
     let mut host = Host::new("");
     host.start();
-    let refused = host.exchange("socket", &frame_bytes("a/b/c", "x"));
+    let refused = host.send("a/b/c", "x");
     assert!(refused.contains("not opted in"), "{refused}");
     assert!(host.status().session.is_none());
     let files = std::fs::read_dir(host.path("state")).unwrap();
@@ -56,7 +44,7 @@ fn consent_taken_away_by_hand_is_noticed() {
     host.start();
     assert!(host.status().session.is_some());
     std::fs::remove_file(host.path("opt-in")).unwrap();
-    let refused = host.exchange("socket", &frame_bytes("a/b/c", "x"));
+    let refused = host.send("a/b/c", "x");
     assert!(refused.contains("not opted in"), "{refused}");
     host.wait("the session to end", |host| host.status().session.is_none());
     assert!(!host.path("state/spool").exists());
@@ -106,10 +94,7 @@ fn a_sender_that_stalls_is_cut_off_and_keeps_nobody_waiting() {
     host.start();
     let mut stalled = std::os::unix::net::UnixStream::connect(host.path("socket")).unwrap();
     stalled.write_all(b"\x20\x00").unwrap();
-    assert!(
-        host.exchange("socket", &frame_bytes("a/b/c", "x"))
-            .starts_with("ok ")
-    );
+    assert!(host.send("a/b/c", "x").starts_with("ok "));
     let mut answer = String::new();
     stalled.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("no whole frame within 5 s"), "{answer}");
@@ -121,7 +106,7 @@ fn what_was_answered_with_ok_survives_kill_9() {
     host.telemctl(&["opt-in"]);
     host.start();
     for n in 1..=5 {
-        let answer = host.exchange("socket", &frame_bytes(&format!("a/b/{n}"), "x"));
+        let answer = host.send(&format!("a/b/{n}"), "x");
         assert!(answer.starts_with("ok "), "{answer}");
     }
     let before = host.status().session.unwrap();
@@ -141,9 +126,7 @@ fn repeats_are_counted_and_the_count_is_kept_when_the_agent_stops() {
     host.wait("the first heartbeat", |host| {
         host.status().session.unwrap().spool.durable_seq == 1
     });
-    let answers: Vec<_> = (0..5)
-        .map(|_| host.exchange("socket", &frame_bytes("a/b/c", "x")))
-        .collect();
+    let answers: Vec<_> = (0..5).map(|_| host.send("a/b/c", "x")).collect();
     assert_eq!(answers[..2], ["ok 2\n", "ok 3\n"]);
     assert!(
         answers[2..].iter().all(|answer| answer.starts_with("counted: ")),
@@ -164,7 +147,7 @@ fn sigterm_ends_the_agent_in_time_and_removes_its_sockets() {
     let mut host = Host::new("");
     host.telemctl(&["opt-in"]);
     host.start();
-    let answer = host.exchange("socket", &frame_bytes("a/b/c", "x"));
+    let answer = host.send("a/b/c", "x");
     assert!(answer.starts_with("ok "), "{answer}");
     let started = now();
     assert_eq!(host.stop(), Some(0));

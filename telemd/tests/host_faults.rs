@@ -1,4 +1,5 @@
 //! Real faults on this host's kernel, caught by the real hooks. Needs root and the eBPF object.
+#![expect(clippy::unwrap_used, reason = "tests panic")]
 
 mod common;
 

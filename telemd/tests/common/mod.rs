@@ -3,6 +3,7 @@
     dead_code,
     clippy::allow_attributes,
     clippy::expect_used,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "every test file uses a part of this, and tests panic"
 )]
@@ -126,14 +127,7 @@ impl Host {
 
     /// Sends a record to the local socket and answers what comes back.
     pub(crate) fn send(&self, classification: &str, payload: &str) -> String {
-        let frame = Frame {
-            classification: classification.into(),
-            severity: 2,
-            payload_version: 1,
-            event_id: "0".repeat(32),
-            payload: payload.into(),
-        };
-        self.exchange("socket", &frame::write(&frame, &Facts::default()).unwrap())
+        self.exchange("socket", &frame_bytes(classification, payload))
     }
 
     /// Sends bytes to a socket of the agent, closes the writing half, and answers what comes back.
@@ -169,6 +163,18 @@ impl Drop for Host {
             self.kill();
         }
     }
+}
+
+/// A frame of the local socket.
+pub(crate) fn frame_bytes(classification: &str, payload: &str) -> Vec<u8> {
+    let frame = Frame {
+        classification: classification.into(),
+        severity: 2,
+        payload_version: 1,
+        event_id: "0".repeat(32),
+        payload: payload.into(),
+    };
+    frame::write(&frame, &Facts::default()).unwrap()
 }
 
 /// What a program said, with its exit code and without what differs from run to run.
