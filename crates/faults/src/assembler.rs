@@ -7,6 +7,9 @@ use crate::Line;
 use collecting::{Collecting, Context, Verdict};
 use mark::Mark;
 
+/// The first line of a kernel: what a log shows before it is of the boot before.
+const NEXT_BOOT: &[u8] = b"Linux version ";
+
 /// Bounds of an [`Assembler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -78,9 +81,9 @@ impl Assembler {
 
     /// Takes a line; reports that it completed are appended to `out`. A text with several lines is taken apart.
     pub fn push(&mut self, line: Line<'_>, out: &mut Vec<Assembled>) {
-        self.end_where(out, |report, limits| {
-            report.silent_for(line.at_us) > limits.gap_us
-        });
+        if line.text.starts_with(NEXT_BOOT) {
+            self.flush(out);
+        }
         for text in line.text.trim_ascii_end().split(|byte| *byte == b'\n') {
             self.push_one(Line { text, ..line }, out);
         }
@@ -115,7 +118,7 @@ impl Assembler {
         }
         if let Mark::Head(_) | Mark::Panic(_) | Mark::Cut = mark {
             while self.open.len() >= self.limits.contexts.max(1) {
-                let oldest = (0..self.open.len()).min_by_key(|index| self.open[*index].last_at_us);
+                let oldest = (0..self.open.len()).min_by_key(|index| self.open[*index].done.last_at_us);
                 self.end(oldest.unwrap_or(0), out);
             }
             let mut report = Collecting::new(context, &line);
@@ -141,7 +144,7 @@ impl Assembler {
 
     fn end(&mut self, index: usize, out: &mut Vec<Assembled>) {
         let report = self.open.remove(index);
-        if report.head.is_some() {
+        if report.has_head() {
             out.push(report.done);
         }
     }

@@ -66,10 +66,15 @@ fn choose<'t>(scan: &Scan<'t>, at: usize, head: &'static Head) -> Option<(&'stat
 
 /// The fields of the head line and, behind them, those of the detail.
 fn detail<'t>(scan: &Scan<'t>, at: usize, format: &Format, fields: Captures<'t>) -> Option<Captures<'t>> {
-    let lines = scan.lines.iter().skip(at + 1).take(DETAIL_LINES);
-    let more = lines
-        .into_iter()
-        .find_map(|line| pattern::find(format.detail, line))?;
+    let mut more = None;
+    for line in scan.lines.iter().skip(at + 1).take(DETAIL_LINES) {
+        more = pattern::find(format.detail, line);
+        // Behind the head of another report the detail is that report's.
+        if more.is_some() || heads::find(line).is_some() {
+            break;
+        }
+    }
+    let more = more?;
     let mut all = fields;
     let used = pattern::fields(format.pattern);
     for (to, from) in all.iter_mut().skip(used).zip(more) {

@@ -7,6 +7,8 @@ use crate::tables::formats::{Head, Needs};
 
 /// Lines of other text behind a complete stack after which the report is over.
 const STRAY_LINES: usize = 24;
+/// The same behind a head that needs no stack: messages of one `printk` with several lines.
+const STRAY_LINES_BEHIND_HEAD: usize = 2;
 /// Lines after `cut here` in which the head has to come.
 const HEAD_WITHIN: usize = 16;
 
@@ -38,23 +40,32 @@ pub(super) enum Verdict {
     Ends,
 }
 
+/// How far a report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    /// `cut here` was seen, the head was not.
+    Announced,
+    /// The head was seen, a frame was not.
+    Begun,
+    /// Frames were seen.
+    Stack,
+    /// The end marker was seen: registers or a panic may follow.
+    Ended,
+    /// The kernel panicked: nothing but this death follows.
+    Panicked,
+}
+
 /// A report that is being collected.
 #[derive(Debug)]
 pub(super) struct Collecting {
     pub(super) context: Context,
     pub(super) done: Assembled,
-    pub(super) last_at_us: u64,
-    /// The first head.
-    pub(super) head: Option<&'static Head>,
     /// Other CPUs were asked for their stacks.
     pub(super) asked_others: bool,
+    progress: Progress,
+    /// The first head.
+    head: Option<&'static Head>,
     lines: usize,
-    /// A frame was seen since the head.
-    has_frames: bool,
-    /// The end marker was seen.
-    ended: bool,
-    /// The kernel panicked: nothing but this death follows.
-    panicked: bool,
     /// Lines of other text since the last line that belongs to a report.
     stray: usize,
 }
@@ -71,74 +82,86 @@ impl Collecting {
                 task: line.task,
                 truncated: false,
             },
-            last_at_us: line.at_us,
-            head: None,
             asked_others: false,
+            progress: Progress::Announced,
+            head: None,
             lines: 0,
-            has_frames: false,
-            ended: false,
-            panicked: false,
             stray: 0,
         }
     }
 
+    /// False when nothing but `cut here` was seen.
+    pub(super) fn has_head(&self) -> bool {
+        self.head.is_some()
+    }
+
     /// How long no line came.
     pub(super) fn silent_for(&self, now_us: u64) -> u64 {
-        now_us.saturating_sub(self.last_at_us)
+        now_us.saturating_sub(self.done.last_at_us)
     }
 
     /// Whether a line of this context is still part of this report.
     pub(super) fn verdict(&self, mark: Mark, at_us: u64, limits: &Limits) -> Verdict {
-        if self.ended && self.silent_for(at_us) > limits.quiet_us {
+        let patience = if self.progress == Progress::Ended {
+            limits.quiet_us
+        } else {
+            limits.gap_us
+        };
+        if self.silent_for(at_us) > patience {
             return Verdict::Ends;
         }
         let takes = match mark {
-            Mark::Panic(_) => true,
-            Mark::Cut | Mark::Head(_) if self.panicked => true,
-            Mark::Cut => self.head.is_none() || !self.ended && !self.has_frames,
-            Mark::Head(head) => self.takes_head(head),
-            Mark::Frame | Mark::Body | Mark::Stack | Mark::AskOthers | Mark::End => true,
+            Mark::Head(_) | Mark::Cut => self.takes_head(),
             Mark::Other => !self.is_over(),
+            Mark::Panic(_) | Mark::Frame | Mark::Body | Mark::Stack | Mark::AskOthers | Mark::End => true,
         };
         if takes { Verdict::Takes } else { Verdict::Ends }
     }
 
     /// A second head before the first one's stack is a part of the same report (`BUG: ...`, then `Oops: ...`).
-    fn takes_head(&self, head: &'static Head) -> bool {
-        let Some(first) = self.head else { return true };
-        let stackless = first
-            .formats
-            .iter()
-            .all(|format| matches!(format.needs, Needs::Nothing));
-        let same = std::ptr::eq(first, head);
-        !self.ended && !self.has_frames && !(same && stackless)
+    fn takes_head(&self) -> bool {
+        self.progress == Progress::Panicked || self.progress < Progress::Stack && !self.is_stackless()
+    }
+
+    /// The head says it all, and more heads of that sort may follow.
+    fn is_stackless(&self) -> bool {
+        let is_stackless = |head: &Head| {
+            head.formats
+                .iter()
+                .all(|format| matches!(format.needs, Needs::Nothing))
+        };
+        self.head.is_some_and(is_stackless)
     }
 
     /// The report is over when other text comes.
     fn is_over(&self) -> bool {
-        if self.head.is_none() {
-            return self.lines >= HEAD_WITHIN;
+        match self.progress {
+            Progress::Announced => self.lines >= HEAD_WITHIN,
+            Progress::Begun => self.is_stackless() && self.stray >= STRAY_LINES_BEHIND_HEAD,
+            Progress::Stack => self.stray >= STRAY_LINES,
+            Progress::Ended => true,
+            Progress::Panicked => false,
         }
-        !self.panicked && (self.ended || self.has_frames && self.stray >= STRAY_LINES)
     }
 
     /// Appends a line.
     pub(super) fn take(&mut self, line: &Line<'_>, text: &str, cut: bool, mark: Mark, limits: &Limits) {
-        self.last_at_us = self.last_at_us.max(line.at_us);
-        self.done.last_at_us = self.last_at_us;
-        match mark {
+        self.done.last_at_us = self.done.last_at_us.max(line.at_us);
+        let progress = match mark {
             Mark::Head(head) => {
                 self.head.get_or_insert(head);
+                Progress::Begun
             }
             Mark::Panic(head) => {
                 self.head.get_or_insert(head);
-                self.panicked = true;
+                Progress::Panicked
             }
-            Mark::Frame => self.has_frames = true,
-            Mark::End => self.ended = true,
-            Mark::AskOthers => self.asked_others = true,
-            Mark::Cut | Mark::Stack | Mark::Body | Mark::Other => {}
-        }
+            Mark::Frame if self.has_head() => Progress::Stack,
+            Mark::End => Progress::Ended,
+            _ => self.progress,
+        };
+        self.progress = self.progress.max(progress);
+        self.asked_others |= matches!(mark, Mark::AskOthers);
         self.stray = if matches!(mark, Mark::Other) {
             self.stray + 1
         } else {

@@ -112,7 +112,7 @@ impl Mark {
         if trimmed.starts_with("Sending NMI from") || trimmed.starts_with("Sending NMI to") {
             return Self::AskOthers;
         }
-        if BODY.iter().any(|start| trimmed.starts_with(start)) {
+        if BODY.iter().any(|start| trimmed.starts_with(start)) || text.contains("[Hardware Error]:") {
             return Self::Body;
         }
         Self::Other

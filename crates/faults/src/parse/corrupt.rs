@@ -3,7 +3,7 @@
 use super::guilty::{Guilty, first_stack, items_after};
 use super::scan::{Item, Scan, What};
 use crate::ReportKind;
-use crate::tables::formats::{Format, From, Needs, Stack};
+use crate::tables::formats::{Format, From, Needs, Pick, Stack};
 use crate::tables::{heads, skip};
 
 /// A stack's head is followed by a frame within so many lines, unless something was lost.
@@ -22,19 +22,26 @@ pub(crate) struct Damage {
 pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Option<&Guilty>) -> Damage {
     let items = items_after(scan, head);
     let no_stack = !items.iter().any(|item| matches!(item.what, What::Frame(_)));
-    let corrupted = match &format.needs {
-        Needs::Nothing => false,
-        Needs::Before => true,
-        Needs::AnyStack => no_stack || has_empty_stack(items),
-        Needs::Function(stack) => {
-            guilty.is_none()
-                || no_stack
-                || lacks_head(items, stack)
-                || has_empty_stack(items)
-                || has_foreign_stack(items, stack)
-                || is_interrupted(scan, head, items, format.kind)
-        }
-    };
+    let lost_lines = scan
+        .lines
+        .iter()
+        .any(|line| line.contains("printk messages dropped"));
+    let corrupted = lost_lines
+        || match &format.needs {
+            Needs::Nothing => false,
+            Needs::Before => true,
+            Needs::AnyStack => no_stack || has_empty_stack(items),
+            Needs::Function(stack) => {
+                guilty.is_none()
+                    || no_stack
+                    || lacks_head(items, stack, format.kind)
+                    || has_empty_stack(items)
+                    || has_foreign_stack(items, format, stack)
+                    || is_unexplained(scan, format.kind)
+                    || begins_in_stack(items, stack)
+                    || is_interrupted(scan, head, items, format.kind)
+            }
+        };
     let ends_in_head = matches!(
         items.last(),
         Some(Item {
@@ -49,8 +56,9 @@ pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Opti
 }
 
 /// There are frames, but not below the head of a stack: the stack proper is missing.
-fn lacks_head(items: &[Item<'_>], stack: &Stack) -> bool {
-    stack.from != From::Below && !items.iter().any(|item| matches!(item.what, What::Stack(_)))
+fn lacks_head(items: &[Item<'_>], stack: &Stack, kind: ReportKind) -> bool {
+    let has_own = stack.from == From::Below && kind != ReportKind::Lockdep;
+    !has_own && !items.iter().any(|item| matches!(item.what, What::Stack(_)))
 }
 
 /// The first stack, or one that tells where memory was allocated or freed, has no frames.
@@ -71,16 +79,17 @@ fn has_empty_stack(items: &[Item<'_>]) -> bool {
 }
 
 /// The first stack is that of the fault injector, or it has nothing but the functions that print a report.
-fn has_foreign_stack(items: &[Item<'_>], stack: &Stack) -> bool {
-    let mut frames = first_stack(items).iter().filter_map(|item| match item.what {
+fn has_foreign_stack(items: &[Item<'_>], format: &Format, stack: &Stack) -> bool {
+    let frames = first_stack(items).iter().filter_map(|item| match item.what {
         What::Frame(frame) if frame.reliable => Some(frame),
         _ => None,
     });
-    let injected = frames
-        .clone()
-        .any(|frame| frame.function.starts_with("should_fail"));
-    let only_helpers = stack.from != From::Below && frames.all(|frame| skip::is_skipped(frame.function, ""));
-    injected || only_helpers
+    let has = |start: &str| frames.clone().any(|frame| frame.function.starts_with(start));
+    let injected = has("should_fail");
+    let of_another = format.pattern.ends_with("suspicious RCU usage") && !has("lockdep_rcu_suspicious");
+    let only_helpers =
+        stack.from != From::Below && frames.clone().all(|frame| skip::is_reporting(frame.function));
+    injected || of_another || only_helpers
 }
 
 /// Another report begins before the first frame of an exception's report.
@@ -98,4 +107,22 @@ fn is_interrupted(scan: &Scan<'_>, head: usize, items: &[Item<'_>], kind: Report
         .iter()
         .filter(|line| heads::find(line).is_some())
         .any(|line| line.contains("BUG: ") && !line.contains("[ BUG: "))
+}
+
+/// The use of a value that was never set comes with the place where it was made.
+fn is_unexplained(scan: &Scan<'_>, kind: ReportKind) -> bool {
+    let explains = |line: &&str| line.starts_with("Uninit was ") || line.starts_with("Local variable ");
+    kind == ReportKind::Kmsan && !scan.lines.iter().any(explains)
+}
+
+/// Frames between the head of an exception and its instruction pointer belong to another stack.
+fn begins_in_stack(items: &[Item<'_>], stack: &Stack) -> bool {
+    let begins = matches!(
+        items.first(),
+        Some(Item {
+            what: What::Frame(_),
+            ..
+        })
+    );
+    begins && stack.from == From::Pointer && stack.pick == Pick::Plain
 }

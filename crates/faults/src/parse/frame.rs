@@ -55,7 +55,8 @@ pub(crate) fn line(text: &str) -> Option<(RawFrame<'_>, Option<RawFrame<'_>>)> {
     {
         let (mut caller, _) = symbol(addresses(caller).0)?;
         // A return to a function's first byte is the trace of a call that does not return, in the function before it.
-        caller.reliable = caller.offset.is_some_and(|offset| offset > 0);
+        caller.reliable =
+            caller.offset.is_some_and(|offset| offset > 0) || caller.function.starts_with("ret_");
         return Some((
             RawFrame {
                 offset: None,

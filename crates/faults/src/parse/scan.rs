@@ -66,7 +66,7 @@ pub(crate) fn item(line: &str) -> Option<What<'_>> {
     if let Some(label) = stack_label(line) {
         return Some(What::Stack(label));
     }
-    pointer(line).map(What::Pointer)
+    pointer(line)
 }
 
 /// `Call Trace:`, `Backtrace: `, `Allocated by task 77:`, `Freed by task 77 on cpu 1 at 60.8s:`, ...
@@ -100,8 +100,8 @@ pub(crate) fn stack_label(line: &str) -> Option<&str> {
     line.get(..end).map(str::trim_end)
 }
 
-/// The instruction pointer of the kernel, in each architecture's form; `Some(None)` when it names no function.
-fn pointer(line: &str) -> Option<Option<RawFrame<'_>>> {
+/// The instruction pointer of the kernel, in each architecture's form.
+fn pointer(line: &str) -> Option<What<'_>> {
     const MARKS: [&str; 10] = [
         "RIP: ",
         "IP: ",
@@ -120,7 +120,7 @@ fn pointer(line: &str) -> Option<Option<RawFrame<'_>>> {
     if rest.starts_with("0033:") || rest.starts_with("0023:") || rest.starts_with("002b:") {
         return None;
     }
-    Some(symbol_in(rest))
+    Some(What::Pointer(symbol_in(rest)))
 }
 
 /// The first word of `text` that is a function with an offset.

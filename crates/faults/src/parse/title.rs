@@ -15,12 +15,11 @@ pub(crate) fn fill(template: &str, fields: &Captures<'_>, frame: &str) -> String
         let Some((name, after)) = after.split_once('}') else {
             break;
         };
-        match name {
-            "F" => title.push_str(frame),
-            _ => {
-                let field = name.parse().ok().and_then(|index: usize| fields.get(index));
-                title.push_str(&without_numbers(field.copied().unwrap_or_default()));
-            }
+        if name == "F" {
+            title.push_str(frame);
+        } else {
+            let field = name.parse().ok().and_then(|index: usize| fields.get(index));
+            title.push_str(&without_numbers(field.copied().unwrap_or_default()));
         }
         rest = after;
     }

@@ -6,23 +6,26 @@
 use crate::fingerprint::base_name;
 use std::sync::LazyLock;
 
-/// Helpers that are skipped everywhere.
-const HELPERS: &[&str] = &[
-    // Reporting, and the exceptions through which a report comes.
+/// Reporting, and the exceptions through which a report comes.
+const REPORTING: &[&str] = &[
     "dump_stack* __dump_stack show_stack* show_regs* dump_backtrace* walk_stackframe unwind_* __read_once_word_nocheck arch_stack_walk print_* panic nmi_panic
      check_panic_on_warn __warn* warn_* report_bug fixup_bug* bug_handler brk_handler do_debug_exception do_trap* do_error_trap
      do_invalid_op invalid_op handle_bug exc_* asm_exc_* page_fault error_entry do_page_fault do_user_addr_fault __do_kernel_fault
      do_bad_area do_translation_fault do_tag_check_fault do_mem_abort el1_* el1h_* no_context die __die oops_* handle_bad_stack __bad_stack panic_bad_stack
      program_check_* save_stack* __save_stack* stack_trace_save* trace_hardirqs_* should_fail* should_failslab assertfail btrfs_assertfail",
+];
+
+/// Helpers that are skipped everywhere.
+const HELPERS: &[&str] = &[
     // Sanitizers and checkers.
     "kasan* __kasan* __asan* __hwasan* check_memory_region* kmsan* __kmsan* __msan* kcsan* __kcsan* __tsan* kfence* __kfence* ubsan*
      __ubsan* handle_overflow kmemleak* create_object __sanitizer* object_err debug_object* __debug_object* debug_check_no_*
      debug_print_object lockdep* check_preemption_disabled __this_cpu_preempt_check debug_smp_processor_id ref_tracker_* __phys_addr*
      __virt_to_phys* __virt_addr_valid msan_* metadata_is_contiguous",
     // Allocation and freeing.
-    "*kmalloc* *kstrdup* kzalloc* kcalloc* kmem_cache* __kmem_cache* slab_* __slab_* ___slab_* new_slab* allocate_slab kfree*
+    "*get_free_pages* *kmalloc* *kstrdup* kzalloc* kcalloc* kmem_cache* __kmem_cache* slab_* __slab_* ___slab_* new_slab* allocate_slab kfree*
      __kfree* kvfree* kvmalloc* __kvmalloc* krealloc* __krealloc* kmemdup* vmalloc* __vmalloc* vzalloc* vfree* __vunmap* vunmap*
-     alloc_pages* __alloc_pages* __alloc_frozen* folio_alloc* get_page_from_freelist post_alloc_hook* get_free_pages __get_free_pages
+     alloc_pages* __alloc_pages* __alloc_frozen* folio_alloc* get_page_from_freelist post_alloc_hook*
      free_unref_* free_pages* __free_pages* pcpu_* *alloc_percpu* free_percpu __page_pool_alloc* page_pool_alloc*",
     // Locks, atomics, reference counts, waiting.
     "lock_acquire* __lock_acquire* lock_release* reacquire_held_locks *spin_lock* *spin_unlock* *spin_trylock* mutex_* __mutex_* *rwsem*
@@ -116,6 +119,7 @@ enum Word {
 }
 
 static HELPER_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(HELPERS));
+static REPORTING_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(REPORTING));
 static ENTRY_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(ENTRIES));
 static WAIT_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(WAITS));
 static DETECTOR_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(DETECTORS));
@@ -124,8 +128,15 @@ static TICK_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(TICKS));
 /// True for a helper, or for a function in the list `also`.
 pub(crate) fn is_skipped(function: &str, also: &'static str) -> bool {
     let name = base_name(function);
-    HELPER_WORDS.iter().any(|word| word.matches(name))
+    is_reporting(name)
+        || HELPER_WORDS.iter().any(|word| word.matches(name))
         || also.split_whitespace().any(|text| word(text).matches(name))
+}
+
+/// True for the functions that print a report and those that lead to them.
+pub(crate) fn is_reporting(function: &str) -> bool {
+    let name = base_name(function);
+    REPORTING_WORDS.iter().any(|word| word.matches(name))
 }
 
 /// True for generic code that calls what a task or CPU is to do.
