@@ -2,9 +2,11 @@
 //!
 //! Most faults are seen twice: by a hook of their own and in the kernel's text. An oops or a panic is told best by its
 //! text, so the hook only says who was running; when no text comes, a record without text is made of it. A machine
-//! check and an out-of-memory kill are told best by their hooks, so their text is dropped.
+//! check and an out-of-memory kill are told best by their hooks, so their text waits for a moment and is dropped when
+//! the hook told the fault.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use faults::{Assembled, Assembler, Class, KernelReport, Limits, Line, ReportKind, Severity, log};
@@ -40,6 +42,8 @@ const PRINTERS: usize = 64;
 const DEATHS: usize = 16;
 /// Faults told by their hooks that are remembered to know their text by.
 const TOLD: usize = 64;
+/// Texts that wait for a hook to tell their fault.
+const HELD: usize = 16;
 
 /// A record to be kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +69,7 @@ pub struct Pipeline {
     /// When machine checks and out-of-memory kills were told by their hooks, nanoseconds since boot.
     machine_checks: VecDeque<u64>,
     victims: VecDeque<u64>,
+    held: VecDeque<(Assembled, KernelReport)>,
 }
 
 /// An oops or a panic that waits for its text.
@@ -87,6 +92,7 @@ impl Pipeline {
             deaths: VecDeque::new(),
             machine_checks: VecDeque::new(),
             victims: VecDeque::new(),
+            held: VecDeque::new(),
         }
     }
 
@@ -172,6 +178,10 @@ impl Pipeline {
         let mut reports = Vec::new();
         self.assembler.flush_idle(now.since_boot_ns / 1_000, &mut reports);
         self.reports(&reports, now, out);
+        let late = |(text, _): &(Assembled, KernelReport)| *around(text).end() < now.since_boot_ns;
+        while self.held.front().is_some_and(late) {
+            self.release(now, out);
+        }
         if !self.assembler.is_collecting() {
             self.mourn(now.since_boot_ns.saturating_sub(TEXT_NS), now, out);
         }
@@ -185,12 +195,16 @@ impl Pipeline {
         let mut reports = Vec::new();
         self.assembler.flush(&mut reports);
         self.reports(&reports, now, out);
+        while !self.held.is_empty() {
+            self.release(now, out);
+        }
         self.mourn(u64::MAX, now, out);
     }
 
     /// Whether something waits for [`Pipeline::tick`].
     pub fn is_busy(&self) -> bool {
-        !self.lines.is_empty() || self.assembler.is_collecting() || !self.deaths.is_empty()
+        let waiting = !self.lines.is_empty() || !self.held.is_empty() || !self.deaths.is_empty();
+        waiting || self.assembler.is_collecting()
     }
 
     fn text(&mut self, lines: &[TextLine], now: Moment, out: &mut Vec<Found>) {
@@ -231,28 +245,38 @@ impl Pipeline {
 
     fn reports(&mut self, reports: &[Assembled], now: Moment, out: &mut Vec<Found>) {
         for assembled in reports {
-            if let Some(report) = faults::parse(&assembled.text) {
+            let Some(report) = faults::parse(&assembled.text) else {
+                continue;
+            };
+            if !matches!(report.kind, ReportKind::OomKill | ReportKind::MachineCheck) {
                 self.report(assembled, &report, now, out);
+                continue;
             }
+            if self.held.len() == HELD {
+                self.release(now, out);
+            }
+            self.held.push_back((assembled.clone(), report));
+        }
+    }
+
+    /// Tells the text that has waited longest, unless a hook has told its fault.
+    fn release(&mut self, now: Moment, out: &mut Vec<Found>) {
+        let Some((assembled, report)) = self.held.pop_front() else {
+            return;
+        };
+        let told = match report.kind {
+            ReportKind::OomKill => &self.victims,
+            _ => &self.machine_checks,
+        };
+        let around = around(&assembled);
+        if !told.iter().any(|at| around.contains(at)) {
+            self.report(&assembled, &report, now, out);
         }
     }
 
     fn report(&mut self, assembled: &Assembled, report: &KernelReport, now: Moment, out: &mut Vec<Found>) {
         let first_ns = assembled.first_at_us.saturating_mul(1_000);
-        let around = first_ns.saturating_sub(SAME_FAULT_NS)
-            ..=assembled
-                .last_at_us
-                .saturating_mul(1_000)
-                .saturating_add(SAME_FAULT_NS);
-        let told = match report.kind {
-            ReportKind::OomKill => Some(&self.victims),
-            ReportKind::MachineCheck => Some(&self.machine_checks),
-            _ => None,
-        };
-        if told.is_some_and(|told| told.iter().any(|at| around.contains(at))) {
-            return;
-        }
-        let died = self.take_deaths(assembled, &around);
+        let died = self.take_deaths(assembled);
         let at = now.at_boot_ns(first_ns);
         let mut record = kernel_report(&self.boot, report, &assembled.text, assembled.truncated, at);
         let context = died.or_else(|| self.printer(assembled));
@@ -270,7 +294,8 @@ impl Pipeline {
     }
 
     /// The oopses and panics that this text tells: those of its CPU and time.
-    fn take_deaths(&mut self, text: &Assembled, around: &std::ops::RangeInclusive<u64>) -> Option<Context> {
+    fn take_deaths(&mut self, text: &Assembled) -> Option<Context> {
+        let around = around(text);
         let mut first = None;
         self.deaths.retain(|death| {
             let cpu = text.cpu.is_none_or(|cpu| cpu == death.context.cpu);
@@ -315,6 +340,13 @@ impl Pipeline {
             out.push(Found { record, mark: None });
         }
     }
+}
+
+/// When a hook may have seen what the text tells, nanoseconds since boot.
+fn around(text: &Assembled) -> RangeInclusive<u64> {
+    let first = text.first_at_us.saturating_mul(1_000);
+    let last = text.last_at_us.saturating_mul(1_000);
+    first.saturating_sub(SAME_FAULT_NS)..=last.saturating_add(SAME_FAULT_NS)
 }
 
 fn at(context: &Context, now: Moment) -> Moment {

@@ -4,6 +4,7 @@
 mod common;
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use common::Host;
@@ -34,7 +35,7 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
         return;
     };
     // perl-base is essential in Debian; its `p` template follows the address it is given.
-    let perl = std::path::Path::new("/usr/bin/perl");
+    let perl = Path::new("/usr/bin/perl");
     if !perl.exists() {
         return common::skip(test, "there is no /usr/bin/perl to crash");
     }
@@ -48,11 +49,11 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
         .status()
         .unwrap();
     assert_eq!(status.signal(), Some(11));
-    host.wait("the record", |_| !crashes(&collector).is_empty());
+    host.wait("the record", |_| !about(&collector, "crash-here").is_empty());
     // Long enough for the kernel's own line about the crash to become a second record, if it did.
     std::thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!(host.stop(), Some(0));
-    let crashes = crashes(&collector);
+    let crashes = about(&collector, "crash-here");
     assert_eq!(crashes.len(), 1, "{crashes:#?}");
     let Some(Payload::ProgramCrash(crash)) = &crashes[0].payload else {
         panic!("{crashes:#?}");
@@ -67,11 +68,84 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
     );
 }
 
-/// What arrived about the crashing program, whatever its class.
-fn crashes(collector: &Running) -> Vec<proto::v1::Record> {
+/// What arrived about a program, whatever its class.
+fn about(collector: &Running, program: &str) -> Vec<proto::v1::Record> {
     let sender = collector.store.lock().sender();
     let records = sender.records.into_iter().map(|(_, record)| record);
     records
-        .filter(|record| format!("{record:?}").contains("crash-here"))
+        .filter(|record| format!("{record:?}").contains(program))
         .collect()
+}
+
+#[test]
+fn a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_it() {
+    let test = "a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_it";
+    let Some((mut host, collector)) = start(test, hook::OOM_MARK_VICTIM) else {
+        return;
+    };
+    let cgroup = match Cgroup::create() {
+        Ok(cgroup) => cgroup,
+        Err(reason) => return common::skip(test, &reason),
+    };
+    let program = host.path("oom-here");
+    std::fs::copy("/usr/bin/tail", &program).unwrap();
+    // The shell joins the cgroup and becomes the hog. It offers itself first, should the limit not hold.
+    let script =
+        r#"echo 1000 > /proc/self/oom_score_adj; echo $$ > "$1/cgroup.procs" && exec "$2" /dev/zero"#;
+    let status = Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .args([&cgroup.0, &program])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.signal(), Some(9));
+    host.wait("the record", |_| !about(&collector, "oom-here").is_empty());
+    // Longer than the text waits for the hook.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(host.stop(), Some(0));
+    let found = about(&collector, "oom-here");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let Some(Payload::OomKill(kill)) = &found[0].payload else {
+        panic!("{found:#?}");
+    };
+    assert!(kill.victim_pid > 0);
+    assert_eq!(kill.victim_comm, "oom-here");
+}
+
+/// A memory cgroup with 32 MiB, version 1 or 2. Removed when dropped.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn create() -> Result<Self, String> {
+        let unified = Path::new("/sys/fs/cgroup");
+        let (parent, limit) = if unified.join("memory/memory.limit_in_bytes").exists() {
+            (unified.join("memory"), "memory.limit_in_bytes")
+        } else {
+            (unified.to_owned(), "memory.max")
+        };
+        let cgroup = Self(parent.join(format!("telemd-test-{}", std::process::id())));
+        let what = |error| format!("no memory cgroup can be made in {}: {error}", parent.display());
+        std::fs::create_dir(&cgroup.0).map_err(what)?;
+        std::fs::write(cgroup.0.join(limit), "33554432").map_err(what)?;
+        // Where there is swap the hog would fill it first; without swap accounting the file is not there.
+        let swap = cgroup.0.join("memory.swap.max");
+        if swap.exists() {
+            std::fs::write(swap, "0").map_err(what)?;
+        }
+        Ok(cgroup)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // The kernel frees a killed task's memory for a moment longer and answers EBUSY until then.
+        for _ in 0..100 {
+            if std::fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(std::thread::panicking(), "{} is left behind", self.0.display());
+    }
 }
