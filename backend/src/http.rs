@@ -8,7 +8,7 @@
 //! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
 //! | `GET /healthz` | 200, or 503 with the reason |
-//! | `GET /metrics` | the counters, in the OpenMetrics format |
+//! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
 //! The lists take the parameters of [`query`]; the form of the JSON is described in [`json`]. Errors of the API are
 //! `{"error":{"code","message"}}`. Everything that is shown came from strangers: templates escape it, and the

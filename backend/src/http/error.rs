@@ -63,12 +63,14 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::Query(_) | Self::Id => StatusCode::BAD_REQUEST,
             Self::NoFault | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Slow | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(
+            Self::Slow | Self::Busy | Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Query(_)
+            | Self::Id
+            | Self::Store(
                 StoreError::InvalidPageToken | StoreError::InvalidFilter(_) | StoreError::InvalidPageSize,
             ) => StatusCode::BAD_REQUEST,
             Self::Store(_) | Self::Render(_) => StatusCode::INTERNAL_SERVER_ERROR,

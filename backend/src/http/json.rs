@@ -120,10 +120,19 @@ fn json_of(field: &FieldDescriptor, value: &Value) -> Json {
 
 /// A UUID for 16 bytes, hexadecimal digits for others.
 pub(super) fn bytes_text(bytes: &[u8]) -> String {
-    match Uuid::from_slice(bytes) {
-        Ok(uuid) => uuid.to_string(),
-        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-    }
+    Uuid::from_slice(bytes).map_or_else(|_other_length| hex(bytes), |uuid| uuid.to_string())
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let digit = |nibble: u8| DIGITS[usize::from(nibble & 0xf)];
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
+        .collect()
 }
 
 /// The value's name without the enumeration's own, in lower case; its number when it has no name.

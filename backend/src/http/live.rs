@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use askama::Template as _;
 use axum::extract::{RawQuery, State};
@@ -38,9 +39,7 @@ pub(super) async fn stream(
         .and_then(|value| value.to_str().ok())
         .map(ToOwned::to_owned);
     let after = resumed.or(after).map(|id| pages::fault_id(&id)).transpose()?;
-    let permit = app
-        .live_streams
-        .clone()
+    let permit = Arc::clone(&app.live_streams)
         .try_acquire_owned()
         .map_err(|_none_left| Refusal::Busy)?;
     let tail = Tail::open(app, request.filter.unwrap_or_default(), after, permit).await?;

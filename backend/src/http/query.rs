@@ -28,6 +28,10 @@ const FINGERPRINT_DIGITS: usize = 32;
 /// Bytes of a page token.
 const TOKEN_BYTES: usize = 512;
 
+const HOST: &str = "a host name or an agent id, at most 256 bytes";
+const KERNEL: &str = "a kernel release, at most 128 bytes";
+const TOKEN: &str = "a next_page_token of this server";
+
 /// Severities by their names, the least first.
 pub(super) const SEVERITIES: [(&str, Severity); 4] = [
     ("low", Severity::Low),
@@ -95,24 +99,12 @@ pub(super) fn parse_with(
         match name {
             "class" => filter.class = class(&value)?,
             "min_severity" => filter.min_severity = severity(&value)?.into(),
-            "host" => {
-                filter.host = text(
-                    name,
-                    &value,
-                    HOST_BYTES,
-                    "a host name or an agent id, at most 256 bytes",
-                )?
-            }
-            "kernel_release" => {
-                filter.kernel_release =
-                    text(name, &value, KERNEL_BYTES, "a kernel release, at most 128 bytes")?;
-            }
+            "host" => filter.host = text(name, &value, HOST_BYTES, HOST)?,
+            "kernel_release" => filter.kernel_release = text(name, &value, KERNEL_BYTES, KERNEL)?,
             "fingerprint" => filter.fingerprint = fingerprint(&value)?,
             "include_housekeeping" => filter.include_housekeeping = flag(name, &value)?,
             "page_size" => request.page_size = page_size(&value)?,
-            "page_token" => {
-                request.page_token = text(name, &value, TOKEN_BYTES, "a next_page_token of this server")?
-            }
+            "page_token" => request.page_token = text(name, &value, TOKEN_BYTES, TOKEN)?,
             _ => other = Some(value.into_owned()),
         }
     }

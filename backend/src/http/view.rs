@@ -5,6 +5,8 @@ mod list;
 mod machine_check;
 mod payload;
 mod taint;
+mod text;
+mod trace;
 
 pub(super) use fault::FaultPage;
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};

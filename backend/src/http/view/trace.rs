@@ -1,0 +1,148 @@
+//! Call traces as tables.
+
+use proto::v1::{CallTrace, Frame, KernelReport};
+
+/// A call trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Trace {
+    pub(in crate::http) heading: String,
+    /// `12 frames, 3 of them guessed`.
+    pub(in crate::http) size: String,
+    pub(in crate::http) frames: Vec<TraceRow>,
+    /// Whether any frame is in a module.
+    pub(in crate::http) modular: bool,
+    /// Whether any frame has a source location.
+    pub(in crate::http) located: bool,
+}
+
+/// One frame of a call trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct TraceRow {
+    pub(in crate::http) number: usize,
+    pub(in crate::http) function: String,
+    /// `+0x12/0x80`.
+    pub(in crate::http) offset: String,
+    pub(in crate::http) module: String,
+    pub(in crate::http) location: String,
+    /// Names of style classes.
+    pub(in crate::http) style: &'static str,
+    /// What is special about it, each a word and its explanation.
+    pub(in crate::http) hints: Vec<(&'static str, &'static str)>,
+}
+
+/// The call traces of a report, the function at fault marked.
+pub(super) fn traces(report: &KernelReport) -> Vec<Trace> {
+    let mut traces: Vec<Trace> = report.traces.iter().map(trace).collect();
+    mark_function(&mut traces, &report.function);
+    traces
+}
+
+fn trace(trace: &CallTrace) -> Trace {
+    let guessed = trace.frames.iter().filter(|frame| !frame.reliable).count();
+    let size = match (trace.frames.len(), guessed) {
+        (1, 0) => "1 frame".into(),
+        (frames, 0) => format!("{frames} frames"),
+        (frames, guessed) => format!("{frames} frames, {guessed} of them guessed by the unwinder"),
+    };
+    let rows = trace
+        .frames
+        .iter()
+        .enumerate()
+        .map(|(index, frame)| trace_row(index, frame))
+        .collect();
+    Trace {
+        heading: if trace.heading.is_empty() {
+            "Call trace".into()
+        } else {
+            trace.heading.clone()
+        },
+        size,
+        frames: rows,
+        modular: trace.frames.iter().any(|frame| !frame.module.is_empty()),
+        located: trace.frames.iter().any(|frame| !frame.location.is_empty()),
+    }
+}
+
+fn trace_row(index: usize, frame: &Frame) -> TraceRow {
+    let mut hints = Vec::new();
+    if !frame.reliable {
+        hints.push((
+            "?",
+            "The unwinder is not sure of this frame: it was found on the stack only",
+        ));
+    }
+    if frame.inlined {
+        hints.push(("inline", "The compiler inlined this function"));
+    }
+    let offset = match (frame.offset, frame.size) {
+        (0, 0) => String::new(),
+        (offset, 0) => format!("+{offset:#x}"),
+        (offset, size) => format!("+{offset:#x}/{size:#x}"),
+    };
+    TraceRow {
+        number: index + 1,
+        function: frame.function.clone(),
+        offset,
+        module: frame.module.clone(),
+        location: frame.location.clone(),
+        style: if frame.reliable { "" } else { "guess" },
+        hints,
+    }
+}
+
+/// Marks the innermost frame of the function at fault, one that the unwinder is sure of if there is one.
+fn mark_function(traces: &mut [Trace], function: &str) {
+    let mut rows: Vec<&mut TraceRow> = traces.iter_mut().flat_map(|trace| &mut trace.frames).collect();
+    let named = |row: &&mut TraceRow| !function.is_empty() && row.function == function;
+    let sure = rows.iter().position(|row| named(row) && row.style.is_empty());
+    let Some(at) = sure.or_else(|| rows.iter().position(named)) else {
+        return;
+    };
+    rows[at].style = "at-fault";
+    rows[at]
+        .hints
+        .push(("at fault", "The function that the report blames"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str, reliable: bool) -> Frame {
+        Frame {
+            function: function.to_owned(),
+            reliable,
+            ..Frame::default()
+        }
+    }
+
+    fn styles(function: &str) -> Vec<&'static str> {
+        let frames = vec![
+            frame("guessed", false),
+            frame("both", false),
+            frame("both", true),
+            frame("both", true),
+        ];
+        let report = KernelReport {
+            function: function.to_owned(),
+            traces: vec![CallTrace {
+                heading: String::new(),
+                frames,
+            }],
+            ..KernelReport::default()
+        };
+        traces(&report)[0]
+            .frames
+            .iter()
+            .map(|frame| frame.style)
+            .collect()
+    }
+
+    #[test]
+    fn the_innermost_sure_frame_of_the_function_is_marked() {
+        assert_eq!(styles("both"), ["guess", "guess", "at-fault", ""]);
+        assert_eq!(styles("guessed"), ["at-fault", "guess", "", ""]);
+        assert_eq!(styles("elsewhere"), ["guess", "guess", "", ""]);
+        assert_eq!(styles(""), ["guess", "guess", "", ""]);
+    }
+}
