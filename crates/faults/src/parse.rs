@@ -13,6 +13,7 @@ use crate::tables::formats::{Format, Head, Needs};
 use crate::tables::heads;
 use crate::{CallTrace, KernelReport, ReportKind, Severity};
 use facts::Facts;
+use frame::RawFrame;
 use guilty::Guilty;
 use pattern::Captures;
 use scan::{Scan, What};
@@ -158,20 +159,25 @@ fn machine_check(scan: &Scan<'_>, kind: ReportKind) -> Option<(String, Severity)
     Some((decoded.title, decoded.severity))
 }
 
-/// All stacks with frames.
+/// All stacks with frames. The instruction pointer before a call trace is its innermost frame; one inside of it is what
+/// an interrupt or a fault hit. After the end marker the kernel prints the pointer once more.
 fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
     let mut traces: Vec<CallTrace> = Vec::new();
     let mut open = CallTrace::default();
+    let mut pointer = None;
     for item in &scan.items {
         match item.what {
             What::Stack(label) => {
                 traces.push(std::mem::take(&mut open));
                 label.clone_into(&mut open.label);
+                if label.starts_with("Call ") {
+                    open.frames.extend(pointer.take());
+                }
             }
             What::Frame(frame) => open.frames.push(frame.to_frame()),
-            // An instruction pointer inside a stack is the frame that the interrupt or fault hit.
-            What::Pointer(Some(frame)) if !open.label.is_empty() => open.frames.push(frame.to_frame()),
-            What::Pointer(_) => {}
+            What::Pointer(_) if item.line > scan.end => {}
+            What::Pointer(Some(frame)) if !open.frames.is_empty() => open.frames.push(frame.to_frame()),
+            What::Pointer(frame) => pointer = frame.map(RawFrame::to_frame),
         }
     }
     traces.push(open);

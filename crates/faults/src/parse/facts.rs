@@ -137,6 +137,9 @@ impl<'t> Facts<'t> {
             let known = name.len() <= 8
                 && !name.is_empty()
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let one_case = !(name.contains(|c: char| c.is_ascii_lowercase())
+                && name.contains(|c: char| c.is_ascii_uppercase()));
+            let known = known && one_case;
             let Some(value) = words.peek().filter(|_| known) else {
                 break;
             };

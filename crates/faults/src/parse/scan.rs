@@ -11,6 +11,8 @@ const FRAMES_MAX: usize = 4096;
 pub(crate) struct Scan<'t> {
     pub(crate) lines: Vec<&'t str>,
     pub(crate) items: Vec<Item<'t>>,
+    /// The line of the first end marker; the number of lines when there is none.
+    pub(crate) end: usize,
 }
 
 /// Something that belongs to a stack.
@@ -54,7 +56,9 @@ impl<'t> Scan<'t> {
                 });
             }
         }
-        Self { lines, items }
+        let is_end = |line: &&str| line.trim_start().starts_with("---[ end trace");
+        let end = lines.iter().position(is_end).unwrap_or(lines.len());
+        Self { lines, items, end }
     }
 }
 
