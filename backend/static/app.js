@@ -27,11 +27,12 @@ function live(list) {
   const counter = document.querySelector("[data-new]");
   const url = new URL(list.dataset.live, location.href);
   let source = null;
+  let wanted = true;
   let seen = 0;
 
   function show(state, text) {
     button.dataset.state = state;
-    button.setAttribute("aria-pressed", String(source !== null));
+    button.setAttribute("aria-pressed", String(wanted));
     word.textContent = text;
   }
 
@@ -52,14 +53,23 @@ function live(list) {
     url.searchParams.set("after", event.lastEventId);
   }
 
-  function start() {
+  function stop() {
+    source?.close();
+    source = null;
+  }
+
+  // Browsers allow few connections to a server, and a page that nobody sees needs none: it catches up when seen.
+  function follow() {
+    stop();
+    if (!wanted) return show("paused", "Paused");
+    if (document.hidden) return;
     source = new EventSource(url);
     show("waiting", "Connecting");
     source.onopen = () => show("live", "Live");
     source.onerror = () => {
       show("waiting", "Reconnecting");
       // After a refusal (503) the browser does not try again by itself.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => source && start(), RETRY_MS);
+      if (source?.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
     };
     source.addEventListener("fault", add);
     source.addEventListener("reload", () => location.reload());
@@ -67,15 +77,11 @@ function live(list) {
 
   button.hidden = false;
   button.addEventListener("click", () => {
-    if (source) {
-      source.close();
-      source = null;
-      show("paused", "Paused");
-    } else {
-      start();
-    }
+    wanted = !wanted;
+    follow();
   });
-  start();
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }
 
 function keys(event) {

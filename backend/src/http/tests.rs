@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use askama::Template as _;
 use jiff::Timestamp;
-use proto::v1::{Fault, FaultFilter, FingerprintLevel, ListFaultsRequest, ListFaultsResponse, Severity};
+use proptest::prelude::*;
+use proto::v1::{
+    Fault, FaultFilter, FingerprintLevel, ListFaultsRequest, ListFaultsResponse, Severity, record::Payload,
+};
 
 use super::samples;
 use super::view::{FaultPage, ListInput, ListPage, Row, RowTemplate};
@@ -244,5 +247,42 @@ fn nothing_hostile_gets_out_of_its_place() {
         for hole in ["<script>", "<img", "</pre>&", "'x'", "\"&gt;"] {
             assert!(!page.contains(hole), "{hole:?} got through in:\n{page}");
         }
+    }
+}
+
+/// The oops with the same text in every place, as its page and its row in the list.
+fn pages_with(text: &str) -> String {
+    let mut fault = samples::oops();
+    if let Some(host) = &mut fault.host {
+        host.hostname = text.into();
+        host.product = text.into();
+    }
+    if let Some(record) = &mut fault.record {
+        record.title = text.into();
+        record.class = text.into();
+        record.kernel_release = text.into();
+        if let Some(Payload::KernelReport(report)) = &mut record.payload {
+            report.function = text.into();
+            report.comm = text.into();
+            report.taint = text.into();
+            report.traces[0].frames[3].function = text.into();
+            report.registers[0].value = text.into();
+            report.modules = vec![text.into()];
+        }
+    }
+    fault_page(&fault)
+        + &RowTemplate {
+            row: Row::new(&fault, now()),
+        }
+        .render()
+        .unwrap()
+}
+
+proptest! {
+    /// Text can change what a page says, not how it is built.
+    #[test]
+    fn text_stays_text(text in r#"[<>&"'/=;x -]{1,40}x"#) {
+        let marks = |page: &str| page.chars().filter(|letter| "<>\"".contains(*letter)).count();
+        prop_assert_eq!(marks(&pages_with(&text)), marks(&pages_with("x")));
     }
 }

@@ -89,6 +89,8 @@ fn printable(byte: u8) -> char {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -100,6 +102,15 @@ mod tests {
         assert_eq!(after, "RIP: 0010:f+1/2\n");
         assert_eq!(split_at_title("a\nb", "something else"), ("a\nb", "", ""));
         assert_eq!(split_at_title("é\nß", ""), ("é\nß", "", ""));
+    }
+
+    proptest! {
+        #[test]
+        fn marking_a_line_loses_nothing(text in "([a-zé<>&]{0,12}\n{0,2}){0,6}", title in "[a-zé]{0,12}") {
+            let (before, marked, after) = split_at_title(&text, &title);
+            let newline = if marked.is_empty() || text.len() == before.len() + marked.len() { "" } else { "\n" };
+            prop_assert_eq!(format!("{before}{marked}{newline}{after}"), text);
+        }
     }
 
     #[test]
