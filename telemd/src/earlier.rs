@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use crate::clock::Moment;
 use crate::identity::Boots;
-use crate::keeper::{KeepError, chain};
+use crate::keeper::KeepError;
 use crate::kept::{Kept, Mark, digest};
 use crate::pipeline::Found;
 use crate::record::{Boot, hook, kernel_report};
 use crate::recorder::Recorder;
+use crate::text::chain;
 use crate::text::cut_front;
 
 /// The text of a dump in which no report is found is kept from its end, bytes.

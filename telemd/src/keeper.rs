@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::kept::{Kept, Mark};
+use crate::text::chain;
 
 #[cfg(test)]
 mod tests;
@@ -363,19 +364,4 @@ fn reply<T>(answer: Option<Answer<T>>, value: Result<T, KeepError>) {
         // Whoever asked may have given up waiting.
         drop(answer.send(value));
     }
-}
-
-/// An error with all its causes, for a log or a sender.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }

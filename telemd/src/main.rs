@@ -63,7 +63,7 @@ fn start() -> Result<ExitCode, ExitCode> {
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
-            tracing::error!(error = telemd::keeper::chain(&error), "telemd cannot run");
+            tracing::error!(error = telemd::text::chain(&error), "telemd cannot run");
             Err(ExitCode::FAILURE)
         }
     }

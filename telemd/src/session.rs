@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::consent::Consent;
 use crate::control::{Asked, Question};
 use crate::identity::{Boots, StateDir};
-use crate::keeper::{self, KeepError, chain};
+use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
 use crate::record::Boot;
@@ -25,6 +25,7 @@ use crate::recorder::Recorder;
 use crate::sources::{Buffers, Caught, Sources};
 use crate::status::{SessionStatus, SpoolStatus, Status};
 use crate::storm::Storm;
+use crate::text::chain;
 use crate::{earlier, host};
 
 mod shipping;

@@ -15,8 +15,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
-use crate::keeper::{Handle, KeepError, chain};
+use crate::keeper::{Handle, KeepError};
 use crate::retry::{Backoff, Pauses, Recovery};
+use crate::text::chain;
 
 mod session;
 

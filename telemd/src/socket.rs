@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Moment;
 use crate::consent::Consent;
 use crate::frame::{self, Frame, FrameError};
-use crate::keeper::chain;
 use crate::listener::{BindError, Listener};
 use crate::recorder::{Kept, Recorder};
+use crate::text::chain;
 
 /// Programs of any user may send.
 const MODE: u32 = 0o666;

@@ -5,10 +5,10 @@ use probe_user::{Event, Probes, hook};
 use proto::v1::LossReason;
 
 use crate::config;
-use crate::keeper::chain;
 use crate::pipeline::KMSG;
 use crate::recorder::Recorder;
 use crate::status::HookStatus;
+use crate::text::chain;
 
 /// How the hooks are called together.
 const EBPF: &str = "ebpf";

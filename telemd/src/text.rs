@@ -19,6 +19,21 @@ pub fn title(text: &str, bytes: usize) -> String {
     cut(line.trim(), bytes).to_owned()
 }
 
+/// An error with all its causes, for a log or a sender.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use telemd::config::Config;
 use telemd::consent::{self, Consent};
 use telemd::control::{AskError, Question, ask};
 use telemd::identity::{StateDir, StateError};
-use telemd::keeper::chain;
+use telemd::text::chain;
 
 pub(crate) fn opt_in(config: &Config) -> ExitCode {
     let consent = Consent::new(&config.opt_in_file);

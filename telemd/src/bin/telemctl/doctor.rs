@@ -12,9 +12,9 @@ use telemd::cli;
 use telemd::config::Config;
 use telemd::consent::Consent;
 use telemd::control::{Question, ask};
-use telemd::keeper::chain;
 use telemd::ship::LinkState;
 use telemd::status::{SessionStatus, Status};
+use telemd::text::chain;
 
 use crate::show;
 

@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use telemd::cli;
 use telemd::config::Config;
 use telemd::control::{Question, ask};
-use telemd::keeper::chain;
+use telemd::text::chain;
 
 mod consent;
 mod doctor;
