@@ -24,10 +24,13 @@ mod compile;
 mod debian;
 mod linker;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod toolchain;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -92,14 +95,19 @@ fn build(flavour: Flavour) -> Result<()> {
     let inputs = stamp::inputs(flavour)?;
     let toolchain = toolchain::find()?;
     let linker = linker::ensure(&toolchain)?;
-    let built = compile::compile(flavour, &toolchain, &linker)?;
+    let built = compile::compile(
+        flavour,
+        &toolchain,
+        &linker,
+        &paths::workspace(),
+        &paths::ebpf_object().with_file_name("build"),
+    )?;
     let bytes = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
     check::check(&bytes).with_context(|| format!("{} is not a usable eBPF object", built.display()))?;
     let object = flavour.path();
-    if fs::read(&object).is_ok_and(|old| old == bytes) {
-        return stamp::write(flavour, &inputs, &bytes, &toolchain.description);
+    if !fs::read(&object).is_ok_and(|old| old == bytes) {
+        put(&object, &bytes)?;
     }
-    put(&object, &bytes)?;
     stamp::write(flavour, &inputs, &bytes, &toolchain.description)
 }
 
@@ -107,8 +115,10 @@ fn build(flavour: Flavour) -> Result<()> {
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file has a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    let temporary =
-        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("write in {}", folder.display()))?;
+    let temporary = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .with_context(|| format!("write in {}", folder.display()))?;
     fs::write(temporary.path(), bytes).with_context(|| format!("write {}", temporary.path().display()))?;
     temporary
         .persist(path)

@@ -12,14 +12,19 @@ use super::{
     Flavour,
     toolchain::{TARGET, Toolchain, with_libraries},
 };
-use crate::{paths, progress};
+use crate::progress;
 
 /// Flags for rustc: debug information becomes BTF.
 const FLAGS: [&str; 2] = ["-Cdebuginfo=2", "-Clink-arg=--btf"];
 
-/// Builds the programs and returns where cargo put them.
-pub(super) fn compile(flavour: Flavour, toolchain: &Toolchain, linker: &Path) -> Result<PathBuf> {
-    let folder = paths::ebpf_object().with_file_name("build");
+/// Builds the programs of the checkout `workspace` in `folder` and returns where cargo put them.
+pub(super) fn compile(
+    flavour: Flavour,
+    toolchain: &Toolchain,
+    linker: &Path,
+    workspace: &Path,
+    folder: &Path,
+) -> Result<PathBuf> {
     let mut command = Command::new(&toolchain.cargo);
     command
         .args([
@@ -30,10 +35,10 @@ pub(super) fn compile(flavour: Flavour, toolchain: &Toolchain, linker: &Path) ->
             "--target",
             TARGET,
         ])
-        .current_dir(paths::workspace())
-        .env("CARGO_TARGET_DIR", &folder)
+        .current_dir(workspace)
+        .env("CARGO_TARGET_DIR", folder)
         .env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker)
-        .env("CARGO_ENCODED_RUSTFLAGS", encode(&flags(toolchain)?))
+        .env("CARGO_ENCODED_RUSTFLAGS", encode(&flags(toolchain, workspace)?))
         .env("RUSTC", &toolchain.rustc)
         .env_remove("RUSTC_WRAPPER")
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
@@ -54,22 +59,32 @@ pub(super) fn compile(flavour: Flavour, toolchain: &Toolchain, linker: &Path) ->
     Ok(folder.join(TARGET).join("release/probe-ebpf"))
 }
 
-fn flags(toolchain: &Toolchain) -> Result<Vec<OsString>> {
-    let workspace = paths::workspace().canonicalize().context("find the checkout")?;
+fn flags(toolchain: &Toolchain, workspace: &Path) -> Result<Vec<OsString>> {
     let mut flags: Vec<OsString> = FLAGS.map(OsString::from).into();
     flags.push(format!("--cfg=bpf_target_arch=\"{}\"", std::env::consts::ARCH).into());
-    for (from, to) in [
+    for (folder, name) in [
         (workspace, "/telemetrics"),
-        (cargo_home()?, "/cargo"),
-        (toolchain.sysroot.clone(), "/rust"),
+        (&cargo_home()?, "/cargo"),
+        (&toolchain.sysroot, "/rust"),
     ] {
-        let mut flag = OsString::from("--remap-path-prefix=");
-        flag.push(from);
-        flag.push("=");
-        flag.push(to);
-        flags.push(flag);
+        let real = folder
+            .canonicalize()
+            .with_context(|| format!("find {}", folder.display()))?;
+        flags.push(remap(folder, name));
+        if real != folder {
+            // Cargo names a folder behind a symbolic link in both ways.
+            flags.push(remap(&real, name));
+        }
     }
     Ok(flags)
+}
+
+fn remap(folder: &Path, name: &str) -> OsString {
+    let mut flag = OsString::from("--remap-path-prefix=");
+    flag.push(folder);
+    flag.push("=");
+    flag.push(name);
+    flag
 }
 
 /// Where cargo keeps the sources of dependencies.

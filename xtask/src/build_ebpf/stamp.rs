@@ -47,12 +47,7 @@ pub(super) fn inputs(flavour: Flavour) -> Result<String> {
 
 /// Whether the object and its stamp are there and fit each other and the inputs.
 pub(super) fn is_current(flavour: Flavour) -> Result<bool> {
-    let stamp = match fs::read_to_string(path(flavour)) {
-        Ok(stamp) => stamp,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error).with_context(|| format!("read {}", path(flavour).display())),
-    };
-    let Ok(object) = fs::read(flavour.path()) else {
+    let (Some(stamp), Ok(object)) = (read(flavour)?, fs::read(flavour.path())) else {
         return Ok(false);
     };
     let mut lines = stamp.lines();
@@ -60,13 +55,29 @@ pub(super) fn is_current(flavour: Flavour) -> Result<bool> {
 }
 
 /// Says that an object is current.
-pub(super) fn write(flavour: Flavour, inputs: &str, object: &[u8], toolchain: &str) -> Result<()> {
+pub(super) fn write(flavour: Flavour, inputs: &str, object: &[u8], compiler: &str) -> Result<()> {
     let stamp = format!(
-        "{}\n{}\nbuilt by {toolchain}\n",
+        "{}\n{}\n{}\n",
         inputs_line(inputs),
-        object_line(object)
+        object_line(object),
+        compiler_line(compiler)
     );
     super::put(&path(flavour), stamp.as_bytes())
+}
+
+/// Whether an object came from a compiler.
+#[cfg(test)]
+pub(super) fn is_from(flavour: Flavour, compiler: &str) -> Result<bool> {
+    Ok(read(flavour)?.is_some_and(|stamp| stamp.lines().nth(2) == Some(&compiler_line(compiler))))
+}
+
+fn read(flavour: Flavour) -> Result<Option<String>> {
+    let path = path(flavour);
+    match fs::read_to_string(&path) {
+        Ok(stamp) => Ok(Some(stamp)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+    }
 }
 
 fn path(flavour: Flavour) -> PathBuf {
@@ -79,6 +90,10 @@ fn inputs_line(inputs: &str) -> String {
 
 fn object_line(object: &[u8]) -> String {
     format!("object sha256:{}", hex(&Sha256::digest(object)))
+}
+
+fn compiler_line(compiler: &str) -> String {
+    format!("built by {compiler}")
 }
 
 /// Lengths keep neighbours apart: `ab`, `c` is not `a`, `bc`.
