@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::{
     event::Attach,
-    hooks::{Attempt, HOOKS, HookSpec, Target},
+    hooks::{Attempt, HOOKS, HookSpec, Since, Target},
     offsets::Offsets,
     reason::{chain, explain, missing_capabilities, no_kprobes, summary},
     tracefs::with_tracefs,
@@ -147,13 +147,18 @@ fn check_ring_bytes(bytes: u32) -> Result<(), AttachError> {
 }
 
 fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
-    raise_memlock();
+    let version = KernelVersion::current().ok();
+    raise_memlock(version);
     let offsets = with_tracefs(|tracefs| Offsets::resolve(&tracefs));
     let mut ebpf = load_object(options, object, &offsets)?;
     let ring = take(&mut ebpf, MAP_EVENTS)?;
     let counters = take(&mut ebpf, MAP_COUNTERS)?;
     let logger = logger(&mut ebpf)?;
-    let mut kernel = Kernel { offsets, btf: None };
+    let mut kernel = Kernel {
+        version,
+        offsets,
+        btf: None,
+    };
     let hooks = HOOKS
         .iter()
         .map(|spec| attach_hook(&mut ebpf, &mut kernel, spec, options))
@@ -197,8 +202,8 @@ fn logger(ebpf: &mut Ebpf) -> Result<Option<EbpfLogger<&'static dyn Log>>, Attac
 }
 
 /// Kernels before 5.11 charge maps to this limit, whose default holds 64 KiB.
-fn raise_memlock() {
-    if KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(5, 11, 0)) {
+fn raise_memlock(version: Option<KernelVersion>) {
+    if version.is_some_and(|version| version >= KernelVersion::new(5, 11, 0)) {
         return;
     }
     let unlimited = Rlimit {
@@ -210,8 +215,14 @@ fn raise_memlock() {
     }
 }
 
+/// Whether the kernel is certainly older.
+fn is_older(version: Option<KernelVersion>, since: Since) -> bool {
+    version.is_some_and(|version| version < KernelVersion::new(since.major, since.minor, 0))
+}
+
 /// What is found out about this kernel at most once.
 struct Kernel {
+    version: Option<KernelVersion>,
     offsets: Offsets,
     btf: Option<Result<Btf, String>>,
 }
@@ -231,12 +242,19 @@ impl Kernel {
 }
 
 fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &Options) -> Attached {
+    let left_alone = |reason: String| Attached {
+        attach: None,
+        reason,
+        _link: None,
+    };
     if options.disable.iter().any(|name| name == spec.name) {
-        return Attached {
-            attach: None,
-            reason: "disabled in the configuration".to_owned(),
-            _link: None,
-        };
+        return left_alone("disabled in the configuration".to_owned());
+    }
+    if let Some(since) = spec.since.filter(|since| is_older(kernel.version, *since)) {
+        return left_alone(format!(
+            "before Linux {}.{} {}",
+            since.major, since.minor, since.before
+        ));
     }
     let mut failed = Vec::new();
     for attempt in spec.attempts {
@@ -253,11 +271,7 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
             Err(reason) => failed.push((format!("{attach} {}", attempt.target.name()), reason)),
         }
     }
-    Attached {
-        attach: None,
-        reason: summary(&failed),
-        _link: None,
-    }
+    left_alone(summary(&failed))
 }
 
 /// Loads a program and attaches it; a program that loads but cannot be attached is unloaded, so that it can be tried
@@ -367,6 +381,41 @@ mod tests {
                 "{bytes}"
             );
         }
+    }
+
+    #[test]
+    fn every_program_and_global_of_the_catalogue_is_in_the_object() {
+        use object::{Object as _, ObjectSymbol as _};
+        if EMBEDDED.is_empty() {
+            println!("SKIP every_program_and_global_of_the_catalogue_is_in_the_object: no object was built");
+            return;
+        }
+        let file = object::File::parse(EMBEDDED).unwrap();
+        let symbols: std::collections::HashSet<&str> =
+            file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
+        let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS];
+        for attempt in HOOKS.iter().flat_map(|spec| spec.attempts) {
+            wanted.push(attempt.program);
+            if let Target::Tracepoint(tracepoint) = attempt.target {
+                wanted.extend(tracepoint.fields.iter().map(|field| field.global));
+            }
+        }
+        for name in wanted {
+            assert!(symbols.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_hook_waits_for_the_kernel_that_has_it_right() {
+        let since = Since {
+            major: 5,
+            minor: 19,
+            before: "",
+        };
+        assert!(is_older(Some(KernelVersion::new(5, 18, 255)), since));
+        assert!(!is_older(Some(KernelVersion::new(5, 19, 0)), since));
+        assert!(!is_older(Some(KernelVersion::new(6, 1, 0)), since));
+        assert!(!is_older(None, since));
     }
 
     #[test]

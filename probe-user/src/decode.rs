@@ -98,23 +98,21 @@ impl Decoder {
     }
 
     /// A piece continues the one before it of the same CPU and task when the kernel keeps it right behind that one:
-    /// `pr_cont` appends to the record in the log buffer, while a new record starts behind a header of its own.
+    /// `pr_cont` appends to the record in the log buffer, while a new record starts behind a header of its own. An empty
+    /// piece, which a lone newline is, ends the line; where it lies says nothing of what comes next.
     fn continues(&mut self, text: &probe_common::Text) -> bool {
-        if text.address == 0 || text.length == 0 {
-            self.last_text.remove(&text.header.cpu);
+        let (cpu, pid) = (text.header.cpu, text.header.pid);
+        let before = self.last_text.remove(&cpu);
+        if text.address == 0 {
             return false;
         }
-        if self.last_text.len() >= MAX_CPUS {
-            self.last_text.clear();
+        if text.length != 0 && self.last_text.len() < MAX_CPUS {
+            let end = text.address.wrapping_add(u64::from(text.length));
+            self.last_text.insert(cpu, Piece { pid, end });
         }
-        let piece = Piece {
-            pid: text.header.pid,
-            end: text.address.wrapping_add(u64::from(text.length)),
-        };
-        let before = self.last_text.insert(text.header.cpu, piece);
         before
             == Some(Piece {
-                pid: text.header.pid,
+                pid,
                 end: text.address,
             })
     }

@@ -90,7 +90,7 @@ pub struct OomVictim {
 /// One thing a program saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A piece of kernel log text, as printed; with the prefix on kernels before 6.1, without on later ones.
+    /// A piece of kernel log text, without level and time.
     KernelText {
         /// Who printed.
         context: Context,

@@ -10,6 +10,17 @@ pub(crate) struct HookSpec {
     pub(crate) hook: Hook,
     pub(crate) name: &'static str,
     pub(crate) attempts: &'static [Attempt],
+    /// The first kernel on which the hook is worth attaching, where older ones have it too.
+    pub(crate) since: Option<Since>,
+}
+
+/// The kernel from which on a hook does what it should.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since {
+    pub(crate) major: u8,
+    pub(crate) minor: u8,
+    /// What is wrong with it before.
+    pub(crate) before: &'static str,
 }
 
 /// One way to attach a hook.
@@ -103,6 +114,7 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
         hook: Hook::PrintkConsole,
         name: hook::PRINTK_CONSOLE,
+        since: Some(PRINTK_AT_STORE_TIME),
         // A raw tracepoint hands over the text where it is: no copy into a perf record of at most 8 KiB, and no
         // guard that skips the program when any other is running on the CPU.
         attempts: &[
@@ -123,6 +135,7 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
         hook: Hook::OopsEnter,
         name: hook::OOPS_ENTER,
+        since: None,
         attempts: &[
             Attempt {
                 program: "oops_enter_fentry",
@@ -137,6 +150,7 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
         hook: Hook::Panic,
         name: hook::PANIC,
+        since: None,
         // `panic` calls `vpanic` where that exists (6.16 and later); before, the trampoline refuses `panic` for its
         // variable arguments and the breakpoint is left.
         attempts: &[
@@ -161,6 +175,7 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
         hook: Hook::MceRecord,
         name: hook::MCE_RECORD,
+        since: None,
         attempts: &[Attempt {
             program: "mce_record_tp",
             target: Target::Tracepoint(&MCE),
@@ -169,6 +184,7 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
         hook: Hook::OomMarkVictim,
         name: hook::OOM_MARK_VICTIM,
+        since: None,
         attempts: &[Attempt {
             program: "oom_mark_victim_tp",
             target: Target::Tracepoint(&OOM),
@@ -177,12 +193,20 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
         hook: Hook::SignalDeliver,
         name: hook::SIGNAL_DELIVER,
+        since: None,
         attempts: &[Attempt {
             program: "signal_deliver_tp",
             target: Target::Tracepoint(&SIGNAL),
         }],
     },
 ];
+
+/// `kernel/printk/printk.c`: the tracepoint moved from `call_console_drivers` to `printk_sprint`.
+const PRINTK_AT_STORE_TIME: Since = Since {
+    major: 5,
+    minor: 19,
+    before: "it sees only what the console prints (kernel.printk); /dev/kmsg has everything",
+};
 
 /// `include/trace/events/printk.h`
 const PRINTK: Tracepoint = Tracepoint {

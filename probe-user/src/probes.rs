@@ -38,7 +38,8 @@ pub struct HookState {
     pub hook: &'static str,
     /// How it is attached; `None` when it is not.
     pub attach: Option<Attach>,
-    /// Why it is not attached, or which better ways failed and why; empty when the first way worked.
+    /// Why it is not attached and, where somebody can change that, how; or which better ways failed and why; empty when
+    /// the first way worked.
     pub reason: String,
     /// Events sent since attaching.
     pub events: u64,

@@ -14,6 +14,9 @@ use crate::hooks::Target;
 /// The longest part of a verifier's log that is kept, characters.
 const MAX_VERIFIER_LOG: usize = 300;
 
+/// How lines start that follow the refusal in a verifier's log (`print_verification_stats`).
+const STATISTICS: [&str; 3] = ["processed ", "verification time", "stack depth"];
+
 /// Where the kernel offers kprobes to `perf_event_open` (since 4.17).
 const KPROBE_PMU: &str = "/sys/bus/event_source/devices/kprobe";
 
@@ -35,18 +38,19 @@ pub(crate) fn no_kprobes() -> Option<String> {
 /// Why a program could not be loaded or attached.
 pub(crate) fn explain(target: Target, error: &ProgramError) -> String {
     match error {
-        ProgramError::LoadError { io_error, .. } if io_error.kind() == ErrorKind::PermissionDenied => {
-            format!(
-                "the kernel refuses programs of this type ({}): lockdown, seccomp or a restricted kernel",
-                errno(io_error)
-            )
-        }
         ProgramError::LoadError {
             io_error,
             verifier_log,
         } => match last_lines(&verifier_log.to_string()) {
-            log if log.is_empty() => format!("the kernel refused to load the program ({})", errno(io_error)),
-            log => format!("the verifier refused the program ({}): {log}", errno(io_error)),
+            // The verifier says why it refuses; other parts of the kernel do not.
+            log if !log.is_empty() => {
+                format!("the verifier refuses the program ({}): {log}", errno(io_error))
+            }
+            _ if io_error.kind() == ErrorKind::PermissionDenied => format!(
+                "the kernel refuses programs of this type ({}): lockdown, seccomp or a restricted kernel",
+                errno(io_error)
+            ),
+            _ => format!("the kernel refuses to load the program ({})", errno(io_error)),
         },
         ProgramError::Btf(error) => match target {
             Target::Fentry(_) | Target::TpBtf(_)
@@ -106,9 +110,7 @@ fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log
         .lines()
         .map(str::trim)
-        .filter(|line| {
-            !line.is_empty() && !line.starts_with("processed ") && !line.starts_with("verification time")
-        })
+        .filter(|line| !line.is_empty() && !STATISTICS.iter().any(|start| line.starts_with(start)))
         .collect();
     let tail = lines
         .get(lines.len().saturating_sub(2)..)

@@ -66,6 +66,10 @@ fn a_piece_right_behind_the_one_before_continues_it() {
     // Nothing is known of the address.
     assert!(!continues(&mut decoder, 0, b"x"));
     assert!(!continues(&mut decoder, 1, b"x"));
+    // A lone newline ends the line, as seen on 6.12.
+    assert!(!continues(&mut decoder, 2000, b"MISC 8c "));
+    assert!(continues(&mut decoder, 2008, b""));
+    assert!(!continues(&mut decoder, 2008, b"x"));
     // An empty piece and the next in the same buffer.
     assert!(!continues(&mut decoder, 500, b""));
     assert!(!continues(&mut decoder, 500, b"x"));
