@@ -41,7 +41,7 @@ pub struct Config {
     pub control_path: PathBuf,
     /// The host's name in records; `None` is the name the kernel has.
     pub hostname: Option<String>,
-    /// What is logged, in the syntax of `RUST_LOG`, which comes first when it is set.
+    /// What is logged: a level, or a list such as `info,telemd=debug`. `RUST_LOG` comes first when it is set.
     pub log: String,
     /// Where records go.
     pub collector: Collector,
