@@ -5,9 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use futures::Stream;
 use proto::{
     limits,
-    v1::{
-        DeliverRequest, DeliverResponse, Hello, collector_server::Collector, deliver_request::Message,
-    },
+    v1::{DeliverRequest, DeliverResponse, Hello, collector_server::Collector, deliver_request::Message},
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -42,7 +40,12 @@ pub struct CollectorService {
 impl CollectorService {
     /// Streams end when `shutdown` is cancelled, each after the message it is at.
     pub fn new(store: Store, metrics: Metrics, shutdown: CancellationToken) -> Self {
-        Self { store, metrics, writers: Arc::new(Semaphore::new(Store::WRITERS)), shutdown }
+        Self {
+            store,
+            metrics,
+            writers: Arc::new(Semaphore::new(Store::WRITERS)),
+            shutdown,
+        }
     }
 
     /// Serves one stream to its end.
@@ -61,7 +64,13 @@ impl CollectorService {
         tracing::info!(agent_id = %sender.agent_id, epoch = %sender.epoch, "agent connected");
         while let Some(request) = self.next(&mut requests).await? {
             let delivered = self.deliver(&sender, request).await?;
-            if answers.send(Ok(DeliverResponse { stored_seq: delivered })).await.is_err() {
+            if answers
+                .send(Ok(DeliverResponse {
+                    stored_seq: delivered,
+                }))
+                .await
+                .is_err()
+            {
                 // The agent is gone; what it sent is stored, and it will ask when it comes back.
                 break;
             }
@@ -94,10 +103,13 @@ impl CollectorService {
             epoch: id("epoch", &hello.epoch)?,
             kernel_release: host.kernel_release.clone(),
         };
-        let stored_seq =
-            self.store.hello(&sender, &host, &hello.agent_version).await.map_err(|error| status(&error))?;
+        let stored_seq = self
+            .store
+            .hello(&sender, &host, &hello.agent_version)
+            .await
+            .map_err(|error| status(&error))?;
         // An agent that is gone already is noticed when its next message does not come.
-        let _ = answers.send(Ok(DeliverResponse { stored_seq })).await;
+        answers.send(Ok(DeliverResponse { stored_seq })).await.ok();
         Ok(sender)
     }
 
@@ -109,7 +121,11 @@ impl CollectorService {
             Some(Message::Batch(batch)) => self.store.deliver(sender, batch).await,
             Some(Message::Gap(gap)) => self.store.deliver_gap(sender, &gap).await,
             Some(Message::Hello(_)) => return Err(Status::invalid_argument("a second Hello")),
-            None => return Err(Status::invalid_argument("an empty message, or one of a newer agent")),
+            None => {
+                return Err(Status::invalid_argument(
+                    "an empty message, or one of a newer agent",
+                ));
+            }
         };
         let delivered = delivered.map_err(|error| status(&error))?;
         self.metrics.delivered(&delivered, start.elapsed());
@@ -143,7 +159,7 @@ impl Collector for CollectorService {
                 service.metrics.refused(status.code());
                 tracing::info!(?peer, code = ?status.code(), reason = status.message(), "stream ended");
                 // Nobody to tell when the agent is gone.
-                let _ = answers.send(Err(status)).await;
+                answers.send(Err(status)).await.ok();
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
@@ -153,14 +169,18 @@ impl Collector for CollectorService {
 fn id(name: &str, bytes: &[u8]) -> Result<Uuid, Status> {
     match Uuid::from_slice(bytes) {
         Ok(id) if !id.is_nil() => Ok(id),
-        _ => Err(Status::invalid_argument(format!("{name} is not 16 bytes of a random id"))),
+        _ => Err(Status::invalid_argument(format!(
+            "{name} is not 16 bytes of a random id"
+        ))),
     }
 }
 
 fn status(error: &DeliverError) -> Status {
     match error {
         DeliverError::Invalid(_) => Status::invalid_argument(error.to_string()),
-        DeliverError::Ahead { .. } | DeliverError::UnknownSender => Status::failed_precondition(error.to_string()),
+        DeliverError::Ahead { .. } | DeliverError::UnknownSender => {
+            Status::failed_precondition(error.to_string())
+        }
         DeliverError::Store(error) => store_status(error),
     }
 }
@@ -187,9 +207,7 @@ pub(crate) fn store_status(error: &StoreError) -> Status {
 }
 
 /// The service with the limits of the wire format.
-pub fn server(
-    service: CollectorService,
-) -> proto::v1::collector_server::CollectorServer<CollectorService> {
+pub fn server(service: CollectorService) -> proto::v1::collector_server::CollectorServer<CollectorService> {
     proto::v1::collector_server::CollectorServer::new(service)
         .max_decoding_message_size(limits::MESSAGE_BYTES)
         .accept_compressed(tonic::codec::CompressionEncoding::Zstd)

@@ -37,7 +37,7 @@ use account::Account;
 pub use programs::Programs;
 
 /// How long PostgreSQL may take to answer after a start; recovery after a crash is part of it.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// How long a fast shutdown may take, and then an immediate one.
 const STOP: Duration = Duration::from_secs(30);
 /// How often its state is looked at.
@@ -131,7 +131,13 @@ impl Cluster {
             init(&dir, &programs, &account).await?;
         }
         let child = spawn(&dir, &programs, &account)?;
-        let mut cluster = Self { dir, programs, account, child, _lock: lock };
+        let mut cluster = Self {
+            dir,
+            programs,
+            account,
+            child,
+            _lock: lock,
+        };
         cluster.wait_until_ready().await?;
         Ok(cluster)
     }
@@ -157,7 +163,9 @@ impl Cluster {
             };
             match shutdown.run_until_cancelled(again).await {
                 Some(Ok(())) => tracing::info!("PostgreSQL answers again"),
-                Some(Err(error)) => tracing::error!(error = %crate::store::chain(&error), "PostgreSQL does not start"),
+                Some(Err(error)) => {
+                    tracing::error!(error = %crate::store::chain(&error), "PostgreSQL does not start");
+                }
                 None => return,
             }
         }
@@ -165,12 +173,17 @@ impl Cluster {
 
     /// Stops the server.
     pub async fn stop(mut self) {
-        let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else {
+        let Some(pid) = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw)
+        else {
             return;
         };
         for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
             // It may have ended this very moment: then the wait below returns at once.
-            let _ = kill_process(pid, signal);
+            kill_process(pid, signal).ok();
             if timeout(STOP, self.child.wait()).await.is_ok() {
                 return;
             }
@@ -183,7 +196,10 @@ impl Cluster {
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), EmbeddedError> {
-        let failed = |output| EmbeddedError::Failed { program: "postgres", output };
+        let failed = |output| EmbeddedError::Failed {
+            program: "postgres",
+            output,
+        };
         let deadline = Instant::now() + START;
         loop {
             if crate::store::answers(&self.url()).await {
@@ -193,7 +209,10 @@ impl Cluster {
                 return Err(failed(format!("{status}; {}", log_tail(&self.log()))));
             }
             if Instant::now() > deadline {
-                return Err(failed(format!("no answer within {START:?}; {}", log_tail(&self.log()))));
+                return Err(failed(format!(
+                    "no answer within {START:?}; {}",
+                    log_tail(&self.log())
+                )));
             }
             sleep(POLL).await;
         }
@@ -202,9 +221,18 @@ impl Cluster {
 
 /// Takes the folder for this process. The lock ends with the process, however that ends.
 fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(data_dir).map_err(at(data_dir))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(data_dir)
+        .map_err(at(data_dir))?;
     let path = data_dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(at(&path))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
         if error == rustix::io::Errno::WOULDBLOCK {
             EmbeddedError::InUse(data_dir.to_owned())
@@ -224,7 +252,13 @@ async fn init(dir: &Path, programs: &Programs, account: &Account) -> Result<(), 
     tracing::info!(folder = %dir.join("data").display(), "making a private PostgreSQL");
     let output = account
         .command(&programs.initdb())
-        .args(["--no-locale", "--encoding=UTF8", "--username=postgres", "--auth=trust", "--pgdata"])
+        .args([
+            "--no-locale",
+            "--encoding=UTF8",
+            "--username=postgres",
+            "--auth=trust",
+            "--pgdata",
+        ])
         .arg(&new)
         .stdin(Stdio::null())
         .output()
@@ -232,14 +266,21 @@ async fn init(dir: &Path, programs: &Programs, account: &Account) -> Result<(), 
         .map_err(EmbeddedError::Setpriv)?;
     if !output.status.success() {
         let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(EmbeddedError::Failed { program: "initdb", output });
+        return Err(EmbeddedError::Failed {
+            program: "initdb",
+            output,
+        });
     }
     fs::rename(&new, dir.join("data")).map_err(at(&new))
 }
 
 fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, EmbeddedError> {
     let path = dir.join("log");
-    let log = File::options().create(true).append(true).open(&path).map_err(at(&path))?;
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(at(&path))?;
     // Trust is for whoever gets at the socket: its folder is closed to everyone but its owner.
     let socket_dir = dir.join("socket").display().to_string();
     account
@@ -247,10 +288,20 @@ fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, Em
         .arg("-D")
         .arg(dir.join("data"))
         .args(["-c", "listen_addresses="])
-        .args(["-c", &format!("unix_socket_directories=\"{}\"", socket_dir.replace('"', "\"\""))])
+        .args([
+            "-c",
+            &format!("unix_socket_directories=\"{}\"", socket_dir.replace('"', "\"\"")),
+        ])
         .args(["-c", "unix_socket_permissions=0700"])
         .args(["-c", "max_connections=50", "-c", "shared_buffers=128MB"])
-        .args(["-c", "max_wal_size=4GB", "-c", "wal_compression=on", "-c", "log_line_prefix=%m [%p] "])
+        .args([
+            "-c",
+            "max_wal_size=4GB",
+            "-c",
+            "wal_compression=on",
+            "-c",
+            "log_line_prefix=%m [%p] ",
+        ])
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(at(&path))?)
         .stderr(log)
@@ -269,7 +320,11 @@ async fn stop_orphan(dir: &Path) -> Result<(), EmbeddedError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(at(&pid_file)(error)),
     };
-    let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+    let pid = text
+        .lines()
+        .next()
+        .and_then(|line| line.trim().parse().ok())
+        .and_then(Pid::from_raw);
     let Some(pid) = pid.filter(|pid| serves(*pid, &data)) else {
         // Another process has that number by now. PostgreSQL would take it for a server and refuse to start.
         return fs::remove_file(&pid_file).map_err(at(&pid_file));
@@ -277,7 +332,7 @@ async fn stop_orphan(dir: &Path) -> Result<(), EmbeddedError> {
     tracing::warn!(%pid, "stopping a PostgreSQL that outlived its backend");
     for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
         // It may have ended this very moment.
-        let _ = kill_process(pid, signal);
+        kill_process(pid, signal).ok();
         let deadline = Instant::now() + STOP;
         while Instant::now() < deadline {
             if !serves(pid, &data) {
@@ -286,7 +341,10 @@ async fn stop_orphan(dir: &Path) -> Result<(), EmbeddedError> {
             sleep(POLL).await;
         }
     }
-    Err(EmbeddedError::Failed { program: "postgres", output: format!("process {pid} does not end") })
+    Err(EmbeddedError::Failed {
+        program: "postgres",
+        output: format!("process {pid} does not end"),
+    })
 }
 
 /// Whether a process is the server of this cluster: PostgreSQL's working directory is its data directory.

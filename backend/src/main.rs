@@ -49,7 +49,12 @@ enum Command {
     /// Bring the schema of a database up to date and end.
     Migrate {
         /// URL of the PostgreSQL database (15 or newer).
-        #[arg(long, value_name = "URL", env = "BACKEND_DATABASE_URL", hide_env_values = true)]
+        #[arg(
+            long,
+            value_name = "URL",
+            env = "BACKEND_DATABASE_URL",
+            hide_env_values = true
+        )]
         database: String,
     },
 }
@@ -57,7 +62,12 @@ enum Command {
 #[derive(clap::Args)]
 struct Serve {
     /// URL of the PostgreSQL database (15 or newer). Without it a private PostgreSQL is run in the data directory.
-    #[arg(long, value_name = "URL", env = "BACKEND_DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BACKEND_DATABASE_URL",
+        hide_env_values = true
+    )]
     database: Option<String>,
     /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics for root, else ~/.local/share/telemetrics.
     #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR")]
@@ -66,10 +76,20 @@ struct Serve {
     #[arg(long, value_name = "DIR", env = "BACKEND_POSTGRES_BIN")]
     postgres_bin: Option<PathBuf>,
     /// Where agents and gRPC clients connect. Port 0: any.
-    #[arg(long, value_name = "ADDR", env = "BACKEND_GRPC", default_value = "127.0.0.1:7130")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "BACKEND_GRPC",
+        default_value = "127.0.0.1:7130"
+    )]
     grpc: SocketAddr,
     /// Where browsers and REST clients connect. Port 0: any.
-    #[arg(long, value_name = "ADDR", env = "BACKEND_HTTP", default_value = "127.0.0.1:7131")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "BACKEND_HTTP",
+        default_value = "127.0.0.1:7131"
+    )]
     http: SocketAddr,
     /// Write {"grpc":"ip:port","http":"ip:port"} to this file once both listen.
     #[arg(long, value_name = "FILE")]
@@ -81,8 +101,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. Nobody to tell when stderr is closed.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            error.print().ok();
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     start_log();
@@ -96,7 +120,10 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
     runtime.block_on(async {
         match command {
             Command::Serve(options) => {
@@ -126,9 +153,15 @@ fn default_data_dir() -> anyhow::Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/telemetrics"));
     }
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
-    Ok(share.context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?.join("telemetrics"))
+    Ok(share
+        .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?
+        .join("telemetrics"))
 }
 
 /// Is cancelled by SIGTERM and SIGINT.
@@ -152,7 +185,9 @@ fn start_log() {
         .unwrap_or_else(|_unset_or_wrong| EnvFilter::new("info,refinery_core=warn,tokio_postgres=warn"));
     let registry = tracing_subscriber::registry().with(level);
     if io::stderr().is_terminal() {
-        registry.with(fmt::layer().with_writer(io::stderr).with_target(false)).init();
+        registry
+            .with(fmt::layer().with_writer(io::stderr).with_target(false))
+            .init();
     } else {
         registry.with(fmt::layer().json().with_writer(io::stderr)).init();
     }

@@ -1,4 +1,4 @@
-//! What the collector counts, in the OpenMetrics format.
+//! What the collector counts, in the `OpenMetrics` format.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,9 @@ use prometheus_client::{
 use crate::store::Delivered;
 
 /// Bounds of the delivery histogram, seconds: 50 ms is the goal at half load.
-const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 
 /// The counters and their registry. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,7 +45,11 @@ impl Metrics {
             "Records that came again and were skipped",
             duplicates.clone(),
         );
-        registry.register("messages_refused", "Messages refused, by gRPC status", refused.clone());
+        registry.register(
+            "messages_refused",
+            "Messages refused, by gRPC status",
+            refused.clone(),
+        );
         registry.register_with_unit(
             "delivery",
             "From a whole batch or gap to its commit",
@@ -51,7 +57,15 @@ impl Metrics {
             delivery.clone(),
         );
         registry.register("streams", "Agents connected", streams.clone());
-        Self { registry: Arc::new(registry), records, undecodable, duplicates, refused, delivery, streams }
+        Self {
+            registry: Arc::new(registry),
+            records,
+            undecodable,
+            duplicates,
+            refused,
+            delivery,
+            streams,
+        }
     }
 
     /// The text of `/metrics`: `application/openmetrics-text; version=1.0.0; charset=utf-8`.

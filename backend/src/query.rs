@@ -66,15 +66,24 @@ impl Query for QueryService {
     ) -> Result<Response<ListFaultsResponse>, Status> {
         let request = request.into_inner();
         let filter = request.filter.unwrap_or_default();
-        let faults = self.store.list_faults(&filter, request.page_size, &request.page_token).await;
+        let faults = self
+            .store
+            .list_faults(&filter, request.page_size, &request.page_token)
+            .await;
         faults.map(Response::new).map_err(|error| store_status(&error))
     }
 
     async fn get_fault(&self, request: Request<GetFaultRequest>) -> Result<Response<Fault>, Status> {
         let id = Uuid::try_parse(&request.into_inner().id)
             .map_err(|_not_a_uuid| Status::invalid_argument("id is not a UUID"))?;
-        let fault = self.store.get_fault(id).await.map_err(|error| store_status(&error))?;
-        fault.map(Response::new).ok_or_else(|| Status::not_found("there is no such record"))
+        let fault = self
+            .store
+            .get_fault(id)
+            .await
+            .map_err(|error| store_status(&error))?;
+        fault
+            .map(Response::new)
+            .ok_or_else(|| Status::not_found("there is no such record"))
     }
 
     type TailFaultsStream = Pin<Box<dyn Stream<Item = Result<Fault, Status>> + Send>>;
@@ -87,13 +96,17 @@ impl Query for QueryService {
         let service = self.clone();
         let (faults, stream) = mpsc::channel(TAIL_BATCH as usize);
         tokio::spawn(async move {
-            let status = match service.shutdown.run_until_cancelled(service.tail(filter, &faults)).await {
+            let status = match service
+                .shutdown
+                .run_until_cancelled(service.tail(filter, &faults))
+                .await
+            {
                 Some(Ok(())) => return,
                 Some(Err(error)) => store_status(&error),
                 None => Status::unavailable("the collector is shutting down"),
             };
             // Nobody to tell when the client is gone.
-            let _ = faults.send(Err(status)).await;
+            faults.send(Err(status)).await.ok();
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }

@@ -1,11 +1,11 @@
 //! What a record must look like to be stored as what it says it is.
 
 use bytes::Bytes;
+use prost::Message as _;
 use proto::{
     limits,
     v1::{FingerprintLevel, Record, Severity, Undecodable, record::Payload},
 };
-use prost::Message as _;
 
 pub(crate) mod check;
 
@@ -15,7 +15,11 @@ const UNDECODABLE_CLASS: &str = "telemetry.undecodable";
 /// Decodes a record of an agent and checks every limit of `record.proto`. The error says what is wrong with it.
 pub fn decode(bytes: &[u8]) -> Result<Record, String> {
     if bytes.len() > limits::RECORD_BYTES {
-        return Err(format!("{} bytes, more than {}", bytes.len(), limits::RECORD_BYTES));
+        return Err(format!(
+            "{} bytes, more than {}",
+            bytes.len(),
+            limits::RECORD_BYTES
+        ));
     }
     let record = Record::decode(bytes).map_err(|error| error.to_string())?;
     check::record(&record)?;
@@ -46,7 +50,11 @@ pub fn is_housekeeping(record: &Record) -> bool {
 /// The fingerprint that a record is grouped by: the one of the title, or else the least specific.
 pub fn issue(record: &Record) -> Option<&proto::v1::Fingerprint> {
     let title = |level: &&proto::v1::Fingerprint| level.level() == FingerprintLevel::Title;
-    record.fingerprints.iter().find(title).or_else(|| record.fingerprints.first())
+    record
+        .fingerprints
+        .iter()
+        .find(title)
+        .or_else(|| record.fingerprints.first())
 }
 
 /// The longest start of `text` that has at most `bytes` bytes.

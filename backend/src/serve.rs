@@ -108,15 +108,15 @@ pub enum ServeError {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), ServeError> {
     let grpc = listen(config.grpc).await?;
     let http = listen(config.http).await?;
-    let (mut cluster, url) = match &config.database {
-        Some(url) => (None, url.clone()),
-        None => {
-            let cluster = Cluster::start(&config.data_dir, config.postgres_bin.as_deref()).await?;
-            let url = cluster.url();
-            (Some(cluster), url)
-        }
+    let mut cluster = None;
+    let url = if let Some(url) = &config.database {
+        url.clone()
+    } else {
+        cluster
+            .insert(Cluster::start(&config.data_dir, config.postgres_bin.as_deref()).await?)
+            .url()
     };
-    let result = serve(&config, &url, grpc, http, cluster.as_mut(), shutdown).await;
+    let result = Box::pin(serve(&config, &url, grpc, http, cluster.as_mut(), shutdown)).await;
     if let Some(cluster) = cluster {
         cluster.stop().await;
     }
@@ -149,7 +149,11 @@ async fn serve(
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
         .add_service(health)
         .add_service(reflection)
-        .add_service(collector::server(CollectorService::new(store.clone(), metrics.clone(), shutdown.clone())))
+        .add_service(collector::server(CollectorService::new(
+            store.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        )))
         .add_service(query::server(QueryService::new(store.clone(), shutdown.clone())))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(grpc).with_nodelay(Some(true)),
@@ -160,7 +164,9 @@ async fn serve(
     let servers = async {
         let http_server = async { http_server.await.map_err(ServeError::Http) };
         let grpc_server = async { grpc_server.await.map_err(ServeError::Grpc) };
-        futures::future::try_join(grpc_server, http_server).await.map(|_both| ())
+        futures::future::try_join(grpc_server, http_server)
+            .await
+            .map(|_both| ())
     };
     if let Some(path) = &config.address_file {
         write_addresses(path, addresses)?;
@@ -174,8 +180,11 @@ async fn serve(
             None => shutdown.cancelled().await,
         }
     };
-    let background =
-        join3(store.keep_up(shutdown.clone()), report_health(&store, &reporter, &shutdown), supervise);
+    let background = join3(
+        store.keep_up(shutdown.clone()),
+        report_health(&store, &reporter, &shutdown),
+        supervise,
+    );
     tokio::select! {
         result = &mut servers => return result,
         _ = background => {}
@@ -192,11 +201,15 @@ async fn serve(
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
 }
 
 fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServeError> {
-    listener.local_addr().map_err(|source| ServeError::Listen { address, source })
+    listener
+        .local_addr()
+        .map_err(|source| ServeError::Listen { address, source })
 }
 
 /// Brings the schema up to date; waits for a database that is away.
@@ -223,7 +236,9 @@ async fn report_health(store: &Store, reporter: &HealthReporter, shutdown: &Canc
                 reporter.set_serving::<QueryServer<QueryService>>().await;
             } else {
                 tracing::warn!("the database does not answer");
-                reporter.set_not_serving::<CollectorServer<CollectorService>>().await;
+                reporter
+                    .set_not_serving::<CollectorServer<CollectorService>>()
+                    .await;
                 reporter.set_not_serving::<QueryServer<QueryService>>().await;
             }
             serving = Some(answers);
@@ -236,7 +251,10 @@ async fn report_health(store: &Store, reporter: &HealthReporter, shutdown: &Canc
 
 /// Writes `{"grpc":"ip:port","http":"ip:port"}`; whoever waits for the file never sees half of it.
 fn write_addresses(path: &Path, (grpc, http): (SocketAddr, SocketAddr)) -> Result<(), ServeError> {
-    let failed = |source| ServeError::AddressFile { path: path.to_owned(), source };
+    let failed = |source| ServeError::AddressFile {
+        path: path.to_owned(),
+        source,
+    };
     let json = serde_json::json!({ "grpc": grpc, "http": http }).to_string();
     let new = path.with_extension("new");
     fs::write(&new, json).map_err(failed)?;

@@ -37,7 +37,10 @@ impl Store {
     /// Nothing is connected yet.
     pub fn new(url: &str) -> Result<Self, StoreError> {
         let config = connect::config(url)?;
-        Ok(Self { pool: connect::pool(config.clone())?, config })
+        Ok(Self {
+            pool: connect::pool(config.clone())?,
+            config,
+        })
     }
 
     /// Whether the database answers.
@@ -54,7 +57,9 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // tokio_postgres leaves the password out.
-        f.debug_struct("Store").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,7 +69,7 @@ pub fn chain(error: &dyn Error) -> String {
     let mut source = error.source();
     while let Some(error) = source {
         // Writing into a String does not fail.
-        let _ = write!(text, ": {error}");
+        write!(text, ": {error}").ok();
         source = error.source();
     }
     text
@@ -72,7 +77,11 @@ pub fn chain(error: &dyn Error) -> String {
 
 /// Text as PostgreSQL takes it: NUL becomes U+FFFD. The encoded record keeps what was sent.
 fn clean(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// Whether a database answers right now.

@@ -31,7 +31,10 @@ impl Account {
         if !geteuid().is_root() {
             return Ok(Self(None));
         }
-        let owner = fs::metadata(dir).ok().map(|folder| folder.uid()).filter(|uid| *uid != 0);
+        let owner = fs::metadata(dir)
+            .ok()
+            .map(|folder| folder.uid())
+            .filter(|uid| *uid != 0);
         let passwd = fs::read_to_string("/etc/passwd").map_err(at(Path::new("/etc/passwd")))?;
         let users: Vec<Other> = passwd.lines().filter_map(user).collect();
         let named = |name: &str| users.iter().find(|user| user.name == name);
@@ -39,7 +42,10 @@ impl Account {
             Some(uid) => users.iter().find(|user| user.uid == uid),
             None => named("postgres").or_else(|| named("nobody")),
         };
-        chosen.cloned().map(|user| Self(Some(user))).ok_or(EmbeddedError::NoUser)
+        chosen
+            .cloned()
+            .map(|user| Self(Some(user)))
+            .ok_or(EmbeddedError::NoUser)
     }
 
     /// Whether the user may enter the folder and all above it.
@@ -57,7 +63,10 @@ impl Account {
                 0o001
             };
             if metadata.mode() & enter == 0 {
-                return Err(EmbeddedError::Unreachable { user: user.name.clone(), folder: folder.to_owned() });
+                return Err(EmbeddedError::Unreachable {
+                    user: user.name.clone(),
+                    folder: folder.to_owned(),
+                });
             }
         }
         Ok(())
@@ -65,7 +74,11 @@ impl Account {
 
     /// Makes a folder that only the user may enter, where there is none.
     pub(super) fn own(&self, dir: &Path) -> Result<(), EmbeddedError> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(at(dir))?;
         if let Some(user) = &self.0 {
             let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
             chown(dir, Some(uid), Some(gid)).map_err(|error| at(dir)(error.into()))?;
@@ -104,8 +117,12 @@ mod tests {
 
     #[test]
     fn passwd_lines_are_read() {
-        let found = user("postgres:x:101:104:PostgreSQL administrator:/var/lib/postgresql:/bin/bash").expect("a user");
-        assert_eq!((found.name.as_str(), found.uid, found.gid), ("postgres", 101, 104));
+        let found = user("postgres:x:101:104:PostgreSQL administrator:/var/lib/postgresql:/bin/bash")
+            .expect("a user");
+        assert_eq!(
+            (found.name.as_str(), found.uid, found.gid),
+            ("postgres", 101, 104)
+        );
         assert!(user("# a comment").is_none());
         assert!(user("").is_none());
     }

@@ -23,7 +23,9 @@ pub struct Programs {
 impl Programs {
     /// Those of the newest version, or of the one that made `data`.
     pub async fn find(given: Option<&Path>, data: &Path) -> Result<Self, EmbeddedError> {
-        let wanted = fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|text| text.trim().parse::<u32>().ok());
+        let wanted = fs::read_to_string(data.join("PG_VERSION"))
+            .ok()
+            .and_then(|text| text.trim().parse::<u32>().ok());
         let folders = given.map_or_else(folders, |bin| vec![bin.to_owned()]);
         let mut found = Vec::new();
         for bin in folders {
@@ -40,8 +42,15 @@ impl Programs {
             || format!("PostgreSQL {OLDEST} or newer"),
             |wanted| format!("PostgreSQL {wanted}, which made {},", data.display()),
         );
-        let seen: Vec<String> = found.iter().map(|(version, bin)| format!("{version} in {}", bin.display())).collect();
-        let seen = if seen.is_empty() { String::new() } else { format!(" (there is {})", seen.join(", ")) };
+        let seen: Vec<String> = found
+            .iter()
+            .map(|(version, bin)| format!("{version} in {}", bin.display()))
+            .collect();
+        let seen = if seen.is_empty() {
+            String::new()
+        } else {
+            format!(" (there is {})", seen.join(", "))
+        };
         Err(EmbeddedError::Missing(format!("{needed} is not installed{seen}")))
     }
 
@@ -57,21 +66,36 @@ impl Programs {
 }
 
 fn folders() -> Vec<PathBuf> {
-    let debian = fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let debian = fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    debian.chain(std::env::split_paths(&path)).filter(|bin| bin.join("initdb").is_file()).collect()
+    debian
+        .chain(std::env::split_paths(&path))
+        .filter(|bin| bin.join("initdb").is_file())
+        .collect()
 }
 
 /// The major version of the server in a folder. None: there is none that works.
 async fn version(bin: &Path) -> Option<u32> {
-    let output = Command::new(bin.join("postgres")).arg("--version").output().await.ok()?;
+    let output = Command::new(bin.join("postgres"))
+        .arg("--version")
+        .output()
+        .await
+        .ok()?;
     major(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// From "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)".
 fn major(text: &str) -> Option<u32> {
     let number = text.split_once(") ")?.1;
-    number.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+    number
+        .split(|character: char| !character.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -80,7 +104,10 @@ mod tests {
 
     #[test]
     fn versions_are_read() {
-        assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
+        assert_eq!(
+            major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"),
+            Some(15)
+        );
         assert_eq!(major("postgres (PostgreSQL) 19beta1\n"), Some(19));
         assert_eq!(major("bash: not found"), None);
     }

@@ -3,8 +3,8 @@
 use proto::{
     limits,
     v1::{
-        CallTrace, Custom, Fingerprint, FingerprintLevel, Frame, Heartbeat, Host, KernelReport, Loss, MachineCheck,
-        Record, Severity, Undecodable, record::Payload,
+        CallTrace, Custom, Fingerprint, FingerprintLevel, Frame, Heartbeat, Host, KernelReport, Loss,
+        MachineCheck, Record, Severity, Undecodable, record::Payload,
     },
 };
 
@@ -57,7 +57,9 @@ pub(crate) fn host(host: &Host) -> Checked {
         ("bios", &host.bios),
         ("boot_id", &host.boot_id),
     ];
-    strings.into_iter().try_for_each(|(name, value)| text(name, value, 256))
+    strings
+        .into_iter()
+        .try_for_each(|(name, value)| text(name, value, 256))
 }
 
 fn fingerprint(fingerprint: &Fingerprint) -> Checked {
@@ -73,7 +75,10 @@ fn fingerprint(fingerprint: &Fingerprint) -> Checked {
 
 /// Whether a text is 32 lower-case hexadecimal digits.
 pub(crate) fn is_fingerprint(value: &str) -> bool {
-    value.len() == 32 && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    value.len() == 32
+        && value
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn kernel_report(report: &KernelReport) -> Checked {
@@ -142,7 +147,10 @@ fn undecodable(undecodable: &Undecodable) -> Checked {
 fn class(name: &str, value: &str) -> Checked {
     let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.');
     if value.is_empty() || value.len() > limits::CLASS_CHARS || !value.bytes().all(known) {
-        return Err(format!("{name} is not 1 to {} characters of [a-z0-9_.]", limits::CLASS_CHARS));
+        return Err(format!(
+            "{name} is not 1 to {} characters of [a-z0-9_.]",
+            limits::CLASS_CHARS
+        ));
     }
     Ok(())
 }

@@ -29,22 +29,44 @@ fn each_broken_limit_is_named() {
     assert!(refused(&record).contains("title"));
 
     for class in ["", "Upper", "space d", "nul\0", &"x".repeat(65)] {
-        let record = Record { class: class.to_owned(), ..custom() };
+        let record = Record {
+            class: class.to_owned(),
+            ..custom()
+        };
         assert!(refused(&record).contains("class"), "{class:?}");
     }
 
-    let record = Record { severity: 9, ..custom() };
+    let record = Record {
+        severity: 9,
+        ..custom()
+    };
     assert!(refused(&record).contains("severity"));
 
-    let fingerprint = Fingerprint { version: 1, level: 1, value: "G".repeat(32) };
-    let record = Record { fingerprints: vec![fingerprint], ..custom() };
+    let fingerprint = Fingerprint {
+        version: 1,
+        level: 1,
+        value: "G".repeat(32),
+    };
+    let record = Record {
+        fingerprints: vec![fingerprint],
+        ..custom()
+    };
     assert!(refused(&record).contains("fingerprint"));
 
-    let record = Record { payload: None, ..custom() };
+    let record = Record {
+        payload: None,
+        ..custom()
+    };
     assert!(refused(&record).contains("payload"));
 
-    let loss = Loss { count: u64::MAX, ..Loss::default() };
-    let record = Record { payload: Some(Payload::Loss(loss)), ..custom() };
+    let loss = Loss {
+        count: u64::MAX,
+        ..Loss::default()
+    };
+    let record = Record {
+        payload: Some(Payload::Loss(loss)),
+        ..custom()
+    };
     assert!(refused(&record).contains("count"));
 
     assert!(decode(&vec![0; limits::RECORD_BYTES + 1]).is_err());

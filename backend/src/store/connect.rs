@@ -37,10 +37,16 @@ pub(super) fn config(url: &str) -> Result<Config, StoreError> {
 
 /// The pool; connects when a connection is first needed.
 pub(super) fn pool(config: Config) -> Result<Pool, StoreError> {
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
     Pool::builder(Manager::from_config(config, NoTls, recycling))
         .max_size(WRITERS + READERS)
-        .timeouts(Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) })
+        .timeouts(Timeouts {
+            wait: Some(WAIT),
+            create: Some(CONNECT),
+            recycle: Some(CONNECT),
+        })
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(StoreError::Pool)
@@ -55,6 +61,8 @@ pub(super) async fn single(config: &Config) -> Result<Client, StoreError> {
             tracing::debug!(%error, "a database connection ended");
         }
     });
-    client.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
+    client
+        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        .await?;
     Ok(client)
 }

@@ -51,18 +51,27 @@ pub struct Delivered {
 
 impl Store {
     /// Makes a sender and its host known; says up to which sequence everything of it is stored.
-    pub async fn hello(&self, sender: &Sender, host: &Host, agent_version: &str) -> Result<u64, DeliverError> {
+    pub async fn hello(
+        &self,
+        sender: &Sender,
+        host: &Host,
+        agent_version: &str,
+    ) -> Result<u64, DeliverError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         upsert_host(&transaction, sender.agent_id, host, agent_version).await?;
         let insert = transaction
             .prepare_cached("INSERT INTO senders (agent_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .await?;
-        transaction.execute(&insert, &[&sender.agent_id, &sender.epoch]).await?;
+        transaction
+            .execute(&insert, &[&sender.agent_id, &sender.epoch])
+            .await?;
         let stored = transaction
             .prepare_cached("SELECT stored_seq FROM senders WHERE agent_id = $1 AND epoch = $2")
             .await?;
-        let row = transaction.query_one(&stored, &[&sender.agent_id, &sender.epoch]).await?;
+        let row = transaction
+            .query_one(&stored, &[&sender.agent_id, &sender.epoch])
+            .await?;
         transaction.commit().await?;
         Ok(sequence(row.get(0)))
     }
@@ -147,7 +156,12 @@ impl Store {
         let transaction = client.transaction().await?;
         let mark = Mark::lock(&transaction, sender).await?;
         mark.known(first_seq, last_seq)?;
-        let nothing = Delivered { stored_seq: sequence(mark.stored_seq), records: 0, undecodable: 0, duplicates: 0 };
+        let nothing = Delivered {
+            stored_seq: sequence(mark.stored_seq),
+            records: 0,
+            undecodable: 0,
+            duplicates: 0,
+        };
         if last_seq <= mark.stored_seq {
             return Ok(nothing);
         }
@@ -159,11 +173,24 @@ impl Store {
             .await?;
         let (seq, events) = (mark.stored_seq + 1, last_seq - mark.stored_seq);
         transaction
-            .execute(&insert, &[&sender.agent_id, &sender.epoch, &seq, &reason(why), &events, &mark.now])
+            .execute(
+                &insert,
+                &[
+                    &sender.agent_id,
+                    &sender.epoch,
+                    &seq,
+                    &reason(why),
+                    &events,
+                    &mark.now,
+                ],
+            )
             .await?;
         mark.advance(&transaction, sender, last_seq).await?;
         transaction.commit().await?;
-        Ok(Delivered { stored_seq: sequence(last_seq), ..nothing })
+        Ok(Delivered {
+            stored_seq: sequence(last_seq),
+            ..nothing
+        })
     }
 }
 
@@ -190,17 +217,27 @@ impl Mark {
         let clock = transaction.prepare_cached("SELECT clock_timestamp()").await?;
         // Both are sent at once, and run one after the other.
         let ids: [&(dyn ToSql + Sync); 2] = [&sender.agent_id, &sender.epoch];
-        let (mark, now) = try_join(transaction.query_opt(&lock, &ids), transaction.query_one(&clock, &[])).await?;
+        let (mark, now) = try_join(
+            transaction.query_opt(&lock, &ids),
+            transaction.query_one(&clock, &[]),
+        )
+        .await?;
         let mark = mark.ok_or(DeliverError::UnknownSender)?;
         let (now, stored_at): (Micros, Micros) = (now.get(0), mark.get(1));
-        Ok(Self { stored_seq: mark.get(0), now: now.max(Micros(stored_at.0 + 1)) })
+        Ok(Self {
+            stored_seq: mark.get(0),
+            now: now.max(Micros(stored_at.0 + 1)),
+        })
     }
 
     /// How many of the sequences are stored already.
     fn known(&self, first_seq: i64, last_seq: i64) -> Result<i64, DeliverError> {
         let stored_seq = self.stored_seq;
         if first_seq > stored_seq + 1 {
-            return Err(DeliverError::Ahead { first_seq, stored_seq });
+            return Err(DeliverError::Ahead {
+                first_seq,
+                stored_seq,
+            });
         }
         Ok(stored_seq.min(last_seq) + 1 - first_seq)
     }
@@ -218,7 +255,10 @@ impl Mark {
             )
             .await?;
         transaction
-            .execute(&advance, &[&sender.agent_id, &sender.epoch, &stored_seq, &self.now])
+            .execute(
+                &advance,
+                &[&sender.agent_id, &sender.epoch, &stored_seq, &self.now],
+            )
             .await?;
         Ok(())
     }
@@ -315,7 +355,14 @@ async fn add_up(
     transaction
         .execute(
             &rollups,
-            &[&agent_id, &now, &sums.class, &sums.kernel_release, &sums.severity, &sums.records],
+            &[
+                &agent_id,
+                &now,
+                &sums.class,
+                &sums.kernel_release,
+                &sums.severity,
+                &sums.records,
+            ],
         )
         .await?;
 

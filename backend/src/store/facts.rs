@@ -72,14 +72,26 @@ impl Store {
                  SELECT value FROM known WHERE value <> ''"
             );
             let statement = client.prepare_cached(&sql).await?;
-            Ok(client.query(&statement, &[]).await?.iter().map(|row| row.get(0)).collect())
+            Ok(client
+                .query(&statement, &[])
+                .await?
+                .iter()
+                .map(|row| row.get(0))
+                .collect())
         };
         let hosts = client
-            .prepare_cached("SELECT DISTINCT hostname FROM hosts WHERE hostname <> '' ORDER BY hostname LIMIT $1")
+            .prepare_cached(
+                "SELECT DISTINCT hostname FROM hosts WHERE hostname <> '' ORDER BY hostname LIMIT $1",
+            )
             .await?;
         Ok(Facets {
             classes: distinct("class").await?,
-            hosts: client.query(&hosts, &[&HOSTS]).await?.iter().map(|row| row.get(0)).collect(),
+            hosts: client
+                .query(&hosts, &[&HOSTS])
+                .await?
+                .iter()
+                .map(|row| row.get(0))
+                .collect(),
             kernel_releases: distinct("kernel_release").await?,
         })
     }
@@ -121,7 +133,13 @@ impl Store {
             last_seen: row.get::<_, Micros>(5).system_time(),
             count: count(row.get(6)),
             host_count: count(row.get(7)),
-            hosts: hosts.iter().map(|row| HostCount { host: row.get(0), count: count(row.get(1)) }).collect(),
+            hosts: hosts
+                .iter()
+                .map(|row| HostCount {
+                    host: row.get(0),
+                    count: count(row.get(1)),
+                })
+                .collect(),
         }))
     }
 }

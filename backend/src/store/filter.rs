@@ -20,13 +20,19 @@ impl Parameters {
 
     /// The values, as tokio-postgres takes them.
     pub(super) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
-        self.0.iter().map(|value| -> &(dyn ToSql + Sync) { &**value }).collect()
+        self.0
+            .iter()
+            .map(|value| -> &(dyn ToSql + Sync) { &**value })
+            .collect()
     }
 }
 
 /// Checks a filter and turns it into conditions on `records r`, all of which must hold. Housekeeping is not among
 /// them: it depends on the query how records of both kinds are found fast.
-pub(super) fn conditions(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
+pub(super) fn conditions(
+    filter: &FaultFilter,
+    parameters: &mut Parameters,
+) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);
 
@@ -36,8 +42,9 @@ pub(super) fn conditions(filter: &FaultFilter, parameters: &mut Parameters) -> R
         let operator = if filter.class.ends_with('.') { "^@" } else { "=" };
         conditions.push(format!("r.class {operator} {class}"));
     }
-    let severity = Severity::try_from(filter.min_severity)
-        .map_err(|_unknown| StoreError::InvalidFilter(format!("min_severity {} is unknown", filter.min_severity)))?;
+    let severity = Severity::try_from(filter.min_severity).map_err(|_unknown| {
+        StoreError::InvalidFilter(format!("min_severity {} is unknown", filter.min_severity))
+    })?;
     if severity != Severity::Unspecified {
         let severity = parameters.bind(i16::try_from(filter.min_severity).unwrap_or_default());
         conditions.push(format!("r.severity >= {severity}"));

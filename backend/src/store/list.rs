@@ -56,11 +56,16 @@ impl Store {
             next_page_token = token::encode(last, filter);
         }
         for fault in &mut faults {
-            if let Some(Payload::KernelReport(report)) = fault.record.as_mut().and_then(|r| r.payload.as_mut()) {
+            if let Some(Payload::KernelReport(report)) =
+                fault.record.as_mut().and_then(|r| r.payload.as_mut())
+            {
                 report.text.clear();
             }
         }
-        Ok(ListFaultsResponse { faults, next_page_token })
+        Ok(ListFaultsResponse {
+            faults,
+            next_page_token,
+        })
     }
 
     /// One record, whole.
@@ -97,12 +102,13 @@ fn page(
         conditions.push(format!("(r.received_at, r.id) < ({received_at}, {id})"));
     }
     let limit = parameters.bind(i64::from(page_size) + 1);
-    let newest = |housekeeping: bool| {
-        let conditions: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();
+    let mut newest = |housekeeping: bool| {
+        conditions.push(format!("r.housekeeping = {housekeeping}"));
+        let all = conditions.join(" AND ");
+        conditions.pop();
         format!(
             "(SELECT r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record FROM records r
-              WHERE r.housekeeping = {housekeeping}{conditions}
-              ORDER BY r.received_at DESC, r.id DESC LIMIT {limit})"
+              WHERE {all} ORDER BY r.received_at DESC, r.id DESC LIMIT {limit})"
         )
     };
     let page = if filter.include_housekeeping {

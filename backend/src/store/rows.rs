@@ -39,7 +39,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 struct Level {
     fingerprint: Uuid,
-    level: i16,
+    number: i16,
     version: i64,
 }
 
@@ -52,7 +52,10 @@ impl Row {
                 let record = record::undecodable(sent, &reason);
                 let encoded = record.encode_to_vec().into();
                 let row = Self::of(seq, record, encoded, kernel_release);
-                Self { undecodable: Some(reason), ..row }
+                Self {
+                    undecodable: Some(reason),
+                    ..row
+                }
             }
         }
     }
@@ -66,7 +69,7 @@ impl Row {
             {
                 levels.push(Level {
                     fingerprint: value,
-                    level: i16::try_from(fingerprint.level).unwrap_or_default(),
+                    number: i16::try_from(fingerprint.level).unwrap_or_default(),
                     version: fingerprint.version.into(),
                 });
             }
@@ -79,7 +82,12 @@ impl Row {
             severity: i16::try_from(record.severity).unwrap_or_default(),
             housekeeping: record::is_housekeeping(&record),
             title: clean(&record.title).into_owned(),
-            kernel_release: clean(if own_release { &record.kernel_release } else { kernel_release }).into_owned(),
+            kernel_release: clean(if own_release {
+                &record.kernel_release
+            } else {
+                kernel_release
+            })
+            .into_owned(),
             issue,
             levels,
             encoded,
@@ -177,7 +185,7 @@ impl<'a> FingerprintSums<'a> {
         let mut columns = Self::default();
         for (fingerprint, (level, row, severity, occurrences)) in sums {
             columns.fingerprint.push(fingerprint);
-            columns.level.push(level.level);
+            columns.level.push(level.number);
             columns.version.push(level.version);
             columns.issue.push(row.issue.unwrap_or(fingerprint));
             columns.class.push(&row.class);
@@ -202,7 +210,9 @@ impl<'a> RollupSums<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
         let mut sums: BTreeMap<(&str, &str, i16), i64> = BTreeMap::new();
         for row in rows {
-            *sums.entry((&row.class, &row.kernel_release, row.severity)).or_default() += 1;
+            *sums
+                .entry((&row.class, &row.kernel_release, row.severity))
+                .or_default() += 1;
         }
         let mut columns = Self::default();
         for ((class, kernel_release, severity), records) in sums {

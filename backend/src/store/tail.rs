@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Longer than any transaction that stores records may last: its statements, a handful, are limited to 10 s each.
-pub(super) const OVERLAP: Duration = Duration::from_secs(120);
+pub(super) const OVERLAP: Duration = Duration::from_mins(2);
 
 /// The last record seen of a sender.
 type Mark = (Micros, Uuid);
@@ -41,7 +41,13 @@ impl Store {
     pub async fn tail(&self) -> Result<TailCursor, StoreError> {
         let floor = self.now().await?.earlier(OVERLAP);
         let senders = self.active_since(floor).await?;
-        Ok(TailCursor { floor, marks: senders.into_iter().map(|(sender, at)| (sender, (at, Uuid::max()))).collect() })
+        Ok(TailCursor {
+            floor,
+            marks: senders
+                .into_iter()
+                .map(|(sender, at)| (sender, (at, Uuid::max())))
+                .collect(),
+        })
     }
 
     /// Up to `limit` matching records that were stored since the cursor was last used, oldest first; moves the cursor.
@@ -66,7 +72,9 @@ impl Store {
         } else {
             // There is more. Rows came in the order of (received_at, id), so what is left of a sender is past its mark.
             for row in &rows {
-                cursor.marks.insert((row.get(1), row.get(2)), (row.get(4), row.get(0)));
+                cursor
+                    .marks
+                    .insert((row.get(1), row.get(2)), (row.get(4), row.get(0)));
             }
         }
         Ok(rows.iter().map(fault).collect())
@@ -84,7 +92,10 @@ impl Store {
             .prepare_cached("SELECT agent_id, epoch, stored_at FROM senders WHERE stored_at > $1")
             .await?;
         let rows = client.query(&statement, &[&floor]).await?;
-        Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())
+        Ok(rows
+            .iter()
+            .map(|row| ((row.get(0), row.get(1)), row.get(2)))
+            .collect())
     }
 
     async fn new_rows(
@@ -97,7 +108,11 @@ impl Store {
         let (mut agents, mut epochs, mut after, mut after_ids, mut until) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (sender, stored_at) in senders {
-            let (at, id) = cursor.marks.get(sender).copied().unwrap_or((cursor.floor, Uuid::max()));
+            let (at, id) = cursor
+                .marks
+                .get(sender)
+                .copied()
+                .unwrap_or((cursor.floor, Uuid::max()));
             if (*stored_at, Uuid::max()) > (at, id) {
                 agents.push(sender.0);
                 epochs.push(sender.1);
@@ -114,11 +129,12 @@ impl Store {
         if !filter.include_housekeeping {
             conditions.push("NOT r.housekeeping".to_owned());
         }
-        let conditions: String = conditions.iter().map(|condition| format!(" AND {condition}")).collect();
         let (agents, epochs) = (parameters.bind(agents), parameters.bind(epochs));
         let (after, after_ids) = (parameters.bind(after), parameters.bind(after_ids));
         let (until, oldest) = (parameters.bind(until), parameters.bind(oldest));
         let limit = parameters.bind(i64::from(limit));
+        conditions.push(format!("r.received_at >= {oldest}"));
+        let all = conditions.join(" AND ");
         let sql = format!(
             "SELECT {FAULT}
              FROM unnest({agents}::uuid[], {epochs}::uuid[], {after}::timestamptz[], {after_ids}::uuid[],
@@ -127,7 +143,7 @@ impl Store {
                   AND r.received_at >= s.after AND (r.received_at, r.id) > (s.after, s.after_id)
                   AND r.received_at <= s.until
              LEFT JOIN hosts h ON h.agent_id = r.agent_id
-             WHERE r.received_at >= {oldest}{conditions}
+             WHERE {all}
              ORDER BY r.received_at, r.id LIMIT {limit}"
         );
         let client = self.client().await?;

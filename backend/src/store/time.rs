@@ -29,7 +29,10 @@ impl Micros {
 
     /// Earlier by `span`.
     pub(super) fn earlier(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// As std's type.

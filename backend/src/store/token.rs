@@ -17,7 +17,13 @@ pub(super) fn encode(last: Uuid, filter: &FaultFilter) -> String {
     let mut token = vec![VERSION];
     token.extend_from_slice(last.as_bytes());
     token.extend_from_slice(&checksum(last, filter).to_be_bytes());
-    token.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * BYTES);
+    for byte in token {
+        for nibble in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(nibble.into(), 16));
+        }
+    }
+    text
 }
 
 /// The record that a page follows. None: the first page.

@@ -14,9 +14,9 @@ mod migrations {
 /// Days for which partitions are made ahead, today's included.
 const DAYS_AHEAD: i32 = 8;
 /// How often partitions are looked after.
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 /// How soon it is tried again after a failure.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 /// Held while the schema changes, so that collectors that start together don't migrate together. "telemetr" in ASCII.
 const SCHEMA_LOCK: i64 = 0x7465_6c65_6d65_7472;
 
@@ -24,7 +24,9 @@ impl Store {
     /// Brings the schema up to date and makes the next partitions. Safe to call by several collectors at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut client = connect::single(&self.config).await?;
-        client.execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK]).await?;
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK])
+            .await?;
         let report = migrations::migrations::runner()
             .run_async(&mut client)
             .await
@@ -39,7 +41,11 @@ impl Store {
     /// Makes partitions ahead of time until `shutdown`.
     pub async fn keep_up(&self, shutdown: CancellationToken) {
         let mut pause = EVERY;
-        while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        while shutdown
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_some()
+        {
             pause = match self.upkeep().await {
                 Ok(()) => EVERY,
                 Err(error) => {
@@ -53,7 +59,9 @@ impl Store {
 
     async fn upkeep(&self) -> Result<(), StoreError> {
         let mut client = connect::single(&self.config).await?;
-        client.execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK]).await?;
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK])
+            .await?;
         make_partitions(&mut client).await
     }
 }

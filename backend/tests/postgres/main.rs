@@ -1,0 +1,12 @@
+//! The store and the services on a real PostgreSQL: a private cluster for all tests, a database for each.
+#![expect(clippy::print_stderr, reason = "tests tell people why they skip")]
+
+mod delivery;
+mod outage;
+mod partitions;
+mod program;
+mod queries;
+mod refusals;
+mod support;
+mod tail;
+mod web;

@@ -1,0 +1,196 @@
+//! The program `backend` itself, with its private PostgreSQL.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use backend::store::Store;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{PATIENCE, batch, host, postgres_is_installed, sender};
+
+const BACKEND: &str = env!("CARGO_BIN_EXE_backend");
+
+fn serve(dir: &Path) -> Child {
+    let file = dir.join("addresses.json");
+    if file.exists() {
+        std::fs::remove_file(&file).expect("remove the old file");
+    }
+    let child = start(dir);
+    for _ in 0..PATIENCE.as_millis() / 20 {
+        if file.exists() {
+            return child;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it does not listen");
+}
+
+fn start(dir: &Path) -> Child {
+    Command::new(BACKEND)
+        .args([
+            "serve",
+            "--grpc",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+            "--data-dir",
+        ])
+        .arg(dir)
+        .arg("--address-file")
+        .arg(dir.join("addresses.json"))
+        .env_remove("BACKEND_DATABASE_URL")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts")
+}
+
+/// What it said, once it has ended.
+fn end(mut child: Child) -> Output {
+    for _ in 0..PATIENCE.as_millis() / 20 {
+        if child.try_wait().expect("a child of ours").is_some() {
+            return child.wait_with_output().expect("it has ended");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("a child of ours");
+    panic!("it does not end: {:?}", child.wait_with_output());
+}
+
+fn store(dir: &Path) -> Store {
+    let socket = dir.join("postgres/socket");
+    Store::new(&format!(
+        "host='{}' user=postgres dbname=postgres",
+        socket.display()
+    ))
+    .expect("a URL")
+}
+
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("open the folder");
+    dir
+}
+
+#[tokio::test]
+async fn kill_9_leaves_nothing_that_blocks_the_next_start() {
+    if !postgres_is_installed("kill_9_leaves_nothing_that_blocks_the_next_start").await {
+        return;
+    }
+    let dir = folder();
+    let sender = sender();
+    for round in 0..3 {
+        let mut child = serve(dir.path());
+        let store = store(dir.path());
+        assert_eq!(
+            store.hello(&sender, &host(), "1").await.expect("it answers"),
+            round
+        );
+        store
+            .deliver(&sender, batch(round + 1, 1))
+            .await
+            .expect("it stores");
+
+        let second = end(start(dir.path()));
+        assert_eq!(second.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&second.stderr);
+        assert!(said.contains("in use by another backend"), "{said}");
+
+        if round == 1 {
+            // A server that does not hear of the death of its backend: stopped in the debugger's sense.
+            let text =
+                std::fs::read_to_string(dir.path().join("postgres/data/postmaster.pid")).expect("a pid file");
+            let pid = text
+                .lines()
+                .next()
+                .and_then(|pid| pid.parse().ok())
+                .and_then(Pid::from_raw)
+                .expect("a pid");
+            kill_process(pid, Signal::STOP).expect("it runs");
+            child.kill().expect("it runs");
+            child.wait().expect("it ends");
+            kill_process(pid, Signal::CONT).expect("it runs");
+        } else {
+            child.kill().expect("it runs");
+            child.wait().expect("it ends");
+        }
+    }
+    let child = serve(dir.path());
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    let ended = end(child);
+    assert_eq!(
+        ended.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    assert!(
+        !dir.path().join("postgres/data/postmaster.pid").exists(),
+        "PostgreSQL was stopped in order"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_postgresql_cannot_enter_is_named() {
+    let test = "a_folder_that_postgresql_cannot_enter_is_named";
+    if !postgres_is_installed(test).await {
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        crate::support::skip(test, "only root's PostgreSQL runs as another user");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).expect("close the folder");
+    let output = start(&dir.path().join("data"))
+        .wait_with_output()
+        .expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains(&format!("chmod o+x {}", dir.path().display())),
+        "{said}"
+    );
+}
+
+#[test]
+fn wrong_command_lines_exit_with_64_and_help_with_0() {
+    let run = |args: &[&str]| Command::new(BACKEND).args(args).output().expect("it runs");
+    for args in [
+        &[][..],
+        &["serve", "--grpc", "nowhere"],
+        &["serve", "--unknown"],
+        &["migrate"],
+        &["frobnicate"],
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(!output.stderr.is_empty(), "{args:?}");
+    }
+    let help = run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Examples:"));
+}
+
+#[test]
+fn a_wrong_database_is_said_clearly_and_keeps_its_password() {
+    let output = Command::new(BACKEND)
+        .args([
+            "migrate",
+            "--database",
+            "postgres://user:sesame@/?host=/tmp&unknown=1",
+        ])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("database URL") && !said.contains("sesame"),
+        "{said}"
+    );
+}

@@ -1,0 +1,213 @@
+//! Whatever breaks the rules of the gRPC port gets a clear status and stores nothing.
+
+use std::io::{Read as _, Write as _};
+
+use bytes::Bytes;
+use proto::v1::{
+    Batch, FaultFilter, Gap, GetFaultRequest, Hello, Host, ListFaultsRequest, deliver_request::Message,
+};
+use tonic::Code;
+
+use crate::support::{Collector, Database, Stream, batch, hello, sender};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_break_the_rules_end_the_stream_with_a_reason() {
+    let Some(db) = Database::new("messages_that_break_the_rules_end_the_stream_with_a_reason").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    let sender = sender();
+    let gap = |first_seq, count| {
+        Some(Message::Gap(Gap {
+            first_seq,
+            count,
+            reason: 1,
+        }))
+    };
+    let batch_of = |first_seq, records| Some(Message::Batch(Batch { first_seq, records }));
+    let empty = Bytes::new;
+    let cases = [
+        (
+            "a second Hello",
+            Some(Message::Hello(hello(&sender))),
+            Code::InvalidArgument,
+        ),
+        ("an empty message", None, Code::InvalidArgument),
+        ("an empty batch", batch_of(1, vec![]), Code::InvalidArgument),
+        (
+            "too many records",
+            batch_of(1, vec![empty(); 4097]),
+            Code::InvalidArgument,
+        ),
+        ("sequence 0", batch_of(0, vec![empty()]), Code::InvalidArgument),
+        (
+            "a sequence beyond all",
+            batch_of(u64::MAX, vec![empty(); 2]),
+            Code::InvalidArgument,
+        ),
+        ("an empty gap", gap(1, 0), Code::InvalidArgument),
+        ("a gap beyond all", gap(1, u64::MAX), Code::InvalidArgument),
+        (
+            "a message beyond 8 MiB",
+            batch_of(1, vec![Bytes::from(vec![1; 9 << 20])]),
+            Code::InvalidArgument,
+        ),
+        (
+            "a batch that is ahead",
+            Some(Message::Batch(batch(2, 1))),
+            Code::FailedPrecondition,
+        ),
+        ("a gap that is ahead", gap(2, 1), Code::FailedPrecondition),
+    ];
+    for (what, message, code) in cases {
+        let mut stream = Stream::open(collector.channel().await).await;
+        assert_eq!(stream.hello(&sender).await.unwrap(), 0);
+        let status = stream.say(message).await.unwrap_err();
+        assert_eq!(status.code(), code, "{what}: {status:?}");
+        assert!(!status.message().is_empty(), "{what}");
+    }
+    assert_eq!(db.count("SELECT count(*) FROM records").await, 0);
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hellos_that_break_the_rules_are_refused() {
+    let Some(db) = Database::new("hellos_that_break_the_rules_are_refused").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    let good = || hello(&sender());
+    let long = Host {
+        hostname: "x".repeat(257),
+        ..Host::default()
+    };
+    let cases = [
+        (
+            "short id",
+            Hello {
+                agent_id: Bytes::from_static(b"short"),
+                ..good()
+            },
+        ),
+        (
+            "nil epoch",
+            Hello {
+                epoch: vec![0; 16].into(),
+                ..good()
+            },
+        ),
+        (
+            "long host name",
+            Hello {
+                host: Some(long),
+                ..good()
+            },
+        ),
+        (
+            "long version",
+            Hello {
+                agent_version: "x".repeat(65),
+                ..good()
+            },
+        ),
+    ];
+    for (what, hello) in cases {
+        let mut stream = Stream::open(collector.channel().await).await;
+        let status = stream.say(Some(Message::Hello(hello))).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{what}: {status:?}");
+    }
+    let mut stream = Stream::open(collector.channel().await).await;
+    let status = stream.batch(batch(1, 1)).await.unwrap_err();
+    assert_eq!(
+        status.code(),
+        Code::FailedPrecondition,
+        "a batch before the Hello: {status:?}"
+    );
+    assert_eq!(db.count("SELECT count(*) FROM senders").await, 0);
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_that_break_the_rules_are_refused() {
+    let Some(db) = Database::new("questions_that_break_the_rules_are_refused").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    let mut query = collector.query().await;
+    let filter = |filter| ListFaultsRequest {
+        filter: Some(filter),
+        ..ListFaultsRequest::default()
+    };
+    let cases = [
+        ListFaultsRequest {
+            page_size: 501,
+            ..ListFaultsRequest::default()
+        },
+        ListFaultsRequest {
+            page_token: "not ours".to_owned(),
+            ..ListFaultsRequest::default()
+        },
+        filter(FaultFilter {
+            class: "x".repeat(65),
+            ..FaultFilter::default()
+        }),
+        filter(FaultFilter {
+            min_severity: 77,
+            ..FaultFilter::default()
+        }),
+        filter(FaultFilter {
+            host: "a\0b".to_owned(),
+            ..FaultFilter::default()
+        }),
+        filter(FaultFilter {
+            fingerprint: "no hex".to_owned(),
+            ..FaultFilter::default()
+        }),
+    ];
+    for request in cases {
+        let status = query.list_faults(request.clone()).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{request:?}: {status:?}");
+    }
+    let mut get = async |id: &str| {
+        query
+            .get_fault(GetFaultRequest { id: id.to_owned() })
+            .await
+            .unwrap_err()
+            .code()
+    };
+    assert_eq!(get("nonsense").await, Code::InvalidArgument);
+    assert_eq!(get("00000000-0000-4000-8000-000000000000").await, Code::NotFound);
+    assert_eq!(get("019aa000-0000-7000-8000-000000000000").await, Code::NotFound);
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_on_the_grpc_port_does_no_harm() {
+    let Some(db) = Database::new("garbage_on_the_grpc_port_does_no_harm").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    let grpc = collector.grpc;
+    for garbage in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0xff; 5000],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xffgarbage",
+    ] {
+        let ended = tokio::task::spawn_blocking(move || {
+            let mut socket = std::net::TcpStream::connect(grpc).expect("it listens");
+            socket
+                .set_read_timeout(Some(std::time::Duration::from_secs(20)))
+                .expect("a time-out");
+            // The collector may hang up before it has heard everything.
+            let _ = socket.write_all(garbage);
+            let mut answer = Vec::new();
+            let ended = socket.read_to_end(&mut answer);
+            !matches!(ended, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        });
+        assert!(ended.await.unwrap(), "the collector hangs up");
+    }
+    let mut stream = Stream::open(collector.channel().await).await;
+    stream.hello(&sender()).await.unwrap();
+    assert_eq!(stream.batch(batch(1, 1)).await.unwrap(), 1);
+    collector.stop().await;
+}

@@ -1,0 +1,366 @@
+//! A PostgreSQL, a database and a collector for each test.
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use backend::{
+    embedded::{Cluster, EmbeddedError, Programs},
+    serve::{self, Config, ServeError},
+    store::{Sender, Store},
+};
+use bytes::Bytes;
+use prost::Message as _;
+use proto::v1::{
+    Batch, Custom, DeliverRequest, DeliverResponse, Hello, Host, Record, Severity,
+    collector_client::CollectorClient, deliver_request::Message, query_client::QueryClient, record::Payload,
+};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming, transport::Channel};
+use uuid::Uuid;
+
+/// How long a test waits for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says that a test cannot run here: on stderr, and in the file that `cargo xtask test` counts.
+pub(crate) fn skip(test: &str, reason: &str) {
+    let line = format!("SKIP {test}: {reason}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("open the skip log");
+        file.write_all(line.as_bytes()).expect("write the skip log");
+    }
+}
+
+/// A private PostgreSQL. It ends, and its files go, with the last test that uses it.
+pub(crate) struct Postgres {
+    pub(crate) url: String,
+    pub(crate) dir: PathBuf,
+    stop: CancellationToken,
+    /// PostgreSQL ends with the thread that started it, so it has one of its own.
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+
+impl Postgres {
+    /// The cluster that tests share.
+    fn shared() -> Result<Arc<Self>, EmbeddedError> {
+        let mut shared = SHARED.lock().expect("no test panicked here");
+        if let Some(postgres) = shared.upgrade() {
+            return Ok(postgres);
+        }
+        let postgres = Arc::new(Self::start()?);
+        *shared = Arc::downgrade(&postgres);
+        Ok(postgres)
+    }
+
+    /// A cluster of a test's own.
+    pub(crate) fn start() -> Result<Self, EmbeddedError> {
+        let (started, url) = mpsc::channel();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let dir = tempfile::tempdir().expect("a temporary folder");
+            // The user `postgres` has to get at it where tests run as root.
+            let open: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(dir.path(), open).expect("open the folder");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                match Cluster::start(dir.path(), None).await {
+                    Ok(mut cluster) => {
+                        started
+                            .send(Ok((cluster.url(), dir.path().to_owned())))
+                            .expect("the test waits");
+                        cluster.supervise(&stopped).await;
+                        cluster.stop().await;
+                    }
+                    Err(error) => started.send(Err(error)).expect("the test waits"),
+                }
+            });
+        });
+        let (url, dir) = url.recv().expect("the thread answers")?;
+        Ok(Self {
+            url,
+            dir,
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("PostgreSQL stops");
+        }
+    }
+}
+
+/// A database of one test with the schema in it.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) url: String,
+    pub(crate) postgres: Arc<Postgres>,
+}
+
+impl Database {
+    /// None: PostgreSQL is not installed, and the test was skipped visibly.
+    pub(crate) async fn new(test: &str) -> Option<Self> {
+        let postgres = installed(test, Postgres::shared())?;
+        Some(Self::on(postgres).await)
+    }
+
+    /// On a cluster that this test may break.
+    pub(crate) async fn alone(test: &str) -> Option<Self> {
+        let postgres = installed(test, Postgres::start().map(Arc::new))?;
+        Some(Self::on(postgres).await)
+    }
+
+    async fn on(postgres: Arc<Postgres>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        connect(&postgres.url)
+            .await
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database");
+        let url = postgres.url.replace("dbname=postgres", &format!("dbname={name}"));
+        let store = Store::new(&url).expect("a URL of ours");
+        store.migrate().await.expect("an empty database");
+        Self { store, url, postgres }
+    }
+
+    /// A connection past the store.
+    pub(crate) async fn sql(&self) -> tokio_postgres::Client {
+        connect(&self.url).await
+    }
+
+    /// The first column of the first row.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.sql().await.query_one(sql, &[]).await.expect(sql).get(0)
+    }
+
+    /// Every sender's books balance, and there is one.
+    pub(crate) async fn assert_balanced(&self) {
+        assert!(self.count("SELECT count(*) FROM books").await > 0);
+        assert_eq!(
+            self.count("SELECT count(*) FROM books WHERE NOT balanced").await,
+            0
+        );
+        assert_eq!(
+            self.count("SELECT count(*) FROM books WHERE produced <> stored + lost")
+                .await,
+            0
+        );
+    }
+}
+
+fn installed(test: &str, postgres: Result<Arc<Postgres>, EmbeddedError>) -> Option<Arc<Postgres>> {
+    match postgres {
+        Ok(postgres) => Some(postgres),
+        Err(error @ EmbeddedError::Missing(_)) => {
+            skip(test, &error.to_string());
+            None
+        }
+        Err(error) => panic!("PostgreSQL does not start: {}", backend::store::chain(&error)),
+    }
+}
+
+/// Whether PostgreSQL is here at all; skips the test visibly where not.
+pub(crate) async fn postgres_is_installed(test: &str) -> bool {
+    match Programs::find(None, std::path::Path::new("/nonexistent")).await {
+        Ok(_) => true,
+        Err(error) => {
+            skip(test, &error.to_string());
+            false
+        }
+    }
+}
+
+async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .expect("PostgreSQL answers");
+    tokio::spawn(connection);
+    client
+}
+
+/// A whole collector on a database.
+pub(crate) struct Collector {
+    pub(crate) grpc: SocketAddr,
+    shutdown: CancellationToken,
+    served: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Collector {
+    pub(crate) async fn start(database: &Database) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("addresses.json");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = Config {
+            database: Some(database.url.clone()),
+            data_dir: PathBuf::new(),
+            postgres_bin: None,
+            grpc: any,
+            http: any,
+            address_file: Some(file.clone()),
+        };
+        let shutdown = CancellationToken::new();
+        let served = tokio::spawn(serve::run(config, shutdown.clone()));
+        let addresses: serde_json::Value = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Ok(text) = std::fs::read(&file) {
+                    return serde_json::from_slice(&text).expect("JSON");
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+        .expect("the collector listens");
+        let grpc = addresses["grpc"]
+            .as_str()
+            .expect("an address")
+            .parse()
+            .expect("an address");
+        Self {
+            grpc,
+            shutdown,
+            served,
+        }
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        let url = format!("http://{}", self.grpc);
+        Channel::from_shared(url)
+            .expect("a URL")
+            .connect()
+            .await
+            .expect("the collector answers")
+    }
+
+    pub(crate) async fn query(&self) -> QueryClient<Channel> {
+        QueryClient::new(self.channel().await)
+    }
+
+    /// Ends it as SIGTERM does.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(PATIENCE, self.served)
+            .await
+            .expect("the collector drains in time")
+            .expect("no panic")
+            .expect("no error");
+    }
+}
+
+/// An open Deliver stream.
+pub(crate) struct Stream {
+    up: tokio::sync::mpsc::Sender<DeliverRequest>,
+    down: Streaming<DeliverResponse>,
+}
+
+impl Stream {
+    pub(crate) async fn open(channel: Channel) -> Self {
+        let (up, requests) = tokio::sync::mpsc::channel(16);
+        let mut client = CollectorClient::new(channel).max_encoding_message_size(usize::MAX);
+        let down = client
+            .deliver(ReceiverStream::new(requests))
+            .await
+            .expect("a stream")
+            .into_inner();
+        Self { up, down }
+    }
+
+    /// Sends a message; gives the answer.
+    pub(crate) async fn say(&mut self, message: Option<Message>) -> Result<u64, Status> {
+        // A stream that the collector has ended takes nothing; its status says why.
+        let _ = self.up.send(DeliverRequest { message }).await;
+        let answer = tokio::time::timeout(PATIENCE, self.down.message())
+            .await
+            .expect("an answer in time")?;
+        Ok(answer.expect("an answer, not the end").stored_seq)
+    }
+
+    pub(crate) async fn hello(&mut self, sender: &Sender) -> Result<u64, Status> {
+        self.say(Some(Message::Hello(hello(sender)))).await
+    }
+
+    pub(crate) async fn batch(&mut self, batch: Batch) -> Result<u64, Status> {
+        self.say(Some(Message::Batch(batch))).await
+    }
+}
+
+pub(crate) fn hello(sender: &Sender) -> Hello {
+    Hello {
+        agent_id: Bytes::copy_from_slice(sender.agent_id.as_bytes()),
+        epoch: Bytes::copy_from_slice(sender.epoch.as_bytes()),
+        host: Some(host()),
+        agent_version: "0.1.0".to_owned(),
+    }
+}
+
+pub(crate) fn host() -> Host {
+    Host {
+        hostname: "host\0with-nul".to_owned(),
+        kernel_release: "6.1.0-test".to_owned(),
+        cpus: 2,
+        memory_bytes: 1 << 34,
+        ..Host::default()
+    }
+}
+
+pub(crate) fn sender() -> Sender {
+    Sender {
+        agent_id: Uuid::new_v4(),
+        epoch: Uuid::new_v4(),
+        kernel_release: "6.1.0-test".to_owned(),
+    }
+}
+
+/// A custom record that is told from others by its payload.
+pub(crate) fn record(payload: &str) -> Record {
+    Record {
+        occurred_at_unix_ns: 1_700_000_000_000_000_000,
+        class: "custom".to_owned(),
+        severity: Severity::Low.into(),
+        title: "a custom record".to_owned(),
+        payload: Some(Payload::Custom(Custom {
+            payload: payload.to_owned(),
+            ..Custom::default()
+        })),
+        ..Record::default()
+    }
+}
+
+/// A batch of custom records whose payloads are their sequences.
+pub(crate) fn batch(first_seq: u64, count: u64) -> Batch {
+    let records = (first_seq..first_seq + count)
+        .map(|seq| encoded(&record(&seq.to_string())))
+        .collect();
+    Batch { first_seq, records }
+}
+
+pub(crate) fn encoded(record: &Record) -> Bytes {
+    record.encode_to_vec().into()
+}
