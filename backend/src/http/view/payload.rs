@@ -246,7 +246,10 @@ fn undecodable_sections(undecodable: &Undecodable) -> Sections {
     };
     Sections {
         facts: vec![facts],
-        text: text(heading, &hex_dump(shown), "", true),
+        text: text(heading, &hex_dump(shown), "", true).map(|text| Text {
+            size: bytes(shown.len() as u64),
+            ..text
+        }),
         ..Sections::default()
     }
 }
