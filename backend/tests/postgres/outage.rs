@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use backend::store::Sender;
 use rustix::process::{Pid, Signal, kill_process};
-use tonic::Code;
+use tonic::{Code, Status, transport::Channel};
 
 use crate::support::{Collector, Database, PATIENCE, Stream, batch, sender};
 
@@ -35,24 +36,8 @@ async fn postgresql_killed_under_load_loses_and_duplicates_nothing() {
     for _ in 0..4 {
         let channel = collector.channel().await;
         agents.spawn(async move {
-            let (sender, mut outages) = (sender(), 0);
-            let mut stored = 0;
-            while stored < RECORDS {
-                let mut stream = Stream::open(channel.clone()).await;
-                let status = loop {
-                    let answer = match stream.hello(&sender).await {
-                        Ok(known) => {
-                            assert!(known >= stored, "what was acknowledged is stored");
-                            stored = known;
-                            send(&mut stream, &mut stored).await
-                        }
-                        Err(status) => Err(status),
-                    };
-                    match answer {
-                        Ok(()) => return outages,
-                        Err(status) => break status,
-                    }
-                };
+            let (sender, mut stored, mut outages) = (sender(), 0, 0);
+            while let Err(status) = connect_and_send(channel.clone(), &sender, &mut stored).await {
                 assert_eq!(status.code(), Code::Unavailable, "{status:?}");
                 outages += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -60,12 +45,12 @@ async fn postgresql_killed_under_load_loses_and_duplicates_nothing() {
             outages
         });
     }
-    let outages = tokio::time::timeout(PATIENCE * 2, agents.join_all())
+    let outages: Vec<u32> = tokio::time::timeout(PATIENCE * 2, agents.join_all())
         .await
         .expect("delivery resumes by itself");
     killing.await.expect("three kills");
     assert!(
-        outages.iter().sum::<u32>() > 0,
+        outages.iter().any(|outages| *outages > 0),
         "the kills disturbed nobody: nothing was tested"
     );
     assert_eq!(
@@ -76,8 +61,12 @@ async fn postgresql_killed_under_load_loses_and_duplicates_nothing() {
     collector.stop().await;
 }
 
-/// Sends small batches slowly enough for all kills to come in between.
-async fn send(stream: &mut Stream, stored: &mut u64) -> Result<(), tonic::Status> {
+/// Says Hello, then sends small batches slowly enough for all kills to come in between.
+async fn connect_and_send(channel: Channel, sender: &Sender, stored: &mut u64) -> Result<(), Status> {
+    let mut stream = Stream::open(channel).await;
+    let known = stream.hello(sender).await?;
+    assert!(known >= *stored, "what was acknowledged is stored");
+    *stored = known;
     while *stored < RECORDS {
         let count = (RECORDS - *stored).min(10);
         *stored = stream.batch(batch(*stored + 1, count)).await?;

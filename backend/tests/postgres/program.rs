@@ -19,14 +19,15 @@ fn serve(dir: &Path) -> Child {
     if file.exists() {
         std::fs::remove_file(&file).expect("remove the old file");
     }
-    let child = start(dir);
+    let mut child = start(dir);
     for _ in 0..PATIENCE.as_millis() / 20 {
         if file.exists() {
             return child;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("it does not listen");
+    child.kill().expect("a child of ours");
+    panic!("it does not listen: {:?}", child.wait_with_output());
 }
 
 fn start(dir: &Path) -> Child {

@@ -125,131 +125,66 @@ async fn filters_choose() {
     let (one, two) = (sender(), sender());
     deliver_faults(&db, &one, "one").await;
     deliver_faults(&db, &two, "two").await;
-    let count = async |filter: FaultFilter| db.store.list_faults(&filter, 0, "").await.unwrap().faults.len();
-    let all = FaultFilter::default;
-
-    assert_eq!(count(all()).await, 6);
-    assert_eq!(
-        count(FaultFilter {
-            include_housekeeping: true,
-            ..all()
-        })
-        .await,
-        8
-    );
-    assert_eq!(
-        count(FaultFilter {
-            class: "kernel.".to_owned(),
-            ..all()
-        })
-        .await,
-        4
-    );
-    assert_eq!(
-        count(FaultFilter {
-            class: "kernel.oops".to_owned(),
-            ..all()
-        })
-        .await,
-        2
-    );
-    assert_eq!(
-        count(FaultFilter {
-            class: "kernel".to_owned(),
-            ..all()
-        })
-        .await,
-        0
-    );
-    assert_eq!(
-        count(FaultFilter {
-            min_severity: Severity::High.into(),
-            ..all()
-        })
-        .await,
-        2
-    );
-    assert_eq!(
-        count(FaultFilter {
-            host: "one".to_owned(),
-            ..all()
-        })
-        .await,
-        3
-    );
-    assert_eq!(
-        count(FaultFilter {
-            host: two.agent_id.to_string(),
-            ..all()
-        })
-        .await,
-        3
-    );
-    assert_eq!(
-        count(FaultFilter {
-            host: "three".to_owned(),
-            ..all()
-        })
-        .await,
-        0
-    );
-    assert_eq!(
-        count(FaultFilter {
-            kernel_release: "5.10.0-own".to_owned(),
-            ..all()
-        })
-        .await,
-        2
-    );
-    assert_eq!(
-        count(FaultFilter {
-            kernel_release: "6.1.0-test".to_owned(),
-            ..all()
-        })
-        .await,
-        4
-    );
-    assert_eq!(
-        count(FaultFilter {
-            fingerprint: "a".repeat(32),
-            ..all()
-        })
-        .await,
-        4,
-        "the title's level"
-    );
-    assert_eq!(
-        count(FaultFilter {
-            fingerprint: "b".repeat(32),
-            ..all()
-        })
-        .await,
-        2,
-        "a deeper level"
-    );
-    assert_eq!(
-        count(FaultFilter {
-            fingerprint: "B".repeat(32),
-            ..all()
-        })
-        .await,
-        2
-    );
-    assert_eq!(
-        count(FaultFilter {
-            fingerprint: "d".repeat(32),
-            ..all()
-        })
-        .await,
-        0
-    );
-    let narrow = FaultFilter {
-        host: "one".to_owned(),
-        class: "kernel.".to_owned(),
-        fingerprint: "b".repeat(32),
-        ..all()
+    let class = |class: &str| FaultFilter {
+        class: class.to_owned(),
+        ..FaultFilter::default()
     };
-    assert_eq!(count(narrow).await, 1);
+    let host = |host: &str| FaultFilter {
+        host: host.to_owned(),
+        ..FaultFilter::default()
+    };
+    let kernel = |release: &str| FaultFilter {
+        kernel_release: release.to_owned(),
+        ..FaultFilter::default()
+    };
+    let fingerprint = |digit: &str| FaultFilter {
+        fingerprint: digit.repeat(32),
+        ..FaultFilter::default()
+    };
+    let severe = FaultFilter {
+        min_severity: Severity::High.into(),
+        ..FaultFilter::default()
+    };
+    let cases = [
+        ("all", FaultFilter::default(), 6),
+        (
+            "housekeeping too",
+            FaultFilter {
+                include_housekeeping: true,
+                ..FaultFilter::default()
+            },
+            8,
+        ),
+        ("a prefix", class("kernel."), 4),
+        ("a class", class("kernel.oops"), 2),
+        ("no class and no prefix", class("kernel"), 0),
+        ("a severity", severe, 2),
+        ("a host", host("one"), 3),
+        ("an agent", host(&two.agent_id.to_string()), 3),
+        ("another host", host("three"), 0),
+        ("the record's kernel", kernel("5.10.0-own"), 2),
+        ("the host's kernel", kernel("6.1.0-test"), 4),
+        ("a title's fingerprint", fingerprint("a"), 4),
+        ("a deeper fingerprint", fingerprint("b"), 2),
+        ("the same in capitals", fingerprint("B"), 2),
+        ("an unknown fingerprint", fingerprint("d"), 0),
+        (
+            "several at once",
+            FaultFilter {
+                host: "one".to_owned(),
+                class: "kernel.".to_owned(),
+                ..fingerprint("b")
+            },
+            1,
+        ),
+    ];
+    for (what, filter, count) in cases {
+        assert_eq!(
+            db.store.list_faults(&filter, 0, "").await.unwrap().faults.len(),
+            count,
+            "{what}"
+        );
+    }
 }
 
 #[tokio::test]
