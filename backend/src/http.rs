@@ -10,7 +10,7 @@
 //! | `GET /healthz` | 200, or 503 with the reason |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
-//! The lists take the parameters of [`query`]; the form of the JSON is described in [`json`]. Errors of the API are
+//! The lists take the parameters that `query` describes; the form of the JSON is described in `json`. Errors of the API are
 //! `{"error":{"code","message"}}`. Everything that is shown came from strangers: templates escape it, and the
 //! content security policy allows no script and no style but this server's own files.
 
@@ -107,8 +107,8 @@ fn routes(app: App) -> Router {
         .method_not_allowed_fallback(async |request: Request| {
             Refusal::Method.answer(form_of(request.uri().path()))
         })
-        .layer(middleware::from_fn(guard))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+        .layer(middleware::from_fn(guard))
         .layer(CompressionLayer::new())
         .with_state(app)
 }

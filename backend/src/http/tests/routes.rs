@@ -1,7 +1,11 @@
 //! Answers that need no database, and the answers when there is none.
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -224,4 +228,42 @@ async fn answers_are_compressed_for_those_who_ask() {
     let answer = send(request).await;
     assert_eq!(answer.headers[header::CONTENT_ENCODING], "gzip");
     assert!(answer.body.starts_with(&[0x1f, 0x8b]));
+}
+
+/// What the server answers to these bytes.
+async fn answer_to(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may have refused and closed before it has read all.
+    drop(stream.write_all(bytes).await);
+    let mut answer = [0; 64];
+    let length = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_request_get_an_answer() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router(
+        Store::new(AWAY).unwrap(),
+        Metrics::new(),
+        CancellationToken::new(),
+    );
+    tokio::spawn(async { axum::serve(listener, router).await });
+    let long_address = format!("GET /?{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
+    for (bytes, status) in [
+        (b"\0\x01\xff garbage\r\n\r\n".as_slice(), "HTTP/1.1 400 "),
+        (b"GET / HTTP/9.9\r\n\r\n", "HTTP/1.1 400 "),
+        (b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 400 "),
+        (
+            b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n\r\n",
+            "HTTP/1.1 413 ",
+        ),
+        (long_address.as_bytes(), "HTTP/1.1 414 "),
+    ] {
+        let answer = answer_to(address, bytes).await;
+        assert!(answer.starts_with(status), "{answer}");
+    }
+    let still_there = answer_to(address, b"GET /static/app.js HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(still_there.starts_with("HTTP/1.1 200 "), "{still_there}");
 }
