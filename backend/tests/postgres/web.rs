@@ -1,5 +1,4 @@
 //! REST, pages and the live list, from what a real store holds.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
 use std::collections::HashSet;
 
