@@ -20,8 +20,9 @@ use crate::{
 const MAX_BATCH: usize = 256;
 
 /// How often the ring buffer is looked at unasked. The kernel wakes its reader from an interrupt, which a CPU that is
-/// busy dying does not take any more; another CPU still finds what it wrote. A look costs a few microseconds.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// busy dying does not take any more; another CPU still finds what it wrote. Printing an oops to a serial console takes
+/// seconds, and waking up more often would be most of what an idle agent does.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
