@@ -3,9 +3,12 @@
 //! The programs are those of the folder named by `TELEMETRICS_BIN_DIR`, which `cargo xtask test` sets. A test that
 //! finds something missing skips itself visibly through [`skip`].
 #![expect(clippy::print_stderr, reason = "tests tell people why they skip")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 
+pub mod database;
 pub mod process;
 pub mod sender;
+pub mod system;
 
 use std::{fs::OpenOptions, io::Write as _, path::PathBuf};
 

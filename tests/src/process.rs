@@ -11,8 +11,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal};
 
-/// How long a program may take to be ready, or to end after SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a program may take to be ready.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a program may take to end after SIGTERM: both promise to be done in 5 s, and debug builds are slow.
+const DRAINED: Duration = Duration::from_secs(10);
+/// Name of the agent's opt-in file.
+const OPT_IN: &str = "opt-in";
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -49,7 +53,7 @@ impl Process {
     pub fn terminate(&mut self) -> Result<ExitStatus> {
         rustix::process::kill_process(self.pid(), Signal::TERM)?;
         let mut status = None;
-        wait_for("the process to end after SIGTERM", PATIENCE, || {
+        wait_for("the process to end after SIGTERM", DRAINED, || {
             status = self.child.try_wait().ok().flatten();
             status.is_some()
         })?;
@@ -104,6 +108,15 @@ pub struct Addresses {
     pub grpc: SocketAddr,
     /// REST and pages.
     pub http: SocketAddr,
+}
+
+/// What the collector says to a GET.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status of HTTP.
+    pub status: u16,
+    /// JSON or a page.
+    pub body: String,
 }
 
 /// The real collector on one database.
@@ -180,14 +193,29 @@ impl Backend {
         self.process.as_mut().expect("set by start")
     }
 
-    /// GET of a path, as JSON. Errors carry the status.
-    pub fn get_json(&self, path: &str) -> Result<serde_json::Value> {
-        let url = format!("http://{}{path}", self.addresses().http);
-        Ok(ureq::get(&url).call()?.body_mut().read_json()?)
+    /// What it has logged last.
+    pub fn log_tail(&self) -> String {
+        self.process.as_ref().map(Process::log_tail).unwrap_or_default()
+    }
+
+    /// GET of a path.
+    pub fn get(&self, path: &str) -> Result<Answer> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .new_agent();
+        let mut response = agent
+            .get(format!("http://{}{path}", self.addresses().http))
+            .call()?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body: response.body_mut().read_to_string()?,
+        })
     }
 }
 
-/// The real agent, without eBPF unless asked for.
+/// The real agent, with its socket as the only source of records.
 #[derive(Debug)]
 pub struct Agent {
     program: PathBuf,
@@ -199,13 +227,13 @@ impl Agent {
     /// Writes a config into `dir` and starts `telemd`. `extra` is appended to the config.
     pub fn start(program: PathBuf, dir: &Path, collector: SocketAddr, extra: &str) -> Result<Self> {
         fs::create_dir_all(dir)?;
-        fs::write(dir.join("opt-in"), "")?;
+        fs::write(dir.join(OPT_IN), "")?;
         let quoted = |name: &str| toml_string(&dir.join(name));
         let config = format!(
             "state_dir = {}\nopt_in_file = {}\nsocket_path = {}\ncontrol_path = {}\nhostname = \"under-test\"\n\
-             [collector]\nurl = \"http://{collector}\"\n{extra}\n",
+             [collector]\nurl = \"http://{collector}\"\n[probes]\nenabled = false\n{extra}\n",
             quoted("state"),
-            quoted("opt-in"),
+            quoted(OPT_IN),
             quoted("socket"),
             quoted("control"),
         );
@@ -238,6 +266,26 @@ impl Agent {
         Ok(())
     }
 
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("telemd.toml")
+    }
+
+    /// The file that says that this host takes part.
+    pub fn opt_in_file(&self) -> PathBuf {
+        self.dir.join(OPT_IN)
+    }
+
+    /// Where it keeps what it has.
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    /// What it has logged last.
+    pub fn log_tail(&self) -> String {
+        self.process.as_ref().map(Process::log_tail).unwrap_or_default()
+    }
+
     /// The local socket.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("socket")
@@ -251,13 +299,20 @@ impl Agent {
 
 /// Waits until `condition` holds.
 pub fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
-    for _ in 0..limit.as_millis() / POLL.as_millis() {
-        if condition() {
-            return Ok(());
+    let start = now();
+    while !condition() {
+        if now().saturating_sub(start) > limit {
+            bail!("waited {limit:?} for {what}");
         }
         std::thread::sleep(POLL);
     }
-    bail!("waited {limit:?} for {what}")
+    Ok(())
+}
+
+/// Since the machine started.
+fn now() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).expect("the monotonic clock is not negative")
 }
 
 fn toml_string(path: &Path) -> String {

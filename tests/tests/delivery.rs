@@ -1,178 +1,229 @@
 //! Nothing is lost and nothing is stored twice, whatever is killed or stopped on the way.
 
 use std::{
-    collections::HashSet,
-    path::Path,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
 use system_tests::{
-    process::{Agent, Backend, wait_for},
-    program, sender, skip,
+    process::wait_for,
+    sender::Answer,
+    system::{Kept, System},
 };
-
-mod database;
-
-use database::Database;
 
 /// Records that have to be kept in the kill test.
 const RECORDS: usize = 10_000;
+/// Kills that have to happen meanwhile.
+const KILLS: u32 = 20;
 /// Senders at work at the same time.
 const SENDERS: usize = 16;
-/// How long everything may take to arrive after the last kill.
-const ARRIVAL: Duration = Duration::from_secs(180);
-
-/// The programs of one test on a database of its own.
-struct System {
-    backend: Backend,
-    agent: Agent,
-    // Dropped last: the programs above use them.
-    database: Database,
-    _dir: tempfile::TempDir,
-}
-
-impl System {
-    /// Starts everything, or says why the test can't run.
-    fn start(test: &str, agent_config: &str) -> Option<Self> {
-        let programs = program("backend").and_then(|backend| Ok((backend, program("telemd")?)));
-        let (backend, telemd) = programs.map_err(|reason| skip(test, &reason)).ok()?;
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let database = Database::start(dir.path()).map_err(|reason| skip(test, &reason)).ok()?;
-        let backend = Backend::start(backend, database.url(), dir.path()).expect("the collector starts");
-        let agent =
-            Agent::start(telemd, &dir.path().join("agent"), backend.addresses().grpc, agent_config).expect("the agent starts");
-        Some(Self { backend, agent, database, _dir: dir })
-    }
-
-    /// Waits until `count` different payloads of the test senders are stored.
-    fn wait_for_stored(&self, count: usize) {
-        let arrived = wait_for("the records to arrive", ARRIVAL, || {
-            thread::sleep(Duration::from_millis(200));
-            self.database.stored_payloads().is_ok_and(|stored| stored.len() >= count)
-        });
-        if let Err(error) = arrived {
-            let stored = self.database.stored_payloads().map(|stored| stored.len());
-            panic!("{error}: {stored:?} of {count} stored");
-        }
-    }
-}
-
-/// Keeps what every sender was told: a payload in here was answered with "ok".
-#[derive(Default)]
-struct Kept(Mutex<HashSet<String>>);
-
-impl Kept {
-    fn len(&self) -> usize {
-        self.0.lock().expect("no sender panicked").len()
-    }
-
-    /// Sends until `goal` records are kept. Each attempt has a payload of its own, so that a record stored twice can
-    /// only be the delivery's fault.
-    fn send_until(&self, goal: usize, socket: &Path, attempts: &AtomicUsize) {
-        while self.len() < goal {
-            let payload = format!("attempt {}", attempts.fetch_add(1, Ordering::Relaxed));
-            match sender::send(socket, &payload) {
-                Ok(()) => drop(self.0.lock().expect("no sender panicked").insert(payload)),
-                Err(_) => thread::sleep(Duration::from_millis(10)),
-            }
-        }
-    }
-
-    /// Every kept payload is stored exactly once; an attempt without an answer at most once.
-    fn assert_stored_exactly_once(&self, stored: &[String]) {
-        let distinct: HashSet<&String> = stored.iter().collect();
-        assert_eq!(distinct.len(), stored.len(), "records stored more than once");
-        let kept = self.0.lock().expect("no sender panicked");
-        let lost: Vec<_> = kept.iter().filter(|payload| !distinct.contains(payload)).take(10).collect();
-        assert!(lost.is_empty(), "kept but not stored, among others: {lost:?}");
-    }
-}
+/// No storm control: every record counts.
+const NO_STORM: &str = "[storm]\nfirst = 1000000";
 
 #[test]
 fn kill_9_of_agent_and_collector_loses_and_duplicates_nothing() {
     let test = "kill_9_of_agent_and_collector_loses_and_duplicates_nothing";
-    let Some(mut system) = System::start(test, "[storm]\nfirst = 1000000\n[spool]\nsegment_bytes = 262144") else {
+    let Some(mut system) = System::start(test, &format!("{NO_STORM}\n[spool]\nsegment_bytes = 1048576"))
+    else {
         return;
     };
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let (kept, attempts, socket) = (Kept::default(), AtomicUsize::new(0), system.agent.socket());
-    let sending = AtomicBool::new(true);
-    let mut kills = 0;
+    let (kept, socket) = (Kept::default(), system.agent.socket());
+    let ended = AtomicBool::new(false);
+    let (mut agent_kills, mut collector_kills) = (0, 0);
     thread::scope(|scope| {
-        let senders: Vec<_> = (0..SENDERS)
-            .map(|_| scope.spawn(|| kept.send_until(RECORDS, &socket, &attempts)))
-            .collect();
-        scope.spawn(|| {
-            for sender in senders {
-                sender.join().expect("a sender ends");
-            }
-            sending.store(false, Ordering::Relaxed);
-        });
-        while sending.load(Ordering::Relaxed) {
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    kept.send_until(kept.len() + 1, &socket);
+                }
+            });
+        }
+        while kept.len() < RECORDS || agent_kills + collector_kills < KILLS {
             thread::sleep(Duration::from_millis(random.u64(50..600)));
-            kills += 1;
             if random.bool() {
+                agent_kills += 1;
                 system.agent.process().kill();
                 system.agent.restart().expect("the agent starts again");
             } else {
+                collector_kills += 1;
                 system.backend.process().kill();
                 thread::sleep(Duration::from_millis(random.u64(0..300)));
                 system.backend.restart().expect("the collector starts again");
             }
         }
+        ended.store(true, Ordering::Relaxed);
     });
-    assert!(kills >= 3, "only {kills} kills: the schedule tested nothing");
-    system.wait_for_stored(kept.len());
-    kept.assert_stored_exactly_once(&system.database.stored_payloads().expect("read the records"));
-    assert_eq!(system.database.unbalanced_senders().expect("read the books"), 0, "the books do not balance");
-    println!("{} kept of {} attempts under {kills} kills", kept.len(), attempts.into_inner());
+    system.wait_for_all(&kept);
+    kept.assert_stored_exactly_once(&system.database);
+    system.database.assert_books_balance();
+    println!(
+        "{} kept of {} sent; agent killed {agent_kills} times, collector {collector_kills} times",
+        kept.len(),
+        kept.attempts()
+    );
+    assert!(
+        agent_kills > 0 && collector_kills > 0,
+        "the schedule tested nothing: {agent_kills} and {collector_kills} kills"
+    );
 }
 
 #[test]
 fn postgresql_stopped_for_30_s_loses_nothing_and_delivery_resumes_by_itself() {
     let test = "postgresql_stopped_for_30_s_loses_nothing_and_delivery_resumes_by_itself";
-    let Some(mut system) = System::start(test, "[storm]\nfirst = 1000000") else {
+    let Some(mut system) = System::start(test, NO_STORM) else {
         return;
     };
-    let (kept, attempts, socket) = (Kept::default(), AtomicUsize::new(0), system.agent.socket());
-    kept.send_until(1000, &socket, &attempts);
-    system.wait_for_stored(1000);
+    let (kept, socket) = (Kept::default(), system.agent.socket());
+    kept.send_until(1000, &socket);
+    system.wait_for_all(&kept);
     let before = system.agent.process().rss_bytes().expect("the agent's memory");
 
     system.database.stop().expect("PostgreSQL stops");
     let mut peak = before;
     for second in 1..=30 {
-        kept.send_until(1000 + second * 100, &socket, &attempts);
+        kept.send_until(1000 + second * 100, &socket);
         thread::sleep(Duration::from_secs(1));
         peak = peak.max(system.agent.process().rss_bytes().expect("the agent's memory"));
     }
+    assert!(
+        system.backend.process().is_running(),
+        "the collector outlives its database"
+    );
+    let health = system.backend.get("/healthz").expect("the collector answers");
+    assert_eq!(health.status, 503, "{}", health.body);
     system.database.restart().expect("PostgreSQL starts again");
 
-    system.wait_for_stored(kept.len());
-    kept.assert_stored_exactly_once(&system.database.stored_payloads().expect("read the records"));
-    assert_eq!(system.database.unbalanced_senders().expect("read the books"), 0, "the books do not balance");
+    system.wait_for_all(&kept);
+    kept.assert_stored_exactly_once(&system.database);
+    system.database.assert_books_balance();
     println!("agent memory {before} bytes before, {peak} at most while PostgreSQL was away");
-    assert!(peak < before + 4 * 1024 * 1024, "the agent's memory grew from {before} to {peak} bytes");
+    assert!(
+        peak < before + 4 * 1024 * 1024,
+        "the agent's memory grew from {before} to {peak} bytes"
+    );
 }
 
 #[test]
 fn sigterm_drains_what_is_kept_and_exits_0() {
     let test = "sigterm_drains_what_is_kept_and_exits_0";
-    let Some(mut system) = System::start(test, "") else {
+    let Some(mut system) = System::start(test, NO_STORM) else {
         return;
     };
-    let (kept, attempts, socket) = (Kept::default(), AtomicUsize::new(0), system.agent.socket());
-    kept.send_until(10, &socket, &attempts);
-    let status = system.agent.process().terminate().expect("the agent ends");
-    assert_eq!(status.code(), Some(0));
-    assert_eq!(system.database.stored_payloads().expect("read the records").len(), kept.len());
-    let status = system.backend.process().terminate().expect("the collector ends");
-    assert_eq!(status.code(), Some(0));
+    let (kept, socket) = (Kept::default(), system.agent.socket());
+    kept.send_until(500, &socket);
+    let status = system
+        .agent
+        .process()
+        .terminate()
+        .expect("the agent ends in time");
+    assert_eq!(status.code(), Some(0), "{}", system.agent.log_tail());
+    kept.assert_stored_exactly_once(&system.database);
+    let status = system
+        .backend
+        .process()
+        .terminate()
+        .expect("the collector ends in time");
+    assert_eq!(status.code(), Some(0), "{}", system.backend.log_tail());
+}
+
+#[test]
+fn sigterm_ends_both_in_time_while_the_other_is_in_the_way_and_nothing_is_lost() {
+    let test = "sigterm_ends_both_in_time_while_the_other_is_in_the_way_and_nothing_is_lost";
+    let Some(mut system) = System::start(test, NO_STORM) else {
+        return;
+    };
+    let (kept, socket) = (Kept::default(), system.agent.socket());
+    kept.send_until(10, &socket);
+    system.wait_for_all(&kept);
+    // The agent's stream is open.
+    let status = system
+        .backend
+        .process()
+        .terminate()
+        .expect("the collector ends in time");
+    assert_eq!(status.code(), Some(0), "{}", system.backend.log_tail());
+    kept.send_until(20, &socket);
+    // Nobody takes what it has.
+    let status = system
+        .agent
+        .process()
+        .terminate()
+        .expect("the agent ends in time");
+    assert_eq!(status.code(), Some(0), "{}", system.agent.log_tail());
+    system.backend.restart().expect("the collector starts again");
+    system.agent.restart().expect("the agent starts again");
+    system.wait_for_all(&kept);
+    kept.assert_stored_exactly_once(&system.database);
+    system.database.assert_books_balance();
+}
+
+#[test]
+fn whatever_is_given_up_is_counted_and_the_books_balance() {
+    let test = "whatever_is_given_up_is_counted_and_the_books_balance";
+    let config = "[storm]\nfirst = 200\nwindow_s = 3\n[spool]\nsegment_bytes = 1048576\nmax_bytes = 2097152";
+    let Some(mut system) = System::start(test, config) else {
+        return;
+    };
+    let (kept, socket) = (Kept::default(), system.agent.socket());
+    kept.send(&socket, 0).expect("a record is kept");
+    system.wait_for_all(&kept);
+    system.backend.process().kill();
+    // Twice what the spool holds, from one storm window to the next.
+    thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                while kept.len() < 600 {
+                    let answer = kept.send(&socket, 8000).expect("an answer");
+                    if answer == Answer::Counted {
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            });
+        }
+    });
+    assert!(kept.counted() > 0, "storm control had nothing to do");
+    for _ in 0..3 {
+        let answer = system_tests::sender::exchange(&socket, b"garbage, not a frame");
+        assert!(answer.expect("an answer").starts_with("error: "));
+    }
+    system.backend.restart().expect("the collector starts again");
+
+    let lost = |reason: &str| {
+        system
+            .database
+            .number(&format!(
+                "SELECT coalesce(sum(events), 0)::bigint FROM losses WHERE reason = '{reason}'"
+            ))
+            .expect("read the losses")
+    };
+    let counted = i64::try_from(kept.counted()).expect("a small number");
+    let told = wait_for("the losses to be told", Duration::from_mins(1), || {
+        thread::sleep(Duration::from_millis(200));
+        lost("STORM") >= counted && lost("REJECTED") >= 3
+    });
+    told.unwrap_or_else(|error| panic!("{error}: {} storm, {} rejected", lost("STORM"), lost("REJECTED")));
+    assert_eq!((lost("STORM"), lost("REJECTED")), (counted, 3));
+    assert!(lost("SPOOL_FULL") > 0, "the spool had room for all");
+    system.database.assert_books_balance();
+
+    // Each record that was kept is stored once, or its sequence is in a gap that says why.
+    let stored = system.database.stored_payloads().expect("read the records");
+    let gaps = system
+        .database
+        .query("SELECT seq, events FROM losses WHERE gap AND reason = 'SPOOL_FULL'")
+        .expect("read the gaps");
+    let evicted = |seq: u64| {
+        gaps.iter().any(|row| {
+            let (first, count): (i64, i64) = (row.get(0), row.get(1));
+            i64::try_from(seq).is_ok_and(|seq| (first..first + count).contains(&seq))
+        })
+    };
+    for (payload, seq) in kept.sequences() {
+        let copies = stored.iter().filter(|stored| **stored == payload).count();
+        assert_eq!(copies, usize::from(!evicted(seq)), "record {seq}");
+    }
 }

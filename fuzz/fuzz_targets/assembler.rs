@@ -1,0 +1,21 @@
+//! A kernel log in any form, taken apart, assembled into reports and parsed.
+#![no_main]
+
+use faults::{Assembler, Limits};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|log: &[u8]| {
+    let limits = Limits::default();
+    let (mut assembler, mut reports) = (Assembler::new(limits), Vec::new());
+    for line in faults::log::lines(log) {
+        assembler.push(line.as_line(), &mut reports);
+        assembler.flush_idle(line.at_us, &mut reports);
+    }
+    assembler.flush(&mut reports);
+    assert!(!assembler.is_collecting());
+    for report in reports {
+        // Replaced bytes may be three times as long.
+        assert!(report.text.len() <= 3 * (limits.bytes + limits.line_bytes));
+        faults::parse(&report.text);
+    }
+});

@@ -1,0 +1,21 @@
+//! The files of a pstore folder: pieces of the input between NUL bytes.
+#![no_main]
+
+use std::fs;
+
+use libfuzzer_sys::fuzz_target;
+
+const NAMES: [&str; 4] = [
+    "dmesg-ramoops-0",
+    "dmesg-efi-170000000001001",
+    "dmesg-efi-170000000002001",
+    "console-ramoops-0",
+];
+
+fuzz_target!(|bytes: &[u8]| {
+    let dir = tempfile::tempdir_in("/dev/shm").expect("a temporary folder");
+    for (name, text) in NAMES.iter().zip(bytes.split(|byte| *byte == 0)) {
+        fs::write(dir.path().join(name), text).expect("write a dump");
+    }
+    probe_user::pstore::read(dir.path()).expect("the folder can be listed");
+});
