@@ -1,5 +1,7 @@
 //! Starting, sending and counting events.
 
+use core::{arch::asm, ptr::addr_of_mut};
+
 use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid,
     generated::{bpf_get_current_cgroup_id, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns},
@@ -50,7 +52,7 @@ pub(crate) fn header(hook: Hook) -> Header {
     }
 }
 
-/// Not atomic: a program of another hook that an NMI runs in between takes the same number.
+/// A program that an NMI runs between the two steps makes both events take the same, higher number.
 #[inline(always)]
 fn next_sequence() -> u64 {
     let Some(slot) = SEQUENCE.get_ptr_mut(0) else {
@@ -58,8 +60,22 @@ fn next_sequence() -> u64 {
     };
     // SAFETY: the map's slot is an aligned u64 that lives as long as the program and belongs to this CPU.
     unsafe {
-        *slot = (*slot).wrapping_add(1);
-        *slot
+        increment(slot);
+        slot.read_volatile()
+    }
+}
+
+/// Adds 1 in one instruction, because an NMI may run another program, or on kernels before 6.3 the same one, in the
+/// middle of this one. `core` has no atomics for this target, whose instruction set got compare-and-swap with Linux
+/// 5.12 only.
+///
+/// # Safety
+/// `slot` is valid and aligned.
+#[inline(always)]
+unsafe fn increment(slot: *mut u64) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!("lock *(u64 *)({slot} + 0) += {one}", slot = in(reg) slot, one = in(reg) 1_u64, options(nostack));
     }
 }
 
@@ -82,12 +98,11 @@ pub(crate) fn account(hook: Hook, result: Result<Outcome, ProbeError>) -> u32 {
     };
     if let Some(counters) = COUNTERS.get_ptr_mut(hook as u32) {
         // SAFETY: the map's slot is an aligned `Counters` that lives as long as the program and belongs to this CPU.
-        // Not atomic: only this hook's programs touch it, and the kernel does not run one inside itself.
         unsafe {
             if sent {
-                (*counters).events = (*counters).events.wrapping_add(1);
+                increment(addr_of_mut!((*counters).events));
             } else {
-                (*counters).lost = (*counters).lost.wrapping_add(1);
+                increment(addr_of_mut!((*counters).lost));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! tracepoint's `format` file), no sleeping helpers, every failed reserve is counted, and nothing on a hot path.
 //!
 //! For any target but BPF this crate is an empty program.
-#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 #![cfg_attr(
     target_arch = "bpf",
     expect(unsafe_code, reason = "BPF helpers and the ring buffer are raw pointers")
@@ -35,6 +35,10 @@ fn main() {}
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+// The name of the symbol below says the version.
+#[cfg(target_arch = "bpf")]
+const _: () = assert!(probe_common::ABI_VERSION == 1);
 
 /// See [`probe_common::ABI_SYMBOL`].
 #[cfg(target_arch = "bpf")]

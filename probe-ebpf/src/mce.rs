@@ -49,11 +49,18 @@ record! {
 
 #[tracepoint]
 fn mce_record_tp(ctx: TracePointContext) -> u32 {
-    describe!(&ctx, "mce_record");
     account(Hook::MceRecord, try_record(&ctx))
 }
 
 #[inline(always)]
 fn try_record(ctx: &TracePointContext) -> Result<Outcome, ProbeError> {
-    send(read_record(ctx)?)
+    let record = read_record(ctx)?;
+    describe!(
+        ctx,
+        "mce_record: bank {}, status {:x}, fields {:x}",
+        record.bank,
+        record.status,
+        record.available
+    );
+    send(record)
 }

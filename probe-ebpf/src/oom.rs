@@ -37,7 +37,6 @@ static OOM_COMM_IS_DATA_LOC: Global<u32> = Global::new(0);
 
 #[tracepoint]
 fn oom_mark_victim_tp(ctx: TracePointContext) -> u32 {
-    describe!(&ctx, "mark_victim");
     account(Hook::OomMarkVictim, try_victim(&ctx))
 }
 
@@ -79,6 +78,12 @@ fn try_victim(ctx: &TracePointContext) -> Result<Outcome, ProbeError> {
     if read_comm(ctx, &mut victim.comm)? {
         victim.available |= oom::COMM;
     }
+    describe!(
+        ctx,
+        "mark_victim: pid {}, fields {:x}",
+        victim.pid,
+        victim.available
+    );
     send(victim)
 }
 

@@ -39,7 +39,6 @@ fn printk_console_raw(ctx: RawTracePointContext) -> u32 {
 
 #[tracepoint]
 fn printk_console_tp(ctx: TracePointContext) -> u32 {
-    describe!(&ctx, "printk");
     account(Hook::PrintkConsole, try_record(&ctx))
 }
 
@@ -55,6 +54,7 @@ fn try_record(ctx: &TracePointContext) -> Result<Outcome, ProbeError> {
     if length == 0 {
         return Ok(Outcome::Filtered);
     }
+    describe!(ctx, "printk: {} bytes", length - 1);
     try_text(text, 0, length - 1)
 }
 

@@ -26,7 +26,6 @@ const FATAL: u32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 11
 
 #[tracepoint]
 fn signal_deliver_tp(ctx: TracePointContext) -> u32 {
-    describe!(&ctx, "signal_deliver");
     account(Hook::SignalDeliver, try_signal(&ctx))
 }
 
@@ -37,10 +36,12 @@ fn try_signal(ctx: &TracePointContext) -> Result<Outcome, ProbeError> {
     if !(0..32).contains(&signal) || FATAL & (1 << (signal as u32 & 31)) == 0 || handler != SIG_DFL {
         return Ok(Outcome::Filtered);
     }
+    let code: i32 = read(ctx, &SIGNAL_OFF_CODE)?.unwrap_or(0);
+    describe!(ctx, "signal_deliver: signal {}, code {}", signal, code);
     send(Signal {
         signal,
         errno: read(ctx, &SIGNAL_OFF_ERRNO)?.unwrap_or(0),
-        code: read(ctx, &SIGNAL_OFF_CODE)?.unwrap_or(0),
+        code,
         pad: 0,
         header: header(Hook::SignalDeliver),
     })

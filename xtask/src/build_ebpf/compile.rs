@@ -49,8 +49,8 @@ pub(super) fn compile(
     if toolchain.build_std {
         command.args(["-Z", "build-std=core"]);
     } else {
-        // aya-ebpf needs one unstable feature of the compiler; only that crate is let through.
-        command.env("RUSTC_BOOTSTRAP", "aya_ebpf");
+        // Both need one unstable feature of the compiler, assembly for BPF; only they are let through.
+        command.env("RUSTC_BOOTSTRAP", "aya_ebpf,probe_ebpf");
     }
     progress::run(
         format!("build the eBPF programs with {}", toolchain.description),

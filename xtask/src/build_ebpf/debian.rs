@@ -95,13 +95,10 @@ fn fetch(root: &Path) -> Result<()> {
 fn package_names() -> Result<Vec<String>> {
     let depends =
         || output(Command::new("apt-cache").args(["depends", "--recurse", "--important", LIBRARIES]));
-    let listing = match depends() {
-        Ok(listing) => listing,
-        Err(_) => {
-            update_lists()?;
-            depends().context("this Debian has no rustc-web")?
-        }
-    };
+    let listing = depends().or_else(|_no_lists| {
+        update_lists()?;
+        depends().context("this Debian has no rustc-web")
+    })?;
     let mut names: Vec<String> = COMPILER.map(str::to_owned).into();
     for name in dependency_names(&listing) {
         if ONE_TREE.iter().any(|prefix| name.starts_with(prefix)) || !is_installed(name)? {
