@@ -67,8 +67,13 @@ pub enum AttachError {
     /// The process may not load programs.
     #[error("no permission to load eBPF programs: {0}")]
     NotPermitted(&'static str),
-    /// The object is damaged or of another version, or the kernel has no room for its maps.
-    #[error("load the eBPF object, which must be of version {ABI_VERSION}")]
+    /// The object and this binary do not know each other.
+    #[error(
+        "the eBPF object is not of version {ABI_VERSION} ({0}): build it from the same sources as this program"
+    )]
+    OtherVersion(Box<EbpfError>),
+    /// The object is damaged, or the kernel refuses its maps; ring buffers need Linux 5.8.
+    #[error("load the eBPF object")]
     Load(#[source] Box<EbpfError>),
     /// The object has no map of this name and kind.
     #[error("the eBPF object has no usable map {0}")]
@@ -181,9 +186,13 @@ fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Eb
     if options.ring_bytes != 0 {
         loader.map_max_entries(MAP_EVENTS, options.ring_bytes);
     }
-    loader
-        .load(object)
-        .map_err(|error| AttachError::Load(Box::new(error)))
+    loader.load(object).map_err(|error| match error {
+        // The loader's own type for this is not to be had: it says which global is missing.
+        EbpfError::ParseError(reason) if reason.to_string().starts_with("symbol with name") => {
+            AttachError::OtherVersion(Box::new(reason.into()))
+        }
+        error => AttachError::Load(Box::new(error)),
+    })
 }
 
 fn take<T: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, AttachError> {

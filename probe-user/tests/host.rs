@@ -14,6 +14,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -313,6 +314,66 @@ async fn beyond_a_full_ring_every_event_is_counted_as_lost() {
         let before = by_cpu.insert(context.cpu, context.sequence);
         assert!(before < Some(context.sequence), "{event:?}");
     }
+}
+
+/// Collects what the programs log.
+struct Lines(Mutex<Vec<String>>);
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(record.args().to_string());
+    }
+    fn flush(&self) {}
+}
+
+#[tokio::test]
+async fn an_object_with_a_log_is_heard() {
+    static LINES: Lines = Lines(Mutex::new(Vec::new()));
+    let name = "an_object_with_a_log_is_heard";
+    let object = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpf/probes-log.bpf.o");
+    if !object.is_file() {
+        return skip(name, "no object was built by `cargo xtask build-ebpf --log`");
+    }
+    log::set_logger(&LINES).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let disable = hook::ALL
+        .iter()
+        .filter(|hook| **hook != hook::SIGNAL_DELIVER)
+        .map(|hook| (*hook).to_owned());
+    let options = Options {
+        object: Some(object),
+        disable: disable.collect(),
+        ..Options::default()
+    };
+    let mut probes = match Probes::attach(&options) {
+        Ok(probes) => probes,
+        Err(error @ (AttachError::NotPermitted(_) | AttachError::OtherVersion(_))) => {
+            return skip(name, &error.to_string());
+        }
+        Err(error) => panic!("{error:?}"),
+    };
+    let mut child = shell("ulimit -c 0; kill -SEGV $$");
+    let heard = async {
+        let mut events = Vec::new();
+        while !LINES
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|line| line.starts_with("signal_deliver"))
+        {
+            tokio::time::timeout(Duration::from_secs(1), probes.next(&mut events))
+                .await
+                .ok();
+        }
+    };
+    tokio::time::timeout(PATIENCE, heard)
+        .await
+        .expect("the programs are not heard");
+    child.wait().unwrap();
 }
 
 #[tokio::test]
