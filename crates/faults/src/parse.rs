@@ -139,10 +139,7 @@ fn titles(format: &Format, fields: &Captures<'_>, guilty: Option<&Guilty>) -> (S
 
 /// A fault that took the machine down is critical, whatever it is called.
 fn severity(scan: &Scan<'_>, kind: ReportKind) -> Severity {
-    let panicked = scan
-        .lines
-        .iter()
-        .any(|line| line.contains("Kernel panic - not syncing"));
+    let panicked = scan.says("Kernel panic - not syncing");
     if panicked {
         Severity::Critical
     } else {

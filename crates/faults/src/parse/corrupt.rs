@@ -1,13 +1,16 @@
 //! Whether a report is whole.
 
+use super::frame::RawFrame;
 use super::guilty::{Guilty, first_stack, items_after};
 use super::scan::{Item, Scan, What};
 use crate::ReportKind;
-use crate::tables::formats::{Format, From, Needs, Pick, Stack};
+use crate::tables::formats::{Format, From, Needs, Stack};
 use crate::tables::{heads, skip};
 
 /// A stack's head is followed by a frame within so many lines, unless something was lost.
 const FRAME_WITHIN: usize = 15;
+/// So many frames without a head are a stack.
+const FRAMES_OF_A_STACK: usize = 3;
 
 /// What is wrong with a report's text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,52 +24,53 @@ pub(crate) struct Damage {
 /// Looks for signs of damage in a report that begins at line `head`.
 pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Option<&Guilty>) -> Damage {
     let items = items_after(scan, head);
-    let no_stack = !items.iter().any(|item| matches!(item.what, What::Frame(_)));
-    let lost_lines = scan
-        .lines
-        .iter()
-        .any(|line| line.contains("printk messages dropped"));
-    let corrupted = lost_lines
-        || match &format.needs {
-            Needs::Nothing => false,
-            Needs::Before => true,
-            Needs::AnyStack => no_stack || has_empty_stack(items),
-            Needs::Function(stack) => {
-                guilty.is_none()
-                    || no_stack
-                    || lacks_head(items, stack, format.kind)
-                    || has_empty_stack(items)
-                    || has_foreign_stack(items, format, stack)
-                    || is_unexplained(scan, format.kind)
-                    || begins_in_stack(items, stack)
-                    || is_interrupted(scan, head, items, format.kind)
-            }
-        };
-    let ends_in_head = matches!(
-        items.last(),
-        Some(Item {
-            what: What::Stack(_),
-            ..
-        })
-    );
+    let no_stack = reliable(items).next().is_none();
+    let corrupted = match &format.needs {
+        Needs::Nothing => false,
+        Needs::Before => true,
+        Needs::AnyStack => no_stack || has_empty_stack(items),
+        Needs::Function(stack) => {
+            let signs = [
+                guilty.is_none() || no_stack,
+                lacks_stack(items, stack, format.kind),
+                has_empty_stack(items),
+                has_foreign_stack(items, format, stack),
+                is_unexplained(scan, format.kind),
+                is_interrupted(scan, head, items, format.kind),
+            ];
+            signs.contains(&true)
+        }
+    };
+    let ends_in_head = items
+        .last()
+        .is_some_and(|item| matches!(item.what, What::Stack(_)));
     Damage {
-        corrupted,
-        truncated: ends_in_head || (no_stack && !matches!(format.needs, Needs::Nothing)),
+        corrupted: corrupted || scan.says("printk messages dropped"),
+        truncated: ends_in_head || no_stack && !matches!(format.needs, Needs::Nothing),
     }
 }
 
-/// There are frames, but not below the head of a stack: the stack proper is missing.
-fn lacks_head(items: &[Item<'_>], stack: &Stack, kind: ReportKind) -> bool {
-    let has_own = stack.from == From::Below && kind != ReportKind::Lockdep;
-    !has_own && !items.iter().any(|item| matches!(item.what, What::Stack(_)))
+fn reliable<'a, 't>(items: &'a [Item<'t>]) -> impl Iterator<Item = RawFrame<'t>> + Clone + 'a {
+    items.iter().filter_map(|item| match item.what {
+        What::Frame(frame) if frame.reliable => Some(frame),
+        _ => None,
+    })
+}
+
+fn is_call_trace(item: &Item<'_>) -> bool {
+    matches!(item.what, What::Stack(label) if !label.starts_with("NMI backtrace"))
+}
+
+/// There are frames, but neither the head of a stack nor enough of them to be one.
+fn lacks_stack(items: &[Item<'_>], stack: &Stack, kind: ReportKind) -> bool {
+    let is_own = stack.from == From::Below && kind != ReportKind::Lockdep;
+    let has_head = items.iter().any(is_call_trace);
+    let has_body = kind != ReportKind::Lockdep && reliable(items).nth(FRAMES_OF_A_STACK - 1).is_some();
+    !(is_own || has_head || has_body)
 }
 
 /// The first stack, or one that tells where memory was allocated or freed, has no frames.
 fn has_empty_stack(items: &[Item<'_>]) -> bool {
-    let mut stacks = items.iter().enumerate().filter_map(|(at, item)| match item.what {
-        What::Stack(label) if !label.starts_with("NMI backtrace") => Some((at, item.line, label)),
-        _ => None,
-    });
     let is_empty = |at: usize, line: usize| {
         let next = items
             .iter()
@@ -74,22 +78,30 @@ fn has_empty_stack(items: &[Item<'_>]) -> bool {
             .find(|item| !matches!(item.what, What::Pointer(_)));
         !next.is_some_and(|item| matches!(item.what, What::Frame(_)) && item.line <= line + FRAME_WITHIN)
     };
-    stacks.next().is_some_and(|(at, line, _)| is_empty(at, line))
-        || stacks.any(|(at, line, label)| !label.starts_with("Call") && is_empty(at, line))
+    let mut stacks = items.iter().enumerate().filter(|(_, item)| is_call_trace(item));
+    let first_is_empty = stacks.next().is_some_and(|(at, item)| is_empty(at, item.line));
+    let is_of_memory =
+        |item: &Item<'_>| matches!(item.what, What::Stack(label) if !label.starts_with("Call"));
+    first_is_empty || stacks.any(|(at, item)| is_of_memory(item) && is_empty(at, item.line))
 }
 
-/// The first stack is that of the fault injector, or it has nothing but the functions that print a report.
+/// The stack is the fault injector's, that of another report, or it has only the functions that print a report.
 fn has_foreign_stack(items: &[Item<'_>], format: &Format, stack: &Stack) -> bool {
-    let frames = first_stack(items).iter().filter_map(|item| match item.what {
-        What::Frame(frame) if frame.reliable => Some(frame),
-        _ => None,
-    });
-    let has = |start: &str| frames.clone().any(|frame| frame.function.starts_with(start));
-    let injected = has("should_fail");
-    let of_another = format.pattern.ends_with("suspicious RCU usage") && !has("lockdep_rcu_suspicious");
-    let only_helpers =
-        stack.from != From::Below && frames.clone().all(|frame| skip::is_reporting(frame.function));
+    // Behind an interrupt's entry the injector is what was interrupted.
+    let injected = reliable(items)
+        .take_while(|frame| !skip::is_tick(frame.function))
+        .any(|frame| frame.function.starts_with("should_fail"));
+    let mut frames = reliable(first_stack(items));
+    let reports_rcu = |frame: RawFrame<'_>| frame.function.starts_with("lockdep_rcu_suspicious");
+    let of_another = format.pattern.ends_with("suspicious RCU usage") && !frames.clone().any(reports_rcu);
+    let only_helpers = stack.from != From::Below && frames.all(|frame| skip::is_reporting(frame.function));
     injected || of_another || only_helpers
+}
+
+/// The use of a value that was never set comes with the place where it was made.
+fn is_unexplained(scan: &Scan<'_>, kind: ReportKind) -> bool {
+    let explains = |line: &&str| line.starts_with("Uninit was ") || line.starts_with("Local variable ");
+    kind == ReportKind::Kmsan && !scan.lines.iter().any(explains)
 }
 
 /// Another report begins before the first frame of an exception's report.
@@ -105,24 +117,5 @@ fn is_interrupted(scan: &Scan<'_>, head: usize, items: &[Item<'_>], kind: Report
     let lines = scan.lines.get(head + 1..end).unwrap_or_default();
     lines
         .iter()
-        .filter(|line| heads::find(line).is_some())
-        .any(|line| line.contains("BUG: ") && !line.contains("[ BUG: "))
-}
-
-/// The use of a value that was never set comes with the place where it was made.
-fn is_unexplained(scan: &Scan<'_>, kind: ReportKind) -> bool {
-    let explains = |line: &&str| line.starts_with("Uninit was ") || line.starts_with("Local variable ");
-    kind == ReportKind::Kmsan && !scan.lines.iter().any(explains)
-}
-
-/// Frames between the head of an exception and its instruction pointer belong to another stack.
-fn begins_in_stack(items: &[Item<'_>], stack: &Stack) -> bool {
-    let begins = matches!(
-        items.first(),
-        Some(Item {
-            what: What::Frame(_),
-            ..
-        })
-    );
-    begins && stack.from == From::Pointer && stack.pick == Pick::Plain
+        .any(|line| line.contains("BUG: ") && !line.contains("[ BUG: ") && heads::find(line).is_some())
 }

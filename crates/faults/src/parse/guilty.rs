@@ -75,15 +75,15 @@ fn candidates<'a, 't>(
         From::Below => Box::new(frames(items)),
         From::Pointer => Box::new(pointer(items).into_iter().chain(first_stack)),
         From::LockAt => Box::new(locks(scan, head).take(1).chain(first_stack)),
-        From::Chain => Box::new(locks(scan, head).take(1).chain(frames(items))),
+        From::Chain => Box::new(locks(scan, head).take(2).chain(frames(items))),
     }
 }
 
-/// The first stack up to the head of the next one.
+/// The first stack up to the head of the next one; all frames when no stack has a head.
 pub(crate) fn first_stack<'a, 't>(items: &'a [Item<'t>]) -> &'a [Item<'t>] {
     let is_head =
         |item: &Item<'_>| matches!(item.what, What::Stack(label) if !label.starts_with("NMI backtrace"));
-    let start = items.iter().position(is_head).unwrap_or(items.len());
+    let start = items.iter().position(is_head).unwrap_or(0);
     let stack = items.get(start..).unwrap_or_default();
     let length = stack
         .iter()

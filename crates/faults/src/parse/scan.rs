@@ -9,6 +9,7 @@ const FRAMES_MAX: usize = 4096;
 /// A report's text in lines, with its stacks.
 #[derive(Debug)]
 pub(crate) struct Scan<'t> {
+    text: &'t str,
     pub(crate) lines: Vec<&'t str>,
     pub(crate) items: Vec<Item<'t>>,
     /// The line of the first end marker; the number of lines when there is none.
@@ -35,6 +36,11 @@ pub(crate) enum What<'t> {
 }
 
 impl<'t> Scan<'t> {
+    /// Whether the text is there somewhere.
+    pub(crate) fn says(&self, what: &str) -> bool {
+        memchr::memmem::find(self.text.as_bytes(), what.as_bytes()).is_some()
+    }
+
     /// Reads all lines.
     pub(crate) fn new(text: &'t str) -> Self {
         let lines: Vec<&str> = text.lines().collect();
@@ -58,7 +64,12 @@ impl<'t> Scan<'t> {
         }
         let is_end = |line: &&str| line.trim_start().starts_with("---[ end trace");
         let end = lines.iter().position(is_end).unwrap_or(lines.len());
-        Self { lines, items, end }
+        Self {
+            text,
+            lines,
+            items,
+            end,
+        }
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) enum From {
     Below,
     /// Where locks were asked for (`at: function`), then the first stack.
     LockAt,
-    /// Where the first lock was asked for, then all frames after the head: those of the chain of locks.
+    /// Where the wanted and the held lock were asked for, then all frames after the head: those of the chain of locks.
     Chain,
 }
 

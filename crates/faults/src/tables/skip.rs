@@ -12,7 +12,7 @@ const REPORTING: &[&str] = &[
      check_panic_on_warn __warn* warn_* report_bug fixup_bug* bug_handler brk_handler do_debug_exception do_trap* do_error_trap
      do_invalid_op invalid_op handle_bug exc_* asm_exc_* page_fault error_entry do_page_fault do_user_addr_fault __do_kernel_fault
      do_bad_area do_translation_fault do_tag_check_fault do_mem_abort el1_* el1h_* no_context die __die oops_* handle_bad_stack __bad_stack panic_bad_stack
-     program_check_* save_stack* __save_stack* stack_trace_save* trace_hardirqs_* should_fail* should_failslab assertfail btrfs_assertfail",
+     program_check_* save_stack* __save_stack* stack_trace_save* trace_hardirqs_* should_fail* should_failslab assertfail btrfs_assertfail perf_trace_* read_word_at_a_time *_trap",
 ];
 
 /// Helpers that are skipped everywhere.
@@ -20,7 +20,7 @@ const HELPERS: &[&str] = &[
     // Sanitizers and checkers.
     "kasan* __kasan* __asan* __hwasan* check_memory_region* kmsan* __kmsan* __msan* kcsan* __kcsan* __tsan* kfence* __kfence* ubsan*
      __ubsan* handle_overflow kmemleak* create_object __sanitizer* object_err debug_object* __debug_object* debug_check_no_*
-     debug_print_object lockdep* check_preemption_disabled __this_cpu_preempt_check debug_smp_processor_id ref_tracker_* __phys_addr*
+     debug_print_object timer_is_static_object work_is_static_object lockdep* check_preemption_disabled __this_cpu_preempt_check debug_smp_processor_id ref_tracker_* __phys_addr*
      __virt_to_phys* __virt_addr_valid msan_* metadata_is_contiguous",
     // Allocation and freeing.
     "*get_free_pages* *kmalloc* *kstrdup* kzalloc* kcalloc* kmem_cache* __kmem_cache* slab_* __slab_* ___slab_* new_slab* allocate_slab kfree*
@@ -29,32 +29,32 @@ const HELPERS: &[&str] = &[
      free_unref_* free_pages* __free_pages* pcpu_* *alloc_percpu* free_percpu __page_pool_alloc* page_pool_alloc*",
     // Locks, atomics, reference counts, waiting.
     "lock_acquire* __lock_acquire* lock_release* reacquire_held_locks *spin_lock* *spin_unlock* *spin_trylock* mutex_* __mutex_* *rwsem*
-     _raw_* __raw_* do_raw_* *read_lock* *write_lock* atomic_* atomic64_* arch_atomic* _atomic_* refcount_* __refcount* register_lock_class
+     _raw_* __raw_* do_raw_* *read_lock* *write_lock* atomic_* atomic64_* arch_atomic* _atomic_* refcount_* __refcount* register_lock_class hlock_class
      look_up_lock_class mark_lock* validate_chain instrument_* queued_* down down_* up up_* __up_* __down_* rcu_read_* local_bh_* __local_bh_*
-     release_sock __release_sock lock_sock* __wake_up* kthread_stop* __might_* ___might_*",
+     osq_* finish_wait prepare_to_wait* release_sock __release_sock lock_sock* __wake_up* kthread_stop* __might_* ___might_*",
     // Strings, memory, formatting.
-    "mem* __mem* str* __str* _copy_* __copy_* copy_*_user* *copy_user* copyin copyout copy_page_to_iter* copy_page_from_iter* simple_copy_*
+    "mem* __mem* str* __str* _copy_* __copy_* copy_*_user* *copy_user* __put_user* __get_user* put_user* get_user* clear_user* __clear_user copyin copyout copy_page_to_iter* copy_page_from_iter* simple_copy_*
      rep_movs* rep_stos* csum_* crc32* check_object_size __check_object_size __check_heap_object vsnprintf vscnprintf snprintf scnprintf
      kvasprintf* kasprintf* string string_nocheck hex_string pointer number hex_dump_to_buffer printk _printk vprintk* __printk* printk_*
      dev_printk* __dev_printk dev_vprintk* _dev_* __warn_printk bit_* test_bit *find_*_bit* *_test_and_*bit*",
     // Lists, trees, tables.
     "*list_add* *list_del* __list_* list_* hlist_* __hlist_* rb_* __rb_* xa_* __xa_* xas_* idr_* ida_* radix_tree_* __radix_tree_*
-     rhashtable_* __rhashtable_* rht_* rhltable_* kref_* klist_* llist_*",
+     mas_* mt_* mtree_* bitmap_* __bitmap_* sbitmap_* jhash* siphash* rhashtable_* __rhashtable_* rht_* rhltable_* kref_* klist_* llist_*",
     // Objects of the driver core, sysfs, networking devices and buses that go away or come.
     "kobject_* __kobject_* kset_* add_uevent_var device_add device_del device_unregister device_release device_remove_file device_create_file
-     device_for_each_child put_device get_device dpm_sysfs_* sysfs_* rollback_registered* unregister_netdev* unregister_client
-     __unregister_client i2c_del_adapter usb_kill_* usb_free_* usb_put_* skb_put* skb_pull* skb_push* skb_trim* skb_panic skb_over_panic
+     device_for_each_child device_destroy device_register get_device_parent tty_unregister_device hwrng_unregister put_device get_device dpm_sysfs_* sysfs_* rollback_registered* unregister_netdev* unregister_client
+     __unregister_client i2c_del_adapter usb_kill_* usb_free_* usb_put_* usb_submit_urb usb_start_wait_urb usb_bulk_msg usb_interrupt_msg usb_control_msg* usb_hcd_submit_urb skb_put* skb_pull* skb_push* skb_trim* skb_panic skb_over_panic
      skb_under_panic __sk_destruct sk_destruct __sk_free sk_free",
     // Pages, inodes and names of files.
     "folio_unlock unlock_page __filemap_get_folio* filemap_alloc_folio* pagecache_get_page* find_lock_entries find_get_entries
-     truncate_inode_pages* drop_nlink clear_nlink dput fast_dput",
+     truncate_inode_pages* drop_nlink clear_nlink inc_nlink set_nlink read_cache_page* do_read_cache_* grab_cache_page* find_or_create_page dput fast_dput",
     // Timers, work, deferred calls.
     "*timer_sync* del_timer* timer_delete* try_to_del_timer* mod_timer* __mod_timer add_timer* lock_timer_base *hrtimer* *flush_work*
-     flush_workqueue *cancel_work* *queue_work* *delayed_work* call_rcu* __call_rcu* kvfree_call_rcu",
+     flush_workqueue __flush_workqueue drain_workqueue destroy_workqueue try_to_grab_pending *cancel_work* *queue_work* *delayed_work* call_rcu* __call_rcu* kvfree_call_rcu",
     // Ciphers and hashes.
     "crypto_* drbg_* aes_* aesti_* cipher_crypt_* rng_setkey *_transform sha1_* sha256_* sha512_* md5_* chacha_* poly1305_*",
     // Thunks of the compiler and the entry code.
-    "__x86_indirect_* __x86_return_thunk __switch_to* preempt_schedule* retint_* ret_from_intr",
+    "*_indirect_thunk_* __x86_indirect_* __x86_return_thunk __switch_to* preempt_schedule* retint_* ret_from_intr",
 ];
 
 /// Prefixes that the system call macros put before a call's name.
@@ -83,7 +83,10 @@ const ENTRIES: &[&str] = &[
     "do_syscall_* entry_SYSCALL* entry_INT80* invoke_syscall el0_svc* ret_fast_syscall do_fast_syscall* do_int80* x64_sys_call
      process_one_work worker_thread kthread ret_from_fork* vfs_write __vfs_write vfs_read __vfs_read vfs_ioctl do_vfs_ioctl vfs_iter_*
      do_iter_* __fput ____fput task_work_run sock_sendmsg* __sock_sendmsg sock_recvmsg* rtnetlink_rcv_msg nfnetlink_rcv_msg
-     __netif_receive_skb* netif_receive_skb* call_timer_fn expire_timers __run_timers tasklet_action* scheduler_ipi __do_fault
+     __netif_receive_skb* netif_receive_skb* call_timer_fn expire_timers *_run_timers run_timer_softirq run_ksoftirqd
+     smpboot_thread_fn start_secondary cpu_startup_entry call_mmap mmap_region do_mmap do_dentry_open vfs_open sock_release __sock_release
+     __sys_setsockopt kernel_setsockopt sock_common_setsockopt __sys_listen kernel_listen sk_common_release sock_mmap __sys_accept*
+     kernel_accept sock_do_ioctl sock_ioctl tasklet_action* scheduler_ipi __do_fault
      blkdev_driver_ioctl __blkdev_driver_ioctl blkdev_ioctl *compat_ioctl new_sync_* call_*_iter __run_hrtimer __hrtimer_run_queues do_one_initcall
      __do_softirq handle_softirqs do_softirq* irq_exit* exit_to_user*",
 ];

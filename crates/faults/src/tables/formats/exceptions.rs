@@ -72,9 +72,11 @@ heads! {
         Panic: "not syncing: hung_task: blocked tasks" => "kernel panic: hung_task: blocked tasks", BEFORE;
         Panic: "not syncing: softlockup: hung tasks" => "kernel panic: softlockup: hung tasks", BEFORE;
         Panic: "not syncing: RCU Stall" => "kernel panic: RCU Stall", BEFORE;
+        Panic: "not syncing: Couldn't open N_TTY ldisc for" => "kernel panic: Couldn't open N_TTY ldisc", ANY;
         Panic: "not syncing: {*}" => "kernel panic: {0}", ANY;
     }
     "trusty: panic" {
+        Other: "trusty: panic {*} ASSERT FAILED at {w} {*}" => "trusty: ASSERT FAILED: {2}", NONE;
         Other: "trusty: panic (caller {w} {*}" => "trusty: panic: {1}", NONE;
         Other: "trusty: panic" => "trusty: panic", NONE;
     }

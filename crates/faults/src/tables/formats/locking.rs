@@ -3,14 +3,17 @@
 use super::{ANY, BEFORE, BELOW, From, HANG, HUNG, Needs, STALL, STALLED, stack, trace};
 
 /// Where a lock was asked for, or how it came to it.
-pub(super) const CHAIN: Needs = stack(From::Chain, "process_one_work");
+pub(super) const CHAIN: Needs = stack(
+    From::Chain,
+    "process_one_work flush_workqueue drain_workqueue destroy_workqueue",
+);
 /// Where a lock was asked for.
-pub(super) const AT: Needs = stack(From::LockAt, "");
+pub(super) const AT: Needs = stack(From::LockAt, "iput");
 /// Who used RCU.
 pub(super) const RCU: Needs = trace("*rcu* *might_*");
 
 heads! {
-    "INFO:" unless ["lockdep is turned off", "recovery required on readonly", "NMI handler (", ":INFO:"] {
+    "INFO:" unless ["lockdep is turned off", "recovery required on readonly", "NMI handler", "took too long", "Stall ended before state dump start", ":INFO:", "is not present in /proc/kallsyms"] {
         Lockdep: "INFO: possible circular locking dependency detected" => "possible deadlock in {F}", CHAIN;
         Lockdep: "INFO: possible recursive locking detected" => "possible deadlock in {F}", CHAIN;
         Lockdep: "INFO: possible irq lock inversion dependency detected" => "possible deadlock in {F}", CHAIN;
@@ -22,6 +25,8 @@ heads! {
         HungTask: "INFO: task {*} blocked in I/O wait for more than" => "INFO: task hung in {F}", HUNG, HANG;
         HungTask: "INFO: task {*} can't die for more than" => "INFO: task can't die in {F}", HUNG, HANG;
         RcuStall: "INFO: rcu_{*}stall" => "INFO: rcu detected stall in {F}", STALLED, STALL;
+        Other: "INFO: Freed in {*}" => "INFO: Freed in {0}", BEFORE;
+        Other: "INFO: Allocated in {*}" => "INFO: Allocated in {0}", BEFORE;
         Other: "INFO: {*}" => "INFO: {0}", ANY;
         Other: "INFO:" => "INFO: corrupted", BEFORE;
     }
