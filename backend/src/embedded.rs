@@ -294,14 +294,7 @@ fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, Em
         ])
         .args(["-c", "unix_socket_permissions=0700"])
         .args(["-c", "max_connections=50", "-c", "shared_buffers=128MB"])
-        .args([
-            "-c",
-            "max_wal_size=4GB",
-            "-c",
-            "wal_compression=on",
-            "-c",
-            "log_line_prefix=%m [%p] ",
-        ])
+        .args(["-c", "max_wal_size=4GB", "-c", "log_line_prefix=%m [%p] "])
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(at(&path))?)
         .stderr(log)

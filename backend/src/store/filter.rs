@@ -27,8 +27,24 @@ impl Parameters {
     }
 }
 
-/// Checks a filter and turns it into conditions on `records r`, all of which must hold. Housekeeping is not among
-/// them: it depends on the query how records of both kinds are found fast.
+/// Checks the host of a filter and turns it into a query of its agents. None: all agents.
+pub(super) fn agents(
+    filter: &FaultFilter,
+    parameters: &mut Parameters,
+) -> Result<Option<String>, StoreError> {
+    text("host", &filter.host, 256).map_err(StoreError::InvalidFilter)?;
+    if filter.host.is_empty() {
+        return Ok(None);
+    }
+    let hostname = parameters.bind(storable(&filter.host)?);
+    let agent_id = parameters.bind(Uuid::try_parse(&filter.host).ok());
+    Ok(Some(format!(
+        "SELECT agent_id FROM hosts WHERE hostname = {hostname} OR agent_id = {agent_id}"
+    )))
+}
+
+/// Checks the rest of a filter and turns it into conditions on `records r`, all of which must hold. Housekeeping is
+/// not among them, nor the host: it depends on the query how they are found fast.
 pub(super) fn conditions(
     filter: &FaultFilter,
     parameters: &mut Parameters,
@@ -48,14 +64,6 @@ pub(super) fn conditions(
     if severity != Severity::Unspecified {
         let severity = parameters.bind(i16::try_from(filter.min_severity).unwrap_or_default());
         conditions.push(format!("r.severity >= {severity}"));
-    }
-    limit("host", &filter.host, 256)?;
-    if !filter.host.is_empty() {
-        let hostname = parameters.bind(storable(&filter.host)?);
-        let agent_id = parameters.bind(Uuid::try_parse(&filter.host).ok());
-        conditions.push(format!(
-            "r.agent_id IN (SELECT agent_id FROM hosts WHERE hostname = {hostname} OR agent_id = {agent_id})"
-        ));
     }
     limit("kernel_release", &filter.kernel_release, 128)?;
     if !filter.kernel_release.is_empty() {

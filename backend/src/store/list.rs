@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    filter::{Parameters, conditions},
+    filter::{Parameters, agents, conditions},
     id,
     time::Micros,
     token,
@@ -92,6 +92,7 @@ fn page(
     after: Option<Uuid>,
     parameters: &mut Parameters,
 ) -> Result<String, StoreError> {
+    let agents = agents(filter, parameters)?;
     let mut conditions = conditions(filter, parameters)?;
     if let Some(id) = after {
         // Invariant: a token holds an id that this store has made, so it has a time.
@@ -101,25 +102,36 @@ fn page(
         conditions.push(format!("r.received_at <= {received_at}"));
         conditions.push(format!("(r.received_at, r.id) < ({received_at}, {id})"));
     }
-    let limit = parameters.bind(i64::from(page_size) + 1);
-    let mut newest = |housekeeping: bool| {
-        conditions.push(format!("r.housekeeping = {housekeeping}"));
-        let all = conditions.join(" AND ");
-        conditions.pop();
+    let newest = format!(
+        "ORDER BY r.received_at DESC, r.id DESC LIMIT {}",
+        parameters.bind(i64::from(page_size) + 1)
+    );
+    let walk = |first: &[&str]| {
+        let all: Vec<&str> = first
+            .iter()
+            .copied()
+            .chain(conditions.iter().map(String::as_str))
+            .collect();
+        let all = all.join(" AND ");
         format!(
-            "(SELECT r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record FROM records r
-              WHERE {all} ORDER BY r.received_at DESC, r.id DESC LIMIT {limit})"
+            "(SELECT r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record FROM records r WHERE {all} {newest})"
         )
     };
-    let page = if filter.include_housekeeping {
-        // The index starts with `housekeeping`: each branch is a walk along it.
-        format!(
-            "(SELECT * FROM ({} UNION ALL {}) r ORDER BY r.received_at DESC, r.id DESC LIMIT {limit})",
-            newest(false),
-            newest(true)
-        )
-    } else {
-        newest(false)
+    // Each walk goes along an index and ends when the page is full: the index of one agent's records, or that of all,
+    // which starts with `housekeeping`.
+    let (faults, housekeeping) = ("r.housekeeping = false", "r.housekeeping = true");
+    let page = match (agents, filter.include_housekeeping) {
+        (None, false) => walk(&[faults]),
+        (None, true) => format!(
+            "(SELECT * FROM ({} UNION ALL {}) r {newest})",
+            walk(&[faults]),
+            walk(&[housekeeping])
+        ),
+        (Some(agents), include_housekeeping) => {
+            let kinds: &[&str] = if include_housekeeping { &[] } else { &[faults] };
+            let of_agent = walk(&[&["r.agent_id = a.agent_id"], kinds].concat());
+            format!("(SELECT r.* FROM ({agents}) a CROSS JOIN LATERAL {of_agent} r {newest})")
+        }
     };
     Ok(format!(
         "SELECT {FAULT} FROM {page} r LEFT JOIN hosts h ON h.agent_id = r.agent_id

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    filter::{Parameters, conditions},
+    filter::{Parameters, agents, conditions},
     list::{FAULT, fault},
     time::Micros,
 };
@@ -105,33 +105,20 @@ impl Store {
         filter: &FaultFilter,
         limit: u32,
     ) -> Result<Vec<Row>, StoreError> {
-        let (mut agents, mut epochs, mut after, mut after_ids, mut until) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (sender, stored_at) in senders {
-            let (at, id) = cursor
-                .marks
-                .get(sender)
-                .copied()
-                .unwrap_or((cursor.floor, Uuid::max()));
-            if (*stored_at, Uuid::max()) > (at, id) {
-                agents.push(sender.0);
-                epochs.push(sender.1);
-                after.push(at);
-                after_ids.push(id);
-                until.push(*stored_at);
-            }
-        }
+        let ranges = Ranges::new(cursor, senders);
         let mut parameters = Parameters::default();
+        let of_host = agents(filter, &mut parameters)?;
         let mut conditions = conditions(filter, &mut parameters)?;
-        let Some(oldest) = after.iter().min().copied() else {
+        conditions.extend(of_host.map(|agents| format!("r.agent_id IN ({agents})")));
+        let Some(oldest) = ranges.after.iter().min().copied() else {
             return Ok(Vec::new());
         };
         if !filter.include_housekeeping {
             conditions.push("NOT r.housekeeping".to_owned());
         }
-        let (agents, epochs) = (parameters.bind(agents), parameters.bind(epochs));
-        let (after, after_ids) = (parameters.bind(after), parameters.bind(after_ids));
-        let (until, oldest) = (parameters.bind(until), parameters.bind(oldest));
+        let (agents, epochs) = (parameters.bind(ranges.agents), parameters.bind(ranges.epochs));
+        let (after, after_ids) = (parameters.bind(ranges.after), parameters.bind(ranges.after_ids));
+        let (until, oldest) = (parameters.bind(ranges.until), parameters.bind(oldest));
         let limit = parameters.bind(i64::from(limit));
         conditions.push(format!("r.received_at >= {oldest}"));
         let all = conditions.join(" AND ");
@@ -149,5 +136,33 @@ impl Store {
         let client = self.client().await?;
         let statement = client.prepare_cached(&sql).await?;
         Ok(client.query(&statement, &parameters.values()).await?)
+    }
+}
+
+/// Where there may be something new, as columns for `unnest`.
+#[derive(Default)]
+struct Ranges {
+    agents: Vec<Uuid>,
+    epochs: Vec<Uuid>,
+    after: Vec<Micros>,
+    after_ids: Vec<Uuid>,
+    until: Vec<Micros>,
+}
+
+impl Ranges {
+    fn new(cursor: &TailCursor, senders: &[((Uuid, Uuid), Micros)]) -> Self {
+        let mut ranges = Self::default();
+        for (sender, stored_at) in senders {
+            let unmarked = (cursor.floor, Uuid::max());
+            let (at, id) = cursor.marks.get(sender).copied().unwrap_or(unmarked);
+            if (*stored_at, Uuid::max()) > (at, id) {
+                ranges.agents.push(sender.0);
+                ranges.epochs.push(sender.1);
+                ranges.after.push(at);
+                ranges.after_ids.push(id);
+                ranges.until.push(*stored_at);
+            }
+        }
+        ranges
     }
 }
