@@ -32,6 +32,12 @@ pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorde
         }
     };
     for dump in dumps {
+        tracing::info!(
+            reason = ?dump.reason,
+            bytes = dump.text.len(),
+            files = dump.files.len(),
+            "pstore holds a dump"
+        );
         let digest = digest(&dump.text);
         if !kept.has_dump(digest) {
             let Some(found) = reports(&dump, died_unix_ns(&dump), boots, kept) else {
