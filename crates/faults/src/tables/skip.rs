@@ -8,53 +8,64 @@ use std::sync::LazyLock;
 
 /// Reporting, and the exceptions through which a report comes.
 const REPORTING: &[&str] = &[
-    "dump_stack* __dump_stack show_stack* show_regs* dump_backtrace* walk_stackframe unwind_* __read_once_word_nocheck arch_stack_walk print_* panic nmi_panic
-     check_panic_on_warn __warn* warn_* report_bug fixup_bug* bug_handler brk_handler do_debug_exception do_trap* do_error_trap
-     do_invalid_op invalid_op handle_bug exc_* asm_exc_* page_fault error_entry do_page_fault do_user_addr_fault __do_kernel_fault
-     do_bad_area do_translation_fault do_tag_check_fault do_mem_abort el1_* el1h_* no_context die __die oops_* handle_bad_stack __bad_stack panic_bad_stack
-     program_check_* save_stack* __save_stack* stack_trace_save* trace_hardirqs_* should_fail* should_failslab assertfail btrfs_assertfail perf_trace_* read_word_at_a_time *_trap",
+    "dump_stack* __dump_stack show_stack* show_regs* dump_backtrace* walk_stackframe unwind_backtrace print_* panic nmi_panic",
+    "check_panic_on_warn __warn* warn_* report_bug fixup_bug* bug_handler brk_handler do_debug_exception do_error_trap *_trap",
+    "do_trap* do_invalid_op invalid_op handle_bug exc_* asm_exc_* page_fault error_entry do_page_fault do_user_addr_fault",
+    "no_context bad_area* die __die oops_* handle_bad_stack __bad_stack panic_bad_stack program_check_* trace_hardirqs_*",
+    "__do_kernel_fault do_bad_area do_translation_fault do_tag_check_fault do_mem_abort el1_* el1h_* should_fail* assertfail",
+    "btrfs_assertfail perf_trace_*",
 ];
 
 /// Helpers that are skipped everywhere.
 const HELPERS: &[&str] = &[
     // Sanitizers and checkers.
-    "kasan* __kasan* __asan* __hwasan* check_memory_region* kmsan* __kmsan* __msan* kcsan* __kcsan* __tsan* kfence* __kfence* ubsan*
-     __ubsan* handle_overflow kmemleak* create_object __sanitizer* object_err debug_object* __debug_object* debug_check_no_*
-     debug_print_object timer_is_static_object work_is_static_object lockdep* check_preemption_disabled __this_cpu_preempt_check debug_smp_processor_id ref_tracker_* __phys_addr*
-     __virt_to_phys* __virt_addr_valid msan_* metadata_is_contiguous",
+    "kasan* __kasan* __asan* __hwasan* check_memory_region* kmsan* __kmsan* __msan* msan_* kcsan* __kcsan* __tsan* kfence* __kfence*",
+    "ubsan* __ubsan* handle_overflow kmemleak* create_object __sanitizer* object_err debug_object* __debug_object* debug_check_no_*",
+    "debug_print_object timer_is_static_object work_is_static_object lockdep* check_preemption_disabled __this_cpu_preempt_check",
+    "debug_smp_processor_id ref_tracker_* __phys_addr* __virt_to_phys* __virt_addr_valid metadata_is_contiguous read_word_at_a_time",
+    "__read_once_word_nocheck",
     // Allocation and freeing.
-    "*get_free_pages* *kmalloc* *kstrdup* kzalloc* kcalloc* kmem_cache* __kmem_cache* slab_* __slab_* ___slab_* new_slab* allocate_slab kfree*
-     __kfree* kvfree* kvmalloc* __kvmalloc* krealloc* __krealloc* kmemdup* vmalloc* __vmalloc* vzalloc* vfree* __vunmap* vunmap*
-     alloc_pages* __alloc_pages* __alloc_frozen* folio_alloc* get_page_from_freelist post_alloc_hook*
-     free_unref_* free_pages* __free_pages* pcpu_* *alloc_percpu* free_percpu __page_pool_alloc* page_pool_alloc*",
+    "*kmalloc* kzalloc* kcalloc* kmem_cache* __kmem_cache* slab_* __slab_* ___slab_* new_slab* allocate_slab kfree* __kfree* kvfree*",
+    "kvmalloc* __kvmalloc* krealloc* __krealloc* kmemdup* *kstrdup* vmalloc* __vmalloc* vzalloc* vfree* __vunmap* vunmap* alloc_pages*",
+    "__alloc_pages* __alloc_frozen* folio_alloc* get_page_from_freelist post_alloc_hook* *get_free_pages* free_unref_* free_pages*",
+    "__free_pages* pcpu_* *alloc_percpu* free_percpu __page_pool_alloc* page_pool_alloc*",
     // Locks, atomics, reference counts, waiting.
-    "lock_acquire* __lock_acquire* lock_release* reacquire_held_locks *spin_lock* *spin_unlock* *spin_trylock* mutex_* __mutex_* *rwsem*
-     _raw_* __raw_* do_raw_* *read_lock* *write_lock* atomic_* atomic64_* arch_atomic* _atomic_* refcount_* __refcount* register_lock_class hlock_class
-     look_up_lock_class mark_lock* validate_chain instrument_* queued_* down down_* up up_* __up_* __down_* rcu_read_* local_bh_* __local_bh_*
-     osq_* finish_wait prepare_to_wait* release_sock __release_sock lock_sock* __wake_up* kthread_stop* __might_* ___might_*",
-    // Strings, memory, formatting.
-    "mem* __mem* str* __str* _copy_* __copy_* copy_*_user* *copy_user* __put_user* __get_user* put_user* get_user* clear_user* __clear_user copyin copyout copy_page_to_iter* copy_page_from_iter* simple_copy_*
-     rep_movs* rep_stos* csum_* crc32* check_object_size __check_object_size __check_heap_object vsnprintf vscnprintf snprintf scnprintf
-     kvasprintf* kasprintf* string string_nocheck hex_string pointer number hex_dump_to_buffer printk _printk vprintk* __printk* printk_*
-     dev_printk* __dev_printk dev_vprintk* _dev_* __warn_printk bit_* test_bit *find_*_bit* *_test_and_*bit*",
-    // Lists, trees, tables.
-    "*list_add* *list_del* __list_* list_* hlist_* __hlist_* rb_* __rb_* xa_* __xa_* xas_* idr_* ida_* radix_tree_* __radix_tree_*
-     mas_* mt_* mtree_* bitmap_* __bitmap_* sbitmap_* jhash* siphash* rhashtable_* __rhashtable_* rht_* rhltable_* kref_* klist_* llist_*",
-    // Objects of the driver core, sysfs, networking devices and buses that go away or come.
-    "kobject_* __kobject_* kset_* add_uevent_var device_add device_del device_unregister device_release device_remove_file device_create_file
-     device_for_each_child device_destroy device_register get_device_parent tty_unregister_device hwrng_unregister put_device get_device dpm_sysfs_* sysfs_* rollback_registered* unregister_netdev* unregister_client
-     __unregister_client i2c_del_adapter usb_kill_* usb_free_* usb_put_* usb_submit_urb usb_start_wait_urb usb_bulk_msg usb_interrupt_msg usb_control_msg* usb_hcd_submit_urb skb_put* skb_pull* skb_push* skb_trim* skb_panic skb_over_panic
-     skb_under_panic __sk_destruct sk_destruct __sk_free sk_free",
+    "lock_acquire* __lock_acquire* lock_release* reacquire_held_locks register_lock_class look_up_lock_class hlock_class mark_lock*",
+    "validate_chain *spin_lock* *spin_unlock* *spin_trylock* _raw_* __raw_* do_raw_* queued_* osq_* mutex_* __mutex_* *rwsem*",
+    "*read_lock* *write_lock* down down_read* down_write* down_trylock down_interruptible down_killable down_timeout up up_read up_write",
+    "__up_read __up_write __down_* rcu_read_* local_bh_* __local_bh_* atomic_add* atomic_sub* atomic_inc* atomic_dec* atomic_read*",
+    "atomic_set* atomic_fetch* atomic_try* atomic_cmpxchg* atomic_xchg* atomic_long_* atomic64_* arch_atomic* _atomic_dec* instrument_*",
+    "refcount_* __refcount* kref_* __wake_up* finish_wait prepare_to_wait* __might_* ___might_* might_* kthread_stop",
+    // Strings, memory, user memory, formatting.
+    "memcpy* memset* memmove* memcmp* memchr* memscan memdup_* __memcpy* __memset* __memmove* strcmp strncmp strcpy strncpy strlcpy",
+    "strscpy* sized_strscpy* strlen strnlen strchr* strrchr strnchr strstr strnstr strsep strspn strcspn strcat strlcat strcasecmp",
+    "strncasecmp _copy_* __copy_user* __copy_from_* __copy_to_* copy_*_user* *copy_user* __put_user* __get_user_*",
+    "put_user get_user clear_user __clear_user copyin copyout copy_page_to_iter* copy_page_from_iter* simple_copy_* rep_movs* rep_stos*",
+    "csum_partial* crc32* jhash* siphash* check_object_size __check_object_size __check_heap_object vsnprintf vscnprintf snprintf",
+    "scnprintf kvasprintf* kasprintf* string string_nocheck hex_string pointer number hex_dump_to_buffer",
+    "_dev_* *printk* test_bit *find_*_bit* *_test_and_*bit*",
+    // Lists and tables.
+    "*list_add* *list_del* list_replace* list_move* list_splice* __list_* xa_* __xa_* xas_* rhashtable_* __rhashtable_* rht_* rhltable_*",
+    "rb_erase* rb_insert_color* rb_first* rb_next rb_prev __rb_*",
+    // Objects of the driver core, network devices and buses that come or go.
+    "kobject_* __kobject_* add_uevent_var device_add device_del device_unregister device_destroy device_remove_file device_for_each_child",
+    "get_device_parent get_device put_device dpm_sysfs_remove sysfs_remove* tty_unregister_device hwrng_unregister i2c_del_adapter",
+    "__unregister_client rollback_registered* unregister_netdev* usb_kill_* usb_submit_urb usb_start_wait_urb usb_bulk_msg",
+    "usb_interrupt_msg usb_control_msg* usb_hcd_submit_urb skb_put* skb_pull* skb_push* skb_trim* skb_panic skb_over_panic",
+    "skb_under_panic",
     // Pages, inodes and names of files.
-    "folio_unlock unlock_page __filemap_get_folio* filemap_alloc_folio* pagecache_get_page* find_lock_entries find_get_entries
-     truncate_inode_pages* drop_nlink clear_nlink inc_nlink set_nlink read_cache_page* do_read_cache_* grab_cache_page* find_or_create_page dput fast_dput",
+    "folio_unlock unlock_page __filemap_get_folio* filemap_alloc_folio* pagecache_get_page* find_lock_entries find_get_entries",
+    "find_or_create_page grab_cache_page* read_cache_page* do_read_cache_* truncate_inode_pages* drop_nlink clear_nlink inc_nlink",
+    "set_nlink dput fast_dput",
     // Timers, work, deferred calls.
-    "*timer_sync* del_timer* timer_delete* try_to_del_timer* mod_timer* __mod_timer add_timer* lock_timer_base *hrtimer* *flush_work*
-     flush_workqueue __flush_workqueue drain_workqueue destroy_workqueue try_to_grab_pending *cancel_work* *queue_work* *delayed_work* call_rcu* __call_rcu* kvfree_call_rcu",
-    // Ciphers and hashes.
-    "crypto_* drbg_* aes_* aesti_* cipher_crypt_* rng_setkey *_transform sha1_* sha256_* sha512_* md5_* chacha_* poly1305_*",
+    "*timer_sync* del_timer* timer_delete* try_to_del_timer* mod_timer* __mod_timer lock_timer_base hrtimer_start* hrtimer_cancel",
+    "hrtimer_try_to_cancel flush_work* __flush_work* flush_delayed_work drain_workqueue destroy_workqueue cancel_work* __cancel_work*",
+    "cancel_delayed_work* try_to_grab_pending queue_work* __queue_work* queue_delayed_work* __queue_delayed_work mod_delayed_work*",
+    "call_rcu* __call_rcu* kvfree_call_rcu",
+    // Ciphers that others use.
+    "crypto_cipher_* crypto_rng_* crypto_shash_* crypto_sha* drbg_* aes_* aesti_* cipher_crypt_* rng_setkey",
     // Thunks of the compiler and the entry code.
-    "*_indirect_thunk_* __x86_indirect_* __x86_return_thunk __switch_to* preempt_schedule* retint_* ret_from_intr",
+    "*_indirect_thunk_* __x86_return_thunk __switch_to* preempt_schedule* retint_* ret_from_intr",
 ];
 
 /// Prefixes that the system call macros put before a call's name.

@@ -8,7 +8,7 @@ use super::{
 /// A leak is the fault of who asked for the memory.
 const LEAK: Needs = stack(
     From::Trace,
-    "*alloc* *create_chunk* kobject_* kvasprintf* kmemleak* create_object",
+    "*alloc* *create_chunk* idr_* ida_* radix_tree_* kobject_* kvasprintf* kmemleak* create_object",
 );
 
 /// A file system that is busy, by its name.
@@ -60,7 +60,7 @@ heads! {
         Lockdep: "BUG: held lock freed!" => "BUG: held lock freed in {F}", stack(From::LockAt, "");
         Lockdep: "BUG: {*} still has locks held!" => "BUG: still has locks held in {F}", stack(From::LockAt, "");
         Lockdep: "BUG: lock held when returning to user space!" => "BUG: lock held when returning to user space in {F}", stack(From::LockAt, "");
-        Lockdep: "BUG: Invalid wait context" => "WARNING: locking bug in {F}", trace("lock_*");
+        Lockdep: "BUG: Invalid wait context" => "WARNING: locking bug in {F}", trace("lock_* release_sock __release_sock");
         MemoryLeak: "BUG: memory leak" => "memory leak in {F}", LEAK;
         BugReport: "BUG: Dentry {*}still in use {w} [unmount of {*}]" => "BUG: Dentry still in use in unmount", ANY, UNMOUNT;
         BugReport: "BUG: {*}" => "BUG: {0}", ANY;

@@ -17,7 +17,7 @@ heads! {
         Lockdep: "WARNING: held lock freed!" => "WARNING: held lock freed in {F}", stack(From::LockAt, "");
         Lockdep: "WARNING: {*} still has locks held!" => "WARNING: still has locks held in {F}", stack(From::LockAt, "");
         Lockdep: "WARNING: lock held when returning to user space!" => "WARNING: lock held when returning to user space in {F}", stack(From::LockAt, "");
-        Lockdep: "WARNING: {*}kernel/locking/lockdep.c:{n}" => "WARNING: locking bug in {F}", trace("lock_*");
+        Lockdep: "WARNING: {*}kernel/locking/lockdep.c:{n}" => "WARNING: locking bug in {F}", trace("lock_* release_sock __release_sock");
         Refcount: "WARNING: {*}lib/refcount.c:{n}" => "WARNING: refcount bug in {F}", stack(From::Pointer, "*refcount*");
         Warning: "WARNING: {*} mm/slab_common.c:{n}" => "WARNING: kmalloc bug in {F}", POINTER;
         Warning: "WARNING: {*}mm/{*}.c:{n} kmalloc" => "WARNING: kmalloc bug in {F}", POINTER;
