@@ -4,7 +4,7 @@
 //! DATA_DIR/lock              held by the one backend that may use the folder
 //! DATA_DIR/postgres/data/    the cluster
 //! DATA_DIR/postgres/socket/  its only way in: a Unix socket in a folder that only its owner may enter
-//! DATA_DIR/postgres/log      what PostgreSQL prints
+//! DATA_DIR/postgres/log      what PostgreSQL prints; log.old before that
 //! ```
 //!
 //! The server ends with the backend, also when that is killed: the kernel then sends it SIGINT, a fast shutdown. Should
@@ -44,6 +44,8 @@ const STOP: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 /// The pause before a server that ended by itself is started again.
 const RESTART: Duration = Duration::from_secs(1);
+/// Larger than this, PostgreSQL's log makes room for a new one at the next start. Bytes.
+const LOG: u64 = 16 * 1024 * 1024;
 /// Longest path of a Unix socket that Linux takes.
 const SOCKET_PATH: usize = 107;
 
@@ -276,6 +278,9 @@ async fn init(dir: &Path, programs: &Programs, account: &Account) -> Result<(), 
 
 fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, EmbeddedError> {
     let path = dir.join("log");
+    if fs::metadata(&path).is_ok_and(|log| log.len() > LOG) {
+        fs::rename(&path, dir.join("log.old")).map_err(at(&path))?;
+    }
     let log = File::options()
         .create(true)
         .append(true)

@@ -35,7 +35,7 @@ Log level: RUST_LOG=info (the default), debug, warn, ...; JSON when stderr is no
 
 /// The collector of Telemetrics: takes faults in over gRPC, keeps them in PostgreSQL, shows them on a page.
 #[derive(Parser)]
-#[command(version, about, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+#[command(version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -70,10 +70,15 @@ struct Serve {
     )]
     database: Option<String>,
     /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics for root, else ~/.local/share/telemetrics.
-    #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
     /// Folder of the programs initdb and postgres. Default: the newest in /usr/lib/postgresql and PATH.
-    #[arg(long, value_name = "DIR", env = "BACKEND_POSTGRES_BIN")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BACKEND_POSTGRES_BIN",
+        hide_env_values = true
+    )]
     postgres_bin: Option<PathBuf>,
     /// Where agents and gRPC clients connect. Port 0: any.
     #[arg(

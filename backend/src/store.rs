@@ -13,14 +13,18 @@ mod time;
 mod token;
 mod upkeep;
 
-use std::{borrow::Cow, error::Error, fmt::Write as _};
+use std::{borrow::Cow, error::Error, fmt::Write as _, time::Duration};
 
 use deadpool_postgres::{Object, Pool};
+use tokio::time::timeout;
 
 pub use deliver::{Delivered, Sender};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use tail::TailCursor;
+
+/// How long the database may take to answer at all.
+const PING: Duration = Duration::from_secs(5);
 
 /// A pool of connections to the database. Cheap to clone.
 #[derive(Clone)]
@@ -45,8 +49,10 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.client().await?.batch_execute("").await?;
-        Ok(())
+        let ping = async { Ok(self.client().await?.batch_execute("").await?) };
+        timeout(PING, ping)
+            .await
+            .unwrap_or_else(|late| Err(StoreError::Unavailable(Box::new(late))))
     }
 
     async fn client(&self) -> Result<Object, StoreError> {

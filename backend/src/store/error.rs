@@ -14,8 +14,8 @@ pub enum StoreError {
     /// The database has no room left; the same call may work later.
     #[error("the database is full")]
     Full(#[source] tokio_postgres::Error),
-    /// The database refused a statement: a defect of this program or of the schema.
-    #[error("the database refused a statement")]
+    /// The database refused a connection or a statement: a wrong URL, missing rights, or a defect.
+    #[error("the database refused")]
     Database(#[source] tokio_postgres::Error),
     /// Migrating the schema failed.
     #[error("the schema could not be migrated")]

@@ -85,7 +85,9 @@ async fn make_partitions(client: &mut Client) -> Result<(), StoreError> {
         let transaction = client.transaction().await?;
         transaction
             .batch_execute(&format!(
-                "LOCK TABLE records_default IN EXCLUSIVE MODE;
+                // Attaching waits for whoever reads the default partition, and everyone else then waits for it.
+                "SET LOCAL lock_timeout = '3s';
+                 LOCK TABLE records_default IN EXCLUSIVE MODE;
                  CREATE TABLE records_{name} (LIKE records INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
                  WITH moved AS (
                      DELETE FROM records_default
@@ -98,7 +100,7 @@ async fn make_partitions(client: &mut Client) -> Result<(), StoreError> {
             ))
             .await?;
         transaction.commit().await?;
-        tracing::info!(partition = name, "partition made");
+        tracing::debug!(partition = name, "partition made");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests panic")]
 
 mod delivery;
+mod discovery;
 mod outage;
 mod partitions;
 mod program;

@@ -175,7 +175,11 @@ fn wrong_command_lines_exit_with_64_and_help_with_0() {
     }
     let help = run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&help.stdout).contains("Examples:"));
+    insta::assert_snapshot!("help", String::from_utf8_lossy(&help.stdout));
+    insta::assert_snapshot!(
+        "help_of_serve",
+        String::from_utf8_lossy(&run(&["serve", "--help"]).stdout)
+    );
 }
 
 #[test]

@@ -106,6 +106,11 @@ impl Postgres {
             thread: Some(thread),
         })
     }
+
+    /// Stops it for good.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
 }
 
 impl Drop for Postgres {
