@@ -59,7 +59,7 @@ cause() {
         oops | bug)
             insmod "/faults/$1.ko" 2> /dev/null ;;
         soft-lockup)
-            echo 3 > /proc/sys/kernel/watchdog_thresh
+            echo 4 > /proc/sys/kernel/watchdog_thresh
             insmod "/faults/$1.ko" 2> /dev/null ;;
         mce)
             # A corrected memory error: valid, enabled, with address and misc; channel 1.
