@@ -15,8 +15,10 @@ use crate::kept::{Kept, Mark, digest};
 use crate::pipeline::Found;
 use crate::record::{Boot, hook, kernel_report};
 use crate::recorder::Recorder;
-use crate::text::chain;
-use crate::text::cut_front;
+use crate::text::{chain, cut_front};
+
+#[cfg(test)]
+mod tests;
 
 /// The text of a dump in which no report is found is kept from its end, bytes.
 const TEXT_BYTES: usize = 64 << 10;
@@ -162,40 +164,4 @@ fn died_unix_ns(dump: &Dump) -> u64 {
         u64::try_from(since.as_nanos()).ok()
     });
     times.max().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dump(reason: DumpReason) -> Dump {
-        Dump {
-            reason,
-            number: Some(1),
-            text: "<6>[    1.000000] hello\n".into(),
-            files: Vec::new(),
-        }
-    }
-
-    fn boots() -> Boots {
-        Boots {
-            current: "now".into(),
-            previous: "then".into(),
-        }
-    }
-
-    #[test]
-    fn a_panic_without_a_report_is_still_told_with_its_text() {
-        let found = reports(&dump(DumpReason::Panic), 5, &boots(), &Kept::default()).unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].record.class, "kernel.panic");
-        assert_eq!(found[0].record.boot_id, "then");
-        assert!(found[0].record.payload.is_some());
-    }
-
-    #[test]
-    fn a_shutdown_is_no_fault() {
-        let other = dump(DumpReason::Other("Shutdown".into()));
-        assert!(reports(&other, 5, &boots(), &Kept::default()).is_none());
-    }
 }

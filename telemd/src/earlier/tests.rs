@@ -1,0 +1,192 @@
+use proto::v1::Severity as WireSeverity;
+
+use super::*;
+use crate::storm::Storm;
+
+const OOPS: &str = "\
+<1>[   10.000001][  T138] BUG: kernel NULL pointer dereference, address: 0000000000000000
+<1>[   10.000002][  T138] #PF: supervisor write access in kernel mode
+<4>[   10.000003][  T138] Oops: 0002 [#1] PREEMPT SMP PTI
+<4>[   10.000004][  T138] CPU: 1 PID: 138 Comm: insmod Not tainted 6.1.0-56-amd64 #1
+<4>[   10.000005][  T138] RIP: 0010:example_init+0x7/0x1000 [example]
+<4>[   10.000006][  T138] Call Trace:
+<4>[   10.000007][  T138]  <TASK>
+<4>[   10.000008][  T138]  do_one_initcall+0x59/0x220
+<4>[   10.000009][  T138]  </TASK>
+<4>[   10.000010][  T138] ---[ end trace 0000000000000000 ]---
+";
+const PANIC: &str = "\
+<6>[   60.307357][    T1] sysrq: Trigger a crash
+<0>[   60.312827][    T1] Kernel panic - not syncing: sysrq triggered crash
+<4>[   60.369920][    T1] CPU: 1 PID: 1 Comm: init Not tainted 6.1.0-56-amd64 #1
+<4>[   60.370843][    T1] Call Trace:
+<4>[   60.371410][    T1]  <TASK>
+<4>[   60.372017][    T1]  panic+0x6c/0x6c
+<4>[   60.372085][    T1]  sysrq_handle_crash+0x1a/0x20
+<4>[   60.415754][    T1]  </TASK>
+";
+
+/// A recorder on a spool of its own, and what earlier runs left in it.
+struct Host {
+    dir: tempfile::TempDir,
+    recorder: Recorder,
+    kept: Kept,
+}
+
+impl Host {
+    fn start(dir: tempfile::TempDir) -> Self {
+        let opened =
+            spool::Spool::open(&dir.path().join("spool"), spool::Options::default(), [1; 16]).unwrap();
+        let path = dir.path().join("kept.json");
+        let epoch = Uuid::from_bytes(opened.spool.epoch());
+        let kept = Kept::load(&path, epoch, opened.spool.durable_seq()).unwrap();
+        let (keeper, _thread) = crate::keeper::start(opened.spool, kept.clone(), path).unwrap();
+        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000));
+        Self { dir, recorder, kept }
+    }
+
+    /// What a kernel that died leaves: ramoops keeps an oops and the panic after it in a file each.
+    fn dump(&self, oops: &str, panic: &str) -> std::path::PathBuf {
+        let pstore = self.dir.path().join("pstore");
+        std::fs::create_dir_all(&pstore).unwrap();
+        std::fs::write(pstore.join("dmesg-ramoops-0"), format!("Oops#1 Part1\n{oops}")).unwrap();
+        std::fs::write(
+            pstore.join("dmesg-ramoops-1"),
+            format!("Panic#2 Part1\n{oops}{panic}"),
+        )
+        .unwrap();
+        pstore
+    }
+
+    async fn keep(&mut self, pstore: &Path) {
+        let mut kept = self.kept.clone();
+        keep(pstore, &boots(), &mut kept, &self.recorder).await.unwrap();
+    }
+
+    async fn records(&self) -> Vec<Record> {
+        use prost::Message as _;
+        let chunk = self.recorder.keeper().read(1, 100, 1 << 20).await.unwrap();
+        let spool::Chunk::Records { records, .. } = chunk else {
+            return Vec::new();
+        };
+        records
+            .iter()
+            .map(|bytes| Record::decode(&bytes[..]).unwrap())
+            .collect()
+    }
+}
+
+fn boots() -> Boots {
+    Boots {
+        current: "now".into(),
+        previous: "then".into(),
+    }
+}
+
+fn files(dir: &Path) -> usize {
+    std::fs::read_dir(dir).unwrap().count()
+}
+
+#[tokio::test]
+async fn every_fault_of_a_dead_boot_is_told_once_and_its_dumps_are_removed() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let pstore = host.dump(OOPS, PANIC);
+    host.keep(&pstore).await;
+    let records = host.records().await;
+    let classes: Vec<_> = records.iter().map(|record| record.class.as_str()).collect();
+    assert_eq!(classes, ["kernel.oops", "kernel.panic"]);
+    let panic = &records[1];
+    assert!(panic.title.contains("sysrq triggered crash"), "{}", panic.title);
+    assert_eq!(panic.severity(), WireSeverity::Critical);
+    assert_eq!(
+        (panic.boot_id.as_str(), panic.kernel_release.as_str()),
+        ("then", "6.1.0-56-amd64")
+    );
+    assert_eq!(panic.since_boot_ns, 60_312_827_000);
+    assert!(panic.occurred_at_unix_ns > 0);
+    assert_eq!(files(&pstore), 0);
+}
+
+#[tokio::test]
+async fn dumps_that_come_back_after_a_restart_are_not_told_again() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let pstore = host.dump(OOPS, PANIC);
+    host.keep(&pstore).await;
+    // As if removing had failed, and the agent started again.
+    let Host { dir, recorder, .. } = host;
+    drop(recorder);
+    let mut host = loop_until_unlocked(dir).await;
+    host.dump(OOPS, PANIC);
+    host.keep(&pstore).await;
+    assert_eq!(host.records().await.len(), 2);
+    assert_eq!(files(&pstore), 0);
+}
+
+#[tokio::test]
+async fn what_was_caught_live_is_not_told_again() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let report = faults::parse(&lines(OOPS)).unwrap();
+    host.kept.note(
+        Mark::Report {
+            boot_id: "then".into(),
+            title: report.title,
+            at_s: 12,
+        },
+        Uuid::nil(),
+        0,
+    );
+    let pstore = host.dump(OOPS, PANIC);
+    host.keep(&pstore).await;
+    let records = host.records().await;
+    let classes: Vec<_> = records.iter().map(|record| record.class.as_str()).collect();
+    assert_eq!(classes, ["kernel.panic"]);
+    assert_eq!(files(&pstore), 0);
+}
+
+#[tokio::test]
+async fn a_panic_without_a_report_is_still_told_and_a_shutdown_is_no_fault() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let pstore = host.dir.path().join("pstore");
+    std::fs::create_dir_all(&pstore).unwrap();
+    std::fs::write(
+        pstore.join("dmesg-ramoops-0"),
+        "Panic#1 Part1\n<6>[    1.0] hello\n",
+    )
+    .unwrap();
+    std::fs::write(
+        pstore.join("dmesg-ramoops-1"),
+        "Shutdown#2 Part1\n<6>[    1.0] bye\n",
+    )
+    .unwrap();
+    host.keep(&pstore).await;
+    let records = host.records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].class, "kernel.panic");
+    let Some(Payload::KernelReport(report)) = &records[0].payload else {
+        panic!("{records:?}");
+    };
+    assert!(report.text.contains("hello"));
+    // The shutdown's is left to whoever wants it.
+    assert_eq!(files(&pstore), 1);
+}
+
+fn lines(log: &str) -> String {
+    log::lines(log.as_bytes())
+        .map(|line| String::from_utf8_lossy(&line.text).into_owned() + "\n")
+        .collect()
+}
+
+/// The keeper's thread lets go of the spool a moment after its last handle.
+async fn loop_until_unlocked(dir: tempfile::TempDir) -> Host {
+    for _ in 0..500 {
+        let path = dir.path().join("spool");
+        match spool::Spool::open(&path, spool::Options::default(), [1; 16]) {
+            Ok(opened) => {
+                drop(opened);
+                return Host::start(dir);
+            }
+            Err(_locked) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+    panic!("the spool stays locked");
+}
