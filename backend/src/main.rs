@@ -134,7 +134,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Serve(options) => {
                 tracing::info!(version = env!("CARGO_PKG_VERSION"), "backend starts");
                 let config = options.config()?;
-                serve::run(config, on_signal()?).await.map_err(Into::into)
+                Box::pin(serve::run(config, on_signal()?))
+                    .await
+                    .map_err(Into::into)
             }
             Command::Migrate { database } => Store::new(&database)?.migrate().await.map_err(Into::into),
         }

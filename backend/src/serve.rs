@@ -8,14 +8,17 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join3;
+use futures::future::{join, try_join};
 use proto::v1::{FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer};
 use tokio::{
     net::TcpListener,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::{
+    Server,
+    server::{Router, TcpIncoming},
+};
 use tonic_health::server::HealthReporter;
 
 use crate::{
@@ -112,11 +115,25 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
     let url = if let Some(url) = &config.database {
         url.clone()
     } else {
-        cluster
-            .insert(Cluster::start(&config.data_dir, config.postgres_bin.as_deref()).await?)
-            .url()
+        let start = Cluster::start(&config.data_dir, config.postgres_bin.as_deref());
+        let Some(started) = shutdown.run_until_cancelled(start).await else {
+            return Ok(());
+        };
+        cluster.insert(started?).url()
     };
-    let result = Box::pin(serve(&config, &url, grpc, http, cluster.as_mut(), shutdown)).await;
+    let result = {
+        let mut serve = pin!(serve(&config, &url, grpc, http, &shutdown));
+        let supervise = async {
+            match &mut cluster {
+                Some(cluster) => cluster.supervise(&shutdown).await,
+                None => shutdown.cancelled().await,
+            }
+        };
+        tokio::select! {
+            result = &mut serve => result,
+            () = supervise => serve.await,
+        }
+    };
     if let Some(cluster) = cluster {
         cluster.stop().await;
     }
@@ -128,8 +145,7 @@ async fn serve(
     url: &str,
     grpc: TcpListener,
     http: TcpListener,
-    cluster: Option<&mut Cluster>,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let store = Store::new(url)?;
     let Some(migrated) = shutdown.run_until_cancelled(migrate(&store)).await else {
@@ -139,65 +155,52 @@ async fn serve(
     let metrics = Metrics::new();
     let addresses = (local(&grpc, config.grpc)?, local(&http, config.http)?);
     let (reporter, health) = tonic_health::server::health_reporter();
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
-    let grpc_server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+    let grpc = services(&store, &metrics, shutdown)?
         .add_service(health)
-        .add_service(reflection)
-        .add_service(collector::server(CollectorService::new(
-            store.clone(),
-            metrics.clone(),
-            shutdown.clone(),
-        )))
-        .add_service(query::server(QueryService::new(store.clone(), shutdown.clone())))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(grpc).with_nodelay(Some(true)),
             shutdown.clone().cancelled_owned(),
         );
-    let http_server = axum::serve(http, http::router(store.clone(), metrics, shutdown.clone()))
+    let http = axum::serve(http, http::router(store.clone(), metrics, shutdown.clone()))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let servers = async {
-        let http_server = async { http_server.await.map_err(ServeError::Http) };
-        let grpc_server = async { grpc_server.await.map_err(ServeError::Grpc) };
-        futures::future::try_join(grpc_server, http_server)
-            .await
-            .map(|_both| ())
-    };
+    let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
+        http.await.map_err(ServeError::Http)
+    },));
     if let Some(path) = &config.address_file {
         write_addresses(path, addresses)?;
     }
-    tracing::info!(grpc = %addresses.0, http = %addresses.1, page = %format!("http://{}/", addresses.1), "collecting");
+    tracing::info!(grpc = %addresses.0, page = %format!("http://{}/", addresses.1), "collecting");
 
-    let mut servers = pin!(servers);
-    let supervise = async {
-        match cluster {
-            Some(cluster) => cluster.supervise(&shutdown).await,
-            None => shutdown.cancelled().await,
-        }
-    };
-    let background = join3(
-        store.keep_up(shutdown.clone()),
-        report_health(&store, &reporter, &shutdown),
-        supervise,
-    );
     tokio::select! {
-        result = &mut servers => return result,
-        _ = background => {}
+        ended = &mut servers => return ended.map(|_both| ()),
+        _ = join(store.keep_up(shutdown), report_health(&store, &reporter, shutdown)) => {}
     }
     tracing::info!("shutting down");
     match timeout(DRAIN, servers).await {
-        Ok(result) => result,
+        Ok(ended) => ended.map(|_both| ()),
         Err(_late) => {
             // Nothing that was acknowledged is lost by this.
             tracing::warn!("some requests did not end in time");
             Ok(())
         }
     }
+}
+
+/// The gRPC services but for health.
+fn services(store: &Store, metrics: &Metrics, shutdown: &CancellationToken) -> Result<Router, ServeError> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let collector = CollectorService::new(store.clone(), metrics.clone(), shutdown.clone());
+    let query = QueryService::new(store.clone(), shutdown.clone());
+    Ok(Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+        .add_service(reflection)
+        .add_service(collector::server(collector))
+        .add_service(query::server(query)))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -12,6 +12,7 @@ mod tail;
 mod time;
 mod token;
 mod upkeep;
+mod write;
 
 use std::{borrow::Cow, error::Error, fmt::Write as _, time::Duration};
 

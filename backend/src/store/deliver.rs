@@ -1,10 +1,9 @@
 //! Delivery: a batch and the sender's new high-water mark in one transaction.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use deadpool_postgres::Transaction;
-use futures::{SinkExt as _, future::try_join};
+use futures::future::try_join;
 use proto::{
     limits,
     v1::{Batch, Gap, Host},
@@ -13,17 +12,16 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, clean, id,
-    rows::{COLUMNS, COPY_HEADER, COPY_TRAILER, FingerprintSums, LossRows, RollupSums, Row, reason},
+    DeliverError, Store,
+    rows::{Row, reason},
     time::Micros,
+    write,
 };
 
 /// How often a transaction that lost against another is repeated.
 const ATTEMPTS: u32 = 5;
 /// The pause before it is repeated; grows with each attempt, and is jittered.
 const PAUSE: Duration = Duration::from_millis(10);
-/// `COPY` data is sent in pieces of about this size.
-const COPY_CHUNK: usize = 256 * 1024;
 
 /// Who delivers.
 #[derive(Clone, Debug)]
@@ -59,7 +57,7 @@ impl Store {
     ) -> Result<u64, DeliverError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        upsert_host(&transaction, sender.agent_id, host, agent_version).await?;
+        write::host(&transaction, sender.agent_id, host, agent_version).await?;
         let insert = transaction
             .prepare_cached("INSERT INTO senders (agent_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .await?;
@@ -132,11 +130,14 @@ impl Store {
         if new.is_empty() {
             return Ok(delivered(mark.stored_seq));
         }
-        copy(&transaction, sender, new, mark.now).await?;
+        write::records(&transaction, sender, new, mark.now).await?;
         try_join(
-            add_up(&transaction, sender.agent_id, new, mark.now),
             try_join(
-                add_losses(&transaction, sender, new, mark.now),
+                write::rollups(&transaction, sender, new, mark.now),
+                write::fingerprints(&transaction, sender, new, mark.now),
+            ),
+            try_join(
+                write::losses(&transaction, sender, new, mark.now),
                 mark.advance(&transaction, sender, last_seq),
             ),
         )
@@ -262,181 +263,6 @@ impl Mark {
             .await?;
         Ok(())
     }
-}
-
-async fn upsert_host(
-    transaction: &Transaction<'_>,
-    agent_id: Uuid,
-    host: &Host,
-    agent_version: &str,
-) -> Result<(), DeliverError> {
-    let upsert = transaction
-        .prepare_cached(
-            "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
-                                cpus, memory_bytes, product, board, bios, boot_id, agent_version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-             ON CONFLICT (agent_id) DO UPDATE
-             SET hostname = excluded.hostname, os_id = excluded.os_id, os_build = excluded.os_build,
-                 kernel_release = excluded.kernel_release, kernel_version = excluded.kernel_version,
-                 arch = excluded.arch, cpu_model = excluded.cpu_model, cpus = excluded.cpus,
-                 memory_bytes = excluded.memory_bytes, product = excluded.product, board = excluded.board,
-                 bios = excluded.bios, boot_id = excluded.boot_id, agent_version = excluded.agent_version,
-                 last_seen = now()",
-        )
-        .await?;
-    let memory_bytes = i64::try_from(host.memory_bytes).unwrap_or(i64::MAX);
-    transaction
-        .execute(
-            &upsert,
-            &[
-                &agent_id,
-                &clean(&host.hostname),
-                &clean(&host.os_id),
-                &clean(&host.os_build),
-                &clean(&host.kernel_release),
-                &clean(&host.kernel_version),
-                &clean(&host.arch),
-                &clean(&host.cpu_model),
-                &i64::from(host.cpus),
-                &memory_bytes,
-                &clean(&host.product),
-                &clean(&host.board),
-                &clean(&host.bios),
-                &clean(&host.boot_id),
-                &clean(agent_version),
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-async fn copy(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
-    let statement = transaction
-        .prepare_cached(&format!("COPY records ({COLUMNS}) FROM STDIN (FORMAT binary)"))
-        .await?;
-    let mut sink = pin!(transaction.copy_in::<_, Bytes>(&statement).await?);
-    let mut chunk = BytesMut::with_capacity(COPY_CHUNK);
-    chunk.put_slice(COPY_HEADER);
-    for (place, row) in (0u16..).zip(rows) {
-        let id = id::new(now, place, fastrand::u64(..));
-        row.copy(&mut chunk, id, now, (sender.agent_id, sender.epoch));
-        if chunk.len() >= COPY_CHUNK {
-            sink.send(chunk.split().freeze()).await?;
-        }
-    }
-    chunk.put_i16(COPY_TRAILER);
-    sink.send(chunk.freeze()).await?;
-    sink.finish().await?;
-    Ok(())
-}
-
-/// Adds the rows to `fingerprints` and `rollups`.
-async fn add_up(
-    transaction: &Transaction<'_>,
-    agent_id: Uuid,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
-    let rollups = transaction
-        .prepare_cached(
-            "INSERT INTO rollups AS r (agent_id, hour, class, kernel_release, severity, records)
-             SELECT $1, date_trunc('hour', $2::timestamptz), sums.*
-             FROM unnest($3::text[], $4::text[], $5::smallint[], $6::bigint[]) AS sums
-             ON CONFLICT (agent_id, hour, class, kernel_release, severity)
-             DO UPDATE SET records = r.records + excluded.records",
-        )
-        .await?;
-    let sums = RollupSums::of(rows);
-    transaction
-        .execute(
-            &rollups,
-            &[
-                &agent_id,
-                &now,
-                &sums.class,
-                &sums.kernel_release,
-                &sums.severity,
-                &sums.records,
-            ],
-        )
-        .await?;
-
-    let sums = FingerprintSums::of(rows);
-    if sums.fingerprint.is_empty() {
-        return Ok(());
-    }
-    let fingerprints = transaction
-        .prepare_cached(
-            "INSERT INTO fingerprints AS f (agent_id, fingerprint, level, version, issue, class, title, severity,
-                                            first_seen, last_seen, occurrences)
-             SELECT $1, s.fingerprint, s.level, s.version, s.issue, s.class, s.title, s.severity, $2, $2, s.occurrences
-             FROM unnest($3::uuid[], $4::smallint[], $5::bigint[], $6::uuid[], $7::text[], $8::text[],
-                         $9::smallint[], $10::bigint[])
-                 AS s(fingerprint, level, version, issue, class, title, severity, occurrences)
-             ON CONFLICT (agent_id, fingerprint) DO UPDATE
-             SET class = excluded.class, title = excluded.title, severity = greatest(f.severity, excluded.severity),
-                 last_seen = excluded.last_seen, occurrences = f.occurrences + excluded.occurrences",
-        )
-        .await?;
-    transaction
-        .execute(
-            &fingerprints,
-            &[
-                &agent_id,
-                &now,
-                &sums.fingerprint,
-                &sums.level,
-                &sums.version,
-                &sums.issue,
-                &sums.class,
-                &sums.title,
-                &sums.severity,
-                &sums.occurrences,
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-async fn add_losses(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
-    let losses = LossRows::of(rows);
-    if losses.seq.is_empty() {
-        return Ok(());
-    }
-    let insert = transaction
-        .prepare_cached(
-            "INSERT INTO losses (agent_id, epoch, gap, received_at, seq, reason, events, hook, class, title)
-             SELECT $1, $2, false, $3, lost.*
-             FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[]) AS lost",
-        )
-        .await?;
-    transaction
-        .execute(
-            &insert,
-            &[
-                &sender.agent_id,
-                &sender.epoch,
-                &now,
-                &losses.seq,
-                &losses.reason,
-                &losses.events,
-                &losses.hook,
-                &losses.class,
-                &losses.title,
-            ],
-        )
-        .await?;
-    Ok(())
 }
 
 /// First and last sequence of a message, checked.

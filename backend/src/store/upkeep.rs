@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// Makes partitions ahead of time until `shutdown`.
-    pub async fn keep_up(&self, shutdown: CancellationToken) {
+    pub async fn keep_up(&self, shutdown: &CancellationToken) {
         let mut pause = EVERY;
         while shutdown
             .run_until_cancelled(tokio::time::sleep(pause))
