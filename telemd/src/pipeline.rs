@@ -109,8 +109,8 @@ impl Pipeline {
                 self.lines.push(context, &text, continues, &mut lines);
                 return self.text(&lines, now, out);
             }
-            Event::OopsEnter { context } => return self.death(context, Class::KernelOops),
-            Event::Panic { context } => return self.death(context, Class::KernelPanic),
+            Event::OopsEnter { context } => return self.death(context, Class::KernelOops, now, out),
+            Event::Panic { context } => return self.death(context, Class::KernelPanic, now, out),
             Event::MachineCheck {
                 context,
                 machine_check,
@@ -239,7 +239,13 @@ impl Pipeline {
         remember(&mut self.printers, PRINTERS, context.clone());
     }
 
-    fn death(&mut self, context: Context, class: Class) {
+    fn death(&mut self, context: Context, class: Class, now: Moment, out: &mut Vec<Found>) {
+        // In a storm of oopses each has its text and only the context of the oldest is forgotten; where there is no
+        // text, the oldest is told now.
+        if self.deaths.len() == DEATHS && self.text_attach.is_empty() {
+            let oldest = self.deaths.front().map_or(0, |death| death.context.since_boot_ns);
+            self.mourn(oldest.saturating_add(1), now, out);
+        }
         remember(&mut self.deaths, DEATHS, Death { context, class });
     }
 

@@ -163,6 +163,17 @@ fn an_oops_without_text_is_still_told() {
 }
 
 #[test]
+fn a_storm_of_oopses_without_text_loses_none() {
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    for at in 0..100 {
+        let context = context(hook::OOPS_ENTER, at);
+        pipeline.event(Event::OopsEnter { context }, moment(at), &mut out);
+    }
+    pipeline.flush(moment(101), &mut out);
+    assert_eq!(out.len(), 100);
+}
+
+#[test]
 fn a_kill_that_the_hook_told_is_not_told_by_its_text_again() {
     let text = [
         "test invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0",
