@@ -78,6 +78,54 @@ fn a_victim_has_its_golden_bytes() {
     assert_eq!(decode(&bytes), Ok(Event::OomVictim(victim)));
 }
 
+#[cfg(target_endian = "little")]
+#[test]
+fn a_text_has_its_golden_bytes() {
+    let text = Text {
+        header: header(Hook::PrintkConsole),
+        address: 0xffff_8881_0203_0405,
+        length: 2000,
+        captured: 3,
+    };
+    let mut golden = header(Hook::PrintkConsole).encode().to_vec();
+    golden.extend([5, 4, 3, 2, 0x81, 0x88, 0xff, 0xff, 0xd0, 7, 0, 0, 3, 0, 0, 0]);
+    golden.extend(b"BUG");
+    assert_eq!(text.encode(), golden[..Text::SIZE]);
+    assert_eq!(decode(&golden), Ok(Event::Text(text, b"BUG")));
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn counters_have_their_golden_bytes() {
+    let counters = Counters {
+        events: 0x0102,
+        lost: 3,
+    };
+    assert_eq!(
+        counters.encode(),
+        [2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]
+    );
+}
+
+#[test]
+fn slack_has_a_limit() {
+    let text = Text {
+        header: header(Hook::PrintkConsole),
+        ..Text::default()
+    };
+    let mut bytes = text.encode().to_vec();
+    bytes.resize(Text::SIZE + TEXT_MAX, 0);
+    assert_eq!(decode(&bytes), Ok(Event::Text(text, b"")));
+    bytes.push(0);
+    assert_eq!(
+        decode(&bytes),
+        Err(DecodeError::Long {
+            needed: Text::SIZE + TEXT_MAX,
+            found: Text::SIZE + TEXT_MAX + 1
+        })
+    );
+}
+
 #[test]
 fn slack_after_text_is_not_text() {
     let text = Text {
@@ -191,6 +239,7 @@ proptest! {
                 bytes[68..72].copy_from_slice(&captured.to_ne_bytes());
                 Text::SIZE + captured as usize
             }
+            0 => Text::SIZE,
             1 | 2 => Header::SIZE,
             3 => MachineCheck::SIZE,
             4 => OomVictim::SIZE,
