@@ -182,3 +182,6 @@ fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
     traces.truncate(TRACES_MAX);
     traces
 }
+
+#[cfg(test)]
+mod tests;

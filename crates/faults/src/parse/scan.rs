@@ -104,6 +104,10 @@ pub(crate) fn stack_label(line: &str) -> Option<&str> {
         "NMI backtrace for cpu",
     ];
     let line = line.trim();
+    // Most lines end the search here.
+    if !line.ends_with(':') && !line.starts_with(['A', 'B', 'C', 'F', 'L', 'N', 'S', 'a', 'b', 'f', 'p']) {
+        return None;
+    }
     if line.ends_with("Call Trace:") {
         return Some("Call Trace");
     }
@@ -130,6 +134,9 @@ fn pointer(line: &str) -> Option<What<'_>> {
         "pc: ",
     ];
     let line = line.trim_start();
+    if !line.starts_with(['R', 'I', 'E', 'p', 'P', 'e', 'N', 'K']) {
+        return None;
+    }
     let mark = MARKS.iter().find(|mark| line.starts_with(**mark))?;
     let rest = line.get(mark.len()..)?;
     if rest.starts_with("0033:") || rest.starts_with("0023:") || rest.starts_with("002b:") {

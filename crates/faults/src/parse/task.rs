@@ -21,7 +21,7 @@ pub(crate) fn of<'t>(scan: &Scan<'t>, head: usize, kind: ReportKind) -> Option<(
             let lines = scan.lines.iter().skip(head).take(NEAR);
             let [_, pid, comm, _] = lines
                 .into_iter()
-                .find_map(|line| find("ill{w} process {n} ({*})", line))?;
+                .find_map(|line| find("ill{*} process {n} ({*})", line))?;
             Some((comm, pid.parse().ok()?))
         }
         ReportKind::AtomicSleep => {

@@ -4,6 +4,7 @@
 //! is not where a fault is looked for. The lists are words; a `*` stands for anything.
 
 use crate::fingerprint::base_name;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Reporting, and the exceptions through which a report comes.
@@ -132,47 +133,52 @@ enum Word {
     Parts(Vec<&'static str>),
 }
 
-static HELPER_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(HELPERS));
-static REPORTING_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(REPORTING));
-static ENTRY_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(ENTRIES));
-static WAIT_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(WAITS));
-static DETECTOR_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(DETECTORS));
-static TICK_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| words(TICKS));
+/// Many words, found by the first byte where they have one.
+#[derive(Debug)]
+struct Words {
+    by_first_byte: HashMap<u8, Vec<Word>>,
+    others: Vec<Word>,
+}
+
+static REPORTING_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(REPORTING));
+static HELPER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(HELPERS));
+static ENTRY_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(ENTRIES));
+static WAIT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(WAITS));
+static DETECTOR_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(DETECTORS));
+static TICK_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(TICKS));
 
 /// True for a helper, or for a function in the list `also`.
 pub(crate) fn is_skipped(function: &str, also: &'static str) -> bool {
     let name = base_name(function);
     is_reporting(name)
-        || HELPER_WORDS.iter().any(|word| word.matches(name))
+        || HELPER_WORDS.match_any(name)
         || also.split_whitespace().any(|text| word(text).matches(name))
 }
 
 /// True for the functions that print a report and those that lead to them.
 pub(crate) fn is_reporting(function: &str) -> bool {
     let name = base_name(function);
-    REPORTING_WORDS.iter().any(|word| word.matches(name))
+    REPORTING_WORDS.match_any(name)
 }
 
 /// True for generic code that calls what a task or CPU is to do.
 pub(crate) fn is_entry(function: &str) -> bool {
-    ENTRY_WORDS.iter().any(|word| word.matches(base_name(function)))
+    ENTRY_WORDS.match_any(base_name(function))
 }
 
 /// True for a function that only waits.
 pub(crate) fn is_wait(function: &str) -> bool {
-    WAIT_WORDS.iter().any(|word| word.matches(base_name(function)))
+    WAIT_WORDS.match_any(base_name(function))
 }
 
 /// True for the functions that find a stall.
 pub(crate) fn is_detector(function: &str) -> bool {
-    DETECTOR_WORDS
-        .iter()
-        .any(|word| word.matches(base_name(function)))
+    DETECTOR_WORDS.match_any(base_name(function))
 }
 
 /// True for functions between an interrupt's entry and the tick.
 pub(crate) fn is_tick(function: &str) -> bool {
-    TICK_WORDS.iter().any(|word| word.matches(base_name(function)))
+    TICK_WORDS.match_any(base_name(function))
 }
 
 /// The name under which hangs in a few well-known waits are kept together.
@@ -203,12 +209,27 @@ pub(crate) fn without_syscall_prefix<'n>(name: &'n str, others: &mut Vec<String>
     shortest
 }
 
-fn words(lists: &[&'static str]) -> Vec<Word> {
-    lists
-        .iter()
-        .flat_map(|list| list.split_whitespace())
-        .map(word)
-        .collect()
+impl Words {
+    fn new(lists: &[&'static str]) -> Self {
+        let mut words = Self {
+            by_first_byte: HashMap::new(),
+            others: Vec::new(),
+        };
+        for word in lists.iter().flat_map(|list| list.split_whitespace()).map(word) {
+            match word.first_byte() {
+                Some(first) => words.by_first_byte.entry(first).or_default().push(word),
+                None => words.others.push(word),
+            }
+        }
+        words
+    }
+
+    fn match_any(&self, name: &str) -> bool {
+        let first = name.as_bytes().first();
+        let same_start = first.and_then(|first| self.by_first_byte.get(first));
+        let mut words = same_start.into_iter().flatten().chain(&self.others);
+        words.any(|word| word.matches(name))
+    }
 }
 
 fn word(text: &'static str) -> Word {
@@ -225,6 +246,13 @@ fn word(text: &'static str) -> Word {
 }
 
 impl Word {
+    fn first_byte(&self) -> Option<u8> {
+        match self {
+            Self::Exact(text) | Self::Start(text) => text.bytes().next(),
+            Self::End(_) | Self::Inside(_) | Self::Parts(_) => None,
+        }
+    }
+
     fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(text) => name == *text,

@@ -80,16 +80,16 @@ heads! {
         AllocFailure: "page allocation failure" => "page allocation failure in {F}", trace("*alloc*");
     }
     "invoked oom-killer" {
-        OomKill: "invoked oom-killer" + "Memory cgroup out of memory: Kill{w} process {n} ({*})" => "out of memory in a cgroup: killed {2}", NONE;
-        OomKill: "invoked oom-killer" + "Out of memory: Kill{w} process {n} ({*})" => "out of memory: killed {2}", NONE;
-        OomKill: "invoked oom-killer" + "Out of memory ({*}): Kill{w} process {n} ({*})" => "out of memory: killed {3}", NONE;
+        OomKill: "invoked oom-killer" + "Memory cgroup out of memory: Kill{*} process {n} ({*})" => "out of memory in a cgroup: killed {2}", NONE;
+        OomKill: "invoked oom-killer" + "Out of memory: Kill{*} process {n} ({*})" => "out of memory: killed {2}", NONE;
+        OomKill: "invoked oom-killer" + "Out of memory ({*}): Kill{*} process {n} ({*})" => "out of memory: killed {3}", NONE;
         OomKill: "invoked oom-killer" => "out of memory", NONE;
     }
     "Out of memory: Kill" {
-        OomKill: "Out of memory: Kill{w} process {n} ({*})" => "out of memory: killed {2}", NONE;
+        OomKill: "Out of memory: Kill{*} process {n} ({*})" => "out of memory: killed {2}", NONE;
     }
     "Memory cgroup out of memory: Kill" {
-        OomKill: "Memory cgroup out of memory: Kill{w} process {n} ({*})" => "out of memory in a cgroup: killed {2}", NONE;
+        OomKill: "Memory cgroup out of memory: Kill{*} process {n} ({*})" => "out of memory in a cgroup: killed {2}", NONE;
     }
     "Machine Check: " {
         MachineCheck: "Machine Check: " => "machine check", NONE;
