@@ -12,149 +12,151 @@ fn title(head: &str) -> String {
         .unwrap_or_default()
 }
 
+/// A head, and the title of a report that begins with it.
+const HEADS: &[(&str, &str)] = &[
+    (
+        "BUG: kernel NULL pointer dereference, address: 0000000000000008",
+        "BUG: unable to handle kernel NULL pointer dereference in culprit",
+    ),
+    (
+        "BUG: unable to handle page fault for address: ffffc90000000000",
+        "BUG: unable to handle kernel paging request in culprit",
+    ),
+    (
+        "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000008",
+        "BUG: unable to handle kernel NULL pointer dereference in culprit",
+    ),
+    (
+        "Unable to handle kernel paging request at virtual address dead000000000122",
+        "BUG: unable to handle kernel paging request in culprit",
+    ),
+    (
+        "Internal error: Oops: 0000000096000004 [#1] SMP",
+        "Internal error in culprit",
+    ),
+    (
+        "general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#3] PREEMPT SMP",
+        "general protection fault in culprit",
+    ),
+    (
+        "Oops: general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#3] SMP",
+        "general protection fault in culprit",
+    ),
+    (
+        "Oops: divide error: 0000 [#1] PREEMPT SMP NOPTI",
+        "divide error in culprit",
+    ),
+    ("divide error: 0000 [#1] SMP", "divide error in culprit"),
+    ("Oops: int3: 0000 [#1] SMP", "int3 in culprit"),
+    (
+        "kernel BUG at fs/example.c:25!\ninvalid opcode: 0000 [#1] PREEMPT SMP",
+        "kernel BUG in culprit",
+    ),
+    (
+        "kernel BUG at fs/example.c:25!\nOops: invalid opcode: 0000 [#1] PREEMPT SMP",
+        "kernel BUG in culprit",
+    ),
+    (
+        "kernel BUG at lib/list_debug.c:53!",
+        "BUG: corrupted list in culprit",
+    ),
+    (
+        "WARNING: CPU: 1 PID: 77 at fs/example.c:12 culprit+0x5/0x20 [example]",
+        "WARNING in culprit",
+    ),
+    (
+        "WARNING: fs/example.c:12 at culprit+0x5/0x20, CPU#1: a b/77",
+        "WARNING in culprit",
+    ),
+    (
+        "WARNING: [list_empty(&x)] fs/example.c:12 at culprit+0x5/0x20, CPU#1: a/77",
+        "WARNING in culprit",
+    ),
+    (
+        "refcount_t: underflow; use-after-free.\nWARNING: CPU: 1 PID: 77 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2",
+        "WARNING: refcount bug in culprit",
+    ),
+    (
+        "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [sh:174]",
+        "BUG: soft lockup in culprit_caller",
+    ),
+    (
+        "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3",
+        "BUG: hard lockup in culprit_caller",
+    ),
+    (
+        "watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 3",
+        "BUG: hard lockup in culprit_caller",
+    ),
+    (
+        "rcu: INFO: rcu_preempt self-detected stall on CPU",
+        "INFO: rcu detected stall in culprit_caller",
+    ),
+    (
+        "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
+        "INFO: rcu detected stall in culprit_caller",
+    ),
+    (
+        "INFO: task sh:77 blocked for more than 120 seconds.",
+        "INFO: task hung in culprit_caller",
+    ),
+    (
+        "INFO: task kworker/u4:1:77 blocked in I/O wait for more than 120 seconds.",
+        "INFO: task hung in culprit_caller",
+    ),
+    (
+        "BUG: sleeping function called from invalid context at mm/example.c:9",
+        "BUG: sleeping function called from invalid context in culprit_caller",
+    ),
+    (
+        "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 33s!",
+        "BUG: workqueue lockup",
+    ),
+    (
+        "BUG: Bad page state in process sh  pfn:199e00",
+        "BUG: Bad page state in culprit_caller",
+    ),
+    (
+        "sh: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)",
+        "page allocation failure in culprit_caller",
+    ),
+    (
+        "UBSAN: array-index-out-of-bounds in fs/example.c:9:1",
+        "UBSAN: array-index-out-of-bounds in culprit_caller",
+    ),
+    (
+        "BUG: KASAN: slab-use-after-free in culprit+0x5/0x20\nRead of size 8 at addr ffff888 by task sh/77",
+        "KASAN: slab-use-after-free Read in culprit",
+    ),
+    (
+        "BUG: KCSAN: data-race in first+0x1/0x2 / second+0x3/0x4",
+        "KCSAN: data-race in first / second",
+    ),
+    (
+        "WARNING: possible circular locking dependency detected\nsh/77 is trying to acquire lock:\nffff8880 (&x){+.+.}-{3:3}, at: culprit+0x1/0x2",
+        "possible deadlock in culprit",
+    ),
+    (
+        "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+        "kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)",
+    ),
+    (
+        "eth0: NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 5004 ms",
+        "NETDEV WATCHDOG: transmit queue timed out",
+    ),
+    (
+        "unregister_netdevice: waiting for lo to become free. Usage count = 2",
+        "unregister_netdevice: waiting for DEV to become free",
+    ),
+    ("traps: sh[77] general protection fault ip:1 sp:2 error:0", ""),
+    ("INFO: lockdep is turned off.", ""),
+    ("Boot_DEBUG: start", ""),
+];
+
 #[test]
 fn heads_of_all_kernels_are_known() {
-    let cases = [
-        (
-            "BUG: kernel NULL pointer dereference, address: 0000000000000008",
-            "BUG: unable to handle kernel NULL pointer dereference in culprit",
-        ),
-        (
-            "BUG: unable to handle page fault for address: ffffc90000000000",
-            "BUG: unable to handle kernel paging request in culprit",
-        ),
-        (
-            "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000008",
-            "BUG: unable to handle kernel NULL pointer dereference in culprit",
-        ),
-        (
-            "Unable to handle kernel paging request at virtual address dead000000000122",
-            "BUG: unable to handle kernel paging request in culprit",
-        ),
-        (
-            "Internal error: Oops: 0000000096000004 [#1] SMP",
-            "Internal error in culprit",
-        ),
-        (
-            "general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#3] PREEMPT SMP",
-            "general protection fault in culprit",
-        ),
-        (
-            "Oops: general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#3] SMP",
-            "general protection fault in culprit",
-        ),
-        (
-            "Oops: divide error: 0000 [#1] PREEMPT SMP NOPTI",
-            "divide error in culprit",
-        ),
-        ("divide error: 0000 [#1] SMP", "divide error in culprit"),
-        ("Oops: int3: 0000 [#1] SMP", "int3 in culprit"),
-        (
-            "kernel BUG at fs/example.c:25!\ninvalid opcode: 0000 [#1] PREEMPT SMP",
-            "kernel BUG in culprit",
-        ),
-        (
-            "kernel BUG at fs/example.c:25!\nOops: invalid opcode: 0000 [#1] PREEMPT SMP",
-            "kernel BUG in culprit",
-        ),
-        (
-            "kernel BUG at lib/list_debug.c:53!",
-            "BUG: corrupted list in culprit",
-        ),
-        (
-            "WARNING: CPU: 1 PID: 77 at fs/example.c:12 culprit+0x5/0x20 [example]",
-            "WARNING in culprit",
-        ),
-        (
-            "WARNING: fs/example.c:12 at culprit+0x5/0x20, CPU#1: a b/77",
-            "WARNING in culprit",
-        ),
-        (
-            "WARNING: [list_empty(&x)] fs/example.c:12 at culprit+0x5/0x20, CPU#1: a/77",
-            "WARNING in culprit",
-        ),
-        (
-            "refcount_t: underflow; use-after-free.\nWARNING: CPU: 1 PID: 77 at lib/refcount.c:28 refcount_warn_saturate+0x1/0x2",
-            "WARNING: refcount bug in culprit",
-        ),
-        (
-            "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [sh:174]",
-            "BUG: soft lockup in culprit_caller",
-        ),
-        (
-            "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3",
-            "BUG: hard lockup in culprit_caller",
-        ),
-        (
-            "watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 3",
-            "BUG: hard lockup in culprit_caller",
-        ),
-        (
-            "rcu: INFO: rcu_preempt self-detected stall on CPU",
-            "INFO: rcu detected stall in culprit_caller",
-        ),
-        (
-            "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:",
-            "INFO: rcu detected stall in culprit_caller",
-        ),
-        (
-            "INFO: task sh:77 blocked for more than 120 seconds.",
-            "INFO: task hung in culprit_caller",
-        ),
-        (
-            "INFO: task kworker/u4:1:77 blocked in I/O wait for more than 120 seconds.",
-            "INFO: task hung in culprit_caller",
-        ),
-        (
-            "BUG: sleeping function called from invalid context at mm/example.c:9",
-            "BUG: sleeping function called from invalid context in culprit_caller",
-        ),
-        (
-            "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 33s!",
-            "BUG: workqueue lockup",
-        ),
-        (
-            "BUG: Bad page state in process sh  pfn:199e00",
-            "BUG: Bad page state in culprit_caller",
-        ),
-        (
-            "sh: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)",
-            "page allocation failure in culprit_caller",
-        ),
-        (
-            "UBSAN: array-index-out-of-bounds in fs/example.c:9:1",
-            "UBSAN: array-index-out-of-bounds in culprit_caller",
-        ),
-        (
-            "BUG: KASAN: slab-use-after-free in culprit+0x5/0x20\nRead of size 8 at addr ffff888 by task sh/77",
-            "KASAN: slab-use-after-free Read in culprit",
-        ),
-        (
-            "BUG: KCSAN: data-race in first+0x1/0x2 / second+0x3/0x4",
-            "KCSAN: data-race in first / second",
-        ),
-        (
-            "WARNING: possible circular locking dependency detected\nsh/77 is trying to acquire lock:\nffff8880 (&x){+.+.}-{3:3}, at: culprit+0x1/0x2",
-            "possible deadlock in culprit",
-        ),
-        (
-            "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
-            "kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)",
-        ),
-        (
-            "eth0: NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 5004 ms",
-            "NETDEV WATCHDOG: transmit queue timed out",
-        ),
-        (
-            "unregister_netdevice: waiting for lo to become free. Usage count = 2",
-            "unregister_netdevice: waiting for DEV to become free",
-        ),
-        ("traps: sh[77] general protection fault ip:1 sp:2 error:0", ""),
-        ("INFO: lockdep is turned off.", ""),
-        ("Boot_DEBUG: start", ""),
-    ];
-    for (head, expected) in cases {
-        assert_eq!(title(head), expected, "{head}");
+    for (head, expected) in HEADS {
+        assert_eq!(title(head), *expected, "{head}");
     }
 }
 
