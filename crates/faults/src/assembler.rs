@@ -124,7 +124,9 @@ impl Assembler {
             let mut report = Collecting::new(context, &line);
             report.take(&line, &text, cut, mark, &self.limits);
             self.open.push(report);
-        } else if let Some(report) = self.open.iter_mut().rev().find(|report| report.asked_others) {
+        } else if !matches!(mark, Mark::Other)
+            && let Some(report) = self.open.iter_mut().rev().find(|report| report.asked_others)
+        {
             // Stacks that other CPUs print because this report asked them to.
             report.take(&line, &text, cut, mark, &self.limits);
         }

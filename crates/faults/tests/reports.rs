@@ -317,3 +317,27 @@ fn long_input_takes_time_in_proportion() {
             .all(|report| report.text.len() <= Limits::default().bytes)
     );
 }
+
+#[test]
+fn stacks_that_other_cpus_were_asked_for_belong_to_the_report() {
+    let lines = [
+        (77, "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [a:77]"),
+        (77, "RIP: 0010:spin+0x1/0x2"),
+        (77, "Call Trace:"),
+        (77, " work+0x1/0x2"),
+        (77, "Sending NMI from CPU 0 to CPUs 1:"),
+        (88, "NMI backtrace for cpu 1"),
+        (99, "usb 1-1: new device"),
+        (88, "RIP: 0010:other+0x1/0x2"),
+        (88, "Call Trace:"),
+        (88, " other_caller+0x1/0x2"),
+    ];
+    let log: String = lines
+        .iter()
+        .map(|(task, text)| written(3, text, 1_000_000, *task))
+        .collect();
+    let all = assemble(log.as_bytes());
+    assert_eq!(all.len(), 1);
+    assert!(all[0].text.contains("other_caller") && !all[0].text.contains("usb"));
+    assert_eq!(parse(&all[0].text).unwrap().traces.len(), 2);
+}
