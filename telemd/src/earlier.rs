@@ -22,6 +22,8 @@ mod tests;
 
 /// The text of a dump in which no report is found is kept from its end, bytes.
 const TEXT_BYTES: usize = 64 << 10;
+/// How the kernel begins its last words (`kernel/panic.c`).
+const PANIC: &str = "Kernel panic - not syncing";
 
 /// Keeps what pstore holds and frees it. A dump is removed only once all its records are durable. `kept` is what was
 /// known at the start; the keeper has a list of its own for the disk.
@@ -86,30 +88,42 @@ fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option
             continue;
         };
         parsed += 1;
-        let at_s = text.first_at_us / 1_000_000;
-        let known = |boot: &String| kept.has_report(boot, &report.title, at_s);
-        if known(&boots.previous) || known(&boots.current) {
-            continue;
+        let died_before = |at_us: u64| Moment {
+            unix_ns: died_unix_ns.saturating_sub(last_us.saturating_sub(at_us) * 1_000),
+            since_boot_ns: at_us.saturating_mul(1_000),
+        };
+        let known = |record: &Record| {
+            kept.has_record(record, &boots.previous) || kept.has_record(record, &boots.current)
+        };
+        let record = of_report(&report, text, &boots.previous, died_before(text.first_at_us));
+        let record = if known(&record) {
+            // A panic that follows a report is part of its text; what was known live is only the beginning.
+            panic_of(text).map(|(report, panic)| {
+                of_report(&report, &panic, &boots.previous, died_before(panic.first_at_us))
+            })
+        } else {
+            Some(record)
+        };
+        if let Some(record) = record.filter(|record| !known(record)) {
+            let mark = Some(Mark::of_record(&record));
+            found.push(Found { record, mark });
         }
-        let at = Moment {
-            unix_ns: died_unix_ns.saturating_sub(last_us.saturating_sub(text.first_at_us) * 1_000),
-            since_boot_ns: text.first_at_us.saturating_mul(1_000),
-        };
-        let record = of_report(&report, text, &boots.previous, at);
-        let mark = Mark::Report {
-            boot_id: boots.previous.clone(),
-            title: record.title.clone(),
-            at_s,
-        };
-        found.push(Found {
-            record,
-            mark: Some(mark),
-        });
     }
     if parsed == 0 {
         found.push(without_report(dump, died_unix_ns, &boots.previous)?);
     }
     Some(found)
+}
+
+/// The panic that a report's text ends with; `None` when there is none, or nothing before it.
+fn panic_of(text: &Assembled) -> Option<(faults::KernelReport, Assembled)> {
+    let start = text.text.find(PANIC).filter(|start| *start > 0)?;
+    let panic = Assembled {
+        text: text.text[start..].to_owned(),
+        first_at_us: text.last_at_us,
+        ..text.clone()
+    };
+    Some((faults::parse(&panic.text)?, panic))
 }
 
 fn of_report(report: &faults::KernelReport, text: &Assembled, boot_id: &str, at: Moment) -> Record {

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
+use faults::Class;
+use proto::v1::Record;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -27,11 +29,11 @@ const DRIFT_S: u64 = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
-    /// A report of the kernel.
+    /// A fault of the kernel.
     Report {
         /// The boot it happened in.
         boot_id: String,
-        /// Its title.
+        /// Its title, or its class where a hook and the kernel's text call it by different titles.
         title: String,
         /// Seconds since that boot.
         at_s: u64,
@@ -41,6 +43,19 @@ pub enum Mark {
         /// [`digest`] of its text.
         digest: Uuid,
     },
+}
+
+impl Mark {
+    /// What a record of a kernel's fault stands for.
+    pub fn of_record(record: &Record) -> Self {
+        let told_by_hook = [Class::MemoryOomKill, Class::HardwareMachineCheck];
+        let by_class = told_by_hook.iter().any(|class| class.as_str() == record.class);
+        Self::Report {
+            boot_id: record.boot_id.clone(),
+            title: if by_class { &record.class } else { &record.title }.clone(),
+            at_s: record.since_boot_ns / 1_000_000_000,
+        }
+    }
 }
 
 /// Tells dumps apart by their text.
@@ -95,8 +110,15 @@ impl Kept {
         self.entries.push_back(Entry { mark, epoch, seq });
     }
 
-    /// Whether the report was kept already.
-    pub fn has_report(&self, boot_id: &str, title: &str, at_s: u64) -> bool {
+    /// Whether the fault was kept already, as one of the boot `boot_id`.
+    pub fn has_record(&self, record: &Record, boot_id: &str) -> bool {
+        match Mark::of_record(record) {
+            Mark::Report { title, at_s, .. } => self.has_report(boot_id, &title, at_s),
+            Mark::Dump { digest } => self.has_dump(digest),
+        }
+    }
+
+    pub(crate) fn has_report(&self, boot_id: &str, title: &str, at_s: u64) -> bool {
         self.entries.iter().any(|entry| match &entry.mark {
             Mark::Report {
                 boot_id: boot,

@@ -99,7 +99,7 @@ impl Pipeline {
     /// Takes an event of a hook.
     pub fn event(&mut self, event: Event, now: Moment, out: &mut Vec<Found>) {
         let boot = &self.boot;
-        let record = match event {
+        let (mark, record) = match event {
             Event::KernelText {
                 context,
                 text,
@@ -116,7 +116,8 @@ impl Pipeline {
                 machine_check,
             } => {
                 remember(&mut self.machine_checks, TOLD, context.since_boot_ns);
-                boot.machine_check(&context, &machine_check, at(&context, now))
+                let record = boot.machine_check(&context, &machine_check, at(&context, now));
+                (Some(Mark::of_record(&record)), record)
             }
             Event::OomVictim { context, victim } => {
                 remember(&mut self.victims, TOLD, context.since_boot_ns);
@@ -124,7 +125,8 @@ impl Pipeline {
                     Some(comm) => comm.clone(),
                     None => process::name(&self.proc, victim.pid).unwrap_or_default(),
                 };
-                boot.oom_kill(&context, &victim, &comm, at(&context, now))
+                let record = boot.oom_kill(&context, &victim, &comm, at(&context, now));
+                (Some(Mark::of_record(&record)), record)
             }
             Event::FatalSignal {
                 context,
@@ -138,11 +140,14 @@ impl Pipeline {
                     errno,
                 };
                 let program = process::program(&self.proc, &context);
-                boot.program_crash(&context, &program, signal, at(&context, now))
+                (
+                    None,
+                    boot.program_crash(&context, &program, signal, at(&context, now)),
+                )
             }
-            Event::Undecodable { bytes, reason } => boot.undecodable("ring", &bytes, &reason, now),
+            Event::Undecodable { bytes, reason } => (None, boot.undecodable("ring", &bytes, &reason, now)),
         };
-        out.push(Found { record, mark: None });
+        out.push(Found { record, mark });
     }
 
     /// Takes a record of the kernel log that was just read, where no hook sees the text.
@@ -288,15 +293,8 @@ impl Pipeline {
         let context = died.or_else(|| self.printer(assembled));
         record.context = context.as_ref().map(wire_context);
         record.hook = Some(wire_hook(hook::PRINTK_CONSOLE, self.text_attach));
-        let mark = Mark::Report {
-            boot_id: self.boot.id.clone(),
-            title: record.title.clone(),
-            at_s: first_ns / 1_000_000_000,
-        };
-        out.push(Found {
-            record,
-            mark: Some(mark),
-        });
+        let mark = Some(Mark::of_record(&record));
+        out.push(Found { record, mark });
     }
 
     /// The oopses and panics that this text tells: those of its CPU and time.

@@ -26,6 +26,11 @@ const PANIC: &str = "\
 <4>[   60.415754][    T1]  </TASK>
 ";
 
+const OOM: &str = "\
+<4>[   40.000001][   T77] hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+<3>[   40.000002][   T77] Memory cgroup out of memory: Killed process 77 (hog) total-vm:100kB, anon-rss:50kB
+";
+
 /// A recorder on a spool of its own, and what earlier runs left in it.
 struct Host {
     dir: tempfile::TempDir,
@@ -126,20 +131,44 @@ async fn dumps_that_come_back_after_a_restart_are_not_told_again() {
 async fn what_was_caught_live_is_not_told_again() {
     let mut host = Host::start(tempfile::tempdir().unwrap());
     let report = faults::parse(&lines(OOPS)).unwrap();
-    host.kept.note(
-        Mark::Report {
+    for (title, at_s) in [(report.title.as_str(), 12), ("memory.oom_kill", 41)] {
+        let mark = Mark::Report {
             boot_id: "then".into(),
-            title: report.title,
-            at_s: 12,
-        },
-        Uuid::nil(),
-        0,
-    );
-    let pstore = host.dump(OOPS, PANIC);
+            title: title.into(),
+            at_s,
+        };
+        host.kept.note(mark, Uuid::nil(), 0);
+    }
+    let pstore = host.dump(OOPS, &format!("{OOM}{PANIC}"));
     host.keep(&pstore).await;
     let records = host.records().await;
     let classes: Vec<_> = records.iter().map(|record| record.class.as_str()).collect();
     assert_eq!(classes, ["kernel.panic"]);
+    assert_eq!(files(&pstore), 0);
+}
+
+#[tokio::test]
+async fn a_panic_right_behind_a_fault_that_was_caught_live_is_told() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let report = faults::parse(&lines(OOPS)).unwrap();
+    let mark = Mark::Report {
+        boot_id: "then".into(),
+        title: report.title,
+        at_s: 10,
+    };
+    host.kept.note(mark, Uuid::nil(), 0);
+    // As most kernels are built: no line says which task printed it, so the panic's seem to be the oops's.
+    let bare = |log: &str| log.replace("][  T138] ", "] ").replace("][    T1] ", "] ");
+    let pstore = host.dump(&bare(OOPS), &bare(PANIC).replace("   60.", "   11."));
+    host.keep(&pstore).await;
+    let records = host.records().await;
+    let classes: Vec<_> = records.iter().map(|record| record.class.as_str()).collect();
+    assert_eq!(classes, ["kernel.panic"]);
+    assert!(
+        records[0].title.contains("sysrq triggered crash"),
+        "{}",
+        records[0].title
+    );
     assert_eq!(files(&pstore), 0);
 }
 
