@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{cpio::Archive, fault, guest::GuestOptions, modules::Modules};
 
-/// Where the kernel must not put anything else: `memmap=` on its command line keeps it free for ramoops.
-pub(super) const RAMOOPS_ADDRESS: u64 = 0x3e00_0000;
+/// Where the kernel must not put anything else: `memmap=` on its command line keeps it free for ramoops. In the middle
+/// of the memory, because QEMU writes the initramfs to its end at every reset.
+pub(super) const RAMOOPS_ADDRESS: u64 = 0x2000_0000;
 pub(super) const RAMOOPS_BYTES: u64 = 0x10_0000;
 /// One dump of the kernel's log: larger than the 10 KiB that the kernel keeps of it.
 const RAMOOPS_RECORD_BYTES: u64 = 0x2_0000;
