@@ -78,14 +78,19 @@ fn works(linker: &Path, toolchain: &Toolchain) -> bool {
     .is_ok_and(|version| version.trim_end().ends_with(VERSION))
 }
 
-/// A folder with the library under the names that linking (`libLLVM.so`) and loading (its own) look for.
+/// A folder with the library, wherever it is now, under the names that linking (`libLLVM.so`) and loading (its own) look for.
 fn link_llvm(library: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let own_name = library.file_name().context("a library has a name")?;
     for link in [folder.join(own_name), folder.join("libLLVM.so")] {
-        match symlink(library, &link) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            linked => linked.with_context(|| format!("link {}", link.display()))?,
+        if fs::read_link(&link).is_ok_and(|target| target == library) {
+            continue;
+        }
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("remove {}", link.display()));
+            }
+            _ => symlink(library, &link).with_context(|| format!("link {}", link.display()))?,
         }
     }
     Ok(())
