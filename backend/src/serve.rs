@@ -155,6 +155,8 @@ async fn serve(
     let metrics = Metrics::new();
     let addresses = (local(&grpc, config.grpc)?, local(&http, config.http)?);
     let (reporter, health) = tonic_health::server::health_reporter();
+    // The database has just been migrated.
+    set_health(&reporter, true).await;
     let grpc = services(&store, &metrics, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
@@ -230,25 +232,26 @@ async fn migrate(store: &Store) -> Result<(), StoreError> {
 
 /// Keeps the health service true until `shutdown`.
 async fn report_health(store: &Store, reporter: &HealthReporter, shutdown: &CancellationToken) {
-    let mut serving = None;
-    loop {
+    let mut serving = true;
+    while shutdown.run_until_cancelled(sleep(PING)).await.is_some() {
         let answers = store.ping().await.is_ok();
-        if serving != Some(answers) {
-            if answers {
-                reporter.set_serving::<CollectorServer<CollectorService>>().await;
-                reporter.set_serving::<QueryServer<QueryService>>().await;
-            } else {
-                tracing::warn!("the database does not answer");
-                reporter
-                    .set_not_serving::<CollectorServer<CollectorService>>()
-                    .await;
-                reporter.set_not_serving::<QueryServer<QueryService>>().await;
-            }
-            serving = Some(answers);
+        if answers != serving {
+            tracing::warn!(answers, "the database went away or came back");
+            set_health(reporter, answers).await;
+            serving = answers;
         }
-        if shutdown.run_until_cancelled(sleep(PING)).await.is_none() {
-            return;
-        }
+    }
+}
+
+async fn set_health(reporter: &HealthReporter, serving: bool) {
+    if serving {
+        reporter.set_serving::<CollectorServer<CollectorService>>().await;
+        reporter.set_serving::<QueryServer<QueryService>>().await;
+    } else {
+        reporter
+            .set_not_serving::<CollectorServer<CollectorService>>()
+            .await;
+        reporter.set_not_serving::<QueryServer<QueryService>>().await;
     }
 }
 

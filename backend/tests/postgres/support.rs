@@ -88,6 +88,14 @@ impl Postgres {
             runtime.block_on(async {
                 match Cluster::start(dir.path(), None).await {
                     Ok(mut cluster) => {
+                        // The machine does not die in these tests, so nothing has to reach the disk.
+                        let sql = connect(&cluster.url()).await;
+                        sql.batch_execute("ALTER SYSTEM SET fsync = off")
+                            .await
+                            .expect("a superuser");
+                        sql.batch_execute("SELECT pg_reload_conf()")
+                            .await
+                            .expect("a superuser");
                         started
                             .send(Ok((cluster.url(), dir.path().to_owned())))
                             .expect("the test waits");
