@@ -81,13 +81,25 @@ fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option
         assembler.push(line.as_line(), &mut texts);
     }
     assembler.flush(&mut texts);
-    let mut parsed = 0;
+    let parsed: Vec<_> = texts
+        .iter()
+        .filter_map(|text| Some((text, faults::parse(&text.text)?)))
+        .collect();
+    // One boot, one kernel: a report that does not name it (or whose line was overwritten) is of the same.
+    let release = parsed
+        .iter()
+        .find_map(|(_, report)| report.kernel_release.as_deref());
+    let boot = Boot {
+        id: boots.previous.clone(),
+        kernel_release: release
+            .unwrap_or_default()
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
     let mut found: Vec<Found> = Vec::new();
-    for text in &texts {
-        let Some(report) = faults::parse(&text.text) else {
-            continue;
-        };
-        parsed += 1;
+    for (text, report) in &parsed {
         let died_before = |at_us: u64| Moment {
             unix_ns: died_unix_ns.saturating_sub(last_us.saturating_sub(at_us) * 1_000),
             since_boot_ns: at_us.saturating_mul(1_000),
@@ -95,12 +107,11 @@ fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option
         let known = |record: &Record| {
             kept.has_record(record, &boots.previous) || kept.has_record(record, &boots.current)
         };
-        let record = of_report(&report, text, &boots.previous, died_before(text.first_at_us));
+        let record = of_report(&boot, report, text, died_before(text.first_at_us));
         let record = if known(&record) {
             // A panic that follows a report is part of its text; what was known live is only the beginning.
-            panic_of(text).map(|(report, panic)| {
-                of_report(&report, &panic, &boots.previous, died_before(panic.first_at_us))
-            })
+            panic_of(text)
+                .map(|(report, panic)| of_report(&boot, &report, &panic, died_before(panic.first_at_us)))
         } else {
             Some(record)
         };
@@ -109,7 +120,7 @@ fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option
             found.push(Found { record, mark });
         }
     }
-    if parsed == 0 {
+    if parsed.is_empty() {
         found.push(without_report(dump, died_unix_ns, &boots.previous)?);
     }
     Some(found)
@@ -126,13 +137,8 @@ fn panic_of(text: &Assembled) -> Option<(faults::KernelReport, Assembled)> {
     Some((faults::parse(&panic.text)?, panic))
 }
 
-fn of_report(report: &faults::KernelReport, text: &Assembled, boot_id: &str, at: Moment) -> Record {
-    let release = report.kernel_release.as_deref().unwrap_or_default();
-    let boot = Boot {
-        id: boot_id.to_owned(),
-        kernel_release: release.split(' ').next().unwrap_or_default().to_owned(),
-    };
-    let mut record = kernel_report(&boot, report, &text.text, text.truncated, at);
+fn of_report(boot: &Boot, report: &faults::KernelReport, text: &Assembled, at: Moment) -> Record {
+    let mut record = kernel_report(boot, report, &text.text, text.truncated, at);
     record.hook = Some(hook("pstore", ""));
     record
 }
