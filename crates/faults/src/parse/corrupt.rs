@@ -4,6 +4,7 @@ use super::frame::RawFrame;
 use super::guilty::{Guilty, first_stack, items_after};
 use super::scan::{Item, Scan, What};
 use crate::ReportKind;
+use crate::fingerprint::base_name;
 use crate::tables::formats::{Format, From, Needs, Stack};
 use crate::tables::{heads, skip};
 
@@ -36,6 +37,7 @@ pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Opti
                 has_empty_stack(items),
                 has_foreign_stack(items, format, stack),
                 is_unexplained(scan, format.kind),
+                is_of_sleeper(items, format.kind),
                 is_interrupted(scan, head, items, format.kind),
             ];
             signs.contains(&true)
@@ -96,6 +98,15 @@ fn has_foreign_stack(items: &[Item<'_>], format: &Format, stack: &Stack) -> bool
     let of_another = format.pattern.ends_with("suspicious RCU usage") && !frames.clone().any(reports_rcu);
     let only_helpers = stack.from != From::Below && frames.all(|frame| skip::is_reporting(frame.function));
     injected || of_another || only_helpers
+}
+
+/// A stall's stack is that of a task that does not run: what the stalled CPU did is not known.
+fn is_of_sleeper(items: &[Item<'_>], kind: ReportKind) -> bool {
+    let mut frames = reliable(first_stack(items));
+    let sleeps = |frame: RawFrame<'_>| matches!(base_name(frame.function), "__schedule" | "sched_show_task");
+    let explains =
+        |frame: RawFrame<'_>| skip::is_detector(frame.function) || frame.function.starts_with("rcu_gp_");
+    kind == ReportKind::RcuStall && frames.clone().next().is_some_and(sleeps) && !frames.any(explains)
 }
 
 /// The use of a value that was never set comes with the place where it was made.
