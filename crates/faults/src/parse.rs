@@ -36,16 +36,14 @@ const TRACES_MAX: usize = 64;
 /// ```
 pub fn parse(text: &str) -> Option<KernelReport> {
     let scan = Scan::new(text);
-    let (at, head) = scan
-        .lines
-        .iter()
-        .enumerate()
-        .find_map(|(at, line)| heads::find(line).map(|head| (at, head)))?;
-    let (format, fields) = choose(&scan, at, head)?;
+    let (at, (format, fields)) = scan.lines.iter().enumerate().find_map(|(at, line)| {
+        let head = heads::find(line)?;
+        Some((at, choose(&scan, at, head)?))
+    })?;
     let named = pattern::symbol_field(format.pattern).and_then(|field| fields.get(field).copied());
     let guilty = match &format.needs {
         Needs::Function(stack) => guilty::choose(&scan, at, named, stack),
-        Needs::Nothing | Needs::AnyStack | Needs::Before => named.map(guilty::named),
+        Needs::Nothing | Needs::AnyStack | Needs::StackToCount | Needs::Before => named.map(guilty::named),
     };
     let damage = corrupt::damage(&scan, at, format, guilty.as_ref());
     Some(report(&scan, at, format, &fields, guilty, damage))
@@ -56,6 +54,9 @@ fn choose<'t>(scan: &Scan<'t>, at: usize, head: &'static Head) -> Option<(&'stat
     let line = scan.lines.get(at)?;
     head.formats.iter().find_map(|format| {
         let fields = pattern::find(format.pattern, line)?;
+        if matches!(format.needs, Needs::StackToCount) && !scan.has_frame_after(at) {
+            return None;
+        }
         let fields = if format.detail.is_empty() {
             fields
         } else {

@@ -29,7 +29,7 @@ pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Opti
     let corrupted = match &format.needs {
         Needs::Nothing => false,
         Needs::Before => true,
-        Needs::AnyStack => no_stack || has_empty_stack(items),
+        Needs::AnyStack | Needs::StackToCount => no_stack || has_empty_stack(items),
         Needs::Function(stack) => {
             let signs = [
                 guilty.is_none() || no_stack,

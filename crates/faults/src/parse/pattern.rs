@@ -1,7 +1,7 @@
 //! The small pattern language of the tables.
 //!
 //! A pattern is literal text with fields: `{f}` a function's name with what the kernel prints behind it
-//! (`+0x1f/0x40`), `{n}` a decimal number, `{x}` a hexadecimal one, `{w}` a word, `{*}` anything up to the literal that follows (or the end of
+//! (`+0x1f/0x40`), `{n}` a decimal number, `{x}` a hexadecimal one, `{w}` a word, `{$}` the end of the line, `{*}` anything up to the literal that follows (or the end of
 //! the line). It matches at the first place of its first literal; there is no backtracking, so it is linear.
 
 /// Fields of a pattern, at most this many.
@@ -26,6 +26,7 @@ pub(crate) fn find<'t>(pattern: &str, line: &'t str) -> Option<Captures<'t>> {
             "n" => some(count(rest, |c| c.is_ascii_digit()))?,
             "x" => some(count(rest, |c| c.is_ascii_hexdigit()))?,
             "w" => some(count(rest, |c| !c.is_whitespace()))?,
+            "$" if !rest.trim().is_empty() => return None,
             _ if literal.is_empty() => rest.len(),
             _ => memchr::memmem::find(rest.as_bytes(), literal.as_bytes())?,
         };

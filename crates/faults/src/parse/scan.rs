@@ -12,6 +12,8 @@ pub(crate) struct Scan<'t> {
     text: &'t str,
     pub(crate) lines: Vec<&'t str>,
     pub(crate) items: Vec<Item<'t>>,
+    /// The line of the last frame.
+    last_frame: Option<usize>,
     /// The line of the first end marker; the number of lines when there is none.
     pub(crate) end: usize,
 }
@@ -36,6 +38,11 @@ pub(crate) enum What<'t> {
 }
 
 impl<'t> Scan<'t> {
+    /// Whether a frame comes after a line.
+    pub(crate) fn has_frame_after(&self, line: usize) -> bool {
+        self.last_frame.is_some_and(|last| last > line)
+    }
+
     /// Whether the text is there somewhere.
     pub(crate) fn says(&self, what: &str) -> bool {
         memchr::memmem::find(self.text.as_bytes(), what.as_bytes()).is_some()
@@ -64,10 +71,13 @@ impl<'t> Scan<'t> {
         }
         let is_end = |line: &&str| line.trim_start().starts_with("---[ end trace");
         let end = lines.iter().position(is_end).unwrap_or(lines.len());
+        let is_frame = |item: &&Item<'_>| matches!(item.what, What::Frame(_));
+        let last_frame = items.iter().rfind(is_frame).map(|item| item.line);
         Self {
             text,
             lines,
             items,
+            last_frame,
             end,
         }
     }

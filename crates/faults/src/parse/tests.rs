@@ -211,6 +211,9 @@ fn what_is_missing_is_said() {
     let dropped = parse(&format!("{head}** 12 printk messages dropped **\n{STACK}")).unwrap();
     assert!(dropped.corrupted);
     assert!(!parse(&format!("{head}{STACK}")).unwrap().corrupted);
+    // Drivers and programs say such things; with a stack it is a report.
+    assert_eq!(parse("example: INFO: all is well\n"), None);
+    assert_eq!(parse(&format!("INFO: odd\n{STACK}")).unwrap().title, "INFO: odd");
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub(crate) enum Needs {
     Nothing,
     /// Some stack, from which no function is taken.
     AnyStack,
+    /// Some stack, or else it is no report: programs and drivers print such lines too.
+    StackToCount,
     /// The report proper, which comes before this head: when this is the first head, it is lost.
     Before,
     /// A stack with the function at fault.
@@ -111,6 +113,7 @@ pub(crate) enum Pick {
 const NONE: Needs = Needs::Nothing;
 const ANY: Needs = Needs::AnyStack;
 const BEFORE: Needs = Needs::Before;
+const STACK_TO_COUNT: Needs = Needs::StackToCount;
 const POINTER: Needs = stack(From::Pointer, "");
 const TRACE: Needs = stack(From::Trace, "");
 const BELOW: Needs = stack(From::Below, "");

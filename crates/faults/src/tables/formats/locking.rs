@@ -1,6 +1,6 @@
 //! `INFO:` reports: the lock validator's and the hung task detector's.
 
-use super::{ANY, BEFORE, BELOW, From, HANG, HUNG, Needs, STALL, STALLED, stack, trace};
+use super::{BEFORE, BELOW, From, HANG, HUNG, Needs, STACK_TO_COUNT, STALL, STALLED, stack, trace};
 
 /// Where a lock was asked for, or how it came to it.
 pub(super) const CHAIN: Needs = stack(
@@ -27,7 +27,7 @@ heads! {
         RcuStall: "INFO: rcu_{*}stall" => "INFO: rcu detected stall in {F}", STALLED, STALL;
         Other: "INFO: Freed in {*}" => "INFO: Freed in {0}", BEFORE;
         Other: "INFO: Allocated in {*}" => "INFO: Allocated in {0}", BEFORE;
-        Other: "INFO: {*}" => "INFO: {0}", ANY;
-        Other: "INFO:" => "INFO: corrupted", BEFORE;
+        Other: "INFO: {*}" => "INFO: {0}", STACK_TO_COUNT;
+        Other: "INFO:{$}" => "INFO: corrupted", BEFORE;
     }
 }

@@ -63,8 +63,8 @@ heads! {
         Lockdep: "BUG: Invalid wait context" => "WARNING: locking bug in {F}", trace("lock_* release_sock __release_sock");
         MemoryLeak: "BUG: memory leak" => "memory leak in {F}", LEAK;
         BugReport: "BUG: Dentry {*}still in use {w} [unmount of {*}]" => "BUG: Dentry still in use in unmount", ANY, UNMOUNT;
+        BugReport: "BUG:{$}" => "BUG: corrupted", BEFORE;
         BugReport: "BUG: {*}" => "BUG: {0}", ANY;
-        BugReport: "BUG:" => "BUG: corrupted", BEFORE;
     }
     "BUG " unless ["BUG UNIX", "kasan: bad access detected"] {
         BugReport: "BUG {w} ({*}): {*}" => "BUG: {2}", ANY;

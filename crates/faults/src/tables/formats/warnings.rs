@@ -38,8 +38,8 @@ heads! {
         Warning: "WARNING: kernel stack regs at {x} in {w} has bad {w} value" => "WARNING: kernel stack regs has bad {2} value", NONE;
         Warning: "WARNING: kernel stack frame pointer at {x} in" => "WARNING: kernel stack frame pointer has bad value", NONE;
         Warning: "WARNING: kernel stack {*} has bad " => "WARNING: kernel stack regs has bad value", NONE;
+        Warning: "WARNING:{$}" => "WARNING: corrupted", BEFORE;
         Warning: "WARNING: {*}" => "WARNING: {0}", NONE;
-        Warning: "WARNING:" => "WARNING: corrupted", BEFORE;
     }
     "NETDEV WATCHDOG:" unless ["WARNING:"] {
         Warning: "NETDEV WATCHDOG:" => "NETDEV WATCHDOG: transmit queue timed out", NONE;
