@@ -66,8 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     packages::ensure_postgresql()?;
     build_ebpf::ensure()?;
     let programs = vm::build_programs()?;
-    let dir = paths::target().join("demo");
-    fresh(&dir)?;
+    let dir = paths::scratch("demo")?;
     let collector = Collector::start(&programs, &dir, args.http)?;
     progress::say(format!("\n      The page: {}\n", collector.page()));
     let mut demo = Demo {
@@ -98,14 +97,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         dir.display()
     ));
     Ok(())
-}
-
-/// The demo's folder, emptied.
-fn fresh(dir: &Path) -> Result<()> {
-    if dir.exists() {
-        fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
-    }
-    fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))
 }
 
 impl Demo {

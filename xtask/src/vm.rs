@@ -16,7 +16,6 @@ mod kernels;
 mod modules;
 
 use std::{
-    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
@@ -142,11 +141,7 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
 
 /// A collector and one guest, which has the faults one after the other.
 fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()> {
-    let dir = paths::target().join("vm").join(kernel.series.name());
-    if dir.exists() {
-        fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
-    }
-    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    let dir = paths::scratch(&format!("vm/{}", kernel.series.name()))?;
     let hostname = format!("guest-{}", kernel.series.name().replace('.', "-"));
     let collector = Collector::start(programs, &dir, ANY_PORT)?;
     let mut guest = Guest::boot(&GuestOptions {
