@@ -71,12 +71,12 @@ pub enum EmbeddedError {
         source: io::Error,
     },
     /// Another backend uses the data directory.
-    #[error("{0} is in use by another backend")]
+    #[error("{0} is in use by another backend: stop that one, or give this one its own --data-dir")]
     InUse(PathBuf),
     /// The user that PostgreSQL runs as cannot get at its folder.
     #[error(
         "PostgreSQL runs as the user {user}, who may not enter {folder}: choose another --data-dir, such as \
-         /var/lib/telemetrics, or `chmod o+x {folder}`"
+         /var/lib/telemetrics-backend, or `chmod o+x {folder}`"
     )]
     Unreachable {
         /// The user.

@@ -3,7 +3,7 @@
 use std::{
     io::{self, IsTerminal as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -69,7 +69,7 @@ struct Serve {
         hide_env_values = true
     )]
     database: Option<String>,
-    /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics for root, else ~/.local/share/telemetrics.
+    /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics-backend for root, else ~/.local/share/telemetrics-backend.
     #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
     /// Folder of the programs initdb and postgres. Default: the newest in /usr/lib/postgresql and PATH.
@@ -157,8 +157,10 @@ impl Serve {
 }
 
 fn default_data_dir() -> anyhow::Result<PathBuf> {
+    // Not the agent's folder, which only the agent may enter and which it locks.
+    const NAME: &str = "telemetrics-backend";
     if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/telemetrics"));
+        return Ok(Path::new("/var/lib").join(NAME));
     }
     let folder = |name: &str| {
         std::env::var_os(name)
@@ -168,7 +170,7 @@ fn default_data_dir() -> anyhow::Result<PathBuf> {
     let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
     Ok(share
         .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?
-        .join("telemetrics"))
+        .join(NAME))
 }
 
 /// Is cancelled by SIGTERM and SIGINT.

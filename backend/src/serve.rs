@@ -79,7 +79,7 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An address is taken or not ours.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address} (--grpc and --http choose the addresses)")]
     Listen {
         /// The address.
         address: SocketAddr,

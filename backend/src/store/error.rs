@@ -21,7 +21,7 @@ pub enum StoreError {
     #[error("the schema could not be migrated")]
     Migration(#[source] Box<refinery::Error>),
     /// The database URL is wrong.
-    #[error("the database URL is not understood")]
+    #[error("the database URL is not understood, write it like postgres://USER@HOST/DATABASE")]
     Url(#[source] tokio_postgres::Error),
     /// The pool of connections could not be made.
     #[error("the pool of connections could not be made")]
