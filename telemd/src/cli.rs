@@ -8,6 +8,9 @@ use clap::Parser;
 
 use crate::config::{Config, EXIT_USAGE};
 
+/// What to do when nobody listens on telemd's sockets.
+pub const START_TELEMD: &str = "start it as root: `telemd`, with the same --config if one was given here";
+
 /// Parses the command line. `Err` is the exit code: 0 after help or version, 64 after a mistake that was told.
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
     A::try_parse().map_err(|error| {

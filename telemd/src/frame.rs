@@ -97,7 +97,8 @@ pub enum FrameError {
 pub enum ValueError {
     /// The classification breaks its grammar.
     #[error(
-        "classification must be DOMAIN/PROBE/REST: printable ASCII without spaces, 122 bytes, PROBE and REST 40 each"
+        "classification must be DOMAIN/PROBE/REST, such as org.example/maintenance/disk: printable ASCII without spaces, \
+         at most {CLASSIFICATION_BYTES} bytes, PROBE and REST at most 40 each"
     )]
     Classification,
     /// The severity is not 1 to 4.
@@ -191,7 +192,7 @@ pub fn write(frame: &Frame, facts: &Facts) -> Result<Vec<u8>, FrameError> {
     Ok(bytes)
 }
 
-/// The host's part of the headers, for [`write`].
+/// The host's part of the headers, for [`write()`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Seconds since the Unix epoch.

@@ -94,7 +94,7 @@ fn the_doctor_works_without_the_agent_and_finds_what_is_wrong() {
         "PROBLEM  opt-in",
         "`telemctl opt-in`",
         "PROBLEM  telemd",
-        "systemctl start telemd",
+        "start it as root: `telemd`",
         "PROBLEM  collector",
         "3 problems found",
     ] {

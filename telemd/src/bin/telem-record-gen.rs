@@ -39,7 +39,7 @@ struct Args {
     /// telemd's configuration file.
     #[arg(short = 'f', long = "config-file", visible_alias = "config", value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Classification: DOMAIN/PROBE/REST.
+    /// Classification: DOMAIN/PROBE/REST, such as org.example/maintenance/disk.
     #[arg(short, long)]
     class: String,
     /// Severity: 1 low, 2 medium, 3 high, 4 critical.
@@ -78,7 +78,11 @@ fn run() -> Result<ExitCode, ExitCode> {
     let args: Args = cli::parse()?;
     let config = cli::config(args.config.as_deref())?;
     let payload = payload(&args).map_err(|error| {
-        complain(&format!("the payload cannot be read: {error}"));
+        let from = args.payload_file.as_deref().unwrap_or(Path::new("stdin"));
+        complain(&format!(
+            "cannot read the payload from {}: {error}",
+            from.display()
+        ));
         ExitCode::FAILURE
     })?;
     let frame = Frame {
@@ -139,9 +143,9 @@ fn sent(config: &Config, answer: io::Result<String>) -> ExitCode {
             let socket = config.socket_path.display();
             let hint = match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    "telemd is not running: start it, for example by `systemctl start telemd`"
+                    format!("telemd is not running: {}", cli::START_TELEMD)
                 }
-                _ => "`telemctl doctor` looks for the cause",
+                _ => "`telemctl doctor` looks for the cause".to_owned(),
             };
             complain(&format!("cannot send to {socket}: {error}\n  {hint}"));
             ExitCode::FAILURE

@@ -22,9 +22,7 @@ pub(crate) fn opt_in(config: &Config) -> ExitCode {
             config.collector.url
         )),
         Err(AskError::NotRunning { .. }) => {
-            cli::say(&format!(
-                "{so_far}; telemd is not running: start it, for example by `systemctl start telemd`"
-            ));
+            cli::say(&format!("{so_far}; telemd is not running: {}", cli::START_TELEMD));
         }
         Err(error) => return took_no_effect(so_far, &error),
     }

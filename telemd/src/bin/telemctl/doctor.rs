@@ -11,7 +11,7 @@ use serde::Serialize;
 use telemd::cli;
 use telemd::config::Config;
 use telemd::consent::Consent;
-use telemd::control::{Question, ask};
+use telemd::control::{AskError, Question, ask};
 use telemd::ship::LinkState;
 use telemd::status::{SessionStatus, Status};
 use telemd::text::chain;
@@ -49,11 +49,7 @@ pub(crate) fn doctor(config: &Config, json: bool) -> ExitCode {
     match ask(&config.control_path, Question::Status) {
         Ok(status) => running(config, &status, &mut checks),
         Err(error) => {
-            checks.problem(
-                "telemd",
-                chain(&error),
-                "start it, for example by `systemctl start telemd`",
-            );
+            checks.problem("telemd", chain(&error), remedy(&error));
             not_running(config, &mut checks);
         }
     }
@@ -69,6 +65,17 @@ pub(crate) fn doctor(config: &Config, json: bool) -> ExitCode {
         text(&checks.0, problems)
     });
     ExitCode::from(u8::from(problems > 0))
+}
+
+/// What to do when telemd could not be asked.
+fn remedy(error: &AskError) -> &'static str {
+    match error {
+        AskError::NotRunning { .. } => cli::START_TELEMD,
+        AskError::Permission { .. } => {
+            "root is also told which hooks are watched and what waits in the spool"
+        }
+        AskError::Io { .. } | AskError::Answer { .. } => "see its log, and restart it",
+    }
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +174,7 @@ fn hooks(session: &SessionStatus, checks: &mut Checks) {
 fn not_running(config: &Config, checks: &mut Checks) {
     checks.note(
         "hooks",
-        "telemd tries them when it starts; asked again while it runs, this says which are watched",
+        "telemd tries them when it starts; only while it runs, and only to root, this says which are watched",
         "",
     );
     for (name, paths, lack) in [
@@ -179,7 +186,7 @@ fn not_running(config: &Config, checks: &mut Checks) {
         (
             "kernel: tracefs",
             &["/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"],
-            "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
+            "as root telemd mounts it for itself; for others: mount -t tracefs tracefs /sys/kernel/tracing",
         ),
         (
             "kernel: pstore",

@@ -28,7 +28,7 @@ struct Args {
     /// The configuration file of telemd.
     #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Answer in JSON.
+    /// Answer in JSON (doctor and status).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
