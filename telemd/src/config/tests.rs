@@ -12,6 +12,20 @@ fn an_empty_file_means_all_defaults() {
 }
 
 #[test]
+fn the_documented_file_is_the_default() {
+    let document = include_str!("../../../docs/configuration.md");
+    let (_, rest) = document.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    assert_eq!(Config::parse(Path::new("x"), text).unwrap(), Config::default());
+    // The keys without a default are named too, and are keys.
+    let with_all = text
+        .replace("# hostname", "hostname")
+        .replace("# object", "object");
+    let all = Config::parse(Path::new("x"), &with_all).unwrap();
+    assert!(all.hostname.is_some() && all.probes.object.is_some());
+}
+
+#[test]
 fn every_key_is_read() {
     let text = r#"
         state_dir = "/s"
