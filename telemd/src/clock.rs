@@ -9,14 +9,18 @@ pub struct Moment {
     pub unix_ns: u64,
     /// `CLOCK_BOOTTIME`, nanoseconds.
     pub since_boot_ns: u64,
+    /// How much of that the host was suspended, in which the clock of the kernel's log stops, nanoseconds.
+    pub asleep_ns: u64,
 }
 
 impl Moment {
     /// Now, by the host's clocks.
     pub fn now() -> Self {
+        let since_boot_ns = read(ClockId::Boottime);
         Self {
             unix_ns: read(ClockId::Realtime),
-            since_boot_ns: read(ClockId::Boottime),
+            since_boot_ns,
+            asleep_ns: since_boot_ns.saturating_sub(read(ClockId::Monotonic)),
         }
     }
 
@@ -29,6 +33,7 @@ impl Moment {
         Self {
             unix_ns: self.unix_ns.saturating_sub(age),
             since_boot_ns: self.since_boot_ns.min(since_boot_ns),
+            ..self
         }
     }
 
@@ -54,12 +59,14 @@ mod tests {
         let now = Moment {
             unix_ns: 1_000,
             since_boot_ns: 500,
+            asleep_ns: 100,
         };
         assert_eq!(
             now.at_boot_ns(400),
             Moment {
                 unix_ns: 900,
-                since_boot_ns: 400
+                since_boot_ns: 400,
+                asleep_ns: 100,
             }
         );
     }
@@ -69,6 +76,7 @@ mod tests {
         let now = Moment {
             unix_ns: 1_000,
             since_boot_ns: 500,
+            asleep_ns: 100,
         };
         assert_eq!(now.at_boot_ns(600), now);
     }

@@ -103,6 +103,7 @@ fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option
         let died_before = |at_us: u64| Moment {
             unix_ns: died_unix_ns.saturating_sub(last_us.saturating_sub(at_us) * 1_000),
             since_boot_ns: at_us.saturating_mul(1_000),
+            asleep_ns: 0,
         };
         let known = |record: &Record| {
             kept.has_record(record, &boots.previous) || kept.has_record(record, &boots.current)
@@ -116,7 +117,7 @@ fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option
             Some(record)
         };
         if let Some(record) = record.filter(|record| !known(record)) {
-            let mark = Some(Mark::of_record(&record));
+            let mark = Some(Mark::of_record(&record, 0));
             found.push(Found { record, mark });
         }
     }
@@ -165,6 +166,7 @@ fn without_report(dump: &Dump, died_unix_ns: u64, boot_id: &str) -> Option<Found
     let at = Moment {
         unix_ns: died_unix_ns,
         since_boot_ns: 0,
+        asleep_ns: 0,
     };
     let mut record = boot.record(class, severity, title, at);
     record.hook = Some(hook("pstore", ""));

@@ -35,7 +35,7 @@ pub enum Mark {
         boot_id: String,
         /// Its title, or its class where a hook and the kernel's text call it by different titles.
         title: String,
-        /// Seconds since that boot.
+        /// Seconds since that boot, by the clock of the kernel's log.
         at_s: u64,
     },
     /// All that a pstore dump holds.
@@ -46,14 +46,15 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// What a record of a kernel's fault stands for.
-    pub fn of_record(record: &Record) -> Self {
+    /// What a record of a kernel's fault stands for. `asleep_ns`: how much of its time since boot the host was
+    /// suspended; 0 for what a dump tells, whose times are the log's.
+    pub fn of_record(record: &Record, asleep_ns: u64) -> Self {
         let told_by_hook = [Class::MemoryOomKill, Class::HardwareMachineCheck];
         let by_class = told_by_hook.iter().any(|class| class.as_str() == record.class);
         Self::Report {
             boot_id: record.boot_id.clone(),
             title: if by_class { &record.class } else { &record.title }.clone(),
-            at_s: record.since_boot_ns / 1_000_000_000,
+            at_s: record.since_boot_ns.saturating_sub(asleep_ns) / 1_000_000_000,
         }
     }
 }
@@ -110,9 +111,9 @@ impl Kept {
         self.entries.push_back(Entry { mark, epoch, seq });
     }
 
-    /// Whether the fault was kept already, as one of the boot `boot_id`.
+    /// Whether the fault that a dump tells was kept already, as one of the boot `boot_id`.
     pub fn has_record(&self, record: &Record, boot_id: &str) -> bool {
-        match Mark::of_record(record) {
+        match Mark::of_record(record, 0) {
             Mark::Report { title, at_s, .. } => self.has_report(boot_id, &title, at_s),
             Mark::Dump { digest } => self.has_dump(digest),
         }

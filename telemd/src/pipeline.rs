@@ -117,7 +117,7 @@ impl Pipeline {
             } => {
                 remember(&mut self.machine_checks, TOLD, context.since_boot_ns);
                 let record = boot.machine_check(&context, &machine_check, at(&context, now));
-                (Some(Mark::of_record(&record)), record)
+                (Some(Mark::of_record(&record, now.asleep_ns)), record)
             }
             Event::OomVictim { context, victim } => {
                 remember(&mut self.victims, TOLD, context.since_boot_ns);
@@ -126,7 +126,7 @@ impl Pipeline {
                     None => process::name(&self.proc, victim.pid).unwrap_or_default(),
                 };
                 let record = boot.oom_kill(&context, &victim, &comm, at(&context, now));
-                (Some(Mark::of_record(&record)), record)
+                (Some(Mark::of_record(&record, now.asleep_ns)), record)
             }
             Event::FatalSignal {
                 context,
@@ -293,7 +293,7 @@ impl Pipeline {
         let context = died.or_else(|| self.printer(assembled));
         record.context = context.as_ref().map(wire_context);
         record.hook = Some(wire_hook(hook::PRINTK_CONSOLE, self.text_attach));
-        let mark = Some(Mark::of_record(&record));
+        let mark = Some(Mark::of_record(&record, now.asleep_ns));
         out.push(Found { record, mark });
     }
 

@@ -197,6 +197,7 @@ mod tests {
         Moment {
             unix_ns: ms * 1_000_000,
             since_boot_ns: ms * 1_000_000,
+            asleep_ns: 0,
         }
     }
 

@@ -37,6 +37,7 @@ fn moment(at_ms: u64) -> Moment {
     Moment {
         unix_ns: 1_000_000_000_000 + at_ms * 1_000_000,
         since_boot_ns: at_ms * 1_000_000,
+        asleep_ns: 0,
     }
 }
 
@@ -93,6 +94,21 @@ fn lines_of_the_console_become_one_report_with_its_context_and_mark() {
     assert_eq!(report.text, format!("{}\n", REPORT.join("\n")));
     assert_eq!(report.traces[0].frames[0].function, "example_wait");
     assert_eq!(record.fingerprints.len(), 3);
+}
+
+#[test]
+fn a_mark_tells_the_time_by_the_clock_of_the_log_which_stops_in_suspend() {
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    print(&mut pipeline, &REPORT, 100_000, &mut out);
+    let now = Moment {
+        asleep_ns: 60_000_000_000,
+        ..moment(100_000)
+    };
+    pipeline.flush(now, &mut out);
+    let Some(Mark::Report { at_s, .. }) = out[0].mark else {
+        panic!("{out:?}");
+    };
+    assert_eq!((at_s, out[0].record.since_boot_ns), (40, 100_000_000_000));
 }
 
 #[test]
