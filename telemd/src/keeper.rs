@@ -73,7 +73,7 @@ enum Ask {
     },
     Read(Read),
     Acknowledge(u64),
-    Retry,
+    Retry(Answer<()>),
 }
 
 /// Talks to the thread. The thread ends when the last handle is dropped.
@@ -121,9 +121,11 @@ impl Handle {
         self.ask(Ask::Acknowledge(seq)).await
     }
 
-    /// Tries once more to sync when the disk refused.
+    /// Tries once more to sync when the disk refused, and answers whether it takes records now.
     pub async fn retry(&self) -> Result<(), KeepError> {
-        self.ask(Ask::Retry).await
+        let (answer, mended) = oneshot::channel();
+        self.ask(Ask::Retry(answer)).await?;
+        mended.await.map_err(|_closed| KeepError::Stopped)?
     }
 
     /// The spool at a glance, and a way to wait for changes.
@@ -203,6 +205,7 @@ struct Keeper {
 #[derive(Default)]
 struct Group {
     waiting: Vec<(u64, Answer<u64>)>,
+    retries: Vec<Answer<()>>,
     reads: Vec<Read>,
     unsynced: bool,
     marked: bool,
@@ -258,7 +261,10 @@ impl Keeper {
                     tracing::warn!(seq, error = %chain(&error), "acknowledgement was not kept, it will come again");
                 }
             }
-            Ask::Retry => group.unsynced |= self.failing.is_some(),
+            Ask::Retry(answer) => {
+                group.unsynced |= self.failing.is_some();
+                group.retries.push(answer);
+            }
         }
     }
 
@@ -299,6 +305,9 @@ impl Keeper {
                 Err(KeepError::NotDurable)
             };
             reply(Some(answer), kept);
+        }
+        for answer in group.retries {
+            reply(Some(answer), durable.map_err(|()| KeepError::Refused));
         }
         for Read {
             from_seq,

@@ -124,7 +124,8 @@ impl Recorder {
         books.counted(ended);
     }
 
-    /// Makes the losses of the books durable as records. What the disk does not take now stays in the books.
+    /// Makes the losses of the books durable as records. What the disk does not take now stays in the books, and is the
+    /// error.
     pub async fn tell_losses(&self, now: Moment) -> Result<(), KeepError> {
         let (refused, failing) = {
             let stats = self.keeper.stats();
@@ -138,17 +139,21 @@ impl Recorder {
             books.ledger.pending()
         };
         if failing {
-            return self.keeper.retry().await;
+            self.keeper.retry().await?;
         }
         for entry in pending {
             let record = self.boot.loss(entry.reason, &entry.of, entry.count, now);
             match self.keep_always(record, Vec::new()).await {
-                // Not durable yet, but in the spool's memory: it is written before anything else.
-                Ok(_) | Err(KeepError::NotDurable) => self.books().ledger.told(&entry),
+                Ok(_) => self.books().ledger.told(&entry),
+                Err(KeepError::NotDurable) => {
+                    // It is in the spool's memory, and is written before anything else.
+                    self.books().ledger.told(&entry);
+                    return Err(KeepError::NotDurable);
+                }
                 Err(KeepError::Stopped) => return Err(KeepError::Stopped),
-                Err(_) => {
+                Err(error) => {
                     self.books().refused_losses += 1;
-                    break;
+                    return Err(error);
                 }
             }
         }
@@ -210,6 +215,38 @@ mod tests {
             _ => None,
         };
         records.iter().filter_map(loss).collect()
+    }
+
+    #[tokio::test]
+    async fn what_the_disk_refuses_is_an_error_and_told_as_soon_as_it_is_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool");
+        let limits = spool::Options {
+            segment_bytes: 4_096,
+            max_bytes: 1 << 20,
+        };
+        let opened = spool::Spool::open(&path, limits, [1; 16]).unwrap();
+        let kept = crate::kept::Kept::default();
+        let (keeper, _thread) =
+            crate::keeper::start(opened.spool, kept, dir.path().join("kept.json")).unwrap();
+        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000));
+        // The first segment is full and the second cannot be made.
+        recorder.keeper().keep(vec![0; 4_000], Vec::new()).await.unwrap();
+        let in_the_way = path.join("segment-00000000000000000002.new");
+        std::fs::create_dir(&in_the_way).unwrap();
+        recorder.lost(LossReason::RingFull, "panic", 4);
+        let told = recorder.tell_losses(moment(1)).await;
+        assert!(matches!(told, Err(KeepError::NotDurable)), "{told:?}");
+        recorder.reject();
+        let told = recorder.tell_losses(moment(2)).await;
+        assert!(matches!(told, Err(KeepError::Refused)), "{told:?}");
+
+        std::fs::remove_dir(&in_the_way).unwrap();
+        recorder.tell_losses(moment(3)).await.unwrap();
+        let Chunk::Records { records, .. } = recorder.keeper().read(2, 100, 1 << 20).await.unwrap() else {
+            panic!("nothing was told");
+        };
+        assert_eq!(records.len(), 2);
     }
 
     #[tokio::test]

@@ -292,11 +292,13 @@ impl<'a> Session<'a> {
         let now = Moment::now();
         self.sources.account(&self.recorder);
         self.recorder.close_windows(now, false);
-        if let Err(error) = self.recorder.tell_losses(now).await {
-            tracing::error!(
+        match self.recorder.tell_losses(now).await {
+            // The keeper has said that the disk refuses; the counts stay in the books.
+            Ok(()) | Err(KeepError::Refused | KeepError::NotDurable) => {}
+            Err(error) => tracing::error!(
                 error = chain(&error),
                 "the count of what was lost could not be kept"
-            );
+            ),
         }
         if Instant::now() >= self.heartbeat_at {
             self.heartbeat_at =
