@@ -79,6 +79,10 @@ async fn work(
 ) -> Result<(), AgentError> {
     let mut asked = None;
     let mut ready = false;
+    if !surroundings.consent.given() {
+        // It was withdrawn while no agent ran, or the last one ended before it had forgotten everything.
+        consent::forget(surroundings.state.path()).map_err(AgentError::Forget)?;
+    }
     loop {
         if !surroundings.consent.given() {
             tell_manager(&mut ready, "waiting for opt-in");

@@ -51,6 +51,20 @@ fn consent_taken_away_by_hand_is_noticed() {
 }
 
 #[test]
+fn consent_taken_away_while_no_agent_runs_is_noticed_at_the_next_start() {
+    let mut host = Host::new("");
+    host.telemctl(&["opt-in"]);
+    host.start();
+    assert!(host.send("a/b/c", "x").starts_with("ok "));
+    host.kill();
+    std::fs::remove_file(host.path("opt-in")).unwrap();
+    host.start();
+    let files = std::fs::read_dir(host.path("state")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["lock"]);
+}
+
+#[test]
 fn garbage_on_the_socket_gets_an_answer_each_is_counted_and_harms_nobody() {
     let mut host = Host::new("");
     host.telemctl(&["opt-in"]);
