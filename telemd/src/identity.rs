@@ -102,7 +102,8 @@ impl StateDir {
 
     /// Notes that this boot is `boot_id` and answers which boots are known.
     ///
-    /// A file that cannot be understood is replaced: all that is lost is the name of the boot before.
+    /// A file that cannot be understood is replaced, and one that cannot be written does not keep the agent from
+    /// starting (a full disk is itself a fault to tell of): all that is lost is the name of the boot before.
     pub fn enter_boot(&self, boot_id: &str) -> Result<Boots, StateError> {
         let path = self.path.join("boots.json");
         let file = |source| StateError::File {
@@ -123,8 +124,12 @@ impl StateDir {
                 previous: String::new(),
             },
         };
-        let bytes = serde_json::to_vec(&boots).map_err(|error| file(error.into()))?;
-        durable::write(&path, &bytes).map_err(file)?;
+        let written = serde_json::to_vec(&boots)
+            .map_err(io::Error::from)
+            .and_then(|bytes| durable::write(&path, &bytes));
+        if let Err(error) = written {
+            tracing::warn!(path = %path.display(), %error, "this boot could not be noted");
+        }
         Ok(boots)
     }
 }
@@ -170,6 +175,16 @@ mod tests {
         ));
         drop(first);
         StateDir::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_boot_that_cannot_be_noted_is_entered_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        state.enter_boot("a").unwrap();
+        std::fs::create_dir(dir.path().join("boots.json.new")).unwrap();
+        let boots = state.enter_boot("b").unwrap();
+        assert_eq!((boots.current.as_str(), boots.previous.as_str()), ("b", "a"));
     }
 
     #[test]
