@@ -12,7 +12,7 @@ use telemd::cli;
 use telemd::config::Config;
 use telemd::consent::Consent;
 use telemd::control::{AskError, Question, ask};
-use telemd::ship::LinkState;
+use telemd::ship::Link;
 use telemd::status::{SessionStatus, Status};
 use telemd::text::chain;
 
@@ -139,15 +139,19 @@ fn running(config: &Config, status: &Status, checks: &mut Checks) {
     } else {
         checks.good("spool", spool);
     }
-    let link = show::link(&session.link, &config.collector.url);
-    if session.link.state == LinkState::Waiting {
+    collector(config, &session.link, checks);
+}
+
+fn collector(config: &Config, link: &Link, checks: &mut Checks) {
+    let detail = show::link(link, &config.collector.url);
+    if link.failures > 0 {
         checks.problem(
             "collector",
-            link,
+            detail,
             "see that the collector runs there and that nothing blocks the way",
         );
     } else {
-        checks.good("collector", link);
+        checks.good("collector", detail);
     }
 }
 
@@ -302,4 +306,30 @@ fn text(checks: &[Check], problems: usize) -> String {
         _ => write!(out, "{problems} problems found"),
     };
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use telemd::ship::LinkState;
+
+    use super::*;
+
+    #[test]
+    fn a_collector_that_is_away_is_a_problem_while_the_next_try_runs_too() {
+        let mut link = Link {
+            last_error: "nobody is there".into(),
+            failures: 3,
+            ..Link::default()
+        };
+        for state in [LinkState::Waiting, LinkState::Connecting] {
+            link.state = state;
+            let mut checks = Checks::default();
+            collector(&Config::default(), &link, &mut checks);
+            assert_eq!(checks.0[0].state, State::Problem);
+            assert!(checks.0[0].detail.contains("nobody is there"), "{checks:?}");
+        }
+        let mut checks = Checks::default();
+        collector(&Config::default(), &Link::default(), &mut checks);
+        assert_eq!(checks.0[0].state, State::Good);
+    }
 }

@@ -74,21 +74,22 @@ pub(crate) fn hook_text(hook: &HookStatus) -> String {
 
 /// The connection in one line.
 pub(crate) fn link(link: &Link, url: &str) -> String {
-    match link.state {
-        LinkState::Connected => format!("{url}, connected"),
-        LinkState::Connecting => format!("{url}, connecting"),
-        LinkState::Waiting => {
-            let advice = if link.advice.is_empty() {
-                "telemd tries again by itself; nothing is lost meanwhile".to_owned()
-            } else {
-                link.advice.clone()
-            };
-            format!(
-                "{url}, not connected after {} tries: {}; {advice}",
-                link.failures, link.last_error
-            )
-        }
+    if link.state == LinkState::Connected {
+        return format!("{url}, connected");
     }
+    // One more try does not make the ones that failed undone.
+    if link.failures == 0 {
+        return format!("{url}, connecting");
+    }
+    let advice = if link.advice.is_empty() {
+        "telemd tries again by itself; records wait in the spool"
+    } else {
+        &link.advice
+    };
+    format!(
+        "{url}, not connected after {} tries: {}; {advice}",
+        link.failures, link.last_error
+    )
 }
 
 /// The spool in one line.
