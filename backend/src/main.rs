@@ -80,19 +80,21 @@ struct Serve {
         hide_env_values = true
     )]
     postgres_bin: Option<PathBuf>,
-    /// Where agents and gRPC clients connect. Port 0: any.
+    /// Where agents and gRPC clients connect; nobody is asked who they are. Port 0: any.
     #[arg(
         long,
         value_name = "ADDR",
         env = "BACKEND_GRPC",
+        hide_env_values = true,
         default_value = "127.0.0.1:7130"
     )]
     grpc: SocketAddr,
-    /// Where browsers and REST clients connect. Port 0: any.
+    /// Where browsers and REST clients connect; nobody is asked who they are. Port 0: any.
     #[arg(
         long,
         value_name = "ADDR",
         env = "BACKEND_HTTP",
+        hide_env_values = true,
         default_value = "127.0.0.1:7131"
     )]
     http: SocketAddr,

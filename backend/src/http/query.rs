@@ -32,6 +32,18 @@ const HOST: &str = "a host name or an agent id, at most 256 bytes";
 const KERNEL: &str = "a kernel release, at most 128 bytes";
 const TOKEN: &str = "a next_page_token of this server";
 
+/// The parameters.
+const NAMES: [&str; 8] = [
+    "class",
+    "min_severity",
+    "host",
+    "kernel_release",
+    "fingerprint",
+    "include_housekeeping",
+    "page_size",
+    "page_token",
+];
+
 /// Severities by their names, the least first.
 pub(super) const SEVERITIES: [(&str, Severity); 4] = [
     ("low", Severity::Low),
@@ -47,7 +59,7 @@ pub(super) enum BadQuery {
     #[error("the query string has more than {QUERY_BYTES} bytes")]
     TooLong,
     /// A parameter that nobody knows.
-    #[error("unknown parameter {name:?}")]
+    #[error("unknown parameter {name:?}; there are {}", NAMES.join(", "))]
     Unknown {
         /// Its name, shortened.
         name: String,
@@ -149,16 +161,6 @@ pub(super) fn severity_name(severity: Severity) -> &'static str {
 }
 
 fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQuery> {
-    const NAMES: [&str; 8] = [
-        "class",
-        "min_severity",
-        "host",
-        "kernel_release",
-        "fingerprint",
-        "include_housekeeping",
-        "page_size",
-        "page_token",
-    ];
     let mut all = NAMES.into_iter().chain(extra);
     all.find(|known| *known == name).ok_or_else(|| BadQuery::Unknown {
         name: name.chars().take(64).collect(),

@@ -57,7 +57,11 @@ async fn get(address: &str) -> Answer {
 #[tokio::test]
 async fn garbage_is_refused_with_the_parameter_named() {
     for (query, message) in [
-        ("sort=asc", "unknown parameter \"sort\""),
+        (
+            "sort=asc",
+            "unknown parameter \"sort\"; there are class, min_severity, host, kernel_release, fingerprint, \
+             include_housekeeping, page_size, page_token",
+        ),
         ("page_size=none", "page_size must be a number from 1 to 500"),
         (
             "min_severity=awful",
