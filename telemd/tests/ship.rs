@@ -180,6 +180,40 @@ fn a_full_spool_gives_up_its_oldest_and_tells_how_many() {
 }
 
 #[test]
+fn a_collector_that_went_back_in_time_gets_what_the_spool_still_holds_and_the_rest_as_lost() {
+    let collector = Running::start();
+    let limits = "storm.first = 100000\n[spool]\nsegment_bytes = 1048576\nmax_bytes = 16777216";
+    let mut host = host(&collector, limits);
+    host.start();
+    let text = "x".repeat(8_000);
+    for _ in 0..300 {
+        let answer = host.send("org.example/test/ship", &text);
+        assert!(answer.starts_with("ok "), "{answer}");
+    }
+    host.wait("the acknowledgement", |host| {
+        host.status().session.unwrap().spool.backlog == 0
+    });
+    {
+        let mut store = collector.store.lock();
+        for sender in store.senders.values_mut() {
+            *sender = Sender::default();
+        }
+        store.break_after = Some(0);
+    }
+    send(&host, "one more");
+    let durable = host.status().session.unwrap().spool.durable_seq;
+    host.wait("everything to be stored or told as lost", |_| {
+        collector.store.lock().sender().stored_seq >= durable
+    });
+    let sender = collector.store.lock().sender();
+    let lost: u64 = sender.gaps.iter().map(|gap| gap.count).sum();
+    assert_eq!(sender.records.len() as u64 + lost, sender.stored_seq);
+    let let_go = |gap: &proto::v1::Gap| gap.reason() == LossReason::SpoolUnreadable;
+    assert!(lost > 0 && sender.gaps.iter().all(let_go), "{:?}", sender.gaps);
+    assert!(sender.records.len() > 1, "nothing was sent again");
+}
+
+#[test]
 fn a_collector_that_refuses_is_told_by_the_doctor_with_advice() {
     let collector = Running::start();
     collector.store.lock().refuse = Some(tonic::Status::permission_denied("who are you?"));

@@ -73,7 +73,7 @@ impl<'a> Session<'a> {
         let mut stats = self.shipper.keeper.stats();
         let hello = self.answer(&mut answers).await?;
         let known = stats.borrow_and_update().clone();
-        self.resume(hello, &known, &requests).await?;
+        self.resume(hello, &known).await?;
         self.shipper.link.send_replace(Link {
             state: LinkState::Connected,
             ..Link::default()
@@ -154,13 +154,8 @@ impl<'a> Session<'a> {
         stored_seq(answer.map_err(|_elapsed| ShipError::Silent(limit))?)
     }
 
-    /// Begins where the collector is. What it lacks and the spool let go of can only be declared missing.
-    async fn resume(
-        &mut self,
-        stored: u64,
-        stats: &Stats,
-        requests: &mpsc::Sender<DeliverRequest>,
-    ) -> Result<(), ShipError> {
+    /// Begins where the collector is, even when it was further once (its database was restored from a backup).
+    async fn resume(&mut self, stored: u64, stats: &Stats) -> Result<(), ShipError> {
         if stored > stats.durable_seq {
             return Err(ShipError::Ahead {
                 stored,
@@ -170,21 +165,11 @@ impl<'a> Session<'a> {
         self.stored_seq = stored;
         self.next_seq = stored + 1;
         if stored < stats.acknowledged_seq {
-            let gap = Gap {
-                first_seq: stored + 1,
-                count: stats.acknowledged_seq - stored,
-                reason: LossReason::SpoolUnreadable.into(),
-            };
             tracing::error!(
                 stored_seq = stored,
                 acknowledged_seq = stats.acknowledged_seq,
-                "the collector lost records that it had acknowledged: they are declared missing"
+                "the collector lost records that it had acknowledged: those that the spool still holds are sent again"
             );
-            let request = self.gap(gap);
-            requests
-                .send(request)
-                .await
-                .map_err(|_closed| ShipError::Closed)?;
         } else {
             self.shipper.keeper.acknowledge(stored).await?;
         }
@@ -209,9 +194,15 @@ impl<'a> Session<'a> {
                 count,
                 reason,
             } => {
-                let reason = match reason {
-                    GapReason::Evicted => LossReason::SpoolFull,
-                    GapReason::Unreadable => LossReason::SpoolUnreadable,
+                let acknowledged = self.shipper.keeper.stats().borrow().acknowledged_seq;
+                let (count, reason) = match reason {
+                    // Not given up for want of room, but let go of because the collector had it once.
+                    GapReason::Evicted if first_seq <= acknowledged => (
+                        count.min(acknowledged - first_seq + 1),
+                        LossReason::SpoolUnreadable,
+                    ),
+                    GapReason::Evicted => (count, LossReason::SpoolFull),
+                    GapReason::Unreadable => (count, LossReason::SpoolUnreadable),
                 };
                 tracing::error!(
                     first_seq,
