@@ -46,14 +46,15 @@ impl Ledger {
         *known = known.saturating_add(count);
     }
 
-    /// Notes what a counter of `hook` that only grows has counted since it was last seen.
+    /// Notes what a counter of `hook` that only grows has counted since it was last seen. One that seems to have shrunk
+    /// could not be read: what it had counted is known already.
     pub fn counter(&mut self, reason: LossReason, hook: &str, total: u64) {
         let seen = self
             .counters
             .entry((i32::from(reason), hook.to_owned()))
             .or_default();
         let delta = total.saturating_sub(*seen);
-        *seen = total;
+        *seen = total.max(*seen);
         let of = Lost {
             hook: hook.to_owned(),
             ..Lost::default()
@@ -108,6 +109,15 @@ mod tests {
         ledger.told(&rest[0]);
         ledger.counter(LossReason::RingFull, "panic", 5);
         assert!(ledger.pending().is_empty());
+    }
+
+    #[test]
+    fn a_counter_that_cannot_be_read_once_is_not_told_twice() {
+        let mut ledger = Ledger::default();
+        for total in [3, 0, 4] {
+            ledger.counter(LossReason::RingFull, "panic", total);
+        }
+        assert_eq!(ledger.pending()[0].count, 4);
     }
 
     #[test]
