@@ -66,8 +66,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     packages::ensure_postgresql()?;
     build_ebpf::ensure()?;
     let programs = vm::build_programs()?;
-    let dir = paths::scratch("demo")?;
-    let collector = Collector::start(&programs, &dir, args.http)?;
+    let scratch = paths::scratch("demo")?;
+    let dir = scratch.path();
+    let collector = Collector::start(&programs, dir, args.http)?;
     progress::say(format!("\n      The page: {}\n", collector.page()));
     let mut demo = Demo {
         collector,
@@ -78,8 +79,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
 
     let agent = Agent::start(&programs, &dir.join("agent"), demo.collector.grpc_port())?;
-    demo.on_this_host(&agent, &dir)?;
-    let guest = demo.in_a_guest(args.kernel, &programs, &dir)?;
+    demo.on_this_host(&agent, dir)?;
+    let guest = demo.in_a_guest(args.kernel, &programs, dir)?;
     demo.settle()?;
     let verdict = demo.verdict();
     if args.check {

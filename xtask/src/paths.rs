@@ -1,12 +1,12 @@
 //! Where things are.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 /// The checkout.
 pub(crate) fn workspace() -> PathBuf {
@@ -25,20 +25,63 @@ pub(crate) fn target() -> PathBuf {
 /// Longest path of a folder that still leaves room for the Unix socket of a private PostgreSQL in it (107 bytes in all).
 const SCRATCH_PATH_BYTES: usize = 60;
 
-/// An emptied folder for a run of the whole system: in the target folder, or in `/var/tmp` where that is out of reach for
-/// PostgreSQL, which does not run as root and has a socket with a short path.
-pub(crate) fn scratch(name: &str) -> Result<PathBuf> {
-    let preferred = target().join(name);
-    let dir = if is_reachable(&target()) && preferred.as_os_str().len() <= SCRATCH_PATH_BYTES {
+/// Runs of one name at the same time; more are of no use on one machine.
+const PARALLEL_RUNS: u32 = 4;
+
+/// The folder of a run of the whole system. It stays after the run, with its logs, until another takes its place.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    /// Locked as long as the run lasts.
+    _lock: File,
+}
+
+impl Scratch {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// An emptied folder for a run: in the target folder, or in `/var/tmp` where that is out of reach for PostgreSQL, which
+/// does not run as root and has a socket with a short path. While other runs have the name, a number follows it.
+pub(crate) fn scratch(name: &str) -> Result<Scratch> {
+    let preferred = target();
+    let base = if is_reachable(&preferred) && preferred.join(name).as_os_str().len() <= SCRATCH_PATH_BYTES {
         preferred
     } else {
-        Path::new("/var/tmp/telemetrics").join(name)
+        PathBuf::from("/var/tmp/telemetrics")
     };
-    if dir.exists() {
-        fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
+    for number in 1..=PARALLEL_RUNS {
+        let path = match number {
+            1 => base.join(name),
+            _ => base.join(format!("{name}-{number}")),
+        };
+        fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+        let lock = File::open(&path).with_context(|| format!("open {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => continue,
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("lock {}", path.display()));
+            }
+        }
+        empty(&path).with_context(|| format!("empty {}", path.display()))?;
+        return Ok(Scratch { path, _lock: lock });
     }
-    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-    Ok(dir)
+    bail!("{PARALLEL_RUNS} runs of {name} are under way: wait until one has ended")
+}
+
+/// Removes what is in a folder.
+fn empty(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether users other than root may enter a folder and all folders above it.

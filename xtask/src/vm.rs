@@ -141,15 +141,16 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
 
 /// A collector and one guest, which has the faults one after the other.
 fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()> {
-    let dir = paths::scratch(&format!("vm/{}", kernel.series.name()))?;
+    let scratch = paths::scratch(&format!("vm/{}", kernel.series.name()))?;
+    let dir = scratch.path();
     let hostname = format!("guest-{}", kernel.series.name().replace('.', "-"));
-    let collector = Collector::start(programs, &dir, ANY_PORT)?;
+    let collector = Collector::start(programs, dir, ANY_PORT)?;
     let mut guest = Guest::boot(&GuestOptions {
         kernel,
         programs,
         collector_port: collector.grpc_port(),
         hostname: &hostname,
-        work_dir: &dir,
+        work_dir: dir,
     })?;
     let mut caused = Vec::new();
     for fault in faults {
@@ -166,7 +167,7 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
                 guest.console_tail()
             )
         })?;
-        progress::say(format!("{fault}: {}", stored.title));
+        progress::result(format!("{fault}: {}", stored.title));
         progress::say(format!(
             "      {} on {}, Linux {}, record {}",
             stored.class, stored.host, stored.kernel_release, stored.id
