@@ -31,9 +31,13 @@ fn signal_deliver_tp(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn try_signal(ctx: &TracePointContext) -> Result<Outcome, ProbeError> {
+    // Most signals end here, after one read.
     let signal: i32 = read(ctx, &SIGNAL_OFF_SIG)?.unwrap_or(0);
+    if !(0..32).contains(&signal) || FATAL & (1 << (signal as u32 & 31)) == 0 {
+        return Ok(Outcome::Filtered);
+    }
     let handler: u64 = read(ctx, &SIGNAL_OFF_SA_HANDLER)?.unwrap_or(SIG_DFL);
-    if !(0..32).contains(&signal) || FATAL & (1 << (signal as u32 & 31)) == 0 || handler != SIG_DFL {
+    if handler != SIG_DFL {
         return Ok(Outcome::Filtered);
     }
     let code: i32 = read(ctx, &SIGNAL_OFF_CODE)?.unwrap_or(0);
