@@ -99,6 +99,11 @@ async fn work(
         }
         let end = session.run(questions, stop).await;
         publish.send_replace(None);
+        let end = match end {
+            // Both at once: nothing is kept or shipped any more.
+            End::Stopped if !surroundings.consent.given() => End::Withdrawn(None),
+            end => end,
+        };
         match end {
             End::Stopped => {
                 session.drain().await;

@@ -65,6 +65,19 @@ fn consent_taken_away_while_no_agent_runs_is_noticed_at_the_next_start() {
 }
 
 #[test]
+fn consent_taken_away_just_before_the_agent_stops_is_honoured() {
+    let mut host = Host::new("");
+    host.telemctl(&["opt-in"]);
+    host.start();
+    assert!(host.send("a/b/c", "x").starts_with("ok "));
+    std::fs::remove_file(host.path("opt-in")).unwrap();
+    assert_eq!(host.stop(), Some(0));
+    let files = std::fs::read_dir(host.path("state")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["lock"]);
+}
+
+#[test]
 fn garbage_on_the_socket_gets_an_answer_each_is_counted_and_harms_nobody() {
     let mut host = Host::new("");
     host.telemctl(&["opt-in"]);
