@@ -34,8 +34,9 @@ struct Books {
     storm: Storm,
     ledger: Ledger,
     rejected: u64,
-    /// Loss records that the disk did not take: they are tried again, so they are no loss.
-    refused_losses: u64,
+    /// Records of [`Recorder::keep_always`] that the disk did not take. They are no loss: dumps stay in pstore and counts
+    /// in the books until they are kept, and a heartbeat tells of no fault.
+    refused_always: u64,
 }
 
 impl Recorder {
@@ -48,7 +49,7 @@ impl Recorder {
                 storm,
                 ledger: Ledger::default(),
                 rejected: 0,
-                refused_losses: 0,
+                refused_always: 0,
             }),
         }
     }
@@ -87,7 +88,11 @@ impl Recorder {
 
     /// Keeps a record that storm control has no say in, and answers its sequence when it is durable.
     pub async fn keep_always(&self, mut record: Record, marks: Vec<Mark>) -> Result<u64, KeepError> {
-        self.keeper.keep(encode(&mut record), marks).await
+        let kept = self.keeper.keep(encode(&mut record), marks).await;
+        if let Err(KeepError::Refused | KeepError::Unfit(_)) = kept {
+            self.books().refused_always += 1;
+        }
+        kept
     }
 
     /// Counts a frame of the local socket that broke the rules.
@@ -134,7 +139,7 @@ impl Recorder {
         };
         let pending = {
             let mut books = self.books();
-            let refused = refused.saturating_sub(books.refused_losses);
+            let refused = refused.saturating_sub(books.refused_always);
             books.ledger.counter(LossReason::SpoolWrite, "", refused);
             books.ledger.pending()
         };
@@ -150,11 +155,7 @@ impl Recorder {
                     self.books().ledger.told(&entry);
                     return Err(KeepError::NotDurable);
                 }
-                Err(KeepError::Stopped) => return Err(KeepError::Stopped),
-                Err(error) => {
-                    self.books().refused_losses += 1;
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -210,11 +211,14 @@ mod tests {
         let Chunk::Records { records, .. } = recorder.keeper().read(1, 100, 1 << 20).await.unwrap() else {
             return Vec::new();
         };
-        let loss = |bytes: &Vec<u8>| match Record::decode(&bytes[..]).unwrap().payload {
+        records.iter().filter_map(|bytes| loss(bytes)).collect()
+    }
+
+    fn loss(bytes: &[u8]) -> Option<(LossReason, String, u64)> {
+        match Record::decode(bytes).unwrap().payload {
             Some(Payload::Loss(loss)) => Some((loss.reason(), loss.title, loss.count)),
             _ => None,
-        };
-        records.iter().filter_map(loss).collect()
+        }
     }
 
     #[tokio::test]
@@ -241,11 +245,22 @@ mod tests {
         let told = recorder.tell_losses(moment(2)).await;
         assert!(matches!(told, Err(KeepError::Refused)), "{told:?}");
 
+        // What is told again by itself does not count as lost.
+        let dump = Boot::default().record(Class::KernelOops, Severity::High, "t", moment(2));
+        let kept = recorder.keep_always(dump, Vec::new()).await;
+        assert!(matches!(kept, Err(KeepError::Refused)), "{kept:?}");
+
         std::fs::remove_dir(&in_the_way).unwrap();
         recorder.tell_losses(moment(3)).await.unwrap();
         let Chunk::Records { records, .. } = recorder.keeper().read(2, 100, 1 << 20).await.unwrap() else {
             panic!("nothing was told");
         };
+        let reasons: Vec<_> = records
+            .iter()
+            .filter_map(|bytes| loss(bytes))
+            .map(|(reason, ..)| reason)
+            .collect();
+        assert_eq!(reasons, [LossReason::RingFull, LossReason::Rejected]);
         assert_eq!(records.len(), 2);
     }
 
