@@ -213,6 +213,10 @@ fn what_is_missing_is_said() {
     assert!(!parse(&format!("{head}{STACK}")).unwrap().corrupted);
     // Drivers and programs say such things; with a stack it is a report.
     assert_eq!(parse("example: INFO: all is well\n"), None);
+    // arch/x86/kernel/cpu/bugs.c, RETBLEED_INTEL_MSG: said at every boot of a processor, not a fault.
+    let said =
+        "WARNING: Spectre v2 mitigation leaves CPU vulnerable to RETBleed attacks, data leaks possible!\n";
+    assert_eq!(parse(said), None);
     assert_eq!(parse(&format!("INFO: odd\n{STACK}")).unwrap().title, "INFO: odd");
 }
 
