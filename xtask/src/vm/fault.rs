@@ -90,7 +90,7 @@ impl Fault {
             Self::Oops => "NULL pointer dereference",
             Self::Bug => "invalid opcode",
             Self::SoftLockup => "soft lockup",
-            Self::Mce => "",
+            Self::Mce => "memory controller read error, channel 1",
             Self::Oom => "tail",
             Self::Crash => "guest-crash",
             Self::Panic => "sysrq triggered crash",
