@@ -160,7 +160,10 @@ pub fn parse(body: &[u8]) -> Result<Frame, FrameError> {
             Some(text) => text.parse().map_err(|_error| ValueError::PayloadVersion)?,
             None => 1,
         },
-        event_id: value("event_id").unwrap_or("").to_owned(),
+        event_id: value("event_id")
+            .filter(|id| *id != BLANK)
+            .unwrap_or("")
+            .to_owned(),
         payload: String::from_utf8_lossy(payload).into_owned(),
     };
     check(&frame)?;
@@ -238,12 +241,15 @@ pub fn header_text(frame: &Frame, facts: &Facts) -> String {
     let mut text = String::new();
     for (name, value) in HEADERS.iter().zip(values) {
         let value = value.to_string();
-        let value = if value.is_empty() { "blank" } else { value.as_str() };
+        let value = if value.is_empty() { BLANK } else { value.as_str() };
         // Writing to a String cannot fail.
         let _infallible = writeln!(text, "{name}: {}", value.replace('\n', " "));
     }
     text
 }
+
+/// What stands in a frame for a header's empty value.
+const BLANK: &str = "blank";
 
 fn headers(text: &str) -> Result<Vec<&str>, FrameError> {
     let mut values = Vec::with_capacity(HEADERS.len());

@@ -50,6 +50,15 @@ fn the_documented_payload_limit_works_to_its_last_byte() {
 }
 
 #[test]
+fn a_record_without_an_event_id_stays_without() {
+    let sent = Frame {
+        event_id: String::new(),
+        ..frame("p")
+    };
+    assert_eq!(parse_all(&bytes(&sent)).unwrap(), sent);
+}
+
+#[test]
 fn older_record_formats_have_fewer_headers() {
     let text = header_text(&frame(""), &Facts::default());
     let header: String = text.split_inclusive('\n').take(9).collect();
