@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// A folder with the agent and the collector, instead of building them
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// The faults to cause, or "all"
+    /// The faults to cause: crash, oom, mce, oops, bug, soft-lockup, panic, or all
     #[arg(required = true, value_name = "FAULT")]
     faults: Vec<Scenario>,
 }
