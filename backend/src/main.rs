@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
-    serve::{self, Config},
-    store::{Store, chain},
+    serve::{self, Config, ServeError},
+    store::{Store, StoreError, chain},
 };
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -121,9 +121,22 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %chain(error.as_ref()), "backend ends");
-            ExitCode::FAILURE
+            if is_usage(&error) {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
+}
+
+/// Whether it is what was asked for that is wrong: an address of a database that is none.
+fn is_usage(error: &anyhow::Error) -> bool {
+    let store = match error.downcast_ref::<ServeError>() {
+        Some(ServeError::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    matches!(store, Some(StoreError::Url(_)))
 }
 
 fn run(command: Command) -> anyhow::Result<()> {

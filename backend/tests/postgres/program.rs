@@ -184,18 +184,20 @@ fn wrong_command_lines_exit_with_64_and_help_with_0() {
 
 #[test]
 fn a_wrong_database_is_said_clearly_and_keeps_its_password() {
-    let output = Command::new(BACKEND)
-        .args([
-            "migrate",
-            "--database",
-            "postgres://user:sesame@/?host=/tmp&unknown=1",
-        ])
-        .output()
-        .expect("it runs");
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("database URL") && !said.contains("sesame"),
-        "{said}"
-    );
+    for command in ["migrate", "serve"] {
+        let output = Command::new(BACKEND)
+            .args([
+                command,
+                "--database",
+                "postgres://user:sesame@/?host=/tmp&unknown=1",
+            ])
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(64), "{command}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("database URL") && !said.contains("sesame"),
+            "{command}: {said}"
+        );
+    }
 }
