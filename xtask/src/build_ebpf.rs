@@ -85,10 +85,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Makes sure that the object which is shipped is there and current.
 pub(crate) fn ensure() -> Result<()> {
-    if stamp::is_current(Flavour::Release)? {
-        return Ok(());
+    ensure_flavour(Flavour::Release)
+}
+
+/// Makes sure that the object which describes what it does is there and current.
+pub(crate) fn ensure_log() -> Result<()> {
+    ensure_flavour(Flavour::Log)
+}
+
+fn ensure_flavour(flavour: Flavour) -> Result<()> {
+    if stamp::is_current(flavour)? {
+        Ok(())
+    } else {
+        build(flavour)
     }
-    build(Flavour::Release)
 }
 
 fn build(flavour: Flavour) -> Result<()> {

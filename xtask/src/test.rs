@@ -85,7 +85,10 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
     if let Err(error) = packages::ensure_postgresql() {
         progress::print_error(&error.context("PostgreSQL could not be installed: its tests will skip"));
     }
-    match build_ebpf::ensure().and_then(|()| vm::build_programs()) {
+    match build_ebpf::ensure()
+        .and_then(|()| build_ebpf::ensure_log())
+        .and_then(|()| vm::build_programs())
+    {
         Ok(programs) => *bin_dir = Some(programs),
         Err(error) => {
             progress::print_error(&error);
