@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
                     }
                     answer(reply, self.status());
                 }
-                caught = self.sources.next(&mut buffers) => self.take(caught, &mut buffers, &mut found),
+                caught = self.sources.next(&mut buffers, &self.recorder) => self.take(caught, &mut buffers, &mut found),
                 () = tokio::time::sleep_until(tick_at), if busy => {}
                 _ = round.tick() => {
                     if !self.surroundings.consent.given() {
@@ -216,7 +216,7 @@ impl<'a> Session<'a> {
     async fn keep_last(&mut self) -> Result<(), KeepError> {
         let mut buffers = Buffers::default();
         for _ in 0..LAST_BATCHES {
-            let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers));
+            let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers, &self.recorder));
             let Ok(caught) = next.await else { break };
             let mut found = Vec::new();
             self.take(caught, &mut buffers, &mut found);

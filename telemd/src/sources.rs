@@ -74,8 +74,9 @@ impl Sources {
         }
     }
 
-    /// Waits until something comes. A source that fails is closed, and told as such. Cancel-safe.
-    pub(crate) async fn next(&mut self, buffers: &mut Buffers) -> Caught {
+    /// Waits until something comes. A source that fails is closed, and told as such; what it lost is in the books then.
+    /// Cancel-safe.
+    pub(crate) async fn next(&mut self, buffers: &mut Buffers, recorder: &Recorder) -> Caught {
         let Self { probes, log, .. } = self;
         let failed = tokio::select! {
             read = async { match probes {
@@ -97,6 +98,7 @@ impl Sources {
             },
         };
         let (source, reason) = failed;
+        self.account(recorder);
         tracing::error!(
             source,
             error = reason,
@@ -139,7 +141,7 @@ impl Sources {
                 Ok(log) => {
                     text.attach = KMSG.into();
                     text.events = self.log_records;
-                    text.lost = log.lost();
+                    text.lost = lost(log);
                 }
                 Err(reason) if *reason != text.reason => {
                     text.reason = format!("{}; {KMSG}: {reason}", text.reason);
@@ -158,10 +160,14 @@ impl Sources {
             }
         }
         if let Ok(log) = &self.log {
-            // What the log held and nobody could read is as gone as what it overwrote.
-            recorder.lost(LossReason::KmsgOverrun, KMSG, log.lost() + log.undecodable());
+            recorder.lost(LossReason::KmsgOverrun, KMSG, lost(log));
         }
     }
+}
+
+/// What the log held and nobody could read is as gone as what it overwrote.
+fn lost(log: &KernelLog) -> u64 {
+    log.lost() + log.undecodable()
 }
 
 fn status(state: probe_user::HookState) -> HookStatus {
