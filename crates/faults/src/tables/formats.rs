@@ -1,7 +1,8 @@
 //! The heads of reports and the titles they get.
 //!
 //! A [`Head`] is a text that begins a report wherever it is in a line. Its formats are tried in order; the first whose
-//! pattern matches gives the title. Titles follow syzbot's convention.
+//! pattern matches gives the title. Titles follow syzbot's convention: which there are, and which frame each names, is from
+//! google/syzkaller, `pkg/report/linux.go` (Apache-2.0).
 //!
 //! A format reads `Kind: "pattern" [+ "detail"] => "title", needs [, other titles];`. The pattern is in the language of
 //! `parse::pattern` and is looked for in the head's line, the detail in the lines after it. In a title `{0}`, `{1}`, ...

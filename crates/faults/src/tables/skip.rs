@@ -1,7 +1,8 @@
 //! Functions that are never, or only sometimes, the ones at fault.
 //!
 //! A function that checks, reports, allocates, locks, copies, compares, prints or keeps a list on behalf of its caller
-//! is not where a fault is looked for. The lists are words; a `*` stands for anything.
+//! is not where a fault is looked for. The lists are words; a `*` stands for anything. Where
+//! syzbot's titles depend on it, the functions are those of google/syzkaller, `pkg/report/linux.go` (Apache-2.0).
 
 use crate::fingerprint::base_name;
 use std::collections::HashMap;
