@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use self::agent::Agent;
+use self::agent::{Agent, Session};
 use crate::{
     build_ebpf, packages, paths, progress,
     vm::{self, Collector, Expected, Fault, Guest, GuestOptions, Series, Stored},
@@ -102,8 +102,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 impl Demo {
     fn on_this_host(&mut self, agent: &Agent, dir: &Path) -> Result<()> {
-        let host = agent.hostname()?;
-        let hooks = agent.hooks()?;
+        let Session {
+            hostname: host,
+            hooks,
+        } = agent.session()?;
         for hook in &hooks {
             match hook.attach.as_str() {
                 "" => progress::say(format!("      not watched here: {} ({})", hook.name, hook.reason)),

@@ -6,6 +6,7 @@ mod lint;
 mod packages;
 mod paths;
 mod progress;
+mod service;
 mod test;
 mod vm;
 

@@ -1,46 +1,46 @@
 //! An agent on this host, with its state in the demo's folder.
 
 use std::{
-    fs::{self, File},
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 
-use crate::progress;
+use crate::{progress, service::Service};
 
 /// Loading the programs takes a second; longer on a busy machine.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 /// Longer than the agent's own deadline for draining.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
-const POLL: Duration = Duration::from_millis(100);
 
 /// A running agent. It ends when this value is dropped, and with this process.
 #[derive(Debug)]
 pub(super) struct Agent {
-    process: Child,
+    service: Service,
     programs: PathBuf,
     config: PathBuf,
-    log: PathBuf,
     /// Holds the sockets: their paths have to be short.
     _sockets: tempfile::TempDir,
 }
 
 /// What the agent says about itself, as far as the demo needs it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Status {
+struct Status {
     session: Option<Session>,
 }
 
+/// What the agent does on this host.
 #[derive(Debug, Deserialize)]
-struct Session {
-    hostname: String,
-    hooks: Vec<Hook>,
+pub(super) struct Session {
+    /// This host's name in records.
+    pub(super) hostname: String,
+    /// Every hook, attached or not.
+    pub(super) hooks: Vec<Hook>,
 }
 
 /// One hook of the catalogue on this host.
@@ -79,24 +79,17 @@ impl Agent {
         if !opted_in.status.success() {
             bail!("telemctl opt-in: {}", String::from_utf8_lossy(&opted_in.stderr));
         }
-        let log = dir.join("telemd.log");
-        let output = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        // Told to end by the kernel when this process ends, however it ends.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM"])
-            .arg(programs.join("telemd"))
-            .arg("--config")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .context("start setpriv")?;
+        let service = Service::start(
+            "the agent",
+            &programs.join("telemd"),
+            [OsStr::new("--config"), config.as_os_str()],
+            dir.join("telemd.log"),
+            STOP_PATIENCE,
+        )?;
         let mut agent = Self {
-            process,
+            service,
             programs: programs.to_owned(),
             config,
-            log,
             _sockets: sockets,
         };
         agent.wait_until_ready()?;
@@ -109,51 +102,39 @@ impl Agent {
         &self.config
     }
 
-    /// This host's name in records.
-    pub(super) fn hostname(&self) -> Result<String> {
-        Ok(self.session()?.hostname)
-    }
-
-    /// Every hook, attached or not.
-    pub(super) fn hooks(&self) -> Result<Vec<Hook>> {
-        Ok(self.session()?.hooks)
-    }
-
-    fn session(&self) -> Result<Session> {
-        self.status()?
+    /// What it watches, and under which name.
+    pub(super) fn session(&self) -> Result<Session> {
+        status(&self.programs, &self.config)?
             .session
             .context("the agent says that this host has not opted in")
     }
 
-    fn status(&self) -> Result<Status> {
-        let output = telemctl(&self.programs, &self.config)
-            .args(["status", "--json"])
-            .output()
-            .context("start telemctl")?;
-        serde_json::from_slice(&output.stdout).with_context(|| {
-            format!(
-                "telemctl status --json ended with {}: {}",
-                output.status,
-                String::from_utf8_lossy(&output.stderr)
-            )
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let Self {
+            service,
+            programs,
+            config,
+            ..
+        } = self;
+        service.wait_until(START_PATIENCE, || {
+            let ready = status(programs, config).is_ok_and(|status| status.session.is_some());
+            Ok(ready.then_some(()))
         })
     }
+}
 
-    fn wait_until_ready(&mut self) -> Result<()> {
-        for _ in 0..START_PATIENCE.as_millis() / POLL.as_millis() {
-            if let Some(end) = self.process.try_wait().context("look after the agent")? {
-                bail!("the agent ended with {end}; its log is {}", self.log.display());
-            }
-            if self.status().is_ok_and(|status| status.session.is_some()) {
-                return Ok(());
-            }
-            thread::sleep(POLL);
-        }
-        bail!(
-            "the agent is not ready after {START_PATIENCE:?}; its log is {}",
-            self.log.display()
+fn status(programs: &Path, config: &Path) -> Result<Status> {
+    let output = telemctl(programs, config)
+        .args(["status", "--json"])
+        .output()
+        .context("start telemctl")?;
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!(
+            "telemctl status --json ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
         )
-    }
+    })
 }
 
 /// A path as a TOML basic string, whose escapes are those of Rust.
@@ -165,18 +146,4 @@ fn telemctl(programs: &Path, config: &Path) -> Command {
     let mut command = Command::new(programs.join("telemctl"));
     command.arg("--config").arg(config).stdin(Stdio::null());
     command
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _told = rustix::process::kill_process(Pid::from_child(&self.process), Signal::TERM);
-        for _ in 0..STOP_PATIENCE.as_millis() / POLL.as_millis() {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(POLL);
-        }
-        let _killed = self.process.kill();
-        let _waited = self.process.wait();
-    }
 }

@@ -1,31 +1,21 @@
 //! A collector of a test's own, with a private database.
 
-use std::{
-    fs::{self, File},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsStr, fs, net::SocketAddr, path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::progress;
+use crate::{progress, service::Service};
 
 /// It makes a database cluster first: some seconds, more on a busy machine.
 const START_PATIENCE: Duration = Duration::from_mins(3);
 /// Its database is stopped in order.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(100);
 
 /// A running collector. It ends when this value is dropped, and with this process.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    process: Child,
-    log: PathBuf,
+    _service: Service,
     addresses: Addresses,
 }
 
@@ -51,32 +41,38 @@ impl Collector {
     /// listens.
     pub(crate) fn start(programs: &Path, dir: &Path, http: SocketAddr) -> Result<Self> {
         let step = progress::step("start a collector with a private PostgreSQL");
-        let address_file = dir.join("addresses.json");
-        let log = dir.join("backend.log");
-        let output = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        // Told to end by the kernel when this process ends, however it ends.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM"])
-            .arg(programs.join("backend"))
-            .arg("serve")
-            .arg("--data-dir")
-            .arg(dir.join("backend"))
-            .args(["--grpc", "127.0.0.1:0", "--http", &http.to_string()])
-            .arg("--address-file")
-            .arg(&address_file)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .context("start setpriv")?;
-        let mut collector = Self {
-            process,
-            log,
-            addresses: Addresses { grpc: http, http },
-        };
-        collector.addresses = collector.wait_for_addresses(&address_file)?;
+        let (data_dir, address_file) = (dir.join("backend"), dir.join("addresses.json"));
+        let http = http.to_string();
+        let arguments: [&OsStr; 9] = [
+            "serve".as_ref(),
+            "--data-dir".as_ref(),
+            data_dir.as_os_str(),
+            "--grpc".as_ref(),
+            "127.0.0.1:0".as_ref(),
+            "--http".as_ref(),
+            http.as_ref(),
+            "--address-file".as_ref(),
+            address_file.as_os_str(),
+        ];
+        let mut service = Service::start(
+            "the collector",
+            &programs.join("backend"),
+            arguments,
+            dir.join("backend.log"),
+            STOP_PATIENCE,
+        )?;
+        // The file is renamed into place: once there, it is whole.
+        let addresses = service.wait_until(START_PATIENCE, || match fs::read(&address_file) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map(Some)
+                .with_context(|| format!("read {}", address_file.display())),
+            Err(_not_yet) => Ok(None),
+        })?;
         step.done();
-        Ok(collector)
+        Ok(Self {
+            _service: service,
+            addresses,
+        })
     }
 
     /// Port of its gRPC.
@@ -114,33 +110,6 @@ impl Collector {
             }
         }
     }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "waiting for another process is wall time"
-    )]
-    fn wait_for_addresses(&mut self, file: &Path) -> Result<Addresses> {
-        let deadline = Instant::now() + START_PATIENCE;
-        loop {
-            if let Ok(text) = fs::read(file) {
-                return serde_json::from_slice(&text).with_context(|| format!("read {}", file.display()));
-            }
-            if let Some(end) = self.process.try_wait().context("look after the collector")? {
-                bail!("the collector ended with {end}:\n{}", self.log_tail());
-            }
-            if Instant::now() >= deadline {
-                bail!(
-                    "the collector does not listen after {START_PATIENCE:?}:\n{}",
-                    self.log_tail()
-                );
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    fn log_tail(&self) -> String {
-        super::guest::tail(&self.log)
-    }
 }
 
 fn stored(fault: &serde_json::Value) -> Stored {
@@ -158,24 +127,5 @@ fn stored(fault: &serde_json::Value) -> Stored {
         title: text("/record/title"),
         host: text("/host/hostname"),
         kernel_release: text("/record/kernel_release"),
-    }
-}
-
-impl Drop for Collector {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "waiting for another process is wall time"
-    )]
-    fn drop(&mut self) {
-        let _told = rustix::process::kill_process(Pid::from_child(&self.process), Signal::TERM);
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while Instant::now() < deadline {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(POLL);
-        }
-        let _killed = self.process.kill();
-        let _waited = self.process.wait();
     }
 }

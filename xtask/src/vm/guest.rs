@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::{fault::Fault, initramfs, kernels::Kernel};
-use crate::progress;
+use crate::{progress, service::tail};
 
 /// From power-on to an agent that answers: 10 s on a free machine; software emulation on a busy one is much slower.
 const BOOT_PATIENCE: Duration = Duration::from_mins(5);
@@ -27,8 +27,6 @@ const DISK_BYTES: u64 = 256 << 20;
 /// All that software emulation can do, by the name of an Intel server processor, whose machine checks say which memory
 /// channel failed.
 const CPU: &str = "max,vendor=GenuineIntel,family=6,model=85,stepping=4";
-/// How much of the console a failure shows.
-const TAIL_LINES: usize = 40;
 
 /// What to boot.
 #[derive(Debug)]
@@ -251,13 +249,6 @@ fn silence(file: &Path) -> Duration {
         .and_then(|time| time.elapsed().ok())
         .unwrap_or_default();
     Duration::from_secs(age.as_secs())
-}
-
-pub(super) fn tail(file: &Path) -> String {
-    let bytes = fs::read(file).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 #[cfg(test)]
