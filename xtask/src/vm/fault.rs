@@ -16,7 +16,7 @@ const NULL_DEREFERENCE: &[u8] = &[0x31, 0xc0, 0x48, 0x89, 0x00];
 const UNDEFINED_INSTRUCTION: &[u8] = &[0x0f, 0x0b];
 /// How long a CPU is kept at least, seconds. The guest sets `watchdog_thresh` to 4. The kernel counts in units of
 /// 2^30 ns and looks every 1.6 s, so it reports a lockup after at most 11.3 s, and again after 15.5 s or more.
-const LOCKUP_S: f64 = 11.5;
+const LOCKUP_S: f64 = 11.95;
 /// When `/proc/cpuinfo` does not say.
 const TYPICAL_MHZ: f64 = 2500.0;
 
