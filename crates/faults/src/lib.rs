@@ -31,6 +31,7 @@
 mod assembler;
 mod bytes;
 mod class;
+mod kind;
 mod parse;
 mod report;
 mod tables;
@@ -42,6 +43,7 @@ pub mod signal;
 
 pub use assembler::{Assembled, Assembler, Limits};
 pub use class::{Class, Severity, UnknownClass};
+pub use kind::ReportKind;
 pub use log::Line;
 pub use parse::parse;
-pub use report::{CallTrace, Frame, KernelReport, ReportKind};
+pub use report::{CallTrace, Frame, KernelReport};

@@ -11,6 +11,7 @@ use std::fmt;
 ///
 /// What a kernel does not report is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct MachineCheck {
     /// `MCi_STATUS`.
     pub status: u64,
@@ -80,8 +81,16 @@ impl fmt::Display for Outcome {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// What a machine check means.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Decoded {
     /// What failed, for people: `memory controller read error, channel 1`.
     pub what: String,
