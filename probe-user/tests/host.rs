@@ -1,17 +1,11 @@
 //! The programs on the kernel that this test runs on. Needs root and an object built by `cargo xtask build-ebpf`; what
 //! is not possible here is skipped with its reason.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a test panics and prints"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test panics")]
 
 use std::{
     collections::HashMap,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -22,22 +16,10 @@ use probe_user::{
     AttachError, Event, Options, Probes, hook,
     kmsg::{KernelLog, Position},
 };
+use testing::skip;
 
 /// How long an event may take; it comes within milliseconds unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn skip(name: &str, reason: &str) {
-    let line = format!("SKIP {name}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
-        let mut log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
 
 /// Attaches; a host that does not allow it is a skip.
 fn attach(test: &str, options: &Options) -> Option<Probes> {

@@ -22,7 +22,7 @@ fn start(test: &str, wanted: &str) -> Option<(Host, Running)> {
     let hooks = host.status().session.unwrap().hooks;
     let HookStatus { attach, reason, .. } = hooks.into_iter().find(|state| state.name == wanted).unwrap();
     if attach.is_empty() {
-        common::skip(test, &reason);
+        testing::skip(test, &reason);
         return None;
     }
     Some((host, collector))
@@ -37,7 +37,7 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
     // perl-base is essential in Debian; its `p` template follows the address it is given.
     let perl = Path::new("/usr/bin/perl");
     if !perl.exists() {
-        return common::skip(test, "there is no /usr/bin/perl to crash");
+        return testing::skip(test, "there is no /usr/bin/perl to crash");
     }
     let program = host.path("crash-here");
     std::fs::copy(perl, &program).unwrap();
@@ -85,7 +85,7 @@ fn a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_i
     };
     let cgroup = match Cgroup::create() {
         Ok(cgroup) => cgroup,
-        Err(reason) => return common::skip(test, &reason),
+        Err(reason) => return testing::skip(test, &reason),
     };
     let program = host.path("oom-here");
     std::fs::copy("/usr/bin/tail", &program).unwrap();

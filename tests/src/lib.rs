@@ -2,7 +2,6 @@
 //!
 //! The programs are those of the folder named by `TELEMETRICS_BIN_DIR`, which `cargo xtask test` sets. A test that
 //! finds something missing skips itself visibly through [`skip`].
-#![expect(clippy::print_stderr, reason = "tests tell people why they skip")]
 #![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 
 pub mod database;
@@ -10,25 +9,9 @@ pub mod process;
 pub mod sender;
 pub mod system;
 
-use std::{fs::OpenOptions, io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
-/// Says that a test cannot run here, and why: on stderr, and in the file named by `TELEMETRICS_SKIP_LOG`, which
-/// `cargo xtask test` counts.
-///
-/// # Panics
-/// When that file cannot be written: a skip nobody sees is a lie.
-pub fn skip(test: &str, reason: &str) {
-    let line = format!("SKIP {test}: {reason}\n");
-    eprint!("{line}");
-    if let Some(path) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .expect("open the skip log");
-        file.write_all(line.as_bytes()).expect("write the skip log");
-    }
-}
+pub use testing::skip;
 
 /// A built program, or why it is not there.
 pub fn program(name: &str) -> Result<PathBuf, String> {

@@ -1,5 +1,4 @@
 //! The store and the services on a real PostgreSQL: a private cluster for all tests, a database for each.
-#![expect(clippy::print_stderr, reason = "tests tell people why they skip")]
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests panic")]
 
 mod delivery;

@@ -143,7 +143,7 @@ async fn a_folder_that_postgresql_cannot_enter_is_named() {
         return;
     }
     if !rustix::process::geteuid().is_root() {
-        crate::support::skip(test, "only root's PostgreSQL runs as another user");
+        testing::skip(test, "only root's PostgreSQL runs as another user");
         return;
     }
     let dir = tempfile::tempdir().expect("a temporary folder");

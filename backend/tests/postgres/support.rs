@@ -1,8 +1,6 @@
 //! A PostgreSQL, a database and a collector for each test.
 
 use std::{
-    fs::OpenOptions,
-    io::Write as _,
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -25,6 +23,7 @@ use proto::v1::{
     Batch, Custom, DeliverRequest, DeliverResponse, Hello, Host, Record, Severity,
     collector_client::CollectorClient, deliver_request::Message, query_client::QueryClient, record::Payload,
 };
+use testing::skip;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -33,20 +32,6 @@ use uuid::Uuid;
 
 /// How long a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Says that a test cannot run here: on stderr, and in the file that `cargo xtask test` counts.
-pub(crate) fn skip(test: &str, reason: &str) {
-    let line = format!("SKIP {test}: {reason}\n");
-    eprint!("{line}");
-    if let Some(path) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .expect("open the skip log");
-        file.write_all(line.as_bytes()).expect("write the skip log");
-    }
-}
 
 /// A private PostgreSQL. It ends, and its files go, with the last test that uses it.
 pub(crate) struct Postgres {

@@ -3,7 +3,6 @@
     dead_code,
     clippy::allow_attributes,
     clippy::expect_used,
-    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "every test file uses a part of this, and tests panic"
 )]
@@ -187,18 +186,4 @@ pub(crate) fn said(host: &Host, output: &Output) -> String {
         text(&output.stdout),
         text(&output.stderr)
     )
-}
-
-/// Says that a test cannot run here, and why.
-pub(crate) fn skip(test: &str, reason: &str) {
-    let line = format!("SKIP {test}: {reason}\n");
-    print!("{line}");
-    if let Some(path) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
-        let mut log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .unwrap();
-        log.write_all(line.as_bytes()).unwrap();
-    }
 }

@@ -1,23 +1,11 @@
 //! Building for real.
 
-use std::{fs, io::Write as _, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
+
+use testing::skip;
 
 use super::{Flavour, check, compile, linker, stamp, toolchain};
 use crate::paths;
-
-/// Says why a test did not run.
-fn skip(reason: &str) {
-    let line = format!("SKIP build_ebpf::tests::the_object_is_the_same_from_any_folder: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("TELEMETRICS_SKIP_LOG") {
-        let mut log = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
 
 /// Copies what git knows of the checkout, as it is now.
 fn copy_checkout(to: &Path) {
@@ -37,15 +25,20 @@ fn copy_checkout(to: &Path) {
     }
 }
 
+const TEST: &str = "build_ebpf::tests::the_object_is_the_same_from_any_folder";
+
 /// Half a minute of compiling; only where the compiler and its object are there already.
 #[test]
 fn the_object_is_the_same_from_any_folder() {
     if !stamp::is_current(Flavour::Release).unwrap() {
-        return skip("there is no current object: run `cargo xtask build-ebpf`");
+        return skip(TEST, "there is no current object: run `cargo xtask build-ebpf`");
     }
     let toolchain = toolchain::find().unwrap();
     if !stamp::is_from(Flavour::Release, &toolchain.description).unwrap() {
-        return skip("the object came from another compiler: run `cargo xtask build-ebpf --force`");
+        return skip(
+            TEST,
+            "the object came from another compiler: run `cargo xtask build-ebpf --force`",
+        );
     }
     let linker = linker::ensure(&toolchain).unwrap();
     let folder = tempfile::tempdir().unwrap();
