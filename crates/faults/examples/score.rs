@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command line program")]
 
-use faults::{Assembler, KernelReport, Limits, log, parse};
+use faults::KernelReport;
 use serde_json::Value;
 use std::error::Error;
 use std::path::Path;
@@ -38,17 +38,10 @@ impl Score {
 
 /// The first report of a log.
 fn first_report(bytes: &[u8]) -> Option<KernelReport> {
-    let mut assembler = Assembler::new(Limits {
-        quiet_us: u64::MAX,
-        ..Limits::default()
-    });
-    let mut reports = Vec::new();
-    for line in log::lines(bytes) {
-        assembler.push(line.as_line(), &mut reports);
-    }
-    assembler.flush(&mut reports);
-    reports.sort_by_key(|report| report.first_at_us);
-    reports.iter().find_map(|report| parse(&report.text))
+    faults::reports(bytes)
+        .into_iter()
+        .next()
+        .map(|found| found.report)
 }
 
 /// The title that a log carries itself: a few begin with comments and a header (`TITLE: ...`) that the list lacks.

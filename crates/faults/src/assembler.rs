@@ -4,8 +4,10 @@ mod collecting;
 mod mark;
 
 use crate::Line;
-use collecting::{Collecting, Context, Verdict};
+use crate::reader::SourceLine;
+use collecting::{Collecting, Context, Seen, Verdict};
 use mark::Mark;
+use std::ops::Range;
 
 /// The first line of a kernel: what a log shows before it is of the boot before.
 const NEXT_BOOT: &[u8] = b"Linux version ";
@@ -57,6 +59,17 @@ pub struct Assembled {
     pub task: Option<u32>,
     /// A limit was reached: something is missing.
     pub truncated: bool,
+    /// Where each line of `text` is in the input; empty unless a [`crate::Reader`] assembled it.
+    pub lines: Vec<SourceLine>,
+}
+
+/// Where a line comes from, for those who read a whole log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The whole line in the input, without its end.
+    pub(crate) line: Range<u64>,
+    /// What is left of it without the prefix.
+    pub(crate) text: Range<u64>,
 }
 
 /// Groups lines of one context (thread, or CPU outside a thread) into report texts, in bounded memory.
@@ -81,11 +94,16 @@ impl Assembler {
 
     /// Takes a line; reports that it completed are appended to `out`. A text with several lines is taken apart.
     pub fn push(&mut self, line: Line<'_>, out: &mut Vec<Assembled>) {
+        self.push_from(line, None, out);
+    }
+
+    /// The same for a line that is in an input.
+    pub(crate) fn push_from(&mut self, line: Line<'_>, origin: Option<&Origin>, out: &mut Vec<Assembled>) {
         if line.text.starts_with(NEXT_BOOT) {
             self.flush(out);
         }
         for text in line.text.trim_ascii_end().split(|byte| *byte == b'\n') {
-            self.push_one(Line { text, ..line }, out);
+            self.push_one(Line { text, ..line }, origin, out);
         }
     }
 
@@ -104,15 +122,21 @@ impl Assembler {
         !self.open.is_empty()
     }
 
-    fn push_one(&mut self, line: Line<'_>, out: &mut Vec<Assembled>) {
+    fn push_one(&mut self, line: Line<'_>, origin: Option<&Origin>, out: &mut Vec<Assembled>) {
         let context = Context::of(&line);
-        let cut = line.text.len() > self.limits.line_bytes;
         let text = String::from_utf8_lossy(line.text.get(..self.limits.line_bytes).unwrap_or(line.text));
         let mark = Mark::of(&text);
+        let seen = Seen {
+            at_us: line.at_us,
+            text: &text,
+            is_cut: line.text.len() > self.limits.line_bytes,
+            mark,
+            origin,
+        };
         if let Some(index) = self.open.iter().position(|report| report.context == context) {
             let report = &mut self.open[index];
             match report.verdict(mark, line.at_us, &self.limits) {
-                Verdict::Takes => return report.take(&line, &text, cut, mark, &self.limits),
+                Verdict::Takes => return report.take(&seen, &self.limits),
                 Verdict::Ends => self.end(index, out),
             }
         }
@@ -122,13 +146,13 @@ impl Assembler {
                 self.end(oldest.unwrap_or(0), out);
             }
             let mut report = Collecting::new(context, &line);
-            report.take(&line, &text, cut, mark, &self.limits);
+            report.take(&seen, &self.limits);
             self.open.push(report);
         } else if !matches!(mark, Mark::Other)
             && let Some(report) = self.open.iter_mut().rev().find(|report| report.asked_others)
         {
             // Stacks that other CPUs print because this report asked them to.
-            report.take(&line, &text, cut, mark, &self.limits);
+            report.take(&seen, &self.limits);
         }
     }
 

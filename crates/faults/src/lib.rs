@@ -3,7 +3,8 @@
 //! The crate is pure: bytes in, values out. It opens nothing, reads no clock and does not panic on any input; every
 //! collection it builds has a named limit.
 //!
-//! The usual way through it:
+//! The usual way through it is [`reports`] for a log in memory, or a [`Reader`] for one that comes in pieces. They take
+//! four steps, each usable on its own:
 //!
 //! 1. [`log::lines`] takes the prefixes that kernels and tools put before a line away (time, level, caller, host).
 //! 2. [`Assembler`] groups the lines of one context into the text of one report.
@@ -13,19 +14,15 @@
 //! [`mce`] decodes machine checks and [`signal`] names the crashes of programs.
 //!
 //! ```
-//! use faults::{Assembler, Limits, log, parse};
-//!
 //! let console = b"<4>[   12.5][   T77] BUG: scheduling while atomic: test/77/0x00000002\r\n\
 //!                 <4>[   12.5][   T77] Call Trace:\r\n\
 //!                 <4>[   12.5][   T77]  example_wait+0x1f/0x40\r\n";
-//! let mut assembler = Assembler::new(Limits::default());
-//! let mut reports = Vec::new();
-//! for line in log::lines(console) {
-//!     assembler.push(line.as_line(), &mut reports);
-//! }
-//! assembler.flush(&mut reports);
-//! let report = parse(&reports[0].text).unwrap();
-//! assert_eq!(report.title, "BUG: scheduling while atomic in example_wait");
+//! let found = &faults::reports(console)[0];
+//! assert_eq!(found.report.title, "BUG: scheduling while atomic in example_wait");
+//! assert_eq!(found.text.lines().last(), Some(" example_wait+0x1f/0x40"));
+//! // A range of the text, and where it is in the log.
+//! let frame = found.in_input(found.lines[2].in_text.clone());
+//! assert_eq!(&console[frame[0].start as usize..frame[0].end as usize], b" example_wait+0x1f/0x40");
 //! ```
 
 mod assembler;
@@ -33,6 +30,7 @@ mod bytes;
 mod class;
 mod kind;
 mod parse;
+mod reader;
 mod report;
 mod tables;
 
@@ -46,4 +44,5 @@ pub use class::{Class, Severity, UnknownClass};
 pub use kind::ReportKind;
 pub use log::Line;
 pub use parse::parse;
+pub use reader::{LogReport, Reader, SourceLine, reports};
 pub use report::{CallTrace, Frame, KernelReport};

@@ -24,6 +24,8 @@ pub struct LogLine<'a> {
     pub text: Cow<'a, [u8]>,
     /// Microseconds since boot; the time of the line before when this one has none, 0 at the start.
     pub at_us: u64,
+    /// The line has a time of its own.
+    pub is_timed: bool,
     /// `[C1]`: printed outside a task on this CPU.
     pub cpu: Option<u32>,
     /// `[T77]`: printed by this thread.
@@ -32,6 +34,8 @@ pub struct LogLine<'a> {
     pub level: Option<u8>,
     /// Byte range of the whole line in the input, without the line end.
     pub span: (usize, usize),
+    /// Byte range of the text in the input, before escapes were resolved.
+    pub text_span: (usize, usize),
 }
 
 impl LogLine<'_> {
@@ -42,6 +46,18 @@ impl LogLine<'_> {
             at_us: self.at_us,
             cpu: self.cpu,
             task: self.task,
+        }
+    }
+
+    /// Moves the spans from the beginning of a line to where it is in the input.
+    fn move_by(&mut self, start: usize) {
+        for at in [
+            &mut self.span.0,
+            &mut self.span.1,
+            &mut self.text_span.0,
+            &mut self.text_span.1,
+        ] {
+            *at += start;
         }
     }
 }
@@ -64,8 +80,8 @@ pub fn lines(bytes: &[u8]) -> Lines<'_> {
     Lines {
         bytes,
         at: 0,
-        last_us: 0,
-        in_record: false,
+        end: 0,
+        stripper: Stripper::default(),
     }
 }
 
@@ -73,54 +89,83 @@ pub fn lines(bytes: &[u8]) -> Lines<'_> {
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {
     bytes: &'a [u8],
+    /// Where the next line begins.
     at: usize,
-    last_us: u64,
-    /// The line before was a `/dev/kmsg` record, so lines that begin with a space are its dictionary.
-    in_record: bool,
+    /// Where the raw line that is being taken apart ends.
+    end: usize,
+    stripper: Stripper,
 }
 
 impl<'a> Iterator for Lines<'a> {
     type Item = LogLine<'a>;
 
     fn next(&mut self) -> Option<LogLine<'a>> {
-        loop {
-            let rest = self.bytes.get(self.at..)?;
-            if rest.is_empty() {
-                return None;
+        while self.at < self.bytes.len() {
+            if self.at >= self.end {
+                let rest = self.bytes.get(self.at..)?;
+                self.end = self.at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             }
-            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let start = self.at;
-            self.at = start + length + 1;
-            let raw = rest.get(..length).unwrap_or_default();
-            let mut raw = raw.trim_ascii_end();
-            if self.in_record && raw.first() == Some(&b' ') && memchr::memchr(b'=', raw).is_some() {
-                continue;
-            }
-            let mut prefix = prefix::strip(raw);
-            if !prefix.record
-                && let Some(inside) = prefix::stamp_inside(prefix.text)
-            {
-                // A console that several write to: the kernel's line begins in the middle of another one.
-                let length = raw.len() - prefix.text.len() + inside;
-                self.at = start + length;
-                raw = raw.get(..length).unwrap_or_default();
-                prefix.text = prefix.text.get(..inside).unwrap_or_default().trim_ascii_end();
-            }
-            self.in_record = prefix.record;
-            self.last_us = prefix.at_us.unwrap_or(self.last_us);
-            let text = if prefix.record {
-                prefix::unescape(prefix.text)
+            let (line, used) = self.stripper.take(self.bytes.get(start..self.end)?);
+            self.at = if used < self.end - start {
+                start + used
             } else {
-                Cow::Borrowed(prefix.text)
+                self.end + 1
             };
-            return Some(LogLine {
-                text,
-                at_us: self.last_us,
-                cpu: prefix.cpu,
-                task: prefix.task,
-                level: prefix.level,
-                span: (start, start + raw.len()),
-            });
+            if let Some(mut line) = line {
+                line.move_by(start);
+                return Some(line);
+            }
         }
+        None
+    }
+}
+
+/// Takes the prefixes off lines that come one after the other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stripper {
+    last_us: u64,
+    /// The line before was a `/dev/kmsg` record, so lines that begin with a space are its dictionary.
+    in_record: bool,
+}
+
+impl Stripper {
+    /// The first line in `raw`, a line of the input without its newline, with spans from its beginning, and how many
+    /// bytes it takes: another line may begin in the middle of `raw`.
+    pub(crate) fn take<'a>(&mut self, raw: &'a [u8]) -> (Option<LogLine<'a>>, usize) {
+        let mut used = raw.len();
+        let mut raw = raw.trim_ascii_end();
+        if self.in_record && raw.first() == Some(&b' ') && memchr::memchr(b'=', raw).is_some() {
+            return (None, used);
+        }
+        let mut prefix = prefix::strip(raw);
+        if !prefix.record
+            && let Some(inside) = prefix::stamp_inside(prefix.text)
+        {
+            // A console that several write to: the kernel's line begins in the middle of another one.
+            used = raw.len() - prefix.text.len() + inside;
+            raw = raw.get(..used).unwrap_or_default();
+            prefix.text = prefix.text.get(..inside).unwrap_or_default().trim_ascii_end();
+        }
+        self.in_record = prefix.record;
+        self.last_us = prefix.at_us.unwrap_or(self.last_us);
+        let text_start = raw.len() - prefix.text.len().min(raw.len());
+        let text_span = (text_start, text_start + prefix.text.len());
+        let text = if prefix.record {
+            prefix::unescape(prefix.text)
+        } else {
+            Cow::Borrowed(prefix.text)
+        };
+        let line = LogLine {
+            text,
+            at_us: self.last_us,
+            is_timed: prefix.at_us.is_some(),
+            cpu: prefix.cpu,
+            task: prefix.task,
+            level: prefix.level,
+            span: (0, raw.len()),
+            text_span,
+        };
+        (Some(line), used)
     }
 }

@@ -1,8 +1,9 @@
 //! One report that is being collected.
 
 use super::mark::Mark;
-use super::{Assembled, Limits};
+use super::{Assembled, Limits, Origin};
 use crate::Line;
+use crate::reader::SourceLine;
 use crate::tables::formats::{Head, Needs};
 
 /// Lines of other text behind a complete stack after which the report is over.
@@ -29,6 +30,17 @@ impl Context {
             _ => Self::Unknown,
         }
     }
+}
+
+/// A line, looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) at_us: u64,
+    pub(super) text: &'a str,
+    /// The text is the beginning of a longer line.
+    pub(super) is_cut: bool,
+    pub(super) mark: Mark,
+    pub(super) origin: Option<&'a Origin>,
 }
 
 /// What to do with a line of the context of a report.
@@ -81,6 +93,7 @@ impl Collecting {
                 cpu: line.cpu,
                 task: line.task,
                 truncated: false,
+                lines: Vec::new(),
             },
             asked_others: false,
             progress: Progress::Announced,
@@ -145,9 +158,9 @@ impl Collecting {
     }
 
     /// Appends a line.
-    pub(super) fn take(&mut self, line: &Line<'_>, text: &str, cut: bool, mark: Mark, limits: &Limits) {
+    pub(super) fn take(&mut self, line: &Seen<'_>, limits: &Limits) {
         self.done.last_at_us = self.done.last_at_us.max(line.at_us);
-        let progress = match mark {
+        let progress = match line.mark {
             Mark::Head(head) => {
                 self.head.get_or_insert(head);
                 Progress::Begun
@@ -161,19 +174,27 @@ impl Collecting {
             _ => self.progress,
         };
         self.progress = self.progress.max(progress);
-        self.asked_others |= matches!(mark, Mark::AskOthers);
-        self.stray = if matches!(mark, Mark::Other) {
+        self.asked_others |= matches!(line.mark, Mark::AskOthers);
+        self.stray = if matches!(line.mark, Mark::Other) {
             self.stray + 1
         } else {
             0
         };
-        if self.lines >= limits.lines || self.done.text.len() + text.len() + 1 > limits.bytes {
+        let start = self.done.text.len();
+        if self.lines >= limits.lines || start + line.text.len() + 1 > limits.bytes {
             self.done.truncated = true;
             return;
         }
-        self.done.truncated |= cut;
+        self.done.truncated |= line.is_cut;
         self.lines += 1;
-        self.done.text.push_str(text);
+        self.done.text.push_str(line.text);
         self.done.text.push('\n');
+        if let Some(origin) = line.origin {
+            self.done.lines.push(SourceLine {
+                in_text: start..start + line.text.len(),
+                in_input: origin.text.clone(),
+                whole: origin.line.clone(),
+            });
+        }
     }
 }

@@ -1,0 +1,275 @@
+//! Whole logs to reports.
+
+use crate::assembler::Origin;
+use crate::{Assembled, Assembler, KernelReport, Limits, log, parse};
+use std::ops::Range;
+
+/// A longer line of a log is cut here, bytes. The kernel's own records are at most 1 KiB and a few lines long.
+const LINE_MAX: usize = 16 << 10;
+
+/// A report that was found in a log.
+///
+/// Byte ranges in `text` (those of the parts of a report, say) become ranges of the input with
+/// [`LogReport::in_input`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct LogReport {
+    /// What the text says.
+    pub report: KernelReport,
+    /// The lines of the report without their prefixes, each with a newline; bytes that are not UTF-8 are replaced.
+    pub text: String,
+    /// Each line of `text`, and where it is in the input. In order of `text`; other lines may come between two of them in
+    /// the input.
+    pub lines: Vec<SourceLine>,
+    /// Time of the first line, microseconds since boot; absent in a log without such times.
+    pub first_at_us: Option<u64>,
+    /// Time of the last line, microseconds since boot.
+    pub last_at_us: Option<u64>,
+    /// A limit was reached, so that the end of the report is not in `text`.
+    pub truncated: bool,
+}
+
+/// One line of a report's text and where it comes from. All ranges are byte offsets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct SourceLine {
+    /// The line in [`LogReport::text`], without its newline.
+    pub in_text: Range<usize>,
+    /// The same text in the input: the line without prefix and line end. As long as `in_text`, unless the input escapes
+    /// or breaks it (`\x22`, bytes that are not UTF-8).
+    pub in_input: Range<u64>,
+    /// The whole line in the input, prefix included, line end not.
+    pub whole: Range<u64>,
+}
+
+impl LogReport {
+    /// Where a byte range of `text` is in the input: a range for each line that it touches.
+    pub fn in_input(&self, range: Range<usize>) -> Vec<Range<u64>> {
+        let first = self.lines.partition_point(|line| line.in_text.end <= range.start);
+        let lines = self.lines.iter().skip(first);
+        lines
+            .take_while(|line| line.in_text.start < range.end)
+            .filter_map(|line| line.part(&range))
+            .collect()
+    }
+
+    /// Offset of the first line in the input.
+    pub fn offset(&self) -> u64 {
+        self.lines.first().map_or(0, |line| line.whole.start)
+    }
+}
+
+impl SourceLine {
+    /// The part of a range of the text that is in this line, as a range of the input.
+    fn part(&self, range: &Range<usize>) -> Option<Range<u64>> {
+        let (start, end) = (
+            range.start.max(self.in_text.start),
+            range.end.min(self.in_text.end),
+        );
+        if start >= end {
+            return None;
+        }
+        if self.in_text.len() as u64 != self.in_input.end.saturating_sub(self.in_input.start) {
+            return Some(self.in_input.clone());
+        }
+        let at = |offset: usize| self.in_input.start + (offset - self.in_text.start) as u64;
+        Some(at(start)..at(end))
+    }
+}
+
+/// All reports of a log that is in memory, the first in the log first.
+///
+/// ```
+/// let log = b"[    7.500000] eth0: link up\n\
+///             [   12.500000][   T77] BUG: scheduling while atomic: test/77/0x00000002\n\
+///             [   12.500100][   T77] Call Trace:\n\
+///             [   12.500200][   T77]  example_wait+0x1f/0x40\n";
+/// let reports = faults::reports(log);
+/// assert_eq!(reports.len(), 1);
+/// assert_eq!(reports[0].report.title, "BUG: scheduling while atomic in example_wait");
+/// assert_eq!(reports[0].first_at_us, Some(12_500_000));
+///
+/// // Where the function is in the log.
+/// let at = reports[0].text.find("example_wait").unwrap();
+/// let found = &reports[0].in_input(at..at + "example_wait".len())[0];
+/// assert_eq!(&log[found.start as usize..found.end as usize], b"example_wait");
+/// ```
+pub fn reports(log: &[u8]) -> Vec<LogReport> {
+    let mut reader = Reader::new();
+    let mut reports = Vec::new();
+    reader.push(log, &mut reports);
+    reader.finish(&mut reports);
+    reports.sort_by_key(LogReport::offset);
+    reports
+}
+
+/// Reads a log in pieces, in bounded memory, and yields each report once it is complete.
+///
+/// The pieces may be cut anywhere. What is kept between two of them is at most one line of 16 KiB and the reports that
+/// are being collected ([`Limits`]).
+///
+/// ```
+/// let log = b"BUG: scheduling while atomic: test/77/0x00000002\nCall Trace:\n example_wait+0x1f/0x40\n";
+/// let mut reader = faults::Reader::new();
+/// let mut reports = Vec::new();
+/// for piece in log.chunks(7) {
+///     reader.push(piece, &mut reports);
+/// }
+/// reader.finish(&mut reports);
+/// assert_eq!(reports[0].report.title, "BUG: scheduling while atomic in example_wait");
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    assembler: Assembler,
+    stripper: log::Stripper,
+    /// A line had a time.
+    is_timed: bool,
+    /// The beginning of a line whose end was not seen yet, at most [`LINE_MAX`] bytes.
+    tail: Vec<u8>,
+    /// Offset of the beginning of that line in the input.
+    tail_at: u64,
+    /// Bytes of that line, those that were not kept included.
+    tail_bytes: u64,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Reader {
+    /// A reader at the beginning of a log.
+    pub fn new() -> Self {
+        Self {
+            assembler: Assembler::new(Limits {
+                quiet_us: u64::MAX,
+                ..Limits::default()
+            }),
+            stripper: log::Stripper::default(),
+            is_timed: false,
+            tail: Vec::new(),
+            tail_at: 0,
+            tail_bytes: 0,
+        }
+    }
+
+    /// Takes the next bytes of the log; reports that they complete are appended to `out`.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<LogReport>) {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let piece = bytes.get(start..end).unwrap_or_default();
+            if self.tail_bytes == 0 {
+                self.line(piece, self.tail_at, out);
+            } else {
+                self.keep(piece);
+                let tail = std::mem::take(&mut self.tail);
+                self.line(&tail, self.tail_at, out);
+                self.tail = tail;
+                self.tail.clear();
+            }
+            self.tail_at += self.tail_bytes.max(piece.len() as u64) + 1;
+            self.tail_bytes = 0;
+            start = end + 1;
+        }
+        self.keep(bytes.get(start..).unwrap_or_default());
+    }
+
+    /// The log ends here.
+    pub fn finish(mut self, out: &mut Vec<LogReport>) {
+        if self.tail_bytes > 0 {
+            let tail = std::mem::take(&mut self.tail);
+            self.line(&tail, self.tail_at, out);
+        }
+        let mut done = Vec::new();
+        self.assembler.flush(&mut done);
+        self.found(done, out);
+    }
+
+    /// Keeps the beginning of a line.
+    fn keep(&mut self, piece: &[u8]) {
+        let room = LINE_MAX.saturating_sub(self.tail.len());
+        let kept = piece.get(..room).unwrap_or(piece);
+        self.tail.extend_from_slice(kept);
+        self.tail_bytes += piece.len() as u64;
+    }
+
+    /// Takes a whole line, which begins at `at` in the input.
+    fn line(&mut self, raw: &[u8], at: u64, out: &mut Vec<LogReport>) {
+        let mut raw = raw.get(..LINE_MAX).unwrap_or(raw);
+        let mut at = at;
+        let mut done = Vec::new();
+        while !raw.is_empty() {
+            let (line, used) = self.stripper.take(raw);
+            if let Some(line) = line {
+                self.is_timed |= line.is_timed;
+                let span = |(start, end): (usize, usize)| at + start as u64..at + end as u64;
+                let origin = Origin {
+                    line: span(line.span),
+                    text: span(line.text_span),
+                };
+                self.assembler.push_from(line.as_line(), Some(&origin), &mut done);
+            }
+            raw = raw.get(used..).unwrap_or_default();
+            at += used as u64;
+        }
+        self.found(done, out);
+    }
+
+    fn found(&mut self, done: Vec<Assembled>, out: &mut Vec<LogReport>) {
+        out.extend(done.into_iter().filter_map(|assembled| {
+            let report = parse(&assembled.text)?;
+            Some(LogReport {
+                report,
+                first_at_us: self.is_timed.then_some(assembled.first_at_us),
+                last_at_us: self.is_timed.then_some(assembled.last_at_us),
+                text: assembled.text,
+                lines: assembled.lines,
+                truncated: assembled.truncated,
+            })
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &[u8] = b"<4>[   12.5][   T77] BUG: scheduling while atomic: test/77/0x00000002\r\n\
+        <4>[   12.5][   T77] Call Trace:\r\n<6>[   12.5][   T78] other\n\
+        4,12,12500000,-,caller=T77; example\\x5fwait+0x1f/0x40\n";
+
+    #[test]
+    fn pieces_may_be_cut_anywhere() {
+        let whole = reports(LOG);
+        assert_eq!(whole.len(), 1);
+        for length in 1..LOG.len() {
+            let mut reader = Reader::new();
+            let mut found = Vec::new();
+            for piece in LOG.chunks(length) {
+                reader.push(piece, &mut found);
+            }
+            reader.finish(&mut found);
+            assert_eq!(found, whole, "pieces of {length} bytes");
+        }
+    }
+
+    #[test]
+    fn text_is_found_again_in_the_input() {
+        let found = &reports(LOG)[0];
+        let at = |offset| usize::try_from(offset).unwrap();
+        let input = |range: &Range<u64>| &LOG[at(range.start)..at(range.end)];
+        let task = found.text.find("test/77").unwrap();
+        let ranges = found.in_input(task..found.text.len());
+        let texts: Vec<&[u8]> = ranges.iter().map(input).collect();
+        assert_eq!(
+            texts,
+            [
+                b"test/77/0x00000002".as_slice(),
+                b"Call Trace:",
+                b" example\\x5fwait+0x1f/0x40"
+            ]
+        );
+        assert!(input(&found.lines[0].whole).starts_with(b"<4>[   12.5]["));
+    }
+}
