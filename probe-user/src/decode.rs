@@ -144,6 +144,7 @@ fn machine_check(record: &probe_common::MachineCheck) -> MachineCheck {
         vendor: record.cpuvendor,
         ppin: record.ppin,
         microcode: record.microcode,
+        ..MachineCheck::default()
     }
 }
 

@@ -1,11 +1,24 @@
 //! Machine checks: the registers of a bank to what failed, how bad and where.
 
+mod advice;
 mod amd;
+mod field;
 mod intel;
+mod outcome;
+mod place;
+mod registers;
+mod status;
 mod text;
+mod unit;
+mod vendor;
 
 use crate::Severity;
-use std::fmt;
+
+pub use field::Field;
+pub use outcome::Outcome;
+pub use place::{Address, AddressMode, Cell, PciAddress, Place};
+pub use unit::Unit;
+pub use vendor::Vendor;
 
 /// The registers and facts of one machine-check bank, as `mce:mce_record` and `struct mce` carry them.
 ///
@@ -43,49 +56,18 @@ pub struct MachineCheck {
     pub socket_id: u32,
     /// Bank number.
     pub bank: u8,
-    /// `X86_VENDOR_*` of the kernel: 0 Intel, 2 AMD, 9 Hygon, 10 Zhaoxin.
+    /// `X86_VENDOR_*` of the kernel: 0 Intel, 2 AMD, 5 Centaur, 9 Hygon, 10 Zhaoxin; see [`Vendor`].
     pub vendor: u8,
     /// Protected processor inventory number; 0 when not available.
     pub ppin: u64,
     /// Microcode revision.
     pub microcode: u32,
-}
-
-/// How a machine check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// The status is not valid: nothing happened.
-    Invalid,
-    /// Corrected by hardware.
-    Corrected,
-    /// Uncorrected data that nobody has used yet (AMD deferred, Intel UCNA).
-    Deferred,
-    /// Uncorrected; software may repair it, or may do so later (Intel SRAO).
-    ActionOptional,
-    /// Uncorrected; software must act or the program dies (Intel SRAR, AMD recoverable).
-    ActionRequired,
-    /// The processor's state is lost.
-    Fatal,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Invalid => "invalid",
-            Self::Corrected => "corrected",
-            Self::Deferred => "deferred",
-            Self::ActionOptional => "uncorrected, action optional",
-            Self::ActionRequired => "uncorrected, action required",
-            Self::Fatal => "fatal",
-        })
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Outcome {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+    /// `MCA_SYND1` (AMD): a part of the syndrome, or of the text for the replaceable unit.
+    pub synd1: u64,
+    /// `MCA_SYND2` (AMD).
+    pub synd2: u64,
+    /// `MCA_CONFIG` (AMD): what the bank supports.
+    pub config: u64,
 }
 
 /// What a machine check means.
@@ -96,98 +78,69 @@ pub struct Decoded {
     pub what: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// Which rule says that it ended so.
+    pub why: &'static str,
     /// How bad it is.
     pub severity: Severity,
     /// Stable title without CPU numbers, addresses and counts.
     pub title: String,
+    /// What failed, for programs.
+    pub unit: Unit,
+    /// Where it happened.
+    pub place: Place,
+    /// How many errors the bank has corrected since it was last cleared; `None` when the processor does not count or
+    /// it is not known whether it does.
+    pub corrected_count: Option<u16>,
+    /// More errors came than the bank could hold.
+    pub overflow: bool,
+    /// What to do, in one sentence.
+    pub advice: &'static str,
+    /// Every field of the registers that was decoded, in the order to print them.
+    pub fields: Vec<Field>,
 }
-
-/// Bits of `MCi_STATUS` (SDM 3B, 17.3.2.2; AMD APM 2, 9.3.2).
-mod bit {
-    pub(super) const VALID: u64 = 1 << 63;
-    pub(super) const OVERFLOW: u64 = 1 << 62;
-    pub(super) const UNCORRECTED: u64 = 1 << 61;
-    pub(super) const CONTEXT_CORRUPT: u64 = 1 << 57;
-    /// Intel: the error was signalled by a machine check.
-    pub(super) const SIGNALLED: u64 = 1 << 56;
-    /// Intel: software must act.
-    pub(super) const ACTION: u64 = 1 << 55;
-    /// AMD: the thread's context is corrupt.
-    pub(super) const TASK_CONTEXT_CORRUPT: u64 = 1 << 55;
-    /// AMD: deferred.
-    pub(super) const DEFERRED: u64 = 1 << 44;
-    /// `MCG_STATUS`: execution can go on at the saved instruction pointer.
-    pub(super) const RESTART: u64 = 1;
-}
-
-/// `X86_VENDOR_AMD` and `X86_VENDOR_HYGON`.
-const AMD_LIKE: [u8; 2] = [2, 9];
 
 impl MachineCheck {
-    /// Decodes the status by the vendor's rules.
+    /// Decodes the registers by the vendor's rules.
     ///
     /// ```
-    /// let check = faults::mce::MachineCheck { status: 0x8c00_0040_0001_0091, bank: 7, ..Default::default() };
+    /// use faults::mce::{MachineCheck, Outcome};
+    ///
+    /// let check = MachineCheck { status: 0x8c00_0040_0001_0091, bank: 7, ..Default::default() };
     /// let decoded = check.decode();
     /// assert_eq!(decoded.what, "memory controller read error, channel 1");
-    /// assert_eq!(decoded.outcome, faults::mce::Outcome::Corrected);
+    /// assert_eq!(decoded.outcome, Outcome::Corrected);
     /// assert_eq!(decoded.title, "machine check: memory controller read error, channel 1 (corrected)");
     /// ```
     pub fn decode(&self) -> Decoded {
-        let outcome = self.outcome();
-        let what = if self.is_amd() {
+        let verdict = outcome::of(self);
+        let outcome::Verdict { outcome, why } = verdict;
+        let mut fields = field::Fields::default();
+        registers::status_flags(self, &verdict, &mut fields);
+        let corrected_count = registers::corrected_count(self, &mut fields);
+        let what = if self.vendor().is_amd() {
             amd::what(self)
         } else {
             intel::what(self)
         };
-        let severity = match outcome {
-            Outcome::Invalid | Outcome::Corrected => Severity::Low,
-            Outcome::Deferred | Outcome::ActionOptional => Severity::Medium,
-            Outcome::ActionRequired => Severity::High,
-            Outcome::Fatal => Severity::Critical,
-        };
+        let unit = Unit::Unknown;
+        registers::global(self, &mut fields);
         Decoded {
             title: format!("machine check: {what} ({outcome})"),
             what,
             outcome,
-            severity,
-        }
-    }
-
-    fn is_amd(&self) -> bool {
-        AMD_LIKE.contains(&self.vendor)
-    }
-
-    fn outcome(&self) -> Outcome {
-        let has = |bit: u64| self.status & bit != 0;
-        if !has(bit::VALID) {
-            return Outcome::Invalid;
-        }
-        if !has(bit::UNCORRECTED) {
-            let deferred = self.is_amd() && has(bit::DEFERRED);
-            return if deferred {
-                Outcome::Deferred
-            } else {
-                Outcome::Corrected
-            };
-        }
-        if has(bit::CONTEXT_CORRUPT) {
-            return Outcome::Fatal;
-        }
-        if self.is_amd() {
-            let contained = has(bit::TASK_CONTEXT_CORRUPT) || self.mcg_status & bit::RESTART != 0;
-            return if contained {
-                Outcome::ActionRequired
-            } else {
-                Outcome::Fatal
-            };
-        }
-        match (has(bit::SIGNALLED), has(bit::ACTION)) {
-            // More than one error, one of them uncorrected: what was lost is not known.
-            _ if has(bit::OVERFLOW) => Outcome::Fatal,
-            (false, _) => Outcome::Deferred,
-            (true, false) => Outcome::ActionOptional,
-            (true, true) => Outcome::ActionRequired,
+            why,
+            severity: outcome.severity(),
+            unit,
+            place: Place {
+                socket: self.socket_id,
+                cpu: self.cpu,
+                bank: self.bank,
+                ..Place::default()
+            },
+            corrected_count,
+            overflow: self.has(status::bit::OVERFLOW),
+            advice: advice::of(outcome, unit),
+            fields: fields.into_vec(),
         }
     }
 }
