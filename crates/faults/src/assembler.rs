@@ -122,6 +122,12 @@ impl Assembler {
         !self.open.is_empty()
     }
 
+    /// Where the first line of the earliest open report is in the input, when lines have an [`Origin`].
+    pub(crate) fn collecting_from(&self) -> Option<u64> {
+        let first = |report: &Collecting| Some(report.done.lines.first()?.whole.start);
+        self.open.iter().filter_map(first).min()
+    }
+
     fn push_one(&mut self, line: Line<'_>, origin: Option<&Origin>, out: &mut Vec<Assembled>) {
         let context = Context::of(&line);
         let text = String::from_utf8_lossy(line.text.get(..self.limits.line_bytes).unwrap_or(line.text));

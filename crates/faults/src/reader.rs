@@ -175,6 +175,12 @@ impl Reader {
         self.keep(bytes.get(start..).unwrap_or_default());
     }
 
+    /// Where the earliest of the reports that are being collected begins in the input. A report that comes out later
+    /// does not begin before it, so that those who want reports in order know which to hold back.
+    pub fn collecting_from(&self) -> Option<u64> {
+        self.assembler.collecting_from()
+    }
+
     /// The log ends here.
     pub fn finish(mut self, out: &mut Vec<LogReport>) {
         if self.tail_bytes > 0 {

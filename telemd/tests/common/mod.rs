@@ -16,6 +16,7 @@ use std::time::Duration;
 use telemd::frame::{self, Facts, Frame};
 use telemd::status::Status;
 
+pub(crate) mod bare;
 pub(crate) mod collector;
 
 /// How long anything may take.

@@ -1,4 +1,4 @@
-//! telemctl: opting in and out, and how telemd is.
+//! telemctl: opting in and out, how telemd is, and what a log or a hardware error record says.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +11,12 @@ use telemd::text::chain;
 
 mod consent;
 mod doctor;
+mod explain;
+mod input;
+mod output;
 mod show;
 
-/// Opts this host in or out of telemetrics, and tells how telemd is.
+/// Opts this host in or out of telemetrics, tells how telemd is, and explains kernel logs and hardware errors.
 #[derive(Debug, Parser)]
 #[command(
     name = "telemctl",
@@ -21,6 +24,7 @@ mod show;
     after_help = "Examples:\n  telemctl opt-in            begin to record and ship faults\n  \
                   telemctl doctor            what is watched here, what is not, and what to do\n  \
                   telemctl status --json | jq .session.spool\n  \
+                  telemctl explain /var/log/kern.log   the faults in a log: what, where, why\n  \
                   telemctl completions bash > /etc/bash_completion.d/telemctl\n\n\
                   Exit codes: 0 good, 1 a problem was found, 64 wrong command line or configuration."
 )]
@@ -28,7 +32,7 @@ struct Args {
     /// The configuration file of telemd.
     #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Answer in JSON (doctor and status).
+    /// Answer in JSON (doctor, status and explain).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -45,6 +49,7 @@ enum Command {
     OptIn,
     /// Stop recording and delete what was recorded and not shipped. Takes effect at once.
     OptOut,
+    Explain(explain::Options),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -66,13 +71,16 @@ fn run() -> Result<ExitCode, ExitCode> {
         cli::say(String::from_utf8_lossy(&script).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Explain(options) = &args.command {
+        return Ok(explain::explain(options, args.json));
+    }
     let config = cli::config(args.config.as_deref())?;
     Ok(match args.command {
         Command::Doctor => doctor::doctor(&config, args.json),
         Command::Status => status(&config, args.json),
         Command::OptIn => consent::opt_in(&config),
         Command::OptOut => consent::opt_out(&config),
-        Command::Completions { .. } => ExitCode::SUCCESS,
+        Command::Explain(_) | Command::Completions { .. } => ExitCode::SUCCESS,
     })
 }
 
