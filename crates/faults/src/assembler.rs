@@ -2,11 +2,13 @@
 
 mod collecting;
 mod mark;
+mod messages;
 
 use crate::Line;
 use crate::reader::SourceLine;
 use collecting::{Collecting, Context, Seen, Verdict};
 use mark::Mark;
+use messages::Messages;
 use std::ops::Range;
 
 /// The first line of a kernel: what a log shows before it is of the boot before.
@@ -17,9 +19,10 @@ const NEXT_BOOT: &[u8] = b"Linux version ";
 pub struct Limits {
     /// Contexts that collect at the same time; the one that waited longest is ended when there are more.
     pub contexts: usize,
-    /// Lines of one report; what comes after is dropped and the report marked as truncated.
+    /// Lines of one report; what comes after is dropped, except for the report's last line, and the report marked as
+    /// truncated.
     pub lines: usize,
-    /// Bytes of one report's text, line ends included.
+    /// Bytes of one report's text, line ends included and the last line not.
     pub bytes: usize,
     /// Bytes of one line.
     pub line_bytes: usize,
@@ -59,8 +62,45 @@ pub struct Assembled {
     pub task: Option<u32>,
     /// A limit was reached: something is missing.
     pub truncated: bool,
+    /// Lines that are not in `text`: what came behind a limit, and repetitions of a message about a device.
+    pub left_out: u64,
     /// Where each line of `text` is in the input; empty unless a [`crate::Reader`] assembled it.
     pub lines: Vec<SourceLine>,
+}
+
+impl Assembled {
+    fn new(line: &Line<'_>) -> Self {
+        Self {
+            text: String::new(),
+            first_at_us: line.at_us,
+            last_at_us: line.at_us,
+            cpu: line.cpu,
+            task: line.task,
+            truncated: false,
+            left_out: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Appends a line; false when the text is full.
+    fn append(&mut self, line: &Seen<'_>, limits: &Limits) -> bool {
+        let start = self.text.len();
+        if start + line.text.len() + 1 > limits.bytes {
+            self.truncated = true;
+            return false;
+        }
+        self.truncated |= line.is_cut;
+        self.text.push_str(line.text);
+        self.text.push('\n');
+        if let Some(origin) = line.origin {
+            self.lines.push(SourceLine {
+                in_text: start..start + line.text.len(),
+                in_input: origin.text.clone(),
+                whole: origin.line.clone(),
+            });
+        }
+        true
+    }
 }
 
 /// Where a line comes from, for those who read a whole log.
@@ -77,10 +117,14 @@ pub(crate) struct Origin {
 /// A report begins at a head (`BUG: ...`, `WARNING: ...`, `cut here`, ...) and ends at its end marker, at the next head of
 /// its context, when its stack was printed and other text follows, or when its context falls silent. A panic that
 /// follows a report of the same context is part of it: it is the same death.
+///
+/// What is said about a device in a line or a few ([`crate::ReportKind::is_message`]) is collected apart from the reports
+/// of contexts: the lines of one source, and the same message when it comes again within a minute.
 #[derive(Debug)]
 pub struct Assembler {
     limits: Limits,
     open: Vec<Collecting>,
+    messages: Messages,
 }
 
 impl Assembler {
@@ -89,6 +133,7 @@ impl Assembler {
         Self {
             limits,
             open: Vec::new(),
+            messages: Messages::default(),
         }
     }
 
@@ -109,17 +154,20 @@ impl Assembler {
 
     /// Ends the reports whose last line is older than [`Limits::quiet_us`].
     pub fn flush_idle(&mut self, now_us: u64, out: &mut Vec<Assembled>) {
-        self.end_where(out, |report, limits| report.silent_for(now_us) > limits.quiet_us);
+        let limits = self.limits;
+        self.end_where(out, |report| {
+            now_us.saturating_sub(report.last_at_us) > limits.quiet_us
+        });
     }
 
     /// Ends all reports.
     pub fn flush(&mut self, out: &mut Vec<Assembled>) {
-        self.end_where(out, |_, _| true);
+        self.end_where(out, |_| true);
     }
 
     /// True while a report is being collected, so that [`Assembler::flush_idle`] has to be called in time.
     pub fn is_collecting(&self) -> bool {
-        !self.open.is_empty()
+        !self.open.is_empty() || !self.messages.is_empty()
     }
 
     /// Where the first line of the earliest open report is in the input, when lines have an [`Origin`].
@@ -139,6 +187,9 @@ impl Assembler {
             mark,
             origin,
         };
+        if self.messages.take(&line, &seen, &self.limits, out) {
+            return;
+        }
         if let Some(index) = self.open.iter().position(|report| report.context == context) {
             let report = &mut self.open[index];
             match report.verdict(mark, line.at_us, &self.limits) {
@@ -154,7 +205,7 @@ impl Assembler {
             let mut report = Collecting::new(context, &line);
             report.take(&seen, &self.limits);
             self.open.push(report);
-        } else if !matches!(mark, Mark::Other)
+        } else if !matches!(mark, Mark::Other | Mark::Message(_))
             && let Some(report) = self.open.iter_mut().rev().find(|report| report.asked_others)
         {
             // Stacks that other CPUs print because this report asked them to.
@@ -162,16 +213,17 @@ impl Assembler {
         }
     }
 
-    /// Ends the reports that `done` holds for, in the order of their first lines.
-    fn end_where(&mut self, out: &mut Vec<Assembled>, done: impl Fn(&Collecting, &Limits) -> bool) {
+    /// Ends the reports that `done` holds for, in the order of their first lines; messages behind them.
+    fn end_where(&mut self, out: &mut Vec<Assembled>, done: impl Fn(&Assembled) -> bool) {
         let mut index = 0;
         while index < self.open.len() {
-            if done(&self.open[index], &self.limits) {
+            if done(&self.open[index].done) {
                 self.end(index, out);
             } else {
                 index += 1;
             }
         }
+        self.messages.end_where(out, done);
     }
 
     fn end(&mut self, index: usize, out: &mut Vec<Assembled>) {

@@ -64,6 +64,20 @@ classes! {
     MemoryAllocFailure = "memory.alloc_failure",
     /// A machine check of the processor.
     HardwareMachineCheck = "hardware.machine_check",
+    /// An error in memory that a memory controller or the firmware reported.
+    HardwareMemoryError = "hardware.memory_error",
+    /// An error of PCI Express.
+    HardwarePcieError = "hardware.pcie_error",
+    /// Another hardware error that the firmware reported.
+    HardwareFirmwareError = "hardware.firmware_error",
+    /// Something is too hot.
+    HardwareThermal = "hardware.thermal",
+    /// A file system found its data inconsistent, or gave up.
+    StorageFilesystemError = "storage.filesystem_error",
+    /// A disk, its controller or the way to it failed.
+    StorageBlockError = "storage.block_error",
+    /// A network card did not send.
+    NetworkTimeout = "network.timeout",
     /// A program died of a signal.
     ProgramCrash = "program.crash",
     /// A record of a program's own making.

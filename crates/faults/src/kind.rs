@@ -3,151 +3,151 @@
 use crate::{Class, Severity};
 use std::fmt;
 
-/// The form of a kernel report, finer than its [`Class`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ReportKind {
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident, $severity:ident;)*) => {
+        /// The form of a kernel report, finer than its [`Class`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum ReportKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ReportKind {
+            /// Every kind, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// A short name in lower case with underscores.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The class that reports of this kind have.
+            pub const fn class(self) -> Class {
+                match self {
+                    $(Self::$variant => Class::$class,)*
+                }
+            }
+
+            /// How bad reports of this kind are unless the report says otherwise.
+            pub const fn severity(self) -> Severity {
+                match self {
+                    $(Self::$variant => Severity::$severity,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// An access through NULL or a small offset from it.
-    NullDereference,
+    NullDereference = "null_dereference", KernelOops, High;
     /// A page fault of the kernel at another address.
-    PageFault,
+    PageFault = "page_fault", KernelOops, High;
     /// An access to a non-canonical address and other general protection faults.
-    GeneralProtection,
+    GeneralProtection = "general_protection", KernelOops, High;
+    /// A division by zero or with an overflow.
+    DivideError = "divide_error", KernelOops, High;
+    /// An exception while another one was delivered: most often a stack that overflowed.
+    DoubleFault = "double_fault", KernelOops, Critical;
+    /// A kernel stack that was not large enough.
+    StackOverflow = "stack_overflow", KernelOops, Critical;
     /// `BUG()` or `BUG_ON()`.
-    Bug,
-    /// Another exception: divide error, invalid opcode, double fault, stack segment, unhandled fault, ...
-    Trap,
+    Bug = "bug", KernelOops, High;
+    /// A list whose neighbours do not point to each other.
+    ListCorruption = "list_corruption", KernelOops, High;
+    /// A copy to or from a program that reaches outside of an object.
+    Usercopy = "usercopy", KernelOops, High;
+    /// Another exception: invalid opcode, breakpoint, stack segment, unhandled fault, ...
+    Trap = "trap", KernelOops, High;
     /// `WARN()` and friends.
-    Warning,
+    Warning = "warning", KernelWarning, Medium;
     /// `refcount_t` misuse.
-    Refcount,
+    Refcount = "refcount", KernelWarning, Medium;
+    /// An object (timer, work item, RCU head, ...) used in a state in which it must not be.
+    Odebug = "odebug", KernelWarning, Medium;
     /// The kernel stopped.
-    Panic,
+    Panic = "panic", KernelPanic, Critical;
     /// A report that begins with `BUG:` and fits nothing finer.
-    BugReport,
+    BugReport = "bug_report", KernelBug, Medium;
     /// A sleep or a scheduler call where none is allowed.
-    AtomicSleep,
+    AtomicSleep = "atomic_sleep", KernelBug, Medium;
     /// A page, page map or counter of the memory manager is inconsistent.
-    BadPage,
+    BadPage = "bad_page", KernelBug, High;
     /// A CPU was stuck in the kernel and interrupts still came.
-    SoftLockup,
+    SoftLockup = "soft_lockup", KernelLockup, High;
     /// A CPU was stuck and interrupts did not come.
-    HardLockup,
+    HardLockup = "hard_lockup", KernelLockup, Critical;
     /// A workqueue made no progress.
-    WorkqueueLockup,
+    WorkqueueLockup = "workqueue_lockup", KernelLockup, Medium;
     /// RCU waited too long.
-    RcuStall,
+    RcuStall = "rcu_stall", KernelRcuStall, High;
     /// A task was blocked too long.
-    HungTask,
-    /// The lock validator.
-    Lockdep,
+    HungTask = "hung_task", KernelHungTask, High;
+    /// The lock validator: a possible deadlock, or a report that fits nothing finer.
+    Lockdep = "lockdep", KernelLockdep, Medium;
+    /// RCU-protected data used without protection.
+    RcuUsage = "rcu_usage", KernelLockdep, Medium;
+    /// A lock released that is not held.
+    BadUnlock = "bad_unlock", KernelLockdep, Medium;
+    /// A lock taken both with interrupts on and in an interrupt.
+    IrqLockState = "irq_lock_state", KernelLockdep, Medium;
     /// Kernel address sanitizer.
-    Kasan,
+    Kasan = "kasan", KernelSanitizer, High;
     /// Kernel memory (uninitialised value) sanitizer.
-    Kmsan,
+    Kmsan = "kmsan", KernelSanitizer, Medium;
     /// Kernel data-race sanitizer.
-    Kcsan,
+    Kcsan = "kcsan", KernelSanitizer, Medium;
     /// Sampling memory-error detector.
-    Kfence,
+    Kfence = "kfence", KernelSanitizer, High;
     /// Undefined behaviour sanitizer.
-    Ubsan,
+    Ubsan = "ubsan", KernelSanitizer, Medium;
     /// Unreferenced memory found by kmemleak.
-    MemoryLeak,
+    MemoryLeak = "memory_leak", KernelOther, Low;
     /// The out-of-memory killer.
-    OomKill,
+    OomKill = "oom_kill", MemoryOomKill, High;
     /// An allocation failed loudly.
-    AllocFailure,
+    AllocFailure = "alloc_failure", MemoryAllocFailure, Medium;
+    /// An interrupt that no driver wanted came until it was switched off.
+    IrqNobodyCared = "irq_nobody_cared", KernelOther, Medium;
+    /// A network card did not send for too long.
+    NetTimeout = "net_timeout", NetworkTimeout, Medium;
+    /// A file system found its data inconsistent, or gave up.
+    FilesystemError = "filesystem_error", StorageFilesystemError, High;
+    /// A disk, its controller or the way to it failed a request.
+    BlockError = "block_error", StorageBlockError, High;
     /// Machine-check text.
-    MachineCheck,
+    MachineCheck = "machine_check", HardwareMachineCheck, High;
+    /// A memory controller or the firmware found an error in memory.
+    MemoryError = "memory_error", HardwareMemoryError, High;
+    /// The kernel took a page with an error in it out of use, or failed to.
+    MemoryFailure = "memory_failure", HardwareMemoryError, High;
+    /// An error on a PCI Express link or in a device on it.
+    PcieError = "pcie_error", HardwarePcieError, High;
+    /// Another hardware error that the firmware reported.
+    FirmwareError = "firmware_error", HardwareFirmwareError, High;
+    /// A processor or another part is too hot.
+    Thermal = "thermal", HardwareThermal, Medium;
     /// Anything else.
-    Other,
+    Other = "other", KernelOther, Medium;
 }
 
 impl ReportKind {
-    /// A short name in lower case with underscores.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NullDereference => "null_dereference",
-            Self::PageFault => "page_fault",
-            Self::GeneralProtection => "general_protection",
-            Self::Bug => "bug",
-            Self::Trap => "trap",
-            Self::Warning => "warning",
-            Self::Refcount => "refcount",
-            Self::Panic => "panic",
-            Self::BugReport => "bug_report",
-            Self::AtomicSleep => "atomic_sleep",
-            Self::BadPage => "bad_page",
-            Self::SoftLockup => "soft_lockup",
-            Self::HardLockup => "hard_lockup",
-            Self::WorkqueueLockup => "workqueue_lockup",
-            Self::RcuStall => "rcu_stall",
-            Self::HungTask => "hung_task",
-            Self::Lockdep => "lockdep",
-            Self::Kasan => "kasan",
-            Self::Kmsan => "kmsan",
-            Self::Kcsan => "kcsan",
-            Self::Kfence => "kfence",
-            Self::Ubsan => "ubsan",
-            Self::MemoryLeak => "memory_leak",
-            Self::OomKill => "oom_kill",
-            Self::AllocFailure => "alloc_failure",
-            Self::MachineCheck => "machine_check",
-            Self::Other => "other",
-        }
-    }
-
-    /// The class that reports of this kind have.
-    pub const fn class(self) -> Class {
-        match self {
-            Self::NullDereference | Self::PageFault | Self::GeneralProtection | Self::Bug | Self::Trap => {
-                Class::KernelOops
-            }
-            Self::Warning | Self::Refcount => Class::KernelWarning,
-            Self::Panic => Class::KernelPanic,
-            Self::BugReport | Self::AtomicSleep | Self::BadPage => Class::KernelBug,
-            Self::SoftLockup | Self::HardLockup | Self::WorkqueueLockup => Class::KernelLockup,
-            Self::RcuStall => Class::KernelRcuStall,
-            Self::HungTask => Class::KernelHungTask,
-            Self::Lockdep => Class::KernelLockdep,
-            Self::Kasan | Self::Kmsan | Self::Kcsan | Self::Kfence | Self::Ubsan => Class::KernelSanitizer,
-            Self::OomKill => Class::MemoryOomKill,
-            Self::AllocFailure => Class::MemoryAllocFailure,
-            Self::MachineCheck => Class::HardwareMachineCheck,
-            Self::MemoryLeak | Self::Other => Class::KernelOther,
-        }
-    }
-
-    /// How bad reports of this kind are unless the report says otherwise.
-    pub const fn severity(self) -> Severity {
-        match self {
-            Self::Panic | Self::HardLockup => Severity::Critical,
-            Self::NullDereference
-            | Self::PageFault
-            | Self::GeneralProtection
-            | Self::Bug
-            | Self::Trap
-            | Self::BadPage
-            | Self::SoftLockup
-            | Self::RcuStall
-            | Self::HungTask
-            | Self::Kasan
-            | Self::Kfence
-            | Self::MachineCheck
-            | Self::OomKill => Severity::High,
-            Self::Warning
-            | Self::Refcount
-            | Self::BugReport
-            | Self::AtomicSleep
-            | Self::WorkqueueLockup
-            | Self::Lockdep
-            | Self::Kmsan
-            | Self::Kcsan
-            | Self::Ubsan
-            | Self::AllocFailure
-            | Self::Other => Severity::Medium,
-            Self::MemoryLeak => Severity::Low,
-        }
+    /// True for what a driver, a file system or the firmware says about a device in a line or a few, after which the
+    /// kernel goes on: it is no report of the kernel about itself, and comes after those in a list
+    /// ([`crate::reports`]).
+    pub const fn is_message(self) -> bool {
+        matches!(
+            self,
+            Self::FilesystemError
+                | Self::BlockError
+                | Self::MemoryError
+                | Self::MemoryFailure
+                | Self::PcieError
+                | Self::FirmwareError
+                | Self::Thermal
+        )
     }
 }
 

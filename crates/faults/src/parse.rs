@@ -4,7 +4,7 @@ mod corrupt;
 mod facts;
 mod frame;
 mod guilty;
-mod pattern;
+pub(crate) mod pattern;
 pub(crate) mod scan;
 mod task;
 mod title;
@@ -36,10 +36,8 @@ const TRACES_MAX: usize = 64;
 /// ```
 pub fn parse(text: &str) -> Option<KernelReport> {
     let scan = Scan::new(text);
-    let (at, (format, fields)) = scan.lines.iter().enumerate().find_map(|(at, line)| {
-        let head = heads::find(line)?;
-        Some((at, choose(&scan, at, head)?))
-    })?;
+    // What is said about a device may come in the middle of a report.
+    let (at, (format, fields)) = first_head(&scan, false).or_else(|| first_head(&scan, true))?;
     let named = pattern::symbol_field(format.pattern).and_then(|field| fields.get(field).copied());
     let guilty = match &format.needs {
         Needs::Function(stack) => guilty::choose(&scan, at, named, stack),
@@ -47,6 +45,18 @@ pub fn parse(text: &str) -> Option<KernelReport> {
     };
     let damage = corrupt::damage(&scan, at, format, guilty.as_ref());
     Some(report(&scan, at, format, &fields, guilty, damage))
+}
+
+/// The first line that is the head of a report, or of a message about a device.
+fn first_head<'t>(scan: &Scan<'t>, message: bool) -> Option<(usize, (&'static Format, Captures<'t>))> {
+    scan.lines.iter().enumerate().find_map(|(at, line)| {
+        let head = heads::find(line).filter(|head| {
+            head.formats
+                .iter()
+                .any(|format| format.kind.is_message() == message)
+        })?;
+        Some((at, choose(scan, at, head)?))
+    })
 }
 
 /// The first format of the head whose pattern and detail are there.
@@ -72,7 +82,7 @@ fn detail<'t>(scan: &Scan<'t>, at: usize, format: &Format, fields: Captures<'t>)
     for line in scan.lines.iter().skip(at + 1).take(DETAIL_LINES) {
         more = pattern::find(format.detail, line);
         // Behind the head of another report the detail is that report's.
-        if more.is_some() || heads::find(line).is_some() {
+        if more.is_some() || heads::find(line).is_some_and(|head| !head.is_message()) {
             break;
         }
     }
@@ -96,7 +106,7 @@ fn report(
     let facts = Facts::read(&scan.lines);
     let task = task::of(scan, at, format.kind).or_else(|| Some((facts.comm?, facts.pid?)));
     let (title, alt_titles) = titles(format, fields, guilty.as_ref());
-    let (title, severity) = machine_check(scan, format.kind).unwrap_or((title, severity(scan, format.kind)));
+    let (title, severity) = machine_check(scan, format.kind).unwrap_or((title, severity(scan, format)));
     KernelReport {
         kind: format.kind,
         class: format.kind.class(),
@@ -139,12 +149,27 @@ fn titles(format: &Format, fields: &Captures<'_>, guilty: Option<&Guilty>) -> (S
 }
 
 /// A fault that took the machine down is critical, whatever it is called.
-fn severity(scan: &Scan<'_>, kind: ReportKind) -> Severity {
-    let panicked = scan.says("Kernel panic - not syncing");
-    if panicked {
-        Severity::Critical
-    } else {
-        kind.severity()
+fn severity(scan: &Scan<'_>, format: &Format) -> Severity {
+    if scan.says("Kernel panic - not syncing") {
+        return Severity::Critical;
+    }
+    match format.kind {
+        ReportKind::MemoryError | ReportKind::PcieError | ReportKind::FirmwareError => {
+            firmware_severity(scan).unwrap_or(format.severity)
+        }
+        _ => format.severity,
+    }
+}
+
+/// What the firmware says about an error (drivers/firmware/efi/cper.c, `cper_severity_strs`).
+fn firmware_severity(scan: &Scan<'_>) -> Option<Severity> {
+    let mut lines = scan.lines.iter();
+    let [severity, ..] = lines.find_map(|line| pattern::find("event severity: {w}", line))?;
+    match severity {
+        "fatal" => Some(Severity::Critical),
+        "recoverable" => Some(Severity::High),
+        "corrected" | "info" => Some(Severity::Low),
+        _ => None,
     }
 }
 

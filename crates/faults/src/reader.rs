@@ -1,7 +1,7 @@
 //! Whole logs to reports.
 
 use crate::assembler::Origin;
-use crate::{Assembled, Assembler, KernelReport, Limits, log, parse};
+use crate::{Assembled, Assembler, KernelReport, Limits, ReportKind, Severity, log, parse};
 use std::ops::Range;
 
 /// A longer line of a log is cut here, bytes. The kernel's own records are at most 1 KiB and a few lines long.
@@ -27,6 +27,8 @@ pub struct LogReport {
     pub last_at_us: Option<u64>,
     /// A limit was reached, so that the end of the report is not in `text`.
     pub truncated: bool,
+    /// Lines that are not in `text`: what came behind a limit, and repetitions of a message about a device.
+    pub left_out: u64,
 }
 
 /// One line of a report's text and where it comes from. All ranges are byte offsets.
@@ -57,6 +59,17 @@ impl LogReport {
     pub fn offset(&self) -> u64 {
         self.lines.first().map_or(0, |line| line.whole.start)
     }
+
+    /// The place in a list of a log's reports, by rank and then by offset. What the kernel reports about itself comes
+    /// first. What is said about a device ([`ReportKind::is_message`]), and what the processor corrected, comes behind: an
+    /// oops in a log is not to be missed behind the errors of a disk.
+    pub fn order(&self) -> (u8, u64) {
+        let corrected = self.report.kind == ReportKind::MachineCheck && self.report.severity < Severity::High;
+        (
+            u8::from(corrected || self.report.kind.is_message()),
+            self.offset(),
+        )
+    }
 }
 
 impl SourceLine {
@@ -77,7 +90,7 @@ impl SourceLine {
     }
 }
 
-/// All reports of a log that is in memory, the first in the log first.
+/// All reports of a log that is in memory, in the order of [`LogReport::order`].
 ///
 /// ```
 /// let log = b"[    7.500000] eth0: link up\n\
@@ -99,7 +112,7 @@ pub fn reports(log: &[u8]) -> Vec<LogReport> {
     let mut reports = Vec::new();
     reader.push(log, &mut reports);
     reader.finish(&mut reports);
-    reports.sort_by_key(LogReport::offset);
+    reports.sort_by_key(LogReport::order);
     reports
 }
 
@@ -232,6 +245,7 @@ impl Reader {
                 text: assembled.text,
                 lines: assembled.lines,
                 truncated: assembled.truncated,
+                left_out: assembled.left_out,
             })
         }));
     }

@@ -3,11 +3,12 @@
 use super::mark::Mark;
 use super::{Assembled, Limits, Origin};
 use crate::Line;
-use crate::reader::SourceLine;
 use crate::tables::formats::{Head, Needs};
 
 /// Lines of other text behind a complete stack after which the report is over.
 const STRAY_LINES: usize = 24;
+/// The same where the kernel lists the memory and the tasks of the machine before it says whom it killed.
+const STRAY_LINES_OF_OOM: usize = 8192;
 /// The same behind a head that needs no stack: messages of one `printk` with several lines.
 const STRAY_LINES_BEHIND_HEAD: usize = 2;
 /// Lines after `cut here` in which the head has to come.
@@ -86,15 +87,7 @@ impl Collecting {
     pub(super) fn new(context: Context, line: &Line<'_>) -> Self {
         Self {
             context,
-            done: Assembled {
-                text: String::new(),
-                first_at_us: line.at_us,
-                last_at_us: line.at_us,
-                cpu: line.cpu,
-                task: line.task,
-                truncated: false,
-                lines: Vec::new(),
-            },
+            done: Assembled::new(line),
             asked_others: false,
             progress: Progress::Announced,
             head: None,
@@ -109,7 +102,7 @@ impl Collecting {
     }
 
     /// How long no line came.
-    pub(super) fn silent_for(&self, now_us: u64) -> u64 {
+    fn silent_for(&self, now_us: u64) -> u64 {
         now_us.saturating_sub(self.done.last_at_us)
     }
 
@@ -125,7 +118,7 @@ impl Collecting {
         }
         let takes = match mark {
             Mark::Head(_) | Mark::Cut => self.takes_head(),
-            Mark::Other => !self.is_over(),
+            Mark::Other | Mark::Message(_) => !self.is_over(),
             Mark::Panic(_) | Mark::Frame | Mark::Body | Mark::Stack | Mark::AskOthers | Mark::End => true,
         };
         if takes { Verdict::Takes } else { Verdict::Ends }
@@ -146,10 +139,16 @@ impl Collecting {
         self.head.is_some_and(is_stackless)
     }
 
+    /// Behind the stack of the out-of-memory killer come long lists, and then the victim.
+    fn lists_memory(&self) -> bool {
+        self.head.is_some_and(|head| head.needle == "invoked oom-killer")
+    }
+
     /// The report is over when other text comes.
     fn is_over(&self) -> bool {
         match self.progress {
             Progress::Announced => self.lines >= HEAD_WITHIN,
+            Progress::Begun | Progress::Stack if self.lists_memory() => self.stray >= STRAY_LINES_OF_OOM,
             Progress::Begun => self.is_stackless() && self.stray >= STRAY_LINES_BEHIND_HEAD,
             Progress::Stack => self.stray >= STRAY_LINES,
             Progress::Ended => true,
@@ -180,21 +179,20 @@ impl Collecting {
         } else {
             0
         };
-        let start = self.done.text.len();
-        if self.lines >= limits.lines || start + line.text.len() + 1 > limits.bytes {
+        // The last line says how it ended: there is always room for it.
+        let limits = match line.mark {
+            Mark::End if self.progress == Progress::Ended => Limits {
+                lines: limits.lines + 1,
+                bytes: limits.bytes + limits.line_bytes + 1,
+                ..*limits
+            },
+            _ => *limits,
+        };
+        if self.lines < limits.lines && self.done.append(line, &limits) {
+            self.lines += 1;
+        } else {
             self.done.truncated = true;
-            return;
-        }
-        self.done.truncated |= line.is_cut;
-        self.lines += 1;
-        self.done.text.push_str(line.text);
-        self.done.text.push('\n');
-        if let Some(origin) = line.origin {
-            self.done.lines.push(SourceLine {
-                in_text: start..start + line.text.len(),
-                in_input: origin.text.clone(),
-                whole: origin.line.clone(),
-            });
+            self.done.left_out += 1;
         }
     }
 }

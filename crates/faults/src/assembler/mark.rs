@@ -11,6 +11,8 @@ pub(super) enum Mark {
     Cut,
     /// The head of a report, or of a part of one.
     Head(&'static Head),
+    /// The first line of a message about a device.
+    Message(&'static Head),
     /// `Kernel panic - not syncing: ...`.
     Panic(&'static Head),
     /// A stack begins.
@@ -103,7 +105,9 @@ impl Mark {
             return Self::Cut;
         }
         if let Some(head) = heads::find(text) {
-            return if head.needle.starts_with("Kernel panic") {
+            return if head.is_message() {
+                Self::Message(head)
+            } else if head.needle.starts_with("Kernel panic") {
                 Self::Panic(head)
             } else {
                 Self::Head(head)

@@ -3,10 +3,10 @@
 use super::frame::RawFrame;
 use super::guilty::{Guilty, first_stack, items_after};
 use super::scan::{Item, Scan, What};
-use crate::ReportKind;
 use crate::fingerprint::base_name;
 use crate::tables::formats::{Format, From, Needs, Stack};
 use crate::tables::{heads, skip};
+use crate::{Class, ReportKind};
 
 /// A stack's head is followed by a frame within so many lines, unless something was lost.
 const FRAME_WITHIN: usize = 15;
@@ -65,9 +65,10 @@ fn is_call_trace(item: &Item<'_>) -> bool {
 
 /// There are frames, but neither the head of a stack nor enough of them to be one.
 fn lacks_stack(items: &[Item<'_>], stack: &Stack, kind: ReportKind) -> bool {
-    let is_own = stack.from == From::Below && kind != ReportKind::Lockdep;
+    let is_own = stack.from == From::Below && kind.class() != Class::KernelLockdep;
     let has_head = items.iter().any(is_call_trace);
-    let has_body = kind != ReportKind::Lockdep && reliable(items).nth(FRAMES_OF_A_STACK - 1).is_some();
+    let has_body =
+        kind.class() != Class::KernelLockdep && reliable(items).nth(FRAMES_OF_A_STACK - 1).is_some();
     !(is_own || has_head || has_body)
 }
 
@@ -117,10 +118,8 @@ fn is_unexplained(scan: &Scan<'_>, kind: ReportKind) -> bool {
 
 /// Another report begins before the first frame of an exception's report.
 fn is_interrupted(scan: &Scan<'_>, head: usize, items: &[Item<'_>], kind: ReportKind) -> bool {
-    if !matches!(
-        kind,
-        ReportKind::PageFault | ReportKind::NullDereference | ReportKind::Lockdep
-    ) {
+    let is_exception = matches!(kind, ReportKind::PageFault | ReportKind::NullDereference);
+    if !is_exception && kind.class() != Class::KernelLockdep {
         return false;
     }
     let first_frame = items.iter().find(|item| matches!(item.what, What::Frame(_)));

@@ -1,8 +1,9 @@
 //! The small pattern language of the tables.
 //!
 //! A pattern is literal text with fields: `{f}` a function's name with what the kernel prints behind it
-//! (`+0x1f/0x40`), `{n}` a decimal number, `{x}` a hexadecimal one, `{w}` a word, `{$}` the end of the line, `{*}` anything up to the literal that follows (or the end of
-//! the line). It matches at the first place of its first literal; there is no backtracking, so it is linear.
+//! (`+0x1f/0x40`), `{i}` a function's name without that, `{n}` a decimal number, `{x}` a hexadecimal one, `{w}` a word,
+//! `{d}` a device's name, `{m}` the beginning of a message, up to the first word that changes from case to case, `{$}` the
+//! end of the line, `{*}` anything up to the literal that follows (or the end of the line). It matches at the first place of its first literal; there is no backtracking, so it is linear.
 
 /// Fields of a pattern, at most this many.
 const FIELDS: usize = 4;
@@ -25,6 +26,11 @@ pub(crate) fn find<'t>(pattern: &str, line: &'t str) -> Option<Captures<'t>> {
             "f" => symbol_length(rest)?,
             "n" => some(count(rest, |c| c.is_ascii_digit()))?,
             "x" => some(count(rest, |c| c.is_ascii_hexdigit()))?,
+            "i" => some(identifier_length(rest))?,
+            "d" => some(count(rest, |c| {
+                c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '!' | '.')
+            }))?,
+            "m" => some(message_length(rest))?,
             "w" => some(count(rest, |c| !c.is_whitespace()))?,
             "$" if !rest.trim().is_empty() => return None,
             _ if literal.is_empty() => rest.len(),
@@ -48,10 +54,11 @@ pub(crate) fn fields(pattern: &str) -> usize {
     pattern.matches('{').count()
 }
 
-/// The index of the first `{f}`.
+/// The index of the first field that is a function.
 pub(crate) fn symbol_field(pattern: &str) -> Option<usize> {
     pattern
         .find("{f}")
+        .or_else(|| pattern.find("{i}"))
         .map(|at| fields(pattern.get(..at).unwrap_or_default()))
 }
 
@@ -88,6 +95,37 @@ pub(crate) fn symbol_length(text: &str) -> Option<usize> {
     (depth == 0 && !starts.is_ascii_digit() && starts != b':' && starts != b'@').then_some(name.len())
 }
 
+/// The length of a name in C at the front of `text`.
+fn identifier_length(text: &str) -> usize {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return 0;
+    }
+    count(text, |c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The length of a message's words up to the first one that changes from case to case (with a digit, a bracket, a
+/// quote, a `=`) or that ends a part of the message; words that only lead to what follows are left out.
+fn message_length(text: &str) -> usize {
+    const LEADING: [&str; 9] = ["at", "for", "from", "in", "of", "on", "to", "with", "is"];
+    let mut length = 0;
+    let mut from = 0;
+    while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+        let word = rest.get(..count(rest, |c| c != ' ')).unwrap_or(rest);
+        let plain = word.trim_end_matches([':', ',', ';', '.', '!']);
+        if plain.is_empty() || plain.contains(|c: char| !(c.is_ascii_alphabetic() || "-_/'".contains(c))) {
+            break;
+        }
+        if !LEADING.contains(&plain) {
+            length = from + plain.len();
+        }
+        if plain.len() < word.len() {
+            break;
+        }
+        from += word.len() + 1;
+    }
+    length
+}
+
 /// The length of `+0x1f/0x40` at the front of `text`.
 fn offset_length(text: &str) -> usize {
     if !text.starts_with("+0x") {
@@ -99,6 +137,28 @@ fn offset_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_lose_what_changes() {
+        let message = |text| find("x: {m}", text).map(|[message, ..]| message.to_owned());
+        let cases = [
+            ("x: bad tree block start, mirror 1 want 5", "bad tree block start"),
+            (
+                "x: parent transid verify failed on 123 wanted 4",
+                "parent transid verify failed",
+            ),
+            ("x: corrupt leaf: root=2 block=77", "corrupt leaf"),
+            ("x: READ FPDMA QUEUED", "READ FPDMA QUEUED"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(message(text).as_deref(), Some(expected));
+        }
+        assert_eq!(message("x: 12"), None);
+        assert_eq!(
+            find("(device {d}): {i}:", "(device sda1): f_1:12: x"),
+            Some(["sda1", "f_1", "", ""])
+        );
+    }
 
     #[test]
     fn fields_are_taken_in_order() {

@@ -2,7 +2,7 @@
 
 use super::pattern::find;
 use super::scan::Scan;
-use crate::ReportKind;
+use crate::{Class, ReportKind};
 
 /// Lines after the head that may name the task.
 const NEAR: usize = 1024;
@@ -33,7 +33,7 @@ pub(crate) fn of<'t>(scan: &Scan<'t>, head: usize, kind: ReportKind) -> Option<(
             let [task, ..] = lines.into_iter().find_map(|line| find("by task {*}", line))?;
             named(task, '/')
         }
-        ReportKind::Lockdep => {
+        _ if kind.class() == Class::KernelLockdep => {
             let lines = scan.lines.iter().skip(head).take(6);
             let [task, ..] = lines
                 .into_iter()

@@ -5,7 +5,13 @@ use super::pattern::Captures;
 /// Bytes of a title.
 pub(crate) const TITLE_MAX: usize = 120;
 
-/// Fills `{0}`, `{1}`, ... and `{F}` (the frame) in; what remains is cleaned as syzbot does: printable, one space
+/// Names of block devices without letter and number. Longer names first where one begins with another.
+const DEVICES: [&str; 21] = [
+    "bcache", "cciss", "dasd", "dm", "drbd", "fd", "hd", "loop", "md", "mmcblk", "mtdblock", "nbd", "nullb",
+    "nvme", "pmem", "ram", "rbd", "sd", "sr", "vd", "xvd",
+];
+
+/// Fills `{0}`, `{1}`, ..., `{d0}`, ... (the sort of a device) and `{F}` (the frame) in; what remains is cleaned as syzbot does: printable, one space
 /// between words, numbers and addresses replaced when they came from the log.
 pub(crate) fn fill(template: &str, fields: &Captures<'_>, frame: &str) -> String {
     let mut title = String::with_capacity(template.len() + 32);
@@ -18,13 +24,28 @@ pub(crate) fn fill(template: &str, fields: &Captures<'_>, frame: &str) -> String
         if name == "F" {
             title.push_str(frame);
         } else {
-            let field = name.parse().ok().and_then(|index: usize| fields.get(index));
-            title.push_str(&without_numbers(field.copied().unwrap_or_default()));
+            let (index, is_device) = name
+                .strip_prefix('d')
+                .map_or((name, false), |index| (index, true));
+            let field = index.parse().ok().and_then(|index: usize| fields.get(index));
+            let field = field.copied().unwrap_or_default();
+            if is_device {
+                title.push_str(device_sort(field));
+            } else {
+                title.push_str(&without_numbers(field));
+            }
         }
         rest = after;
     }
     title.push_str(rest);
     clean(&title)
+}
+
+/// `sd` of `sda1`, `nvme` of `nvme0n1`; other names without what begins with a digit.
+fn device_sort(name: &str) -> &str {
+    let known = DEVICES.iter().find(|sort| name.starts_with(**sort));
+    let end = name.find(|c: char| c.is_ascii_digit()).unwrap_or(name.len());
+    known.copied().unwrap_or_else(|| name.get(..end).unwrap_or(name))
 }
 
 /// Printable, single spaces, at most [`TITLE_MAX`] bytes.

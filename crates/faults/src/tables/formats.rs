@@ -4,15 +4,17 @@
 //! pattern matches gives the title. Titles follow syzbot's convention: which there are, and which frame each names, is from
 //! google/syzkaller, `pkg/report/linux.go` (Apache-2.0).
 //!
-//! A format reads `Kind: "pattern" [+ "detail"] => "title", needs [, other titles];`. The pattern is in the language of
+//! A format reads `Kind[(Severity)]: "pattern" [+ "detail"] => "title", needs [, other titles];`. The pattern is in the language of
 //! `parse::pattern` and is looked for in the head's line, the detail in the lines after it. In a title `{0}`, `{1}`, ...
-//! are the fields of the pattern and the detail, `{F}` is the function at fault. A function that the pattern names is
+//! are the fields of the pattern and the detail, `{d0}`, ... those that are devices without their number, `{F}` is the
+//! function at fault. A function that the pattern names is
 //! the first candidate for that; `needs` says where the others come from.
 
 macro_rules! formats {
-    ($($kind:ident: $pattern:literal $(+ $detail:literal)? => $title:literal, $needs:expr $(, $alt:ident)?;)*) => {
+    ($($kind:ident $(($severity:ident))?: $pattern:literal $(+ $detail:literal)? => $title:literal, $needs:expr $(, $alt:ident)?;)*) => {
         &[$($crate::tables::formats::Format {
             kind: $crate::ReportKind::$kind,
+            severity: $crate::tables::formats::either(&[$($crate::Severity::$severity,)?], $crate::ReportKind::$kind),
             pattern: $pattern,
             detail: concat!("" $(, $detail)?),
             title: $title,
@@ -33,12 +35,14 @@ macro_rules! heads {
 }
 
 mod exceptions;
+mod hardware;
 mod locking;
 mod memory;
 mod stalls;
+mod storage;
 mod warnings;
 
-use crate::ReportKind;
+use crate::{ReportKind, Severity};
 
 /// A text that begins a report.
 #[derive(Debug)]
@@ -49,10 +53,20 @@ pub(crate) struct Head {
     pub(crate) formats: &'static [Format],
 }
 
+impl Head {
+    /// True for what is said about a device in a line or a few: it is collected by what it says, not by who prints.
+    pub(crate) fn is_message(&self) -> bool {
+        self.formats
+            .iter()
+            .all(|format| format.kind.is_message() && matches!(format.needs, Needs::Nothing))
+    }
+}
+
 /// One form of a head and the title it gives.
 #[derive(Debug)]
 pub(crate) struct Format {
     pub(crate) kind: ReportKind,
+    pub(crate) severity: Severity,
     pub(crate) pattern: &'static str,
     /// Empty when there is none.
     pub(crate) detail: &'static str,
@@ -148,6 +162,13 @@ const HANG: &[&str] = &["hang in {F}"];
 const STACK_OVERFLOW: &[&str] = &["stack-overflow in {F}"];
 const INVALID_FREE: &[&str] = &["invalid-free in {F}"];
 
+const fn either(given: &[Severity], kind: ReportKind) -> Severity {
+    match given {
+        [severity, ..] => *severity,
+        [] => kind.severity(),
+    }
+}
+
 const fn first(alternatives: &[&'static [&'static str]]) -> &'static [&'static str] {
     match alternatives {
         [first, ..] => first,
@@ -156,10 +177,12 @@ const fn first(alternatives: &[&'static [&'static str]]) -> &'static [&'static s
 }
 
 /// All heads; where two begin at the same place the longer one counts.
-pub(crate) static HEADS: [&[Head]; 5] = [
+pub(crate) static HEADS: [&[Head]; 7] = [
     exceptions::HEADS,
+    hardware::HEADS,
     memory::HEADS,
     warnings::HEADS,
     locking::HEADS,
     stalls::HEADS,
+    storage::HEADS,
 ];

@@ -14,14 +14,22 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         .ok()
 });
 
-/// The head that a line is, if any.
+/// The head that a line is, if any; that of a report before that of a message.
 pub(crate) fn find(line: &str) -> Option<&'static Head> {
-    let finder = FINDER.as_ref()?;
-    finder
-        .find_iter(line)
-        .filter(|found| !is_inside_word(line, found.start()))
-        .filter_map(|found| ALL.get(found.pattern().as_usize()).copied())
-        .find(|head| !head.unless.iter().any(|text| line.contains(text)))
+    let mut message = None;
+    for found in FINDER.as_ref()?.find_iter(line) {
+        let Some(head) = ALL.get(found.pattern().as_usize()) else {
+            continue;
+        };
+        if is_inside_word(line, found.start()) || head.unless.iter().any(|text| line.contains(text)) {
+            continue;
+        }
+        if !head.is_message() {
+            return Some(head);
+        }
+        message = message.or(Some(*head));
+    }
+    message
 }
 
 /// `ODEBUG: ` is no `BUG: `.

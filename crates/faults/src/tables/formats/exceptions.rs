@@ -7,8 +7,8 @@ const CHECKS: &str = "fortify_panic __fortify_panic skb_panic skb_over_panic skb
 
 heads! {
     "kernel BUG at " {
-        BugReport: "kernel BUG at mm/usercopy.c" => "BUG: bad usercopy in {F}", trace("usercopy* check_*");
-        BugReport: "kernel BUG at lib/list_debug.c" => "BUG: corrupted list in {F}", stack(From::Pointer, "*list*");
+        Usercopy: "kernel BUG at mm/usercopy.c" => "BUG: bad usercopy in {F}", trace("usercopy* check_*");
+        ListCorruption: "kernel BUG at lib/list_debug.c" => "BUG: corrupted list in {F}", stack(From::Pointer, "*list*");
         Bug: "kernel BUG at {w}" => "kernel BUG in {F}", stack(From::Pointer, CHECKS);
     }
     "Kernel BUG at " {
@@ -30,7 +30,7 @@ heads! {
         Trap: "stack segment: " => "stack segment fault in {F}", POINTER;
     }
     "divide error: " unless ["traps:"] {
-        Trap: "divide error: " => "divide error in {F}", POINTER;
+        DivideError: "divide error: " => "divide error in {F}", POINTER;
     }
     "invalid opcode: " unless ["traps:"] {
         Trap: "invalid opcode: " => "invalid opcode in {F}", POINTER;
@@ -41,11 +41,12 @@ heads! {
     "Oops: " unless ["Internal error"] {
         GeneralProtection: "Oops: general protection fault" => "general protection fault in {F}", POINTER, BAD_ACCESS;
         Trap: "Oops: stack segment" => "stack segment fault in {F}", POINTER;
+        DivideError: "Oops: divide error: 0000 [#" => "divide error in {F}", POINTER;
         Trap: "Oops: {*}: 0000 [#" => "{0} in {F}", POINTER;
         PageFault: "Oops: " => "Oops in {F}", POINTER;
     }
     "PANIC: double fault" {
-        Trap: "PANIC: double fault" => "PANIC: double fault in {F}", POINTER;
+        DoubleFault: "PANIC: double fault" => "PANIC: double fault in {F}", POINTER;
     }
     "Internal error:" {
         Trap: "Internal error:" => "Internal error in {F}", POINTER, BAD_ACCESS;
@@ -57,15 +58,15 @@ heads! {
         Trap: "Alignment trap:" => "Alignment trap in {F}", POINTER;
     }
     "Insufficient stack space to handle exception" {
-        Trap: "Insufficient stack" => "kernel stack overflow in {F}", STALLED, STACK_OVERFLOW;
+        StackOverflow: "Insufficient stack" => "kernel stack overflow in {F}", STALLED, STACK_OVERFLOW;
     }
     "kernel stack overflow" unless ["Kernel panic"] {
-        Trap: "kernel stack overflow" => "kernel stack overflow in {F}", STALLED, STACK_OVERFLOW;
+        StackOverflow: "kernel stack overflow" => "kernel stack overflow in {F}", STALLED, STACK_OVERFLOW;
     }
     "Kernel panic - not syncing:" {
         Panic: "stack-protector: Kernel stack is corrupted in: {f}" => "kernel panic: stack is corrupted in {F}", NONE;
         Panic: "not syncing: corrupted stack end detected inside scheduler" => "kernel panic: corrupted stack end in {F}", STALLED, STACK_OVERFLOW;
-        Panic: "not syncing: kernel stack overflow" => "kernel stack overflow in {F}", STALLED, STACK_OVERFLOW;
+        StackOverflow: "not syncing: kernel stack overflow" => "kernel stack overflow in {F}", STALLED, STACK_OVERFLOW;
         Panic: "not syncing: Attempted to kill init!" => "kernel panic: Attempted to kill init!", ANY;
         Panic: "not syncing: Fatal exception" => "kernel panic: Fatal exception", BEFORE;
         Panic: "not syncing: panic_on_warn set" => "kernel panic: panic_on_warn set", BEFORE;

@@ -18,8 +18,8 @@ heads! {
         Lockdep: "INFO: possible recursive locking detected" => "possible deadlock in {F}", CHAIN;
         Lockdep: "INFO: possible irq lock inversion dependency detected" => "possible deadlock in {F}", CHAIN;
         Lockdep: "INFO: {w} -> {w} lock order detected" => "possible deadlock in {F}", BELOW;
-        Lockdep: "INFO: inconsistent lock state" => "inconsistent lock state in {F}", AT;
-        Lockdep: "INFO: suspicious RCU usage" => "INFO: suspicious RCU usage in {F}", RCU;
+        IrqLockState: "INFO: inconsistent lock state" => "inconsistent lock state in {F}", AT;
+        RcuUsage: "INFO: suspicious RCU usage" => "INFO: suspicious RCU usage in {F}", RCU;
         Lockdep: "INFO: trying to register non-static key" => "INFO: trying to register non-static key in {F}", trace("*lock*");
         HungTask: "INFO: task {*} blocked for more than" => "INFO: task hung in {F}", HUNG, HANG;
         HungTask: "INFO: task {*} blocked in I/O wait for more than" => "INFO: task hung in {F}", HUNG, HANG;

@@ -42,8 +42,8 @@ heads! {
         PageFault: "BUG: unable to handle page fault for address" => "BUG: unable to handle kernel paging request in {F}", POINTER, BAD_ACCESS;
         PageFault: "BUG: Unable to handle kernel" => "BUG: unable to handle kernel paging request in {F}", POINTER, BAD_ACCESS;
         PageFault: "BUG: unable to handle kernel" => "BUG: unable to handle kernel", BEFORE;
-        Trap: "BUG: stack guard page was hit" => "BUG: stack guard page was hit in {F}", STALLED, STACK_OVERFLOW;
-        Trap: "BUG: {w} stack guard page was hit" => "BUG: {0} stack guard page was hit in {F}", STALLED, STACK_OVERFLOW;
+        StackOverflow: "BUG: stack guard page was hit" => "BUG: stack guard page was hit in {F}", STALLED, STACK_OVERFLOW;
+        StackOverflow: "BUG: {w} stack guard page was hit" => "BUG: {0} stack guard page was hit in {F}", STALLED, STACK_OVERFLOW;
         BadPage: "BUG: Bad page state" => "BUG: Bad page state in {F}", trace("bad_page* free_*_page* *folio*");
         BadPage: "BUG: Bad page map" => "BUG: Bad page map", ANY;
         BadPage: "BUG: Bad rss-counter state" => "BUG: Bad rss-counter state", NONE;
@@ -56,7 +56,7 @@ heads! {
         BugReport: "BUG: spinlock {*} on CPU" => "BUG: spinlock {0} in {F}", trace("*spin*");
         BugReport: "BUG: rwlock {*} on CPU" => "BUG: rwlock {0} in {F}", trace("*spin* *_lock* rwlock_bug*");
         BugReport: "BUG: using {w} in preemptible" => "BUG: using {0} in preemptible code in {F}", trace("*this_cpu* *processor_id* *preempt*");
-        Lockdep: "BUG: bad unlock balance detected!" => "BUG: bad unlock balance in {F}", stack(From::Below, "*unlock*");
+        BadUnlock: "BUG: bad unlock balance detected!" => "BUG: bad unlock balance in {F}", stack(From::Below, "*unlock*");
         Lockdep: "BUG: held lock freed!" => "BUG: held lock freed in {F}", stack(From::LockAt, "");
         Lockdep: "BUG: {*} still has locks held!" => "BUG: still has locks held in {F}", stack(From::LockAt, "");
         Lockdep: "BUG: lock held when returning to user space!" => "BUG: lock held when returning to user space in {F}", stack(From::LockAt, "");

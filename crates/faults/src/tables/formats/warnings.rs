@@ -11,9 +11,9 @@ heads! {
         Lockdep: "WARNING: possible recursive locking detected" => "possible deadlock in {F}", super::locking::CHAIN;
         Lockdep: "WARNING: possible irq lock inversion dependency detected" => "possible deadlock in {F}", super::locking::CHAIN;
         Lockdep: "WARNING: {w} -> {w} lock order detected" => "possible deadlock in {F}", super::BELOW;
-        Lockdep: "WARNING: inconsistent lock state" => "inconsistent lock state in {F}", super::locking::AT;
-        Lockdep: "WARNING: suspicious RCU usage" => "WARNING: suspicious RCU usage in {F}", super::locking::RCU;
-        Lockdep: "WARNING: bad unlock balance detected!" => "WARNING: bad unlock balance in {F}", stack(From::Below, "*unlock*");
+        IrqLockState: "WARNING: inconsistent lock state" => "inconsistent lock state in {F}", super::locking::AT;
+        RcuUsage: "WARNING: suspicious RCU usage" => "WARNING: suspicious RCU usage in {F}", super::locking::RCU;
+        BadUnlock: "WARNING: bad unlock balance detected!" => "WARNING: bad unlock balance in {F}", stack(From::Below, "*unlock*");
         Lockdep: "WARNING: held lock freed!" => "WARNING: held lock freed in {F}", stack(From::LockAt, "");
         Lockdep: "WARNING: {*} still has locks held!" => "WARNING: still has locks held in {F}", stack(From::LockAt, "");
         Lockdep: "WARNING: lock held when returning to user space!" => "WARNING: lock held when returning to user space in {F}", stack(From::LockAt, "");
@@ -25,8 +25,8 @@ heads! {
         Warning: "WARNING: {*}mm/{*}.c:{n} __kvmalloc" => "WARNING: kmalloc bug in {F}", POINTER;
         Warning: "WARNING: {*}mm/{*}.c:{n} at kvmalloc" => "WARNING: kmalloc bug in {F}", POINTER;
         Warning: "WARNING: {*}mm/{*}.c:{n} at __kvmalloc" => "WARNING: kmalloc bug in {F}", POINTER;
-        Warning: "WARNING: {*}mm/usercopy.c:{n}" => "WARNING: bad usercopy in {F}", trace("usercopy* check_*");
-        Warning: "WARNING: {*}lib/debugobjects.c:{n}" => "WARNING: ODEBUG bug in {F}", stack(From::Pointer, "*timer* *work* *call_rcu*");
+        Usercopy: "WARNING: {*}mm/usercopy.c:{n}" => "WARNING: bad usercopy in {F}", trace("usercopy* check_*");
+        Odebug: "WARNING: {*}lib/debugobjects.c:{n}" => "WARNING: ODEBUG bug in {F}", stack(From::Pointer, "*timer* *work* *call_rcu*");
         Warning: "WARNING: {*}lib/kobject.c:{n}" => "WARNING: kobject bug in {F}", POINTER;
         Warning: "WARNING: {*}fs/proc/generic.c:{n}" => "WARNING: proc registration bug in {F}", stack(From::Pointer, "*proc_*");
         Warning: "WARNING: {*}mm/vmalloc.c:{n}{*}__vmalloc_node_range" => "WARNING: zero-size vmalloc in {F}", stack(From::Pointer, "*vmalloc*");
@@ -42,10 +42,13 @@ heads! {
         Warning: "WARNING: {*}" => "WARNING: {0}", NONE;
     }
     "NETDEV WATCHDOG:" unless ["WARNING:"] {
-        Warning: "NETDEV WATCHDOG:" => "NETDEV WATCHDOG: transmit queue timed out", NONE;
+        NetTimeout: "NETDEV WATCHDOG:" => "NETDEV WATCHDOG: transmit queue timed out", NONE;
     }
     "unregister_netdevice: waiting for " {
         Other: "unregister_netdevice: waiting for {w} to become free" => "unregister_netdevice: waiting for DEV to become free", NONE;
+    }
+    ": nobody cared" {
+        IrqNobodyCared: "irq {n}: nobody cared" => "irq: nobody cared", super::ANY;
     }
     "VFS: Busy inodes after unmount" {
         Other: "VFS: Busy inodes after unmount" => "VFS: Busy inodes after unmount (use-after-free)", NONE;
