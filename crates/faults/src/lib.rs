@@ -31,12 +31,12 @@ mod class;
 mod kind;
 mod parse;
 mod reader;
-mod report;
 mod tables;
 
 pub mod fingerprint;
 pub mod log;
 pub mod mce;
+pub mod report;
 pub mod signal;
 
 pub use assembler::{Assembled, Assembler, Limits};

@@ -9,9 +9,10 @@ pub(crate) mod scan;
 mod task;
 mod title;
 
+use crate::report::{Choice, Hardware, Missing, Passed, Sign, Taint, TraceKind};
 use crate::tables::formats::{Format, Head, Needs};
 use crate::tables::heads;
-use crate::{CallTrace, KernelReport, ReportKind, Severity};
+use crate::{CallTrace, Frame, KernelReport, ReportKind, Severity};
 use facts::Facts;
 use frame::RawFrame;
 use guilty::Guilty;
@@ -43,8 +44,8 @@ pub fn parse(text: &str) -> Option<KernelReport> {
         Needs::Function(stack) => guilty::choose(&scan, at, named, stack),
         Needs::Nothing | Needs::AnyStack | Needs::StackToCount | Needs::Before => named.map(guilty::named),
     };
-    let damage = corrupt::damage(&scan, at, format, guilty.as_ref());
-    Some(report(&scan, at, format, &fields, guilty, damage))
+    let signs = corrupt::signs(&scan, at, format, guilty.as_ref());
+    Some(report(&scan, at, format, &fields, guilty, signs))
 }
 
 /// The first line that is the head of a report, or of a message about a device.
@@ -100,13 +101,14 @@ fn report(
     at: usize,
     format: &Format,
     fields: &Captures<'_>,
-    guilty: Option<Guilty>,
-    damage: corrupt::Damage,
+    guilty: Option<Guilty<'_>>,
+    signs: Vec<Sign>,
 ) -> KernelReport {
     let facts = Facts::read(&scan.lines);
     let task = task::of(scan, at, format.kind).or_else(|| Some((facts.comm?, facts.pid?)));
     let (title, alt_titles) = titles(format, fields, guilty.as_ref());
     let (title, severity) = machine_check(scan, format.kind).unwrap_or((title, severity(scan, format)));
+    let traces = traces(scan);
     KernelReport {
         kind: format.kind,
         class: format.kind.class(),
@@ -114,23 +116,66 @@ fn report(
         title,
         alt_titles,
         function: guilty.as_ref().map(|guilty| guilty.name.clone()),
+        choice: guilty.as_ref().map(|guilty| choice(guilty, &traces)),
         module: guilty.and_then(|guilty| guilty.module),
-        traces: traces(scan),
+        traces,
+        registers: facts.registers,
+        code: None,
+        access: None,
+        object: None,
         cpu: task::cpu(scan, at).or(facts.cpu),
         pid: task.map(|(_, pid)| pid),
         comm: task.map(|(comm, _)| comm.to_owned()),
+        uid: None,
+        workqueue: None,
         kernel_release: facts.release.map(str::to_owned),
-        taint: facts.taint.map(str::to_owned),
-        hardware: facts.hardware.map(str::to_owned),
-        modules: facts.modules.into_iter().map(str::to_owned).collect(),
-        registers: facts.registers,
-        corrupted: damage.corrupted,
-        truncated: damage.truncated,
+        kernel_build: None,
+        preemption: None,
+        oops: None,
+        taint: facts.taint.map(Taint::new),
+        hardware: facts.hardware.map(|text| Hardware {
+            text: text.to_owned(),
+            ..Hardware::default()
+        }),
+        modules: facts.modules,
+        last_unloaded: None,
+        held_locks: Vec::new(),
+        lock_conflict: None,
+        stall: None,
+        allocation: None,
+        oom: None,
+        corrupted: signs.iter().any(|sign| sign.corrupts()),
+        truncated: signs.iter().any(|sign| sign.truncates()),
+        missing: signs.into_iter().map(Missing::from).collect(),
+        parts: Vec::new(),
+    }
+}
+
+/// Why the function at fault is what it is.
+fn choice(guilty: &Guilty<'_>, traces: &[CallTrace]) -> Choice {
+    let is_it =
+        |frame: &Frame| frame.function == guilty.frame.function && frame.offset == guilty.frame.offset;
+    let found = traces
+        .iter()
+        .enumerate()
+        .find_map(|(at, trace)| Some((at, trace.frames.iter().position(is_it)?)));
+    let passed = guilty.passed.0.iter();
+    Choice {
+        origin: guilty.origin,
+        reason: guilty.reason,
+        trace: found.map(|(trace, _)| trace),
+        frame: found.map(|(_, frame)| frame),
+        passed: passed
+            .map(|(function, rule)| Passed {
+                function: (*function).to_owned(),
+                rule: *rule,
+            })
+            .collect(),
     }
 }
 
 /// The title and the alternative ones.
-fn titles(format: &Format, fields: &Captures<'_>, guilty: Option<&Guilty>) -> (String, Vec<String>) {
+fn titles(format: &Format, fields: &Captures<'_>, guilty: Option<&Guilty<'_>>) -> (String, Vec<String>) {
     let name = guilty.map_or("corrupted", |guilty| guilty.name.as_str());
     let title = title::fill(format.title, fields, name);
     let others = guilty
@@ -186,13 +231,13 @@ fn machine_check(scan: &Scan<'_>, kind: ReportKind) -> Option<(String, Severity)
 /// an interrupt or a fault hit. After the end marker the kernel prints the pointer once more.
 fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
     let mut traces: Vec<CallTrace> = Vec::new();
-    let mut open = CallTrace::default();
+    let mut open = CallTrace::new(TraceKind::Fault, "");
     let mut pointer = None;
     for item in &scan.items {
         match item.what {
             What::Stack(label) => {
-                traces.push(std::mem::take(&mut open));
-                label.clone_into(&mut open.label);
+                let next = CallTrace::new(TraceKind::Other, label);
+                traces.push(std::mem::replace(&mut open, next));
                 if label.starts_with("Call ") {
                     open.frames.extend(pointer.take());
                 }

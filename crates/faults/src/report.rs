@@ -1,38 +1,31 @@
 //! What a kernel report says, as values.
 
+#[macro_use]
+mod names;
+
+mod choice;
+mod damage;
+mod locks;
+mod machine;
+mod memory;
+mod part;
+mod stall;
+mod taint;
+mod trace;
+
+pub use choice::{Choice, Origin, Passed, Reason, SkipRule};
+pub use damage::{Missing, Sign};
+pub use locks::{HeldLocks, Lock, LockConflict};
+pub use machine::{Access, AccessMode, Code, Hardware, Module, Oops, Register};
+pub use memory::{Allocation, MemoryObject, OomKill, Place, Victim};
+pub use part::{Part, PartKind};
+pub use stall::Stall;
+pub use taint::{Taint, TaintFlag};
+pub use trace::{CallTrace, Frame, StackContext, TraceKind};
+
 use crate::{Class, ReportKind, Severity};
 
-/// One call frame as the kernel printed it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Frame {
-    /// The symbol, with the compiler's suffixes (`.isra.0`, `.constprop.1`, ...) as printed.
-    pub function: String,
-    /// Bytes from the start of the function; absent when not printed (inlined frames, scrubbed logs).
-    pub offset: Option<u64>,
-    /// Length of the function in bytes.
-    pub size: Option<u64>,
-    /// The module the function is in; absent for the kernel image.
-    pub module: Option<String>,
-    /// False when the kernel marked the frame with `?`: an address found on the stack that may be stale.
-    pub reliable: bool,
-    /// True when a symboliser marked the frame `[inline]`.
-    pub inlined: bool,
-    /// `file:line` when it was printed.
-    pub location: Option<String>,
-}
-
-/// One stack of a report.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct CallTrace {
-    /// What the stack is of: `Call Trace`, `Allocated by task 77`, `Freed by task 77`, ... without the colon.
-    pub label: String,
-    /// Innermost first.
-    pub frames: Vec<Frame>,
-}
-
-/// A kernel report, parsed.
+/// A kernel report, parsed. What was not printed is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct KernelReport {
@@ -50,26 +43,60 @@ pub struct KernelReport {
     pub function: Option<String>,
     /// The module that function is in.
     pub module: Option<String>,
+    /// Why that function.
+    pub choice: Option<Choice>,
     /// The stacks in the order they were printed.
     pub traces: Vec<CallTrace>,
+    /// Registers of the kernel's context.
+    pub registers: Vec<Register>,
+    /// The machine code around the instruction pointer of the kernel.
+    pub code: Option<Code>,
+    /// The memory access that failed.
+    pub access: Option<Access>,
+    /// The object in memory that the access hit or missed.
+    pub object: Option<MemoryObject>,
     /// The CPU that reported.
     pub cpu: Option<u32>,
     /// The task that was running (for a hung task: the one that hangs; for an OOM kill: the victim).
     pub pid: Option<u32>,
     /// The name of that task.
     pub comm: Option<String>,
-    /// `uname -r` and, as printed, the build number after it.
+    /// The effective user of the task that was running (printed since 6.10).
+    pub uid: Option<u32>,
+    /// The work queue and the function of the work that was running: `events work_fn`.
+    pub workqueue: Option<String>,
+    /// `uname -r`.
     pub kernel_release: Option<String>,
-    /// The taint letters (`G    B D W  OE`), or `Not tainted`.
-    pub taint: Option<String>,
-    /// Vendor, product and firmware of the machine as printed.
-    pub hardware: Option<String>,
-    /// Names in `Modules linked in:`, taint marks removed.
-    pub modules: Vec<String>,
-    /// Registers of the kernel's context, names in upper case, values as printed.
-    pub registers: Vec<(String, String)>,
+    /// What is printed behind the release: the build (`#1`) and, in some distributions, the version of the package.
+    pub kernel_build: Option<String>,
+    /// The model of preemption as printed: `PREEMPT(lazy)`, `PREEMPT_RT`, `PREEMPT`, ...
+    pub preemption: Option<String>,
+    /// The first line of a death.
+    pub oops: Option<Oops>,
+    /// What tainted the kernel.
+    pub taint: Option<Taint>,
+    /// The machine.
+    pub hardware: Option<Hardware>,
+    /// Names in `Modules linked in:`.
+    pub modules: Vec<Module>,
+    /// The module that was unloaded last.
+    pub last_unloaded: Option<String>,
+    /// The locks that tasks held.
+    pub held_locks: Vec<HeldLocks>,
+    /// The lock that was asked for and the one that was held.
+    pub lock_conflict: Option<LockConflict>,
+    /// What did not go on, and for how long.
+    pub stall: Option<Stall>,
+    /// The allocation that failed or called for the out-of-memory killer.
+    pub allocation: Option<Allocation>,
+    /// What the out-of-memory killer did.
+    pub oom: Option<OomKill>,
     /// Lines are missing or mixed with others, so that the function at fault may be wrong or cannot be told.
     pub corrupted: bool,
     /// Something that belongs to the report was cut off or limits were reached.
     pub truncated: bool,
+    /// What is missing, and how that shows.
+    pub missing: Vec<Missing>,
+    /// The parts of the text in the order they are in it; only [`PartKind::Guilty`] lies inside of another.
+    pub parts: Vec<Part>,
 }

@@ -72,15 +72,26 @@ fn summary(report: &KernelReport) -> String {
     );
     line("function, module", &(&report.function, &report.module));
     line("cpu, pid, comm", &(report.cpu, report.pid, &report.comm));
-    line("release, taint", &(&report.kernel_release, &report.taint));
-    line("hardware", &report.hardware);
-    line("modules", &report.modules);
+    let taint = report.taint.as_ref().map(|taint| taint.text.as_str());
+    line("release, taint", &(&report.kernel_release, taint));
+    line(
+        "hardware",
+        &report.hardware.as_ref().map(|hardware| hardware.text.as_str()),
+    );
+    line(
+        "modules",
+        &report
+            .modules
+            .iter()
+            .map(|module| module.name.as_str())
+            .collect::<Vec<_>>(),
+    );
     line(
         "registers",
         &report
             .registers
             .iter()
-            .map(|(name, value)| format!("{name}={value}"))
+            .map(|register| format!("{}={}", register.name, register.value))
             .collect::<Vec<_>>(),
     );
     line("corrupted, truncated", &(report.corrupted, report.truncated));

@@ -34,21 +34,27 @@ pub fn kernel_report(boot: &Boot, report: &KernelReport, text: &str, truncated: 
         cpu: report.cpu,
         pid: report.pid,
         comm: limited(report.comm.as_deref(), COMM_BYTES),
-        taint: limited(report.taint.as_deref(), VALUE_BYTES),
-        hardware: limited(report.hardware.as_deref(), PLACE_BYTES),
+        taint: limited(
+            report.taint.as_ref().map(|taint| taint.text.as_str()),
+            VALUE_BYTES,
+        ),
+        hardware: limited(
+            report.hardware.as_ref().map(|hardware| hardware.text.as_str()),
+            PLACE_BYTES,
+        ),
         modules: report
             .modules
             .iter()
             .take(MODULES)
-            .map(|name| cut(name, MODULE_BYTES).to_owned())
+            .map(|module| cut(&module.name, MODULE_BYTES).to_owned())
             .collect(),
         registers: report
             .registers
             .iter()
             .take(REGISTERS)
-            .map(|(name, value)| Register {
-                name: cut(name, REGISTER_NAME_BYTES).to_owned(),
-                value: cut(value, VALUE_BYTES).to_owned(),
+            .map(|register| Register {
+                name: cut(&register.name, REGISTER_NAME_BYTES).to_owned(),
+                value: cut(&register.value, VALUE_BYTES).to_owned(),
             })
             .collect(),
         truncated: truncated || report.truncated || text.len() > REPORT_TEXT_BYTES,

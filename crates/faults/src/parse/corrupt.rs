@@ -4,52 +4,67 @@ use super::frame::RawFrame;
 use super::guilty::{Guilty, first_stack, items_after};
 use super::scan::{Item, Scan, What};
 use crate::fingerprint::base_name;
+use crate::report::Sign;
 use crate::tables::formats::{Format, From, Needs, Stack};
 use crate::tables::{heads, skip};
 use crate::{Class, ReportKind};
 
 /// A stack's head is followed by a frame within so many lines, unless something was lost.
 const FRAME_WITHIN: usize = 15;
+/// The line of a death follows its head within so many lines.
+const DEATH_WITHIN: usize = 8;
 /// So many frames without a head are a stack.
 const FRAMES_OF_A_STACK: usize = 3;
 
-/// What is wrong with a report's text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Damage {
-    /// Lines are missing, cut or mixed with others: the title may name the wrong function.
-    pub(crate) corrupted: bool,
-    /// The end is missing.
-    pub(crate) truncated: bool,
-}
-
-/// Looks for signs of damage in a report that begins at line `head`.
-pub(crate) fn damage(scan: &Scan<'_>, head: usize, format: &Format, guilty: Option<&Guilty>) -> Damage {
+/// The signs of damage in a report that begins at line `head`.
+pub(crate) fn signs(scan: &Scan<'_>, head: usize, format: &Format, guilty: Option<&Guilty<'_>>) -> Vec<Sign> {
     let items = items_after(scan, head);
     let no_stack = reliable(items).next().is_none();
-    let corrupted = match &format.needs {
-        Needs::Nothing => false,
-        Needs::Before => true,
-        Needs::AnyStack | Needs::StackToCount => no_stack || has_empty_stack(items),
-        Needs::Function(stack) => {
-            let signs = [
-                guilty.is_none() || no_stack,
-                lacks_stack(items, stack, format.kind),
-                has_empty_stack(items),
-                has_foreign_stack(items, format, stack),
-                is_unexplained(scan, format.kind),
-                is_of_sleeper(items, format.kind),
-                is_interrupted(scan, head, items, format.kind),
-            ];
-            signs.contains(&true)
-        }
+    let any_stack = [(Sign::Stack, no_stack), (Sign::Frames, has_empty_stack(items))];
+    let mut found = Vec::new();
+    let mut note = |signs: &[(Sign, bool)]| {
+        found.extend(
+            signs
+                .iter()
+                .filter_map(|(sign, is_there)| is_there.then_some(*sign)),
+        );
     };
-    let ends_in_head = items
-        .last()
-        .is_some_and(|item| matches!(item.what, What::Stack(_)));
-    Damage {
-        corrupted: corrupted || scan.says("printk messages dropped"),
-        truncated: ends_in_head || no_stack && !matches!(format.needs, Needs::Nothing),
+    match &format.needs {
+        Needs::Nothing => {}
+        Needs::Before => note(&[(Sign::Beginning, true), (Sign::Stack, no_stack)]),
+        Needs::AnyStack | Needs::StackToCount => note(&any_stack),
+        Needs::Function(stack) => {
+            note(&any_stack);
+            note(&[
+                (Sign::Function, guilty.is_none()),
+                (Sign::StackHead, lacks_stack(items, stack, format.kind)),
+                (Sign::OwnStack, has_foreign_stack(items, format, stack)),
+                (Sign::Origin, is_unexplained(scan, format.kind)),
+                (Sign::StalledStack, is_of_sleeper(items, format.kind)),
+                (Sign::Body, is_interrupted(scan, head, items, format.kind)),
+            ]);
+        }
     }
+    let is_last = |item: &Item<'_>| matches!(item.what, What::Stack(_));
+    note(&[
+        (Sign::Lines, scan.says("printk messages dropped")),
+        (Sign::LastStack, items.last().is_some_and(is_last)),
+        (Sign::End, has_no_end(scan, head)),
+    ]);
+    found
+}
+
+/// Every architecture's `die` ends with the end marker (`oops_exit`, kernel/panic.c) unless the machine died before.
+fn has_no_end(scan: &Scan<'_>, head: usize) -> bool {
+    let mut lines = scan.lines.iter().skip(head).take(DEATH_WITHIN);
+    let died = lines.any(|line| is_death(line));
+    died && scan.end == scan.lines.len() && !scan.says("Kernel panic - not syncing")
+}
+
+/// `Oops: 0002 [#1]`, `Internal error: Oops: 96000004 [#1]`, `invalid opcode: 0000 [#1]`.
+fn is_death(line: &str) -> bool {
+    line.split_once(" [#")
+        .is_some_and(|(_, counter)| counter.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn reliable<'a, 't>(items: &'a [Item<'t>]) -> impl Iterator<Item = RawFrame<'t>> + Clone + 'a {

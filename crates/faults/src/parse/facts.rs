@@ -1,6 +1,7 @@
 //! What a report says besides its title: processor, task, release, taint, hardware, modules, registers.
 
 use super::pattern::find;
+use crate::report::{Module, Register};
 
 /// Registers kept of one report.
 const REGISTERS_MAX: usize = 64;
@@ -16,8 +17,8 @@ pub(crate) struct Facts<'t> {
     pub(crate) release: Option<&'t str>,
     pub(crate) taint: Option<&'t str>,
     pub(crate) hardware: Option<&'t str>,
-    pub(crate) modules: Vec<&'t str>,
-    pub(crate) registers: Vec<(String, String)>,
+    pub(crate) modules: Vec<Module>,
+    pub(crate) registers: Vec<Register>,
     /// A user-space register block began: what follows is not the kernel's context.
     user: bool,
     /// A register block was read and ended.
@@ -97,10 +98,8 @@ impl<'t> Facts<'t> {
         if !release.starts_with(|c: char| c.is_ascii_digit()) {
             return;
         }
-        let build = words.next().filter(|word| word.starts_with('#'));
-        let length = release.len() + build.map_or(0, |build| build.len() + 1);
         self.taint.get_or_insert(taint);
-        self.release = rest.get(..length);
+        self.release = Some(release);
     }
 
     fn module_list(&mut self, list: &'t str) {
@@ -110,9 +109,13 @@ impl<'t> Facts<'t> {
         let list = list.split("[last unloaded").next().unwrap_or_default();
         let names = list
             .split_whitespace()
-            .map(|name| name.split('(').next().unwrap_or(name));
-        self.modules
-            .extend(names.filter(|name| !name.is_empty()).take(MODULES_MAX));
+            .map(|name| name.split_once('(').unwrap_or((name, "")))
+            .filter(|(name, _)| !name.is_empty());
+        let modules = names.map(|(name, marks)| Module {
+            name: name.to_owned(),
+            marks: marks.strip_suffix(')').map(str::to_owned),
+        });
+        self.modules.extend(modules.take(MODULES_MAX));
     }
 
     /// `RAX: 0000000000000000 RBX: ...`, `x29: ffff800011223344 x28: ...`, `sp : ffff...`, `epc : ... ra : ...`.
@@ -148,8 +151,10 @@ impl<'t> Facts<'t> {
             if digits.len() < 4 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
                 break;
             }
-            self.registers
-                .push((name.to_ascii_uppercase(), (*value).to_owned()));
+            self.registers.push(Register {
+                name: name.to_ascii_uppercase(),
+                value: (*value).to_owned(),
+            });
             words.next();
         }
         if before > 0 && line.starts_with("Call ") {

@@ -10,6 +10,7 @@ pub(crate) struct RawFrame<'t> {
     pub(crate) offset: Option<u64>,
     pub(crate) size: Option<u64>,
     pub(crate) module: Option<&'t str>,
+    pub(crate) build_id: Option<&'t str>,
     pub(crate) reliable: bool,
     pub(crate) inlined: bool,
     pub(crate) location: Option<&'t str>,
@@ -22,9 +23,11 @@ impl RawFrame<'_> {
             offset: self.offset,
             size: self.size,
             module: self.module.map(str::to_owned),
+            build_id: self.build_id.map(str::to_owned),
             reliable: self.reliable,
             inlined: self.inlined,
             location: self.location.map(str::to_owned),
+            context: None,
         }
     }
 }
@@ -111,9 +114,14 @@ pub(crate) fn trailer<'t>(mut tail: &'t str, frame: &mut RawFrame<'t>) -> Option
     while !tail.is_empty() {
         if let Some(inside) = tail.strip_prefix('[') {
             let (inside, after) = inside.split_once(']')?;
-            match inside {
-                "inline" => frame.inlined = true,
-                _ => frame.module = inside.split(' ').next().filter(|name| !name.is_empty()),
+            if inside == "inline" {
+                frame.inlined = true;
+            } else {
+                let mut words = inside.split(' ');
+                frame.module = words.next().filter(|name| !name.is_empty());
+                frame.build_id = words
+                    .next()
+                    .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit()));
             }
             tail = after.trim_start();
             continue;

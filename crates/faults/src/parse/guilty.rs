@@ -3,20 +3,38 @@
 use super::frame::{self, RawFrame};
 use super::scan::{Item, Scan, What};
 use crate::fingerprint::base_name;
+use crate::report::{Choice, Origin, Reason, SkipRule};
 use crate::tables::formats::{From, Pick, Stack};
 use crate::tables::skip;
 
-/// The frame chosen, with its name as titles show it.
+/// The frame chosen, with its name as titles show it, and why.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Guilty {
+pub(crate) struct Guilty<'t> {
     pub(crate) name: String,
     /// Names with less stripped off: `__x64_sys_read` for `read`.
     pub(crate) other_names: Vec<String>,
     pub(crate) module: Option<String>,
+    pub(crate) frame: RawFrame<'t>,
+    pub(crate) origin: Origin,
+    pub(crate) reason: Reason,
+    /// Frames that came before it.
+    pub(crate) passed: Passed<'t>,
 }
 
-impl Guilty {
-    fn new(frame: &RawFrame<'_>) -> Self {
+/// Frames that were passed over, each with the rule; at most [`Choice::PASSED_MAX`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Passed<'t>(pub(crate) Vec<(&'t str, SkipRule)>);
+
+impl<'t> Passed<'t> {
+    fn note(&mut self, frame: &RawFrame<'t>, rule: SkipRule) {
+        if self.0.len() < Choice::PASSED_MAX {
+            self.0.push((frame.function, rule));
+        }
+    }
+}
+
+impl<'t> Guilty<'t> {
+    fn new(frame: &RawFrame<'t>, origin: Origin, reason: Reason, passed: Passed<'t>) -> Self {
         let demangled = demangled(frame.function);
         let name = demangled.as_deref().unwrap_or_else(|| base_name(frame.function));
         let mut other_names = Vec::new();
@@ -25,6 +43,17 @@ impl Guilty {
             name: short.to_owned(),
             other_names,
             module: frame.module.map(str::to_owned),
+            frame: *frame,
+            origin,
+            reason,
+            passed,
+        }
+    }
+
+    /// Names the fault after something that keeps several functions together; the function is another name then.
+    fn keep_under(&mut self, name: &str) {
+        if self.name != name {
+            self.other_names = vec![std::mem::replace(&mut self.name, name.to_owned())];
         }
     }
 }
@@ -36,22 +65,29 @@ fn demangled(function: &str) -> Option<String> {
 }
 
 /// The guilty frame of a report that begins at line `head` with a line that names `named`.
-pub(crate) fn choose(scan: &Scan<'_>, head: usize, named: Option<&str>, stack: &Stack) -> Option<Guilty> {
-    let named = named.map(in_function);
+pub(crate) fn choose<'t>(
+    scan: &Scan<'t>,
+    head: usize,
+    named: Option<&'t str>,
+    stack: &Stack,
+) -> Option<Guilty<'t>> {
+    let named = named.map(|function| (Origin::Head, in_function(function)));
     let candidates = named.into_iter().chain(candidates(scan, head, stack.from));
-    let mut candidates = candidates.filter(|frame| frame.reliable && !frame.inlined);
     match stack.pick {
-        Pick::Plain => candidates
-            .find(|frame| !skip::is_skipped(frame.function, stack.skip))
-            .map(|frame| Guilty::new(&frame)),
+        Pick::Plain => plain(candidates, stack.skip),
         Pick::Stall => stall(scan, head),
         Pick::Hang => hang(&candidates.collect::<Vec<_>>(), stack),
     }
 }
 
 /// The function that a head names.
-pub(crate) fn named(function: &str) -> Guilty {
-    Guilty::new(&in_function(function))
+pub(crate) fn named(function: &str) -> Guilty<'_> {
+    Guilty::new(
+        &in_function(function),
+        Origin::Head,
+        Reason::Named,
+        Passed::default(),
+    )
 }
 
 fn in_function(function: &str) -> RawFrame<'_> {
@@ -62,20 +98,49 @@ fn in_function(function: &str) -> RawFrame<'_> {
     }
 }
 
+/// A frame that may be guilty, and where it is from.
+type Candidate<'t> = (Origin, RawFrame<'t>);
+
 /// The frames that may be guilty, best first.
 fn candidates<'a, 't>(
     scan: &'a Scan<'t>,
     head: usize,
     from: From,
-) -> Box<dyn Iterator<Item = RawFrame<'t>> + 'a> {
+) -> Box<dyn Iterator<Item = Candidate<'t>> + 'a> {
     let items = items_after(scan, head);
-    let first_stack = frames(first_stack(items));
+    let first_stack = frames(first_stack(items)).map(|frame| (Origin::FirstStack, frame));
+    let all = frames(items).map(|frame| (Origin::AnyStack, frame));
+    let locks = locks(scan, head).map(|frame| (Origin::LockSite, frame));
     match from {
         From::Trace => Box::new(first_stack),
-        From::Below => Box::new(frames(items)),
-        From::Pointer => Box::new(pointer(items).into_iter().chain(first_stack)),
-        From::LockAt => Box::new(locks(scan, head).take(1).chain(first_stack)),
-        From::Chain => Box::new(locks(scan, head).take(2).chain(frames(items))),
+        From::Below => Box::new(all),
+        From::Pointer => {
+            let pointer = pointer(items).map(|frame| (Origin::Pointer, frame));
+            Box::new(pointer.into_iter().chain(first_stack))
+        }
+        From::LockAt => Box::new(locks.take(1).chain(first_stack)),
+        From::Chain => Box::new(locks.take(2).chain(all)),
+    }
+}
+
+/// The first frame that no rule passes over.
+fn plain<'t>(candidates: impl Iterator<Item = Candidate<'t>>, also: &'static str) -> Option<Guilty<'t>> {
+    let mut passed = Passed::default();
+    for (origin, frame) in candidates {
+        match doubt(&frame).or_else(|| skip::rule(frame.function, also)) {
+            Some(rule) => passed.note(&frame, rule),
+            None => return Some(Guilty::new(&frame, origin, Reason::FirstLeft, passed)),
+        }
+    }
+    None
+}
+
+/// Why a frame is none of its own.
+fn doubt(frame: &RawFrame<'_>) -> Option<SkipRule> {
+    if frame.inlined {
+        Some(SkipRule::Inlined)
+    } else {
+        (!frame.reliable).then_some(SkipRule::Unreliable)
     }
 }
 
@@ -132,36 +197,60 @@ fn locks<'a, 't>(scan: &'a Scan<'t>, head: usize) -> impl Iterator<Item = RawFra
 
 /// A stall is named after what was entered, not after where the CPU happened to be: the last frame before the generic
 /// entry (system call, work item, thread) that follows it.
-fn stall(scan: &Scan<'_>, head: usize) -> Option<Guilty> {
-    let items = items_after(scan, head);
-    stacks(items)
-        .into_iter()
-        .find_map(|stack| stalled(without_detector(&stack)))
+fn stall<'t>(scan: &Scan<'t>, head: usize) -> Option<Guilty<'t>> {
+    let stacks = stacks(items_after(scan, head));
+    let (at, (stack, frame, reason)) = stacks.iter().enumerate().find_map(|(at, stack)| {
+        let (frame, reason) = stalled(without_detector(stack))?;
+        Some((at, (stack, frame, reason)))
+    })?;
+    let mut passed = Passed::default();
+    let own = stack.len() - without_detector(stack).len();
+    for (index, before) in stack
+        .iter()
+        .take_while(|before| !std::ptr::eq(*before, frame))
+        .enumerate()
+    {
+        let rule = match skip::rule(before.function, "") {
+            _ if index < own => SkipRule::Detector,
+            _ if skip::is_entry(before.function) => SkipRule::Entry,
+            Some(rule) => rule,
+            None => SkipRule::Callee,
+        };
+        passed.note(before, rule);
+    }
+    let origin = if at == 0 {
+        Origin::FirstStack
+    } else {
+        Origin::AnyStack
+    };
+    let mut guilty = Guilty::new(frame, origin, reason, passed);
+    if reason == Reason::RemoteCall {
+        guilty.keep_under(REMOTE_CALL);
+    }
+    Some(guilty)
 }
 
-fn stalled(stack: &[RawFrame<'_>]) -> Option<Guilty> {
+/// What a CPU does that waits for others to run a function.
+const REMOTE_CALL: &str = "smp_call_function";
+
+fn stalled<'a, 't>(stack: &'a [RawFrame<'t>]) -> Option<(&'a RawFrame<'t>, Reason)> {
     let mut before: Option<&RawFrame<'_>> = None;
     let mut first: Option<&RawFrame<'_>> = None;
     for frame in stack {
         let name = base_name(frame.function);
-        if name.starts_with("smp_call_function") {
-            let mut guilty = Guilty::new(frame);
-            guilty.other_names = vec![std::mem::replace(
-                &mut guilty.name,
-                "smp_call_function".to_owned(),
-            )];
-            return Some(guilty);
+        if name.starts_with(REMOTE_CALL) {
+            return Some((frame, Reason::RemoteCall));
         }
         if skip::is_entry(name) {
             if let Some(found) = before {
-                return Some(Guilty::new(found));
+                return Some((found, Reason::BeforeEntry));
             }
         } else if !skip::is_skipped(name, "") {
             first = first.or(Some(frame));
             before = Some(frame);
         }
     }
-    first.map(Guilty::new)
+    first.map(|frame| (frame, Reason::FirstLeft))
 }
 
 /// The stacks, each with the instruction pointer printed before it; those of RCU's own threads left out.
@@ -208,19 +297,24 @@ fn without_detector<'a, 't>(stack: &'a [RawFrame<'t>]) -> &'a [RawFrame<'t>] {
 }
 
 /// A hung task is named after the first frame that is not about waiting, or after a few well-known waits.
-fn hang(frames: &[RawFrame<'_>], stack: &Stack) -> Option<Guilty> {
-    if let Some((frame, bucket)) = frames
-        .iter()
-        .find_map(|frame| Some((frame, skip::hang_bucket(frame.function)?)))
-    {
-        let mut guilty = Guilty::new(frame);
-        if guilty.name != bucket {
-            guilty.other_names = vec![std::mem::replace(&mut guilty.name, bucket.to_owned())];
-        }
+fn hang<'t>(candidates: &[Candidate<'t>], stack: &Stack) -> Option<Guilty<'t>> {
+    let sound = || candidates.iter().filter(|(_, frame)| doubt(frame).is_none());
+    let bucket =
+        |(origin, frame): &Candidate<'t>| Some((*origin, *frame, skip::hang_bucket(frame.function)?));
+    if let Some((origin, frame, bucket)) = sound().find_map(bucket) {
+        let mut guilty = Guilty::new(&frame, origin, Reason::KnownWait, Passed::default());
+        guilty.keep_under(bucket);
         return Some(guilty);
     }
-    frames
-        .iter()
-        .find(|frame| !skip::is_skipped(frame.function, stack.skip) && !skip::is_wait(frame.function))
-        .map(Guilty::new)
+    let mut passed = Passed::default();
+    for (origin, frame) in candidates {
+        let rule = doubt(frame)
+            .or_else(|| skip::rule(frame.function, stack.skip))
+            .or_else(|| skip::is_wait(frame.function).then_some(SkipRule::Wait));
+        match rule {
+            Some(rule) => passed.note(frame, rule),
+            None => return Some(Guilty::new(frame, *origin, Reason::FirstLeft, passed)),
+        }
+    }
+    None
 }

@@ -5,6 +5,7 @@
 //! syzbot's titles depend on it, the functions are those of google/syzkaller, `pkg/report/linux.go` (Apache-2.0).
 
 use crate::fingerprint::base_name;
+use crate::report::SkipRule;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -150,10 +151,20 @@ static TICK_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(TICKS));
 
 /// True for a helper, or for a function in the list `also`.
 pub(crate) fn is_skipped(function: &str, also: &'static str) -> bool {
+    rule(function, also).is_some()
+}
+
+/// The rule that passes over a function.
+pub(crate) fn rule(function: &str, also: &'static str) -> Option<SkipRule> {
     let name = base_name(function);
-    is_reporting(name)
-        || HELPER_WORDS.match_any(name)
-        || also.split_whitespace().any(|text| word(text).matches(name))
+    if is_reporting(name) {
+        Some(SkipRule::Reporting)
+    } else if HELPER_WORDS.match_any(name) {
+        Some(SkipRule::Helper)
+    } else {
+        let is_word = also.split_whitespace().any(|text| word(text).matches(name));
+        is_word.then_some(SkipRule::Format)
+    }
 }
 
 /// True for the functions that print a report and those that lead to them.

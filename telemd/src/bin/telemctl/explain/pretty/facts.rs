@@ -28,9 +28,12 @@ pub(super) fn write(text: &mut String, found: &Found, paint: Paint) {
         fact(text, paint, "where", &harmless(&place));
     }
     for (name, value) in [
-        ("kernel", &report.kernel_release),
-        ("hardware", &report.hardware),
-        ("taint", &report.taint),
+        ("kernel", report.kernel_release.as_ref()),
+        (
+            "hardware",
+            report.hardware.as_ref().map(|hardware| &hardware.text),
+        ),
+        ("taint", report.taint.as_ref().map(|taint| &taint.text)),
     ] {
         if let Some(value) = value {
             fact(text, paint, name, &harmless(value));

@@ -1,0 +1,98 @@
+//! The machine and the kernel that a report is from.
+
+/// The first line of a death, taken apart: `Oops: 0002 [#1] PREEMPT SMP NOPTI`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Oops {
+    /// How many times the kernel died since it was booted: `[#1]`.
+    pub counter: u32,
+    /// The error code of the exception: the page fault bits of x86, ESR of arm64, FSR of arm.
+    pub error_code: Option<u64>,
+    /// What follows: `PREEMPT`, `SMP`, `KASAN`, `NOPTI`, ...
+    pub options: Vec<String>,
+}
+
+/// A module that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// What stands in brackets behind it: letters of [`crate::report::TaintFlag`], `+` while it is loaded, `-` while it is unloaded.
+    pub marks: Option<String>,
+}
+
+/// The machine, as `Hardware name:` shows it: `Vendor Product/Board, BIOS 1.2 01/02/2026`
+/// (`drivers/firmware/dmi_scan.c`, `dmi_format_ids`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Hardware {
+    /// The whole as printed.
+    pub text: String,
+    /// Vendor and product, between which the kernel puts nothing but a space.
+    pub system: String,
+    /// The board.
+    pub board: Option<String>,
+    /// Version of the firmware.
+    pub bios_version: Option<String>,
+    /// Date of the firmware as printed: `MM/DD/YYYY`.
+    pub bios_date: Option<String>,
+}
+
+/// A register.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Register {
+    /// The name in upper case.
+    pub name: String,
+    /// The value as printed, with its segment selector: `0018:ff89c3f74041bbf0`.
+    pub value: String,
+}
+
+impl Register {
+    /// The value as a number, without segment selectors.
+    pub fn number(&self) -> Option<u64> {
+        let digits = self.value.rsplit(':').next()?.split('(').next()?;
+        crate::bytes::hexadecimal(digits.as_bytes())
+    }
+}
+
+/// The machine code around the instruction pointer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Code {
+    /// Bytes a value has: 1 on x86, 2 on riscv and thumb, 4 where instructions are words.
+    pub width: u8,
+    /// The values as printed, lowest address first.
+    pub values: Vec<u32>,
+    /// Index of the value that the instruction pointer points to: printed between `<>` or `()`.
+    pub marked: Option<usize>,
+    /// Why there are no values, as printed: `Bad RIP value.`, `Unable to access opcode bytes at 0x4276d6.`.
+    pub unreadable: Option<String>,
+}
+
+/// A memory access that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Access {
+    /// What was tried.
+    pub mode: Option<AccessMode>,
+    /// The address.
+    pub address: Option<u64>,
+    /// Bytes that were accessed.
+    pub size: Option<u64>,
+    /// Why it failed, as printed: `not-present page`, `level 0 translation fault`.
+    pub reason: Option<String>,
+}
+
+names! {
+    /// What was tried to do with memory.
+    AccessMode {
+        /// A read.
+        Read = "read": "read",
+        /// A write.
+        Write = "write": "write",
+        /// An instruction fetch.
+        Execute = "execute": "execute",
+    }
+}

@@ -1,0 +1,43 @@
+//! Where in the text the parts of a report are.
+
+use std::ops::Range;
+
+/// A part of a report's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Part {
+    /// What it is.
+    pub kind: PartKind,
+    /// Bytes of the text that was parsed, whole lines without the last line end; on character boundaries.
+    pub range: Range<usize>,
+    /// Index in [`crate::KernelReport::traces`] when it is a stack.
+    pub trace: Option<usize>,
+}
+
+names! {
+    /// What a part of a report's text is.
+    PartKind {
+        /// The line that says what happened.
+        Head = "head": "what happened",
+        /// A line with the task, the CPU, the kernel or the machine.
+        Context = "context": "task, kernel and machine",
+        /// Modules that were loaded.
+        Modules = "modules": "loaded modules",
+        /// Registers.
+        Registers = "registers": "registers",
+        /// Machine code.
+        Code = "code": "machine code",
+        /// A stack with its head.
+        Trace = "trace": "a stack",
+        /// The frame that the fault is named after; it lies inside of a stack or is the instruction pointer's line.
+        Guilty = "guilty": "the frame at fault",
+        /// Locks that are held or wanted.
+        Locks = "locks": "locks",
+        /// What is known of memory: objects, pages, the state around an address, the state of the memory manager.
+        Memory = "memory": "memory",
+        /// The end marker.
+        End = "end": "the end marker",
+        /// The panic that the report ends in.
+        Panic = "panic": "the panic",
+    }
+}
