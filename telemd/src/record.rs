@@ -48,7 +48,9 @@ impl Boot {
             boot_id: self.id.clone(),
             class: class.as_str().to_owned(),
             severity: i32::from(severity as u8),
-            fingerprints: vec![fingerprint(&fingerprint::of_title(class, &title))],
+            fingerprints: fingerprint(&fingerprint::of_title(class, &title))
+                .into_iter()
+                .collect(),
             title,
             hook: None,
             context: None,
@@ -260,15 +262,17 @@ pub fn wire_context(context: &Context) -> proto::v1::Context {
     }
 }
 
-fn fingerprint(value: &Level) -> Fingerprint {
+/// A level as it is sent. The class is a field of the record and needs none.
+fn fingerprint(value: &Level) -> Option<Fingerprint> {
     let level = match value.level {
+        fingerprint::Level::Class => return None,
         fingerprint::Level::Title => FingerprintLevel::Title,
         fingerprint::Level::TopFrames => FingerprintLevel::TopFrames,
         fingerprint::Level::Stack => FingerprintLevel::Stack,
     };
-    Fingerprint {
+    Some(Fingerprint {
         version: fingerprint::VERSION,
         level: level.into(),
         value: value.to_string(),
-    }
+    })
 }

@@ -33,6 +33,7 @@ mod parse;
 mod reader;
 mod tables;
 
+pub mod demangle;
 pub mod fingerprint;
 pub mod log;
 pub mod mce;

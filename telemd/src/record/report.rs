@@ -24,7 +24,7 @@ pub fn kernel_report(boot: &Boot, report: &KernelReport, text: &str, truncated: 
     let mut record = boot.record(report.class, report.severity, &report.title, at);
     record.fingerprints = faults::fingerprint::of_report(report)
         .iter()
-        .map(fingerprint)
+        .filter_map(fingerprint)
         .collect();
     record.payload = Some(Payload::KernelReport(WireReport {
         text: cut(text, REPORT_TEXT_BYTES).to_owned(),

@@ -60,8 +60,7 @@ impl<'t> Guilty<'t> {
 
 /// The path that a mangled Rust name stands for, without its hash.
 fn demangled(function: &str) -> Option<String> {
-    let name = rustc_demangle::try_demangle(function).ok()?;
-    Some(format!("{name:#}"))
+    crate::demangle::rust(function)
 }
 
 /// The guilty frame of a report that begins at line `head` with a line that names `named`.

@@ -105,6 +105,29 @@ const ENTRIES: &[&str] = &[
      __do_softirq handle_softirqs do_softirq* irq_exit* exit_to_user*",
 ];
 
+/// Where an architecture enters the kernel, or begins a task, a CPU or the machine.
+const KERNEL_ENTRIES: &[&str] = &[
+    // x86.
+    "entry_SYS* entry_INT80* *do_syscall_* syscall_exit_to_user_mode* *do_fast_syscall_32 x64_sys_call ia32_sys_call secondary_startup_64*
+     x86_64_start_* start_kernel",
+    // arm64 and arm.
+    "el0t_* el0_* do_el0_* *invoke_syscall ret_to_user secondary_start_kernel __secondary_switched __primary_switched ret_fast_syscall
+     __sys_trace_return",
+    // riscv, s390x, powerpc, loongarch, mips.
+    "ret_from_syscall* do_trap_ecall_u handle_exception smp_callin __do_syscall system_call* ret_from_kernel_* start_kernel_thread
+     start_secondary_prolog interrupt_return* handle_sys* syscall_common syscall_trace_exit",
+    "ret_from_fork* ret_from_exception kernel_init kernel_init_freeable rest_init",
+];
+
+/// Where something else is interrupted to run what is above, or softirqs begin, which anyone may come to run.
+const INTERRUPTS: &[&str] = &[
+    "asm_sysvec_* sysvec_* *apic_timer_interrupt asm_common_interrupt common_interrupt asm_call_irq_on_stack asm_call_on_stack asm_exc_nmi
+     do_IRQ ret_from_intr call_function_single_interrupt call_function_interrupt reschedule_interrupt",
+    "el1_irq el1_interrupt el1h_64_irq* el0_irq* el0_interrupt* el0t_*_irq* __irq_svc __irq_usr gic_handle_irq handle_domain_irq",
+    "do_irq do_riscv_irq riscv_intc_irq do_io_irq do_ext_irq timer_interrupt __do_irq hardware_interrupt_common*",
+    "__do_softirq handle_softirqs __softirqentry_text_start ____do_softirq do_softirq* irq_exit*",
+];
+
 /// Frames of a task that waits.
 const WAITS: &[&str] = &[
     "*sched* *_lock* *slowlock* *down* *rwsem* *completion* *kthread* *wait* *synchronize* *context_switch* *switch_to* *cancel_delayed_work*
@@ -145,6 +168,8 @@ struct Words {
 static REPORTING_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(REPORTING));
 static HELPER_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(HELPERS));
 static ENTRY_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(ENTRIES));
+static KERNEL_ENTRY_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(KERNEL_ENTRIES));
+static INTERRUPT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(INTERRUPTS));
 static WAIT_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(WAITS));
 static DETECTOR_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(DETECTORS));
 static TICK_WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(TICKS));
@@ -176,6 +201,16 @@ pub(crate) fn is_reporting(function: &str) -> bool {
 /// True for generic code that calls what a task or CPU is to do.
 pub(crate) fn is_entry(function: &str) -> bool {
     ENTRY_WORDS.match_any(base_name(function))
+}
+
+/// True for where an architecture enters the kernel, or begins a task or a CPU.
+pub(crate) fn is_kernel_entry(function: &str) -> bool {
+    KERNEL_ENTRY_WORDS.match_any(base_name(function))
+}
+
+/// True for where something else was interrupted, and for where softirqs begin.
+pub(crate) fn is_interrupt(function: &str) -> bool {
+    INTERRUPT_WORDS.match_any(base_name(function))
 }
 
 /// True for a function that only waits.
