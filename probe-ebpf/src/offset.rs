@@ -1,6 +1,7 @@
-//! Fields of a classic tracepoint's record, at offsets that user space found in the `format` file.
+//! Fields of a classic tracepoint's record, at offsets that user space found in the `format` file, and members of
+//! kernel structs, at offsets that it found in the kernel's type information.
 
-use aya_ebpf::{Global, programs::TracePointContext};
+use aya_ebpf::{Global, helpers::bpf_probe_read_kernel, programs::TracePointContext};
 
 use crate::event::ProbeError;
 
@@ -24,4 +25,13 @@ pub(crate) fn read<T>(ctx: &TracePointContext, offset: &Offset) -> Result<Option
     unsafe { ctx.read_at(offset as usize) }
         .map(Some)
         .map_err(|_errno| ProbeError::Unreadable)
+}
+
+/// Reads a member of the struct at `address`. A program is loaded only when user space has found its members.
+#[inline(always)]
+pub(crate) fn read_member<T>(address: u64, offset: &Offset) -> Result<T, ProbeError> {
+    let member = address.wrapping_add(u64::from(offset.load()));
+    // SAFETY: reads through bpf_probe_read_kernel, which fails rather than faults; user space has checked that the
+    // member has the size of `T`, and every `T` used is an integer.
+    unsafe { bpf_probe_read_kernel(member as *const T) }.map_err(|_errno| ProbeError::Unreadable)
 }

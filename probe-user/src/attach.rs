@@ -14,6 +14,7 @@ use probe_common::{ABI_SYMBOL, ABI_VERSION, Counters};
 use rustix::process::{Resource, Rlimit};
 
 use crate::{
+    btf,
     event::Attach,
     hooks::{Attempt, HOOKS, HookSpec, Since, Target},
     offsets::Offsets,
@@ -24,6 +25,8 @@ use crate::{
 /// The object that `cargo xtask build-ebpf` made, or nothing; see `build.rs`.
 static EMBEDDED: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probes.bpf.o"));
 
+/// The kernel's own type information.
+const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 const MAP_EVENTS: &str = "EVENTS";
 const MAP_COUNTERS: &str = "COUNTERS";
 const MAP_LOGS: &str = "AYA_LOGS";
@@ -154,7 +157,7 @@ fn check_ring_bytes(bytes: u32) -> Result<(), AttachError> {
 fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
     let version = KernelVersion::current().ok();
     raise_memlock(version);
-    let offsets = with_tracefs(|tracefs| Offsets::resolve(&tracefs));
+    let offsets = offsets();
     let mut ebpf = load_object(options, object, &offsets)?;
     let ring = take(&mut ebpf, MAP_EVENTS)?;
     let counters = take(&mut ebpf, MAP_COUNTERS)?;
@@ -174,6 +177,23 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
         counters,
         logger,
     })
+}
+
+/// Reads what this kernel says about its records and structs.
+fn offsets() -> Offsets {
+    let bytes = fs::read(KERNEL_BTF).map_err(|error| no_btf(&error));
+    let btf = match &bytes {
+        Ok(bytes) => btf::Btf::parse(bytes).map_err(|error| no_btf(&error)),
+        Err(reason) => Err(reason.clone()),
+    };
+    with_tracefs(|tracefs| Offsets::resolve(&tracefs, &btf))
+}
+
+fn no_btf(error: &(dyn std::error::Error + 'static)) -> String {
+    format!(
+        "this kernel offers no type information (CONFIG_DEBUG_INFO_BTF): {}",
+        chain(error)
+    )
 }
 
 fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Ebpf, AttachError> {
@@ -238,14 +258,9 @@ struct Kernel {
 
 impl Kernel {
     fn btf(&mut self) -> Result<&Btf, String> {
-        let parsed = self.btf.get_or_insert_with(|| {
-            Btf::from_sys_fs().map_err(|error| {
-                format!(
-                    "this kernel offers no type information (CONFIG_DEBUG_INFO_BTF): {}",
-                    chain(&error)
-                )
-            })
-        });
+        let parsed = self
+            .btf
+            .get_or_insert_with(|| Btf::from_sys_fs().map_err(|error| no_btf(&error)));
         parsed.as_ref().map_err(Clone::clone)
     }
 }
@@ -300,15 +315,18 @@ macro_rules! load_and_attach {
 }
 
 fn try_attach(ebpf: &mut Ebpf, kernel: &mut Kernel, attempt: &Attempt) -> Result<Link, String> {
+    if let Some(reason) = kernel.offsets.unusable(attempt.target) {
+        return Err(reason.to_owned());
+    }
     match attempt.target {
-        Target::TpBtf(name) => {
+        Target::TpBtf(tracepoint) => {
             let btf = kernel.btf()?;
             load_and_attach!(
                 ebpf,
                 attempt,
                 BtfTracePoint,
                 program,
-                program.load(name, btf),
+                program.load(tracepoint.name, btf),
                 program.attach()
             )
         }
@@ -323,9 +341,6 @@ fn try_attach(ebpf: &mut Ebpf, kernel: &mut Kernel, attempt: &Attempt) -> Result
             )
         }
         Target::Tracepoint(tracepoint) => {
-            if let Some(reason) = kernel.offsets.unusable(tracepoint) {
-                return Err(reason.to_owned());
-            }
             load_and_attach!(
                 ebpf,
                 attempt,
@@ -405,8 +420,14 @@ mod tests {
         let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS];
         for attempt in HOOKS.iter().flat_map(|spec| spec.attempts) {
             wanted.push(attempt.program);
-            if let Target::Tracepoint(tracepoint) = attempt.target {
-                wanted.extend(tracepoint.fields.iter().map(|field| field.global));
+            match attempt.target {
+                Target::Tracepoint(tracepoint) => {
+                    wanted.extend(tracepoint.fields.iter().map(|field| field.global));
+                }
+                Target::TpBtf(tracepoint) => {
+                    wanted.extend(tracepoint.members.iter().map(|member| member.global));
+                }
+                Target::RawTp(_) | Target::Fentry(_) | Target::Kprobe(_) => {}
             }
         }
         for name in wanted {

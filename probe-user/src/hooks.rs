@@ -34,7 +34,7 @@ pub(crate) struct Attempt {
 /// What a program is attached to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
-    TpBtf(&'static str),
+    TpBtf(&'static TpBtf),
     RawTp(&'static str),
     Tracepoint(&'static Tracepoint),
     Fentry(&'static str),
@@ -55,10 +55,30 @@ impl Target {
     /// The name of what it is attached to, as people write it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::TpBtf(name) | Self::RawTp(name) | Self::Fentry(name) | Self::Kprobe(name) => name,
+            Self::TpBtf(tracepoint) => tracepoint.name,
+            Self::RawTp(name) | Self::Fentry(name) | Self::Kprobe(name) => name,
             Self::Tracepoint(tracepoint) => tracepoint.name,
         }
     }
+}
+
+/// A BTF-typed raw tracepoint and what its program reads behind the pointers that it is given.
+#[derive(Debug)]
+pub(crate) struct TpBtf {
+    pub(crate) name: &'static str,
+    /// All are required: a classic tracepoint comes next, whose record says what it has.
+    pub(crate) members: &'static [MemberSpec],
+}
+
+/// An integer member of a kernel struct that a program reads.
+#[derive(Debug)]
+pub(crate) struct MemberSpec {
+    pub(crate) structure: &'static str,
+    /// Names with dots between, see [`crate::btf::Btf::member`].
+    pub(crate) path: &'static str,
+    /// The program's global that takes the offset.
+    pub(crate) global: &'static str,
+    pub(crate) size: u32,
 }
 
 /// A classic tracepoint and what its program reads of the record.
@@ -109,6 +129,15 @@ const fn optional(name: &'static str, global: &'static str, shape: Shape) -> Fie
     }
 }
 
+const fn member(structure: &'static str, path: &'static str, global: &'static str, size: u32) -> MemberSpec {
+    MemberSpec {
+        structure,
+        path,
+        global,
+        size,
+    }
+}
+
 /// All hooks, in the order of [`hook::ALL`].
 pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
     HookSpec {
@@ -120,7 +149,10 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
         attempts: &[
             Attempt {
                 program: "printk_console_btf",
-                target: Target::TpBtf("console"),
+                target: Target::TpBtf(&TpBtf {
+                    name: "console",
+                    members: &[],
+                }),
             },
             Attempt {
                 program: "printk_console_raw",
@@ -194,10 +226,17 @@ pub(crate) const HOOKS: [HookSpec; Hook::COUNT] = [
         hook: Hook::SignalDeliver,
         name: hook::SIGNAL_DELIVER,
         since: None,
-        attempts: &[Attempt {
-            program: "signal_deliver_tp",
-            target: Target::Tracepoint(&SIGNAL),
-        }],
+        // Signals are frequent: the raw tracepoint has the number in a register, the classic one first fills a record.
+        attempts: &[
+            Attempt {
+                program: "signal_deliver_btf",
+                target: Target::TpBtf(&SIGNAL_RAW),
+            },
+            Attempt {
+                program: "signal_deliver_tp",
+                target: Target::Tracepoint(&SIGNAL),
+            },
+        ],
     },
 ];
 
@@ -262,6 +301,16 @@ const OOM: Tracepoint = Tracepoint {
         optional("pgtables", "OOM_OFF_PGTABLES", Shape::Integer(8)),
         optional("uid", "OOM_OFF_UID", Shape::Integer(4)),
         optional("oom_score_adj", "OOM_OFF_SCORE_ADJ", Shape::Integer(2)),
+    ],
+};
+
+/// `TP_PROTO(int sig, struct kernel_siginfo *info, struct k_sigaction *ka)` of `include/trace/events/signal.h`
+const SIGNAL_RAW: TpBtf = TpBtf {
+    name: "signal_deliver",
+    members: &[
+        member("kernel_siginfo", "si_errno", "SIGINFO_OFF_ERRNO", 4),
+        member("kernel_siginfo", "si_code", "SIGINFO_OFF_CODE", 4),
+        member("k_sigaction", "sa.sa_handler", "SIGACTION_OFF_HANDLER", 8),
     ],
 };
 

@@ -5,6 +5,7 @@
 //! the console hook is missing, [`pstore`] reads what a crashed kernel left behind.
 
 mod attach;
+pub mod btf;
 mod decode;
 mod event;
 pub mod format;

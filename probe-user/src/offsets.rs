@@ -1,8 +1,10 @@
 //! The values of the programs' globals on this kernel.
 
 use crate::{
+    btf::Btf,
+    event::Attach,
     format::{Format, Place},
-    hooks::{FieldSpec, HOOKS, Shape, Target, Tracepoint},
+    hooks::{FieldSpec, HOOKS, Shape, Target, TpBtf, Tracepoint},
     tracefs::{Tracefs, TracefsError},
 };
 
@@ -14,48 +16,79 @@ const ABSENT: u32 = u32::MAX;
 pub(crate) struct Offsets {
     /// Globals of the object and their values.
     pub(crate) globals: Vec<(&'static str, u32)>,
-    /// Tracepoints that cannot be used, by name, and why.
-    unusable: Vec<(&'static str, String)>,
+    /// Targets that cannot be used, by way and name, and why.
+    unusable: Vec<(Attach, &'static str, String)>,
 }
 
 impl Offsets {
-    /// Reads the `format` file of every tracepoint that a hook may need.
-    pub(crate) fn resolve(tracefs: &Result<Tracefs, TracefsError>) -> Self {
+    /// Finds what every target of a hook needs: in its `format` file, or in the kernel's type information.
+    pub(crate) fn resolve(tracefs: &Result<Tracefs, TracefsError>, btf: &Result<Btf<'_>, String>) -> Self {
         let mut offsets = Self::default();
         for attempt in HOOKS.iter().flat_map(|hook| hook.attempts) {
-            let Target::Tracepoint(tracepoint) = attempt.target else {
-                continue;
-            };
-            let format = match tracefs {
-                Ok(tracefs) => tracefs
-                    .format(tracepoint.category, tracepoint.name)
-                    .map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match format {
-                Ok(format) => offsets.add(tracepoint, &format),
-                Err(reason) => offsets.unusable.push((tracepoint.name, reason)),
+            match attempt.target {
+                Target::Tracepoint(tracepoint) => offsets.of_record(tracepoint, tracefs),
+                Target::TpBtf(tracepoint) => offsets.of_pointers(tracepoint, btf),
+                Target::RawTp(_) | Target::Fentry(_) | Target::Kprobe(_) => {}
             }
         }
         offsets
     }
 
-    /// Why a tracepoint cannot be used, if it cannot.
-    pub(crate) fn unusable(&self, tracepoint: &Tracepoint) -> Option<&str> {
+    /// Why a target cannot be used, if it cannot.
+    pub(crate) fn unusable(&self, target: Target) -> Option<&str> {
         self.unusable
             .iter()
-            .find(|(name, _)| *name == tracepoint.name)
-            .map(|(_, reason)| reason.as_str())
+            .find(|(attach, name, _)| (*attach, *name) == (target.attach(), target.name()))
+            .map(|(_, _, reason)| reason.as_str())
     }
 
-    fn add(&mut self, tracepoint: &Tracepoint, format: &Format) {
+    fn of_record(&mut self, tracepoint: &'static Tracepoint, tracefs: &Result<Tracefs, TracefsError>) {
+        let format = match tracefs {
+            Ok(tracefs) => tracefs
+                .format(tracepoint.category, tracepoint.name)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match format {
+            Ok(format) => self.add(tracepoint, &format),
+            Err(reason) => self.refuse(Target::Tracepoint(tracepoint), reason),
+        }
+    }
+
+    /// A member that is missing, or has another size, makes the target unusable.
+    fn of_pointers(&mut self, tracepoint: &'static TpBtf, btf: &Result<Btf<'_>, String>) {
+        for spec in tracepoint.members {
+            let found = match btf {
+                Ok(btf) => btf
+                    .member(spec.structure, spec.path)
+                    .filter(|member| member.size == spec.size)
+                    .ok_or_else(|| {
+                        format!(
+                            "this kernel's `struct {}` has no member `{}` of a known shape",
+                            spec.structure, spec.path
+                        )
+                    }),
+                Err(reason) => Err(reason.clone()),
+            };
+            match found {
+                Ok(member) => self.globals.push((spec.global, member.offset)),
+                Err(reason) => return self.refuse(Target::TpBtf(tracepoint), reason),
+            }
+        }
+    }
+
+    fn refuse(&mut self, target: Target, reason: String) {
+        self.unusable.push((target.attach(), target.name(), reason));
+    }
+
+    fn add(&mut self, tracepoint: &'static Tracepoint, format: &Format) {
         for spec in tracepoint.fields {
             let found = find(spec, format);
             if found.is_none() && spec.required {
-                self.unusable.push((
-                    tracepoint.name,
+                self.refuse(
+                    Target::Tracepoint(tracepoint),
                     format!("its record has no field `{}` of a known shape", spec.name),
-                ));
+                );
             }
             let (offset, is_data_loc) = found.unwrap_or((ABSENT, false));
             self.globals.push((spec.global, offset));
@@ -114,7 +147,7 @@ mod tests {
     #[test]
     fn the_short_form_of_mark_victim_has_absent_fields() {
         let offsets = resolve("field:int pid; offset:8; size:4; signed:1;");
-        assert_eq!(offsets.unusable(oom()), None);
+        assert_eq!(offsets.unusable(Target::Tracepoint(oom())), None);
         assert_eq!(global(&offsets, "OOM_OFF_PID"), 8);
         assert_eq!(global(&offsets, "OOM_OFF_COMM"), ABSENT);
         assert_eq!(global(&offsets, "OOM_OFF_TOTAL_VM"), ABSENT);
@@ -150,6 +183,11 @@ mod tests {
             "field:long pid; offset:8; size:8; signed:1;\nfield:int total_vm; offset:16; size:4; signed:0;",
         );
         assert_eq!(global(&offsets, "OOM_OFF_TOTAL_VM"), ABSENT);
-        assert!(offsets.unusable(oom()).unwrap().contains("pid"));
+        assert!(
+            offsets
+                .unusable(Target::Tracepoint(oom()))
+                .unwrap()
+                .contains("pid")
+        );
     }
 }

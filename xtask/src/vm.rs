@@ -169,8 +169,8 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
         })?;
         progress::result(format!("{fault}: {}", stored.title));
         progress::say(format!(
-            "      {} on {}, Linux {}, record {}",
-            stored.class, stored.host, stored.kernel_release, stored.id
+            "      {} on {}, Linux {}, by {}, record {}",
+            stored.class, stored.host, stored.kernel_release, stored.hook, stored.id
         ));
         caused.push(expected);
     }

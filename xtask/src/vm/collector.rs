@@ -34,6 +34,8 @@ pub(crate) struct Stored {
     pub(crate) title: String,
     pub(crate) host: String,
     pub(crate) kernel_release: String,
+    /// The hook that caught it and, in brackets, how that is attached.
+    pub(crate) hook: String,
 }
 
 impl Collector {
@@ -127,5 +129,6 @@ fn stored(fault: &serde_json::Value) -> Stored {
         title: text("/record/title"),
         host: text("/host/hostname"),
         kernel_release: text("/record/kernel_release"),
+        hook: format!("{} ({})", text("/record/hook/name"), text("/record/hook/attach")),
     }
 }
