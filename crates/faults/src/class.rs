@@ -68,6 +68,10 @@ classes! {
     HardwareMemoryError = "hardware.memory_error",
     /// An error of PCI Express.
     HardwarePcieError = "hardware.pcie_error",
+    /// An error of a CXL link or memory device.
+    HardwareCxlError = "hardware.cxl_error",
+    /// The kernel took a broken page of memory out of use, or tried to.
+    HardwareMemoryFailure = "hardware.memory_failure",
     /// Another hardware error that the firmware reported.
     HardwareFirmwareError = "hardware.firmware_error",
     /// Something is too hot.

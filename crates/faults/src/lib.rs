@@ -11,7 +11,8 @@
 //! 3. [`parse`] turns that text into a [`KernelReport`] with a title in syzbot's convention.
 //! 4. [`fingerprint::of_report`] says which other reports are the same fault.
 //!
-//! [`mce`] decodes machine checks and [`signal`] names the crashes of programs.
+//! [`mce`] decodes machine checks, [`cper`] what firmware tells of broken hardware, [`aer`] errors of PCI Express;
+//! [`signal`] names the crashes of programs.
 //!
 //! ```
 //! let console = b"<4>[   12.5][   T77] BUG: scheduling while atomic: test/77/0x00000002\r\n\
@@ -33,8 +34,11 @@ mod parse;
 mod reader;
 mod tables;
 
+pub mod aer;
+pub mod cper;
 pub mod demangle;
 pub mod fingerprint;
+pub mod hardware;
 pub mod log;
 pub mod mce;
 pub mod report;
