@@ -78,7 +78,7 @@ pub(crate) fn explain(options: &Options, json: bool) -> ExitCode {
         files.push(STDIN.into());
     }
     let mut sink: Box<dyn Sink> = if json {
-        Box::new(json::Json::new(io::stdout().lock()))
+        Box::new(json::Json::new(io::stdout().lock(), options.why))
     } else {
         let paint = Paint::new(options.color);
         let style = pretty::Style {

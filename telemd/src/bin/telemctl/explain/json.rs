@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
-use faults::{KernelReport, fingerprint};
+use faults::KernelReport;
+use faults::fingerprint::{self, Explanation};
 use serde::Serialize;
 
 use super::Sink;
@@ -24,12 +25,17 @@ struct Report<'a> {
     /// Line numbers in the file, from 1.
     first_line: Option<u64>,
     last_line: Option<u64>,
+    /// What went into the fingerprints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Explanation>,
 }
 
 impl<'a> Report<'a> {
-    fn new(found: &'a Found) -> Self {
+    fn new(found: &'a Found, why: bool) -> Self {
         let report = &found.report.report;
-        let fingerprints = fingerprint::of_report(report)
+        let explanation = fingerprint::explain(report);
+        let fingerprints = explanation
+            .fingerprints()
             .into_iter()
             .map(|fingerprint| (fingerprint.level.as_str(), fingerprint.to_string()))
             .collect();
@@ -41,22 +47,44 @@ impl<'a> Report<'a> {
             last_at_us: found.report.last_at_us,
             first_line: found.numbers.first().copied().flatten(),
             last_line: found.numbers.last().copied().flatten(),
+            why: why.then_some(explanation),
         }
     }
 }
 
+/// Bytes of held reports at which they are written all the same.
+const HELD_BYTES: usize = 32 << 20;
+
 pub(super) struct Json<W: Write> {
     out: BufWriter<W>,
+    /// What went into fingerprints is wanted.
+    why: bool,
     /// The object that is being written has a report.
     any: bool,
+    /// Reports that come behind all others, as they will be written. The first report of an object is that of which a
+    /// user should hear first ([`faults::LogReport::order`]): not the disk's errors before the oops, but the oops.
+    held: Vec<u8>,
 }
 
 impl<W: Write> Json<W> {
-    pub(super) fn new(out: W) -> Self {
+    pub(super) fn new(out: W, why: bool) -> Self {
         Self {
             out: BufWriter::new(out),
+            why,
             any: false,
+            held: Vec::new(),
         }
+    }
+
+    fn write_held(&mut self) -> io::Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let comma = &b","[..usize::from(std::mem::replace(&mut self.any, true))];
+        self.out.write_all(comma)?;
+        self.out.write_all(&self.held)?;
+        self.held.clear();
+        Ok(())
     }
 }
 
@@ -69,14 +97,26 @@ impl<W: Write> Sink for Json<W> {
     }
 
     fn report(&mut self, found: Found) -> io::Result<()> {
+        let (rank, _) = found.report.order();
+        if rank > 0 {
+            if !self.held.is_empty() {
+                self.held.push(b',');
+            }
+            serde_json::to_writer(&mut self.held, &Report::new(&found, self.why))?;
+            if self.held.len() > HELD_BYTES {
+                self.write_held()?;
+            }
+            return Ok(());
+        }
         if std::mem::replace(&mut self.any, true) {
             self.out.write_all(b",")?;
         }
-        serde_json::to_writer(&mut self.out, &Report::new(&found))?;
+        serde_json::to_writer(&mut self.out, &Report::new(&found, self.why))?;
         Ok(())
     }
 
     fn end(&mut self, error: Option<&str>) -> io::Result<()> {
+        self.write_held()?;
         self.out.write_all(b"]")?;
         if let Some(error) = error {
             self.out.write_all(b",\"error\":")?;

@@ -20,7 +20,7 @@ const DIFFERENT_MAX: usize = 10_000;
 /// Repeated faults that the end of a file lists.
 const REPEATED_SHOWN: usize = 20;
 /// Columns of the names of facts.
-const NAME_WIDTH: usize = 12;
+const NAME_WIDTH: usize = 13;
 
 /// What is shown.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +103,7 @@ impl<W: Write> Pretty<W> {
             self.paint.bold(&format!("{}. ", self.count.reports)),
             self.paint.headline(&harmless(&report.title), report.severity)
         );
-        facts::write(&mut text, found, self.paint);
+        facts::write(&mut text, found, self.paint, self.style.full);
         stacks::write(&mut text, report, self.paint, self.style.full);
         facts::fingerprints(&mut text, report, self.paint, self.style.why);
         lines::write(&mut text, found, self.paint, self.style.full);
@@ -118,13 +118,12 @@ impl<W: Write> Pretty<W> {
         let mut text = String::new();
         for shown in repeated.iter().take(REPEATED_SHOWN) {
             // Writing to a String cannot fail.
-            let _infallible = writeln!(
-                text,
-                "{} came {} times: {}",
-                self.paint.bold(&format!("{}.", shown.number)),
-                shown.times,
-                harmless(&shown.title)
-            );
+            let number = self.paint.bold(&format!("{}.", shown.number));
+            let title = harmless(&shown.title);
+            let _infallible = match shown.times {
+                2 => writeln!(text, "{number} came twice: {title}"),
+                times => writeln!(text, "{number} came {times} times: {title}"),
+            };
         }
         if let Some(more) = repeated
             .len()
