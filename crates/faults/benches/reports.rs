@@ -1,17 +1,21 @@
 //! How fast logs become reports, on one core: `cargo bench -p faults [-- FOLDER]`.
 //!
-//! The logs are the samples of the tests, or the files of `FOLDER`.
+//! The logs are the samples of the tests, or the files of `FOLDER`; the long ones are made up.
 
 #![expect(clippy::print_stdout, reason = "a command line program")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use faults::{Assembler, Limits, fingerprint, log, parse};
+use faults::{Reader, fingerprint, parse};
 use std::error::Error;
+use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Each measurement runs for so long.
 const RUN: Duration = Duration::from_secs(3);
+/// Bytes of a long log, and of the pieces in which it is read.
+const LONG: usize = 100 << 20;
+const PIECE: usize = 64 << 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples");
@@ -20,15 +24,71 @@ fn main() -> Result<(), Box<dyn Error>> {
         .find(|argument| !argument.starts_with('-'));
     let folder = folder.as_deref().unwrap_or(samples);
     let logs = read(Path::new(folder))?;
-    let texts: Vec<String> = logs.iter().flat_map(|log| assemble(log)).collect();
+    let texts: Vec<String> = logs
+        .iter()
+        .flat_map(|log| faults::reports(log))
+        .map(|found| found.text)
+        .collect();
     let parsed = |text: &String| parse(text).map(|report| fingerprint::of_report(&report).len());
     measure("parse and fingerprint", texts.len(), bytes(&texts), || {
         texts.iter().filter_map(parsed).sum()
     });
-    measure("lines to report texts", texts.len(), bytes(&logs), || {
-        logs.iter().map(|log| assemble(log).len()).sum()
+    measure("logs to reports", texts.len(), bytes(&logs), || {
+        logs.iter().map(|log| faults::reports(log).len()).sum()
     });
+    let ordinary = long(|at, log| {
+        let _written = writeln!(
+            log,
+            "[{at:>8}.{:06}] usb {}-1: new high-speed device number {at}",
+            at * 77 % 1_000_000,
+            at % 4
+        );
+        let _written = writeln!(
+            log,
+            "[{at:>8}.{:06}] audit: type=1400 audit({at}.1:{at}): apparmor=\"ALLOWED\" operation=\"open\"",
+            at * 78 % 1_000_000
+        );
+    });
+    measure(
+        "an ordinary log, streamed",
+        stream(&ordinary),
+        ordinary.len(),
+        || stream(&ordinary),
+    );
+    let failing = long(|at, log| {
+        let _written = writeln!(
+            log,
+            "[{at:>8}.000001] I/O error, dev sda, sector {at} op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2"
+        );
+    });
+    measure(
+        "a log of I/O errors, streamed",
+        stream(&failing),
+        failing.len(),
+        || stream(&failing),
+    );
     Ok(())
+}
+
+/// A log of [`LONG`] bytes from lines that `write` makes of a counter.
+fn long(write: impl Fn(u64, &mut String)) -> Vec<u8> {
+    let mut log = String::with_capacity(LONG + PIECE);
+    let mut at = 0;
+    while log.len() < LONG {
+        write(at, &mut log);
+        at += 1;
+    }
+    log.into_bytes()
+}
+
+fn stream(log: &[u8]) -> usize {
+    let mut reader = Reader::new();
+    let mut reports = Vec::new();
+    for piece in log.chunks(PIECE) {
+        reader.push(piece, &mut reports);
+    }
+    reader.finish(&mut reports);
+    reports.len()
 }
 
 fn read(folder: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
@@ -37,16 +97,6 @@ fn read(folder: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         logs.push(std::fs::read(entry?.path())?);
     }
     Ok(logs)
-}
-
-fn assemble(log: &[u8]) -> Vec<String> {
-    let mut assembler = Assembler::new(Limits::default());
-    let mut reports = Vec::new();
-    for line in log::lines(log) {
-        assembler.push(line.as_line(), &mut reports);
-    }
-    assembler.flush(&mut reports);
-    reports.into_iter().map(|report| report.text).collect()
 }
 
 fn bytes<T: AsRef<[u8]>>(all: &[T]) -> usize {

@@ -176,6 +176,11 @@ impl Assembler {
         self.open.iter().filter_map(first).min()
     }
 
+    /// Whether a line without the head of a report may mean something now.
+    pub(crate) fn wants_all(&self) -> bool {
+        !self.open.is_empty() || self.messages.is_fresh()
+    }
+
     fn push_one(&mut self, line: Line<'_>, origin: Option<&Origin>, out: &mut Vec<Assembled>) {
         let context = Context::of(&line);
         let text = String::from_utf8_lossy(line.text.get(..self.limits.line_bytes).unwrap_or(line.text));

@@ -1,6 +1,7 @@
 //! Whole logs to reports.
 
 use crate::assembler::Origin;
+use crate::tables::heads;
 use crate::{Assembled, Assembler, KernelReport, Limits, ReportKind, Severity, log, parse};
 use std::ops::Range;
 
@@ -140,7 +141,7 @@ pub struct Reader {
     /// The beginning of a line whose end was not seen yet, at most [`LINE_MAX`] bytes.
     tail: Vec<u8>,
     /// Offset of the beginning of that line in the input.
-    tail_at: u64,
+    at: u64,
     /// Bytes of that line, those that were not kept included.
     tail_bytes: u64,
 }
@@ -162,34 +163,51 @@ impl Reader {
             stripper: log::Stripper::default(),
             is_timed: false,
             tail: Vec::new(),
-            tail_at: 0,
+            at: 0,
             tail_bytes: 0,
         }
     }
 
     /// Takes the next bytes of the log; reports that they complete are appended to `out`.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<LogReport>) {
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', bytes) {
-            let piece = bytes.get(start..end).unwrap_or_default();
-            if self.tail_bytes == 0 {
-                self.line(piece, self.tail_at, out);
-            } else {
-                self.keep(piece);
-                let tail = std::mem::take(&mut self.tail);
-                self.line(&tail, self.tail_at, out);
-                self.tail = tail;
-                self.tail.clear();
-            }
-            self.tail_at += self.tail_bytes.max(piece.len() as u64) + 1;
-            self.tail_bytes = 0;
-            start = end + 1;
+        let mut rest = bytes;
+        if self.tail_bytes > 0 {
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                return self.keep(rest);
+            };
+            let (piece, after) = rest.split_at(end);
+            self.keep(piece);
+            let tail = std::mem::take(&mut self.tail);
+            self.line(&tail, self.at, out);
+            self.at += self.tail_bytes + 1;
+            (self.tail, self.tail_bytes) = (tail, 0);
+            self.tail.clear();
+            rest = after.get(1..).unwrap_or_default();
         }
-        self.keep(bytes.get(start..).unwrap_or_default());
+        let whole = memchr::memrchr(b'\n', rest).map_or(0, |last| last + 1);
+        let (mut lines, tail) = rest.split_at(whole);
+        while !lines.is_empty() {
+            let skipped = if self.assembler.wants_all() {
+                0
+            } else {
+                idle(lines)
+            };
+            lines = lines.get(skipped..).unwrap_or_default();
+            self.at += skipped as u64;
+            let Some(end) = memchr::memchr(b'\n', lines) else {
+                break;
+            };
+            let (line, after) = lines.split_at(end);
+            self.line(line, self.at, out);
+            lines = after.get(1..).unwrap_or_default();
+            self.at += end as u64 + 1;
+        }
+        self.keep(tail);
     }
 
     /// Where the earliest of the reports that are being collected begins in the input. A report that comes out later
-    /// does not begin before it, so that those who want reports in order know which to hold back.
+    /// does not begin before it, so that those who want reports in order know which to hold back. Messages about devices
+    /// are not counted: they are collected for long and come behind ([`LogReport::order`]).
     pub fn collecting_from(&self) -> Option<u64> {
         self.assembler.collecting_from()
     }
@@ -198,7 +216,7 @@ impl Reader {
     pub fn finish(mut self, out: &mut Vec<LogReport>) {
         if self.tail_bytes > 0 {
             let tail = std::mem::take(&mut self.tail);
-            self.line(&tail, self.tail_at, out);
+            self.line(&tail, self.at, out);
         }
         let mut done = Vec::new();
         self.assembler.flush(&mut done);
@@ -216,6 +234,9 @@ impl Reader {
     /// Takes a whole line, which begins at `at` in the input.
     fn line(&mut self, raw: &[u8], at: u64, out: &mut Vec<LogReport>) {
         let mut raw = raw.get(..LINE_MAX).unwrap_or(raw);
+        if !self.assembler.wants_all() && heads::may_begin(raw).is_none() {
+            return;
+        }
         let mut at = at;
         let mut done = Vec::new();
         while !raw.is_empty() {
@@ -249,6 +270,15 @@ impl Reader {
             })
         }));
     }
+}
+
+/// The length of the lines at the front that mean nothing while nothing is collected.
+fn idle(lines: &[u8]) -> usize {
+    let Some(end) = heads::may_begin(lines) else {
+        return lines.len();
+    };
+    let before = lines.get(..end).unwrap_or_default();
+    memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Finding heads: one automaton over all needles.
 
 use super::formats::{HEADS, Head};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
 static ALL: LazyLock<Vec<&'static Head>> =
@@ -13,6 +13,24 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         .build(ALL.iter().map(|head| head.needle))
         .ok()
 });
+
+/// Texts besides those of heads that lines have which an assembler has to see when it collects nothing.
+const OTHERS: [&str; 2] = ["[ cut here ]", "Linux version "];
+
+/// The same over bytes, for the first one of many lines.
+static SCANNER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(ALL.iter().map(|head| head.needle).chain(OTHERS))
+        .ok()
+});
+
+/// Where a text ends with which a report may begin; lines without one mean nothing to an assembler that collects
+/// nothing.
+pub(crate) fn may_begin(bytes: &[u8]) -> Option<usize> {
+    let found = SCANNER.as_ref()?.find(bytes)?;
+    Some(found.end())
+}
 
 /// The head that a line is, if any; that of a report before that of a message.
 pub(crate) fn find(line: &str) -> Option<&'static Head> {
