@@ -43,6 +43,8 @@ pub mod log;
 pub mod mce;
 pub mod report;
 pub mod signal;
+#[cfg(feature = "symbols")]
+pub mod symbols;
 
 pub use assembler::{Assembled, Assembler, Limits};
 pub use class::{Class, Severity, UnknownClass};

@@ -244,14 +244,21 @@ fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
             }
             What::Frame(frame) => open.frames.push(frame.to_frame()),
             What::Pointer(_) if item.line > scan.end => {}
-            What::Pointer(Some(frame)) if !open.frames.is_empty() => open.frames.push(frame.to_frame()),
-            What::Pointer(frame) => pointer = frame.map(RawFrame::to_frame),
+            What::Pointer(Some(frame)) if !open.frames.is_empty() => open.frames.push(at_pointer(frame)),
+            What::Pointer(frame) => pointer = frame.map(at_pointer),
         }
     }
     traces.push(open);
     traces.retain(|trace| !trace.frames.is_empty());
     traces.truncate(TRACES_MAX);
     traces
+}
+
+fn at_pointer(frame: RawFrame<'_>) -> Frame {
+    Frame {
+        pointer: true,
+        ..frame.to_frame()
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ impl RawFrame<'_> {
             module: self.module.map(str::to_owned),
             build_id: self.build_id.map(str::to_owned),
             reliable: self.reliable,
+            pointer: false,
             inlined: self.inlined,
             location: self.location.map(str::to_owned),
             context: None,

@@ -16,6 +16,9 @@ pub struct Frame {
     pub build_id: Option<String>,
     /// False when the kernel marked the frame with `?`: an address found on the stack that may be stale.
     pub reliable: bool,
+    /// True when this is where the instruction pointer was (`RIP:`, `pc :`); the offsets of all others are those to which
+    /// calls return.
+    pub pointer: bool,
     /// True when a symboliser marked the frame `[inline]`.
     pub inlined: bool,
     /// `file:line` when it was printed.
