@@ -144,6 +144,8 @@ pub(super) fn oops() -> Fault {
         })
         .into(),
         truncated: true,
+        corrupted: false,
+        alt_titles: vec!["bad-access in example_read".into()],
     };
     let title = "BUG: unable to handle kernel NULL pointer dereference in example_read";
     let mut fault = fault(
@@ -336,6 +338,7 @@ pub(super) fn hostile() -> Fault {
             report.function = evil.into();
             report.comm = evil.into();
             report.modules = vec![evil.into()];
+            report.alt_titles = vec![evil.into()];
             report.traces[0].heading = evil.into();
             report.traces[0].frames[0].function = evil.into();
             report.traces[0].frames[0].location = evil.into();

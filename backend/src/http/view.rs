@@ -4,7 +4,6 @@ mod fault;
 mod list;
 mod machine_check;
 mod payload;
-mod taint;
 mod text;
 mod trace;
 

@@ -91,6 +91,11 @@ fn kernel_report(report: &KernelReport) -> Checked {
     count("traces", report.traces.len(), 16)?;
     report.traces.iter().try_for_each(call_trace)?;
     count("modules", report.modules.len(), 1024)?;
+    count("alt_titles", report.alt_titles.len(), 8)?;
+    report
+        .alt_titles
+        .iter()
+        .try_for_each(|title| text("alt_title", title, limits::TITLE_BYTES))?;
     count("registers", report.registers.len(), 128)?;
     report.registers.iter().try_for_each(|register| {
         text("register.name", &register.name, 16)?;

@@ -142,6 +142,12 @@ pub struct KernelReport {
     /// True when the report's end or a part of it is missing.
     #[prost(bool, tag = "12")]
     pub truncated: bool,
+    /// True when lines are missing or mixed with others, so that the function at fault may be wrong or cannot be told.
+    #[prost(bool, tag = "13")]
+    pub corrupted: bool,
+    /// Other titles under which the same fault may be known. At most 8, each at most 256 bytes.
+    #[prost(string, repeated, tag = "14")]
+    pub alt_titles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// One call trace of a report.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1,7 +1,7 @@
 //! Kernel reports, for the wire.
 
 use faults::KernelReport;
-use proto::limits::REPORT_TEXT_BYTES;
+use proto::limits::{REPORT_TEXT_BYTES, TITLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{CallTrace, Frame, KernelReport as WireReport, Record, Register};
 
@@ -13,6 +13,7 @@ const TRACES: usize = 16;
 const FRAMES: usize = 256;
 const MODULES: usize = 1024;
 const REGISTERS: usize = 128;
+const ALT_TITLES: usize = 8;
 const NAME_BYTES: usize = 128;
 const MODULE_BYTES: usize = 64;
 const PLACE_BYTES: usize = 256;
@@ -58,6 +59,13 @@ pub fn kernel_report(boot: &Boot, report: &KernelReport, text: &str, truncated: 
             })
             .collect(),
         truncated: truncated || report.truncated || text.len() > REPORT_TEXT_BYTES,
+        corrupted: report.corrupted,
+        alt_titles: report
+            .alt_titles
+            .iter()
+            .take(ALT_TITLES)
+            .map(|title| cut(title, TITLE_BYTES).to_owned())
+            .collect(),
     }));
     record
 }

@@ -1,50 +1,76 @@
-//! A machine check's registers for people: identity of the processor, the bits of `MCi_STATUS` and what they mean.
+//! A machine check's registers for people: what failed, where, on which processor, and what each field says.
 
+use faults::mce::Place;
 use proto::v1::MachineCheck;
 
 use super::Facts;
 
-/// `MCi_STATUS`, Intel SDM volume 3B, 17.3.2.2; the same bits on AMD.
-const STATUS_BITS: [(u8, &str, &str, &str); 7] = [
-    (63, "VAL", "the registers hold an error", "set"),
-    (62, "OVER", "an earlier error was overwritten", "set bad"),
-    (61, "UC", "hardware could not correct it", "set bad"),
-    (60, "EN", "reporting was enabled", "set"),
-    (59, "MISCV", "MISC is valid", "set"),
-    (58, "ADDRV", "ADDR is valid", "set"),
-    (57, "PCC", "the processor's state may be corrupt", "set bad"),
-];
-
-/// One bit of a status register.
+/// One field of a register, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::http) struct Bit {
+pub(in crate::http) struct Field {
+    pub(in crate::http) register: &'static str,
     pub(in crate::http) name: &'static str,
-    pub(in crate::http) meaning: &'static str,
-    pub(in crate::http) set: bool,
-    /// Names of style classes.
-    pub(in crate::http) style: &'static str,
+    pub(in crate::http) value: String,
+    pub(in crate::http) meaning: String,
 }
 
-/// The bits of `MCi_STATUS`, highest first.
-pub(super) fn status_bits(status: u64) -> Vec<Bit> {
-    let bit = |(position, name, meaning, style_if_set)| {
-        let set = (status >> position) & 1 == 1;
-        Bit {
-            name,
-            meaning,
-            set,
-            style: if set { style_if_set } else { "" },
-        }
-    };
-    STATUS_BITS.into_iter().map(bit).collect()
+/// The fields of the registers that say something, in the order of the manuals.
+pub(super) fn fields(mce: &MachineCheck) -> Vec<Field> {
+    let decoded = registers_of(mce).decode().fields.into_iter();
+    let says_something = decoded.filter(|field| !field.meaning.is_empty());
+    says_something
+        .map(|field| Field {
+            register: field.register,
+            name: field.name,
+            value: field.value,
+            meaning: field.meaning,
+        })
+        .collect()
+}
+
+/// The registers, as the decoder takes them. Numbers that no processor has become the greatest there is.
+fn registers_of(mce: &MachineCheck) -> faults::mce::MachineCheck {
+    let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+    faults::mce::MachineCheck {
+        status: mce.status,
+        addr: mce.addr,
+        misc: mce.misc,
+        synd: mce.synd,
+        ipid: mce.ipid,
+        mcg_status: mce.mcg_status,
+        mcg_cap: mce.mcg_cap,
+        ip: mce.ip,
+        tsc: mce.tsc,
+        time: mce.time,
+        cpu: mce.cpu,
+        cpuid: mce.cpuid,
+        apic_id: mce.apic_id,
+        socket_id: mce.socket_id,
+        bank: byte(mce.bank),
+        vendor: byte(mce.vendor),
+        ppin: mce.ppin,
+        microcode: mce.microcode,
+        ..Default::default()
+    }
 }
 
 /// What failed, where and on which processor.
 pub(super) fn facts(mce: &MachineCheck) -> Facts {
+    let decoded = registers_of(mce).decode();
     let mut facts = Facts::new("Machine check");
     facts.add("What failed", mce.what.as_str());
-    facts.add("Outcome", mce.outcome.as_str());
-    facts.add("Bank", mce.bank.to_string());
+    facts.add_noted("Outcome", mce.outcome.as_str(), decoded.why);
+    facts.add("What to do", decoded.advice);
+    let place = &decoded.place;
+    facts.add_noted(
+        "Bank",
+        mce.bank.to_string(),
+        place.bank_name.as_deref().unwrap_or_default(),
+    );
+    facts.add("Memory", memory(place));
+    if let Some(address) = place.address {
+        facts.add_mono("Address", format!("{:#x}", address.value));
+    }
     facts.add("CPU", mce.cpu.to_string());
     facts.add("Socket", mce.socket_id.to_string());
     facts.add("APIC id", mce.apic_id.to_string());
@@ -74,6 +100,21 @@ pub(super) fn registers(mce: &MachineCheck) -> Vec<(String, String)> {
     known
         .map(|(name, value)| (name.to_owned(), format!("{value:#018x}")))
         .collect()
+}
+
+/// `controller 1, channel 0, DIMM 1, rank 2`: as much of it as the registers tell.
+fn memory(place: &Place) -> String {
+    let parts = [
+        ("controller", place.controller),
+        ("channel", place.channel),
+        ("DIMM", place.dimm),
+        ("chip select", place.chip_select),
+    ];
+    let known = parts
+        .into_iter()
+        .filter_map(|(name, number)| Some(format!("{name} {}", number?)));
+    let ranks = place.ranks.iter().map(|rank| format!("rank {rank}"));
+    known.chain(ranks).collect::<Vec<_>>().join(", ")
 }
 
 fn nonzero(value: u64) -> String {
@@ -120,19 +161,5 @@ mod tests {
         assert_eq!(processor(0x0005_0654), "family 6, model 85, stepping 4");
         assert_eq!(processor(0x0083_0f10), "family 23, model 49, stepping 0");
         assert_eq!(processor(0), "");
-    }
-
-    #[test]
-    fn status_bits_are_those_of_the_manual() {
-        let set = |status| {
-            let bits = status_bits(status).into_iter().filter(|bit| bit.set);
-            bits.map(|bit| bit.name).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            set(0xbe00_0000_0080_0400),
-            ["VAL", "UC", "EN", "MISCV", "ADDRV", "PCC"]
-        );
-        assert_eq!(set(0xcc00_0000_0000_009f), ["VAL", "OVER", "MISCV", "ADDRV"]);
-        assert!(set(0).is_empty());
     }
 }

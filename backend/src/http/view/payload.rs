@@ -1,14 +1,15 @@
 //! What a record carries, as sections of its page.
 
+use faults::report::Taint;
 use proto::v1::{
     Custom, Heartbeat, KernelReport, Loss, LossReason, OomKill, ProgramCrash, Record, Undecodable,
     record::Payload,
 };
 
-use super::machine_check::{self, Bit};
+use super::machine_check::{self, Field};
 use super::text::{Text, hex_dump, text};
 use super::trace::{self, Trace};
-use super::{Facts, bytes, duration, grouped, taint};
+use super::{Facts, bytes, duration, grouped};
 
 /// Bytes of an undecodable event that the page shows; the API has all.
 const DUMP_BYTES: usize = 4096;
@@ -18,7 +19,7 @@ const DUMP_BYTES: usize = 4096;
 pub(in crate::http) struct Sections {
     pub(in crate::http) facts: Vec<Facts>,
     pub(in crate::http) traces: Vec<Trace>,
-    pub(in crate::http) bits: Vec<Bit>,
+    pub(in crate::http) fields: Vec<Field>,
     pub(in crate::http) registers: Vec<(String, String)>,
     pub(in crate::http) modules: Vec<String>,
     pub(in crate::http) hooks: Vec<Hook>,
@@ -43,7 +44,7 @@ pub(super) fn sections(record: &Record) -> Sections {
         Some(Payload::KernelReport(report)) => kernel_report(report, &record.title),
         Some(Payload::MachineCheck(mce)) => Sections {
             facts: vec![machine_check::facts(mce)],
-            bits: machine_check::status_bits(mce.status),
+            fields: machine_check::fields(mce),
             registers: machine_check::registers(mce),
             ..Sections::default()
         },
@@ -65,8 +66,13 @@ fn only(facts: Facts) -> Sections {
 }
 
 fn kernel_report(report: &KernelReport, title: &str) -> Sections {
+    let parsed = faults::parse(&report.text);
     let mut facts = Facts::new("Kernel report");
-    facts.add_mono("Function", report.function.as_str());
+    facts.add("Also known as", report.alt_titles.join(", "));
+    if let Some(fact) = facts.add("Function", report.function.as_str()) {
+        fact.mono = true;
+        fact.note = parsed.as_ref().map(why).unwrap_or_default();
+    }
     facts.add_mono("Module", report.module.as_str());
     facts.add("CPU", report.cpu.map(|cpu| cpu.to_string()).unwrap_or_default());
     let pid = report.pid.map(|pid| pid.to_string()).unwrap_or_default();
@@ -75,10 +81,10 @@ fn kernel_report(report: &KernelReport, title: &str) -> Sections {
         report.comm.as_str(),
         if pid.is_empty() { pid } else { format!("pid {pid}") },
     );
-    facts.add_noted("Taint", squeezed(&report.taint), taint::words(&report.taint));
+    facts.add_noted("Taint", squeezed(&report.taint), tainted(&report.taint));
     facts.add("Hardware", report.hardware.as_str());
-    if report.truncated {
-        facts.add_noted("Complete", "no", "the end or a part of the report is missing");
+    if report.truncated || report.corrupted {
+        facts.add_noted("Complete", "no", missing(report, parsed.as_ref()));
     }
     Sections {
         facts: if facts.facts.is_empty() {
@@ -96,6 +102,34 @@ fn kernel_report(report: &KernelReport, title: &str) -> Sections {
         text: text("Report as printed", &report.text, title, false),
         ..Sections::default()
     }
+}
+
+/// Why the function is the one at fault.
+fn why(report: &faults::KernelReport) -> String {
+    let choice = report.choice.as_ref();
+    choice
+        .map(|choice| format!("{}; {}", choice.origin.meaning(), choice.reason.meaning()))
+        .unwrap_or_default()
+}
+
+/// What the report lacks.
+fn missing(report: &KernelReport, parsed: Option<&faults::KernelReport>) -> String {
+    let told = parsed.map(|parsed| parsed.missing.as_slice()).unwrap_or_default();
+    if told.is_empty() {
+        return "The end or a part of the report is missing.".to_owned();
+    }
+    let mut told: Vec<&str> = told.iter().map(|missing| missing.why).collect();
+    if report.corrupted {
+        told.push("The function at fault may be wrong.");
+    }
+    told.join(" ")
+}
+
+/// What the taint letters mean; `G` (only free modules) says nothing.
+fn tainted(letters: &str) -> String {
+    let flags = Taint::new(letters).flags;
+    let meanings: Vec<&str> = flags.iter().map(|flag| flag.meaning).collect();
+    meanings.join(", ")
 }
 
 /// Taint letters without the columns of the kernel's print.
