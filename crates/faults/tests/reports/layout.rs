@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fmt::Write as _;
 
-const WIDTH: usize = 200;
+const WIDTH: usize = 240;
 
 /// The text of a value.
 pub(crate) fn laid_out(value: &Value) -> String {
