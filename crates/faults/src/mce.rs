@@ -2,21 +2,29 @@
 
 mod advice;
 mod amd;
+mod bits;
+mod code;
 mod field;
 mod intel;
 mod outcome;
 mod place;
+mod record;
 mod registers;
+mod software;
 mod status;
 mod text;
 mod unit;
 mod vendor;
 
 use crate::Severity;
+use field::Fields;
+use outcome::Verdict;
 
 pub use field::Field;
 pub use outcome::Outcome;
 pub use place::{Address, AddressMode, Cell, PciAddress, Place};
+pub use record::{RECORDS_MAX, RecordError, read_records};
+pub use text::{TEXT_CHECKS_MAX, read_text};
 pub use unit::Unit;
 pub use vendor::Vendor;
 
@@ -103,43 +111,51 @@ impl MachineCheck {
     /// Decodes the registers by the vendor's rules.
     ///
     /// ```
-    /// use faults::mce::{MachineCheck, Outcome};
+    /// use faults::mce::{MachineCheck, Outcome, Unit};
     ///
     /// let check = MachineCheck { status: 0x8c00_0040_0001_0091, bank: 7, ..Default::default() };
     /// let decoded = check.decode();
     /// assert_eq!(decoded.what, "memory controller read error, channel 1");
+    /// assert_eq!((decoded.unit, decoded.place.channel), (Unit::Memory, Some(1)));
     /// assert_eq!(decoded.outcome, Outcome::Corrected);
     /// assert_eq!(decoded.title, "machine check: memory controller read error, channel 1 (corrected)");
     /// ```
     pub fn decode(&self) -> Decoded {
         let verdict = outcome::of(self);
-        let outcome::Verdict { outcome, why } = verdict;
-        let mut fields = field::Fields::default();
+        let Verdict { outcome, why } = verdict;
+        let mut fields = Fields::default();
+        let mut place = Place {
+            socket: self.socket_id,
+            cpu: self.cpu,
+            bank: self.bank,
+            ..Place::default()
+        };
         registers::status_flags(self, &verdict, &mut fields);
         let corrected_count = registers::corrected_count(self, &mut fields);
-        let what = if self.vendor().is_amd() {
-            amd::what(self)
+        let (what, unit) = if software::is_bank(self.bank) {
+            software::decode(self, &mut place, &mut fields)
+        } else if self.vendor().is_amd() {
+            amd::decode(self, &mut place, &mut fields)
         } else {
-            intel::what(self)
+            intel::decode(self, &mut place, &mut fields)
         };
-        let unit = Unit::Unknown;
         registers::global(self, &mut fields);
+        let above_threshold = intel::above_threshold(self, outcome);
         Decoded {
             title: format!("machine check: {what} ({outcome})"),
             what,
             outcome,
             why,
-            severity: outcome.severity(),
+            severity: outcome.severity().max(if above_threshold {
+                Severity::Medium
+            } else {
+                Severity::Low
+            }),
             unit,
-            place: Place {
-                socket: self.socket_id,
-                cpu: self.cpu,
-                bank: self.bank,
-                ..Place::default()
-            },
+            place,
             corrected_count,
             overflow: self.has(status::bit::OVERFLOW),
-            advice: advice::of(outcome, unit),
+            advice: advice::of(outcome, unit, above_threshold),
             fields: fields.into_vec(),
         }
     }

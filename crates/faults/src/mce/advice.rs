@@ -3,7 +3,10 @@
 use super::{Outcome, Unit};
 
 /// One sentence for the people who run the machine.
-pub(super) fn of(outcome: Outcome, unit: Unit) -> &'static str {
+pub(super) fn of(outcome: Outcome, unit: Unit, above_threshold: bool) -> &'static str {
+    if above_threshold {
+        return "Plan to replace the processor: its cache corrects more errors than the maker considers normal.";
+    }
     match (outcome, unit) {
         (Outcome::Invalid, _) => "Nothing: the bank holds no error.",
         (_, Unit::Thermal) => {

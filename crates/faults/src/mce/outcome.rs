@@ -4,7 +4,7 @@
 //! PPRs' "Machine Check Error Handling". Both were compared with Linux 7.2, `arch/x86/kernel/cpu/mce/severity.c`.
 
 use super::status::{Capabilities, bit, global};
-use super::{MachineCheck, Vendor};
+use super::{MachineCheck, Vendor, software};
 use crate::Severity;
 use std::fmt;
 
@@ -70,6 +70,9 @@ pub(super) struct Verdict {
 
 /// How the check ended.
 pub(super) fn of(check: &MachineCheck) -> Verdict {
+    if let Some(verdict) = software::verdict(check) {
+        return verdict;
+    }
     if !check.has(bit::VALID) {
         return verdict(Outcome::Invalid, "VAL is clear: the bank holds no error");
     }
@@ -125,6 +128,12 @@ const CODE_MASK: u64 = 0xefff;
 
 fn intel(check: &MachineCheck) -> Verdict {
     if !check.has(bit::UNCORRECTED) {
+        if is_skylake_scrub(check) {
+            return verdict(
+                Outcome::ActionOptional,
+                "Skylake's patrol scrubber found an error that it cannot correct, and UC is clear",
+            );
+        }
         return verdict(Outcome::Corrected, "UC is clear");
     }
     let (signalled, action) = (check.has(bit::SIGNALLED), check.has(bit::ACTION));
@@ -148,6 +157,20 @@ fn intel(check: &MachineCheck) -> Verdict {
         ),
         (true, true) => verdict(Outcome::ActionRequired, "SRAR: S and AR are set"),
     }
+}
+
+/// Skylake servers can report an uncorrected error of the patrol scrubber as a corrected one, told by `MSCOD` 0x0010
+/// (Linux 7.2, `severity.c`, "Uncorrected Patrol Scrub Error").
+fn is_skylake_scrub(check: &MachineCheck) -> bool {
+    const CODES: u64 = 0xffff_eff0;
+    const SCRUB_UNCORRECTED: u64 = 0x0010_00c0;
+    let skylake = check.vendor() == Vendor::Intel && check.family() == 6 && check.model() == 0x55;
+    skylake
+        && check.stepping() >= 4
+        && (13..=18).contains(&check.bank)
+        && check.has(bit::MISC_VALID)
+        && check.has(bit::ADDR_VALID)
+        && check.status & CODES == SCRUB_UNCORRECTED
 }
 
 fn without_recovery(check: &MachineCheck, recovers: Option<bool>) -> Verdict {

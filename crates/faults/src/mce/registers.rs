@@ -1,5 +1,6 @@
 //! The fields that the registers of every vendor's banks have.
 
+use super::bits::half;
 use super::field::Fields;
 use super::outcome::Verdict;
 use super::status::{Capabilities, bit, capability, global};
@@ -62,7 +63,7 @@ const CAPABILITIES: &[(u64, &str, &str)] = &[
         "MCG_SER_P",
         "software can recover from some errors",
     ),
-    (1 << 25, "MCG_EMC_P", "enhanced machine check exists"),
+    (capability::ENHANCED, "MCG_EMC_P", "enhanced machine check exists"),
     (1 << 26, "MCG_ELOG_P", "firmware can log errors first"),
     (
         1 << 27,
@@ -115,7 +116,7 @@ pub(super) fn global(check: &MachineCheck, fields: &mut Fields) {
 
 /// The count of corrected errors (Intel), and its field.
 pub(super) fn corrected_count(check: &MachineCheck, fields: &mut Fields) -> Option<u16> {
-    let count = (check.status >> 38 & 0x7fff) as u16;
+    let count = half(check.status, 38, 52);
     match Capabilities::of(check).corrected_count() {
         Some(true) if check.has(bit::VALID) => {
             fields.number(

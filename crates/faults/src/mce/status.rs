@@ -19,8 +19,22 @@ pub(super) mod bit {
     pub(in crate::mce) const ACTION: u64 = 1 << 55;
     /// AMD: the thread's context is corrupt.
     pub(in crate::mce) const TASK_CONTEXT_CORRUPT: u64 = 1 << 55;
+    /// AMD: the number of the core that reported is valid (before Zen).
+    pub(in crate::mce) const CORE_VALID: u64 = 1 << 56;
+    /// AMD: the address is a physical address of the machine, where `MCA_CONFIG` says that the bit exists.
+    pub(in crate::mce) const PHYSICAL_ADDR_VALID: u64 = 1 << 54;
+    /// AMD: the syndrome register is valid (Zen).
+    pub(in crate::mce) const SYNDROME_VALID: u64 = 1 << 53;
+    /// AMD: corrected by ECC.
+    pub(in crate::mce) const CORRECTED_ECC: u64 = 1 << 46;
+    /// AMD: found by ECC, not corrected.
+    pub(in crate::mce) const UNCORRECTED_ECC: u64 = 1 << 45;
     /// AMD: deferred.
     pub(in crate::mce) const DEFERRED: u64 = 1 << 44;
+    /// AMD: poisoned data was used.
+    pub(in crate::mce) const POISON: u64 = 1 << 43;
+    /// AMD: found by a scrubber.
+    pub(in crate::mce) const SCRUB: u64 = 1 << 40;
 }
 
 /// Bits of `MCG_STATUS`.
@@ -43,6 +57,8 @@ pub(super) mod capability {
     pub(in crate::mce) const CORRECTED_INTERRUPT: u64 = 1 << 10;
     /// The status tells of a threshold.
     pub(in crate::mce) const THRESHOLD_STATUS: u64 = 1 << 11;
+    /// Enhanced machine check.
+    pub(in crate::mce) const ENHANCED: u64 = 1 << 25;
     /// Software can recover from some errors.
     pub(in crate::mce) const RECOVERY: u64 = 1 << 24;
 }
@@ -70,6 +86,16 @@ impl Capabilities {
     /// `MCG_CMCI_P`: the count of corrected errors.
     pub(super) fn corrected_count(self) -> Option<bool> {
         self.has(capability::CORRECTED_INTERRUPT)
+    }
+
+    /// `MCG_TES_P`: the threshold status.
+    pub(super) fn threshold_status(self) -> Option<bool> {
+        self.has(capability::THRESHOLD_STATUS)
+    }
+
+    /// `MCG_EMC_P`: whether firmware changed the status.
+    pub(super) fn firmware_status(self) -> Option<bool> {
+        self.has(capability::ENHANCED)
     }
 
     fn has(self, bit: u64) -> Option<bool> {

@@ -1,0 +1,221 @@
+//! Microcontrollers, PCI Express and other I/O.
+
+type Errors = &'static [&'static str];
+
+pub(in crate::mce::amd) const PARAMETER_BLOCK: Errors = &["parameter block RAM ECC error"];
+
+/// The first platform security processor.
+pub(in crate::mce::amd) const SECURITY: Errors = &["RAM ECC or parity error"];
+
+/// The platform security processor since Zen 2.
+pub(in crate::mce::amd) const SECURITY_2: Errors = &[
+    "SRAM ECC or parity error, high half",
+    "SRAM ECC or parity error, low half",
+    "instruction cache error, bank 0",
+    "instruction cache error, bank 1",
+    "instruction tag parity error, RAM 0",
+    "instruction tag parity error, RAM 1",
+    "data cache error, bank 0",
+    "data cache error, bank 1",
+    "data cache error, bank 2",
+    "data cache error, bank 3",
+    "data tag parity error, bank 0",
+    "data tag parity error, bank 1",
+    "data tag parity error, bank 2",
+    "data tag parity error, bank 3",
+    "dirty data RAM parity error",
+    "TLB parity error, bank 0",
+    "TLB parity error, bank 1",
+    "system hub read buffer ECC or parity error",
+    "fuse SRAM ECC or parity error",
+    "PCRU fuse SRAM ECC or parity error",
+    "SIB SRAM parity error",
+    "security event monitor error",
+    "processor hang",
+    "SIB watchdog timeout",
+];
+
+/// The first system management unit.
+pub(in crate::mce::amd) const MANAGEMENT: Errors = &["RAM ECC or parity error"];
+
+/// The system management unit since Zen 2; the last codes are of accelerators.
+pub(in crate::mce::amd) const MANAGEMENT_2: Errors = &[
+    "SRAM ECC or parity error, high half",
+    "SRAM ECC or parity error, low half",
+    "data cache error, bank A",
+    "data cache error, bank B",
+    "data tag error, bank A",
+    "data tag error, bank B",
+    "instruction cache error, bank A",
+    "instruction cache error, bank B",
+    "instruction tag error, bank A",
+    "instruction tag error, bank B",
+    "system hub read buffer ECC or parity error",
+    "physical layer ECC error",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "corrected error of a graphics block",
+    "fatal error of a graphics block",
+    "",
+    "",
+    "poison of a graphics block",
+    "",
+];
+
+pub(in crate::mce::amd) const MICROPROCESSOR_5: Errors = &[
+    "SRAM ECC or parity error, high half",
+    "SRAM ECC or parity error, low half",
+    "data cache error, bank A",
+    "data cache error, bank B",
+    "data tag error, bank A",
+    "data tag error, bank B",
+    "instruction cache error, bank A",
+    "instruction cache error, bank B",
+    "instruction tag error, bank A",
+    "instruction tag error, bank B",
+    "fuse SRAM ECC or parity error",
+];
+
+pub(in crate::mce::amd) const DATA_MOVER: Errors = &[
+    "SRAM ECC or parity error, bits 31:0",
+    "SRAM ECC or parity error, bits 63:32",
+    "SRAM ECC or parity error, bits 95:64",
+    "SRAM ECC or parity error, bits 127:96",
+    "data cache error, bank A",
+    "data cache error, bank B",
+    "data tag error, bank A",
+    "data tag error, bank B",
+    "instruction cache error, bank A",
+    "instruction cache error, bank B",
+    "instruction tag error, bank A",
+    "instruction tag error, bank B",
+    "data cache error, bank A",
+    "data cache error, bank B",
+    "data tag error, bank A",
+    "data tag error, bank B",
+    "instruction cache error, bank A",
+    "instruction cache error, bank B",
+    "instruction tag error, bank A",
+    "instruction tag error, bank B",
+    "data cache error, bank A",
+    "data cache error, bank B",
+    "data tag error, bank A",
+    "data tag error, bank B",
+    "instruction cache error, bank A",
+    "instruction cache error, bank B",
+    "instruction tag error, bank A",
+    "instruction tag error, bank B",
+    "system hub read buffer ECC or parity error",
+    "TVF: DVSEC memory ECC or parity error",
+    "TVF: mailbox 0 ECC or parity error",
+    "TVF: mailbox 1 ECC or parity error",
+    "TVF: doorbell memory ECC or parity error",
+    "TVF: SDP responder memory 0 ECC or parity error",
+    "TVF: SDP responder memory 1 ECC or parity error",
+    "TVF: SDP responder memory 2 ECC or parity error",
+    "TVF: SDP requester memory 0 ECC or parity error",
+    "TVF: SDP requester memory 1 ECC or parity error",
+    "TVF: SDP requester memory 2 ECC or parity error",
+    "TVF: SDP requester memory 3 ECC or parity error",
+    "TVF: SDP requester memory 4 ECC or parity error",
+    "TVF: SDP requester memory 5 ECC or parity error",
+    "TVF: SDP requester memory 6 ECC or parity error",
+    "SDP watchdog timeout",
+    "PTE: command FIFO ECC or parity error",
+    "PTE: hub data FIFO ECC or parity error",
+    "PTE: internal data FIFO ECC or parity error",
+    "PTE: command memory DMA ECC or parity error",
+    "PTE: command memory internal ECC or parity error",
+    "TVF: SDP requester memory 7 ECC or parity error",
+];
+
+pub(in crate::mce::amd) const NORTHBRIDGE_IO: Errors = &[
+    "ECC or parity error",
+    "PCI Express error",
+    "error event from outside",
+    "poison at the egress",
+    "internal poison",
+    "fatal internal error event",
+];
+
+pub(in crate::mce::amd) const PCIE: Errors = &[
+    "CCIX: error message logged",
+    "CCIX: read response with an error without data",
+    "CCIX: write response with an error without data",
+    "CCIX: read response with a data error",
+    "CCIX: write response with a data error",
+];
+
+pub(in crate::mce::amd) const PCIE_2: Errors = &["data parity error"];
+
+/// The northbridge interface and the system hub.
+pub(in crate::mce::amd) const INTERFACE: Errors = &[
+    "timeout",
+    "SRAM ECC error",
+    "non-transparent bridge error event",
+    "data parity error",
+];
+
+pub(in crate::mce::amd) const SATA: Errors = &[
+    "parity error, port 0",
+    "parity error, port 1",
+    "parity error, port 2",
+    "parity error, port 3",
+    "parity error, port 4",
+    "parity error, port 5",
+    "parity error, port 6",
+    "parity error, port 7",
+];
+
+pub(in crate::mce::amd) const USB: Errors = &[
+    "ECC or parity error, S0 RAM 0",
+    "ECC or parity error, S0 RAM 1",
+    "ECC or parity error, S0 RAM 2",
+    "parity error, physical layer RAM 0",
+    "parity error, physical layer RAM 1",
+    "bus response error",
+];
