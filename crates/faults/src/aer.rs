@@ -120,6 +120,18 @@ impl AerError {
         }
     }
 
+    /// From the fields of `ras:aer_event`: the device's name, the status without what is masked, the severity, and the
+    /// packet's header when it is valid. `None` for a severity that the kernel does not have. `header` may be longer than
+    /// four words: since Linux 6.16 prefixes follow.
+    pub fn of_event(device: &str, status: u32, severity: u8, header: Option<&[u32]>) -> Option<Self> {
+        Some(Self {
+            device: device.parse().ok(),
+            status,
+            tlp_header: header.and_then(|words| words.get(..4)?.try_into().ok()),
+            ..Self::new(AerSeverity::of_kernel(severity)?)
+        })
+    }
+
     /// The errors that are set and not masked, lowest bit first.
     pub fn errors(&self) -> Vec<ErrorBit> {
         ErrorBit::of_register(self.severity, self.status & !self.mask.unwrap_or(0))

@@ -57,6 +57,7 @@ pub use processor::ProcessorError;
 pub use record::{Record, RecordHeader, record};
 pub use section::{Body, ErrorSeverity, Raw, Section, SectionFlags, Timestamp};
 pub use status::{Region, StatusBlock, region};
+pub(crate) use summary::memory_advice;
 pub use x86::{X86Check, X86Context, X86Error, X86ErrorInfo};
 
 /// Most blocks that are read from a region.

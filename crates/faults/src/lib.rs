@@ -41,6 +41,7 @@ pub mod fingerprint;
 pub mod hardware;
 pub mod log;
 pub mod mce;
+pub mod ras;
 pub mod report;
 pub mod signal;
 #[cfg(feature = "symbols")]

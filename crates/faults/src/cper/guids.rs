@@ -55,6 +55,38 @@ const NAMED_ONLY: &[(Guid, &str)] = &[
     (LINUX_MCE, "machine check kept by Linux"),
 ];
 
+/// Section types of vendors, as rasdaemon decodes them.
+const VENDORS: &[(Guid, &str)] = &[
+    (
+        Guid::new(0xe8ed898d_df16_43cc_8ecc_54f060ef157f),
+        "error of an Ampere processor",
+    ),
+    (
+        Guid::new(0xc8b328a8_9917_4af6_9a13_2e08ab2e7586),
+        "error of a HiSilicon chip",
+    ),
+    (
+        Guid::new(0x1f8161e1_55d6_41e6_bd10_7afd1dc5f7c5),
+        "error of a HiSilicon chip, type 1",
+    ),
+    (
+        Guid::new(0x45534ea6_ce23_4115_8535_e07ab3aef91d),
+        "error of a HiSilicon chip, type 2",
+    ),
+    (
+        Guid::new(0xb2889fc9_e7d7_4f9d_a867_af42e98be772),
+        "error of a HiSilicon PCIe controller",
+    ),
+    (
+        Guid::new(0xa6980811_16ea_4e4d_b936_fb00a23ff29c),
+        "error of a Yitian processor",
+    ),
+    (
+        Guid::new(0x6d5244f2_2712_11ec_bea7_cb3fdb95c786),
+        "error of an NVIDIA chip",
+    ),
+];
+
 /// Who asked for a record to be made: N.2.1.1.
 const NOTIFICATIONS: &[(Guid, &str)] = &[
     (
@@ -81,10 +113,8 @@ const NOTIFICATIONS: &[(Guid, &str)] = &[
 
 /// The name of a section type that is kept as bytes.
 pub(super) fn named_only(kind: Guid) -> Option<&'static str> {
-    NAMED_ONLY
-        .iter()
-        .find(|(guid, _)| *guid == kind)
-        .map(|(_, name)| *name)
+    let mut known = NAMED_ONLY.iter().chain(VENDORS);
+    known.find(|(guid, _)| *guid == kind).map(|(_, name)| *name)
 }
 
 /// The name of a notification type.
