@@ -2,8 +2,9 @@
 
 use super::explain::{FrameExplanation, Rule, Walk};
 use super::{Explanation, base_name};
+use crate::report::{CallTrace, Frame, StackContext, TraceKind};
 use crate::tables::skip;
-use crate::{CallTrace, Frame, KernelReport, ReportKind};
+use crate::{KernelReport, ReportKind};
 
 /// Functions of which every module has one of its own (`module_init` and `module_exit` in `include/linux/module.h`).
 const OF_EVERY_MODULE: [&str; 2] = ["init_module", "cleanup_module"];
@@ -47,6 +48,15 @@ pub(super) fn walk(report: &KernelReport) -> Walk {
 
 /// The stack and the frame of the function at fault.
 fn place(report: &KernelReport) -> Option<Place> {
+    let chosen = report.choice.as_ref().and_then(|choice| {
+        let (trace, frame) = (choice.trace?, choice.frame?);
+        let of = report.traces.get(trace).filter(|of| is_own(of))?;
+        of.frames.get(frame).filter(|frame| doubt(frame).is_none())?;
+        Some(Place {
+            trace,
+            frame: Some(frame),
+        })
+    });
     let own = || {
         report
             .traces
@@ -54,7 +64,9 @@ fn place(report: &KernelReport) -> Option<Place> {
             .enumerate()
             .filter(|(_, trace)| is_own(trace))
     };
-    let found = report.function.as_deref().and_then(|function| {
+    // A function that the head names may be in the stack too.
+    let named = || {
+        let function = report.function.as_deref()?;
         own().find_map(|(trace, of)| {
             let frame = of.frames.iter().position(|frame| is(frame, function))?;
             Some(Place {
@@ -62,29 +74,29 @@ fn place(report: &KernelReport) -> Option<Place> {
                 frame: Some(frame),
             })
         })
-    });
-    found.or_else(|| own().map(|(trace, _)| Place { trace, frame: None }).next())
+    };
+    let first = || own().map(|(trace, _)| Place { trace, frame: None }).next();
+    chosen.or_else(named).or_else(first)
 }
 
-/// Whether a stack may be the fault's own: not of allocating, freeing or another CPU.
+/// Whether a stack may be the fault's own: not one of what happened to the memory before.
 fn is_own(trace: &CallTrace) -> bool {
-    const OTHERS: [&str; 5] = [
-        "Allocated",
-        "Freed",
-        "page last ",
-        "NMI backtrace",
-        "Last potentially",
-    ];
-    const MORE: [&str; 3] = ["allocated by ", "freed by ", "Second to last"];
-    !OTHERS
-        .iter()
-        .chain(&MORE)
-        .any(|start| trace.label.starts_with(start))
+    !matches!(
+        trace.kind,
+        TraceKind::Allocated
+            | TraceKind::Freed
+            | TraceKind::PageAllocated
+            | TraceKind::PageFreed
+            | TraceKind::RelatedWork
+            | TraceKind::EarlierRelatedWork
+            | TraceKind::UninitCreated
+            | TraceKind::UninitStored
+    )
 }
 
 /// Whether a frame is what the function at fault was named after.
 fn is(frame: &Frame, function: &str) -> bool {
-    if !frame.reliable || frame.inlined {
+    if doubt(frame).is_some() {
         return false;
     }
     let name = base_name(&frame.function);
@@ -217,21 +229,35 @@ fn detectors(frames: &[Frame]) -> usize {
 /// The frame at fault and its callers.
 fn callers(place: Place, frames: &[Frame], below: &mut [FrameExplanation]) {
     let mut interrupted = false;
+    let mut context = None;
     for (index, (frame, explained)) in frames.iter().zip(below).enumerate() {
+        // An interrupt's stack ends where another begins.
+        interrupted |= is_interrupts(context) && frame.context != context;
+        context = frame.context;
         if index == 0 && place.frame.is_some() {
             // Named by the report: it counts whatever it is.
             continue;
         }
-        let rule = doubt(frame).or_else(|| interrupted.then_some(Rule::Interrupted));
-        let rule = rule.or_else(|| {
-            // Nothing is interrupted by what comes before the first frame that counts.
-            interrupted = skip::is_interrupt(&frame.function);
-            interrupted.then_some(Rule::Entry)
+        let rule = doubt(frame).or_else(|| {
+            let before = interrupted;
+            interrupted |= skip::is_interrupt(&frame.function);
+            if before {
+                Some(Rule::Interrupted)
+            } else {
+                interrupted.then_some(Rule::Entry)
+            }
         });
         if let Some(rule) = rule.or_else(|| dropped(&frame.function)) {
             explained.drop(rule);
         }
     }
+}
+
+fn is_interrupts(context: Option<StackContext>) -> bool {
+    matches!(
+        context,
+        Some(StackContext::Irq | StackContext::Softirq | StackContext::Nmi)
+    )
 }
 
 /// Drops a function that is the same as the one that counts before it.

@@ -1,7 +1,7 @@
 //! Suffixes that compilers put behind a function's name.
 
 /// GCC's clones and parts, Clang's and the linker's renames. Each may be followed by numbers and by each other.
-const SUFFIXES: [&str; 9] = [
+const SUFFIXES: [&str; 11] = [
     ".isra",
     ".part",
     ".constprop",
@@ -11,6 +11,8 @@ const SUFFIXES: [&str; 9] = [
     ".cfi_jt",
     ".cfi",
     ".localalias",
+    ".__uniq",
+    ".clone",
 ];
 
 /// The name up to the first suffix.
