@@ -44,7 +44,10 @@
 mod explain;
 mod frames;
 
+pub(crate) use explain::Walk;
 pub use explain::{Explanation, Fired, FrameExplanation, LevelExplanation, LooseKey, Rule};
+
+pub(crate) use frames::without_repetitions;
 
 use crate::{Class, KernelReport};
 use sha2::{Digest, Sha256};

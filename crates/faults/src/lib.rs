@@ -36,6 +36,7 @@ mod tables;
 
 pub mod aer;
 pub mod cper;
+pub mod crash;
 pub mod demangle;
 pub mod fingerprint;
 pub mod hardware;

@@ -19,6 +19,8 @@ use guilty::Guilty;
 use pattern::Captures;
 use scan::{Scan, What};
 
+pub(crate) use title::clean as clean_title;
+
 /// Lines after the head in which the detail of a format is looked for.
 const DETAIL_LINES: usize = 1024;
 /// Stacks kept of one report.

@@ -2,5 +2,6 @@
 
 pub(crate) mod formats;
 pub(crate) mod heads;
+pub(crate) mod programs;
 pub(crate) mod skip;
 pub(crate) mod suffix;

@@ -154,14 +154,18 @@ rules! {
     Detector = "detector", "dropped: it found the stall";
     /// Dropped: above the function at fault.
     Above = "above", "dropped: it is above the function at fault";
-    /// Counts at the stack level only: where a stuck CPU happened to be.
-    HappenedToBe = "happened_to_be", "counts at the stack level only: the CPU happened to be there";
+    /// Counts at the stack level at most: where a stuck CPU, or a program that was sent a signal, happened to be.
+    HappenedToBe = "happened_to_be", "counts at the stack level at most: it happened to be there";
     /// Dropped: what was interrupted, or what happened to run the softirq.
     Interrupted = "interrupted", "dropped: it was interrupted, or happened to run the softirq";
+    /// Dropped: the handler of the signal.
+    Handler = "handler", "dropped: it handles the signal";
+    /// Dropped: neither a symbol nor a module is known.
+    Unknown = "unknown", "dropped: nothing is known of its place";
     /// Dropped: the same function as the frame before.
     Repeated = "repeated", "dropped: the same as the frame before";
-    /// Dropped: the frames before it repeat (deep recursion), and this is one more round.
-    Recursion = "recursion", "dropped: one more round of the recursion";
+    /// Dropped: the stack repeats itself, and one round stands for it.
+    Recursion = "recursion", "dropped: another round of the recursion stands for it";
 }
 
 impl fmt::Display for Rule {
@@ -185,9 +189,21 @@ impl FrameExplanation {
         });
     }
 
-    pub(crate) fn drop(&mut self, rule: Rule) {
-        self.fire(rule, "");
-        self.name = None;
+    /// Takes the frame out, unless it already is.
+    pub(crate) fn drop_for(&mut self, rule: Rule) {
+        if self.name.take().is_some() || self.rules.is_empty() {
+            self.fire(rule, "");
+        }
+    }
+
+    /// A frame without a name yet.
+    pub(crate) fn new(printed: &str) -> Self {
+        Self {
+            printed: printed.to_owned(),
+            name: None,
+            below: true,
+            rules: Vec::new(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::explain::{FrameExplanation, Rule, Walk};
 use super::{Explanation, base_name};
+use crate::demangle;
 use crate::report::{CallTrace, Frame, StackContext, TraceKind};
 use crate::tables::skip;
 use crate::{KernelReport, ReportKind};
@@ -103,7 +104,7 @@ fn is(frame: &Frame, function: &str) -> bool {
     name == function
         || skip::hang_bucket(name) == Some(function)
         || skip::without_syscall_prefix(name, &mut Vec::new()) == function
-        || crate::demangle::rust(&frame.function).is_some_and(|name| name == function)
+        || demangle::rust(&frame.function).is_some_and(|name| name == function)
 }
 
 fn printed(frame: &Frame) -> FrameExplanation {
@@ -126,12 +127,7 @@ fn printed(frame: &Frame) -> FrameExplanation {
 impl FrameExplanation {
     /// A function under its normalised name.
     pub(crate) fn named(function: &str) -> Self {
-        let mut explained = Self {
-            printed: function.to_owned(),
-            name: None,
-            below: true,
-            rules: Vec::new(),
-        };
+        let mut explained = Self::new(function);
         let mut name = function;
         for prefix in TOOL_PREFIXES {
             if let Some(rest) = name.strip_prefix(prefix).filter(|rest| !rest.is_empty()) {
@@ -139,9 +135,13 @@ impl FrameExplanation {
                 name = rest;
             }
         }
-        if let Some(demangled) = crate::demangle::rust(name) {
+        if let Some(path) = demangle::rust(name) {
             explained.fire(Rule::Demangled, "");
-            explained.name = Some(demangled);
+            let same = demangle::without_builds(&path);
+            if same != path {
+                explained.fire(Rule::Generic, "");
+            }
+            explained.name = Some(same);
             return explained;
         }
         let base = base_name(name);
@@ -207,9 +207,9 @@ fn passed_over(kind: ReportKind, frames: &[Frame], above: &mut [FrameExplanation
         explained.below = false;
         let rule = doubt(frame).or_else(|| (index < detected).then_some(Rule::Detector));
         match rule.or_else(|| dropped(&frame.function)) {
-            Some(rule) => explained.drop(rule),
+            Some(rule) => explained.drop_for(rule),
             None if stalled => explained.fire(Rule::HappenedToBe, ""),
-            None => explained.drop(Rule::Above),
+            None => explained.drop_for(Rule::Above),
         }
     }
 }
@@ -248,7 +248,7 @@ fn callers(place: Place, frames: &[Frame], below: &mut [FrameExplanation]) {
             }
         });
         if let Some(rule) = rule.or_else(|| dropped(&frame.function)) {
-            explained.drop(rule);
+            explained.drop_for(rule);
         }
     }
 }
@@ -261,11 +261,11 @@ fn is_interrupts(context: Option<StackContext>) -> bool {
 }
 
 /// Drops a function that is the same as the one that counts before it.
-fn without_repetitions(frames: &mut [FrameExplanation]) {
+pub(crate) fn without_repetitions(frames: &mut [FrameExplanation]) {
     let mut last: Option<String> = None;
     for frame in frames.iter_mut().filter(|frame| frame.name.is_some()) {
         if frame.name == last {
-            frame.drop(Rule::Repeated);
+            frame.drop_for(Rule::Repeated);
         } else {
             last.clone_from(&frame.name);
         }

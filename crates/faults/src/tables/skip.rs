@@ -160,7 +160,7 @@ enum Word {
 
 /// Many words, found by the first byte where they have one.
 #[derive(Debug)]
-struct Words {
+pub(super) struct Words {
     by_first_byte: HashMap<u8, Vec<Word>>,
     others: Vec<Word>,
 }
@@ -257,7 +257,7 @@ pub(crate) fn without_syscall_prefix<'n>(name: &'n str, others: &mut Vec<String>
 }
 
 impl Words {
-    fn new(lists: &[&'static str]) -> Self {
+    pub(super) fn new(lists: &[&'static str]) -> Self {
         let mut words = Self {
             by_first_byte: HashMap::new(),
             others: Vec::new(),
@@ -271,7 +271,7 @@ impl Words {
         words
     }
 
-    fn match_any(&self, name: &str) -> bool {
+    pub(super) fn match_any(&self, name: &str) -> bool {
         let first = name.as_bytes().first();
         let same_start = first.and_then(|first| self.by_first_byte.get(first));
         let mut words = same_start.into_iter().flatten().chain(&self.others);
