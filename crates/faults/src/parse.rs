@@ -8,6 +8,7 @@ pub(crate) mod pattern;
 pub(crate) mod scan;
 mod task;
 mod title;
+mod who;
 
 use crate::report::{Choice, Hardware, Missing, Passed, Sign, Taint, TraceKind};
 use crate::tables::formats::{Format, Head, Needs};
@@ -240,14 +241,24 @@ fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
             What::Stack(label) => {
                 let next = CallTrace::new(TraceKind::Other, label);
                 traces.push(std::mem::replace(&mut open, next));
-                if label.starts_with("Call ") {
+                if label.starts_with("Call ") || label == "Backtrace" {
                     open.frames.extend(pointer.take());
                 }
             }
-            What::Frame(frame) => open.frames.push(frame.to_frame()),
+            What::Frame(frame) => match open.frames.as_mut_slice() {
+                // Where the trace begins at the pointer itself.
+                [at] if at.pointer && at.function == frame.function => at.reliable = true,
+                _ => open.frames.push(frame.to_frame()),
+            },
             What::Pointer(_) if item.line > scan.end => {}
+            // Old kernels print the frame at fault with the head too.
+            What::Pointer(Some(frame)) if open.label.is_empty() && open.frames.len() <= 1 => {
+                open.frames.clear();
+                pointer = Some(at_pointer(frame));
+            }
             What::Pointer(Some(frame)) if !open.frames.is_empty() => open.frames.push(at_pointer(frame)),
-            What::Pointer(frame) => pointer = frame.map(at_pointer),
+            What::Pointer(Some(frame)) => pointer = Some(at_pointer(frame)),
+            What::Pointer(None) => {}
         }
     }
     traces.push(open);

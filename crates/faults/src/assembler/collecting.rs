@@ -79,6 +79,7 @@ pub(super) struct Collecting {
     /// The first head.
     head: Option<&'static Head>,
     lines: usize,
+    frames: usize,
     /// Lines of other text since the last line that belongs to a report.
     stray: usize,
 }
@@ -92,6 +93,7 @@ impl Collecting {
             progress: Progress::Announced,
             head: None,
             lines: 0,
+            frames: 0,
             stray: 0,
         }
     }
@@ -126,7 +128,10 @@ impl Collecting {
 
     /// A second head before the first one's stack is a part of the same report (`BUG: ...`, then `Oops: ...`).
     fn takes_head(&self) -> bool {
-        self.progress == Progress::Panicked || self.progress < Progress::Stack && !self.is_stackless()
+        // Before 2.6.25 x86-64 printed the frame at fault between the two.
+        let before_stack =
+            self.progress < Progress::Stack || self.progress == Progress::Stack && self.frames == 1;
+        self.progress == Progress::Panicked || before_stack && !self.is_stackless()
     }
 
     /// The head says it all, and more heads of that sort may follow.
@@ -168,7 +173,10 @@ impl Collecting {
                 self.head.get_or_insert(head);
                 Progress::Panicked
             }
-            Mark::Frame if self.has_head() => Progress::Stack,
+            Mark::Frame if self.has_head() => {
+                self.frames += 1;
+                Progress::Stack
+            }
             Mark::End => Progress::Ended,
             _ => self.progress,
         };

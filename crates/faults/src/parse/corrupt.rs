@@ -58,7 +58,9 @@ pub(crate) fn signs(scan: &Scan<'_>, head: usize, format: &Format, guilty: Optio
 fn has_no_end(scan: &Scan<'_>, head: usize) -> bool {
     let mut lines = scan.lines.iter().skip(head).take(DEATH_WITHIN);
     let died = lines.any(|line| is_death(line));
-    died && scan.end == scan.lines.len() && !scan.says("Kernel panic - not syncing")
+    // arch/sparc/kernel/traps_64.c prints the instructions last and no marker.
+    let ends = ["Kernel panic - not syncing", "Instruction DUMP:"];
+    died && scan.end == scan.lines.len() && !ends.iter().any(|end| scan.says(end))
 }
 
 /// `Oops: 0002 [#1]`, `Internal error: Oops: 96000004 [#1]`, `invalid opcode: 0000 [#1]`.

@@ -1,6 +1,6 @@
 //! What a report says besides its title: processor, task, release, taint, hardware, modules, registers.
 
-use super::pattern::find;
+use super::who::{self, Who};
 use crate::report::{Module, Register};
 
 /// Registers kept of one report.
@@ -37,7 +37,6 @@ impl<'t> Facts<'t> {
 
     fn line(&mut self, line: &'t str) {
         match line.as_bytes().first() {
-            Some(b'C') if line.starts_with("CPU: ") => self.cpu_line(line),
             Some(b'H') => {
                 if let Some(name) = line.strip_prefix("Hardware name: ") {
                     self.hardware.get_or_insert(name.trim());
@@ -48,58 +47,22 @@ impl<'t> Facts<'t> {
                     self.module_list(list);
                 }
             }
-            Some(b'T' | b'N') if self.release.is_none() => self.taint_and_release(line),
             _ => {}
+        }
+        if let Some(who) = who::read(line) {
+            self.who(who);
         }
         self.register_line(line);
     }
 
-    /// `CPU: 1 [UID: 0 ]PID: 77 Comm: name Not tainted 6.1.0 #1 ...`
-    fn cpu_line(&mut self, line: &'t str) {
-        if self.comm.is_some() {
-            return;
+    /// Of what is told more than once the first counts; number and name of a task belong together.
+    fn who(&mut self, who: Who<'t>) {
+        self.cpu = self.cpu.or(who.cpu);
+        if self.comm.is_none() && who.comm.is_some() {
+            (self.pid, self.comm) = (who.pid, who.comm);
         }
-        let Some([cpu, pid, rest, _]) = find("CPU: {n} PID: {n} Comm: {*}", line).or_else(|| {
-            find("CPU: {n} UID: {w} PID: {n} Comm: {*}", line).map(|[cpu, _, pid, rest]| [cpu, pid, rest, ""])
-        }) else {
-            return;
-        };
-        self.cpu = cpu.parse().ok();
-        self.pid = pid.parse().ok();
-        let marks = [" Not tainted", " Tainted: "];
-        let Some(end) = marks.iter().filter_map(|mark| rest.find(mark)).min() else {
-            self.comm = Some(rest.trim());
-            return;
-        };
-        let (comm, rest) = rest.split_at(end);
-        self.comm = Some(comm.trim());
-        self.taint_and_release(rest.trim_start());
-    }
-
-    /// `Tainted: G    B   6.1.0 #1 ...` or `Not tainted 6.1.0 #1`; also the lines of a hung task.
-    fn taint_and_release(&mut self, text: &'t str) {
-        let (taint, rest) = if let Some(rest) = text.strip_prefix("Not tainted") {
-            ("Not tainted", rest)
-        } else if let Some(rest) = text.strip_prefix("Tainted: ") {
-            if rest.starts_with('[') {
-                return;
-            }
-            let length = rest
-                .find(|c: char| !c.is_ascii_uppercase() && c != ' ')
-                .unwrap_or(rest.len());
-            let (letters, rest) = rest.split_at(length);
-            (letters.trim(), rest)
-        } else {
-            return;
-        };
-        let rest = rest.trim_start();
-        let mut words = rest.split(' ');
-        let release = words.next().unwrap_or_default();
-        if !release.starts_with(|c: char| c.is_ascii_digit()) {
-            return;
-        }
-        self.taint.get_or_insert(taint);
-        self.release = Some(release);
+        self.taint = self.taint.or(who.taint);
+        self.release = self.release.or(who.release);
     }
 
     fn module_list(&mut self, list: &'t str) {

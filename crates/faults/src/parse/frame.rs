@@ -37,6 +37,7 @@ impl RawFrame<'_> {
 ///
 /// ` func+0x1f/0x40 [module]`, ` ? func+0x1f/0x40`, ` [<ffffffff81234567>] func+0x1f/0x40 file.c:12`,
 /// `[<c0123456>] (func) from [<c0123457>] (caller+0x8/0x10)`, ` func from caller+0x8/0x10`,
+/// ` [<ffffffff81234567>] :module:func+0x1/0x2`, ` func [module] from caller+0x8/0x10`,
 /// `[c0000000] [c0000001] func+0x1/0x2 (unreliable)`, ` func file.c:12 [inline]`.
 pub(crate) fn line(text: &str) -> Option<(RawFrame<'_>, Option<RawFrame<'_>>)> {
     let mut rest = text.trim_start();
@@ -50,9 +51,20 @@ pub(crate) fn line(text: &str) -> Option<(RawFrame<'_>, Option<RawFrame<'_>>)> {
         reliable = false;
         rest = after.trim_start();
     }
+    let module = rest.strip_prefix(':').and_then(|rest| rest.split_once(':'));
+    if let Some((_, after)) = module {
+        rest = after;
+    }
     let (mut frame, after) = symbol(rest)?;
     frame.reliable = reliable;
-    let tail = after.trim_start_matches(')').trim();
+    frame.module = module.map(|(name, _)| name);
+    let mut tail = after.trim_start_matches(')').trim();
+    if let Some((inside, after)) = tail.strip_prefix('[').and_then(|tail| tail.split_once("] from ")) {
+        frame.module = Some(inside);
+        tail = tail
+            .get(tail.len() - after.len() - "from ".len()..)
+            .unwrap_or_default();
+    }
     if let Some(caller) = tail
         .strip_prefix("from ")
         .filter(|_| addressed || frame.offset.is_none())
@@ -75,6 +87,13 @@ pub(crate) fn line(text: &str) -> Option<(RawFrame<'_>, Option<RawFrame<'_>>)> {
     (frame.offset.is_some() || located).then_some((frame, None))
 }
 
+/// The module in `:module:`, as x86-64 printed it before 2.6.20 in front of a function.
+pub(crate) fn module_before(text: &str) -> Option<&str> {
+    let name = text.strip_suffix(':')?.rsplit_once(':')?.1;
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (is_name && !name.bytes().all(|b| b.is_ascii_digit())).then_some(name)
+}
+
 /// Takes addresses and what is around them off the front; true when there was one.
 fn addresses(text: &str) -> (&str, bool) {
     let mut rest = text;
@@ -90,6 +109,8 @@ fn addresses(text: &str) -> (&str, bool) {
 
 /// `func+0x1f/0x40` and what follows it.
 pub(crate) fn symbol(text: &str) -> Option<(RawFrame<'_>, &str)> {
+    // The entry point of a function in the first ABI of 64-bit PowerPC.
+    let text = text.strip_prefix('.').unwrap_or(text);
     let length = symbol_length(text)?;
     let (function, mut rest) = text.split_at(length);
     let mut frame = RawFrame {

@@ -73,12 +73,29 @@ impl<'t> Scan<'t> {
         let end = lines.iter().position(is_end).unwrap_or(lines.len());
         let is_frame = |item: &&Item<'_>| matches!(item.what, What::Frame(_));
         let last_frame = items.iter().rfind(is_frame).map(|item| item.line);
+        // Before 3.10 kernels without frame pointers marked every frame: then the mark tells nothing.
+        if lines.iter().any(|line| line.starts_with("Pid: ")) {
+            trust_the_doubtful(&mut items);
+        }
         Self {
             text,
             lines,
             items,
             last_frame,
             end,
+        }
+    }
+}
+
+/// Takes the mark of doubt off when all frames have it.
+fn trust_the_doubtful(items: &mut [Item<'_>]) {
+    let is_reliable = |item: &Item<'_>| matches!(item.what, What::Frame(frame) if frame.reliable);
+    if items.iter().any(is_reliable) {
+        return;
+    }
+    for item in items {
+        if let What::Frame(frame) = &mut item.what {
+            frame.reliable = true;
         }
     }
 }
@@ -96,7 +113,7 @@ pub(crate) fn item(line: &str) -> Option<What<'_>> {
 
 /// `Call Trace:`, `Backtrace: `, `Allocated by task 77:`, `Freed by task 77 on cpu 1 at 60.8s:`, ...
 pub(crate) fn stack_label(line: &str) -> Option<&str> {
-    const LABELS: [&str; 15] = [
+    const LABELS: [&str; 16] = [
         "Call Trace:",
         "Call trace:",
         "Backtrace:",
@@ -112,6 +129,7 @@ pub(crate) fn stack_label(line: &str) -> Option<&str> {
         "Last potentially related work creation:",
         "Second to last potentially related work creation:",
         "NMI backtrace for cpu",
+        "Last Breaking-Event-Address:",
     ];
     let line = line.trim();
     // Most lines end the search here.
@@ -131,10 +149,16 @@ pub(crate) fn stack_label(line: &str) -> Option<&str> {
 
 /// The instruction pointer of the kernel, in each architecture's form.
 fn pointer(line: &str) -> Option<What<'_>> {
-    const MARKS: [&str; 10] = [
+    const MARKS: [&str; 16] = [
         "RIP: ",
         "IP: ",
+        "EIP is at ",
         "EIP: ",
+        "pc is at ",
+        "ip is at ",
+        "TPC: <",
+        "IAOQ[0]: ",
+        "ERA: ",
         "pc : ",
         "PC is at ",
         "epc : ",
@@ -144,7 +168,7 @@ fn pointer(line: &str) -> Option<What<'_>> {
         "pc: ",
     ];
     let line = line.trim_start();
-    if !line.starts_with(['R', 'I', 'E', 'p', 'P', 'e', 'N', 'K']) {
+    if !line.starts_with(['R', 'I', 'E', 'p', 'P', 'e', 'N', 'K', 'T', 'i']) {
         return None;
     }
     let mark = MARKS.iter().find(|mark| line.starts_with(**mark))?;
@@ -152,7 +176,13 @@ fn pointer(line: &str) -> Option<What<'_>> {
     if rest.starts_with("0033:") || rest.starts_with("0023:") || rest.starts_with("002b:") {
         return None;
     }
-    Some(What::Pointer(symbol_in(rest)))
+    let found = symbol_in(rest);
+    // i386 has a line with the address alone, and once more one at the end.
+    let is_i386 = |text: &str| mark.starts_with("EIP: ") && rest.contains(text);
+    if is_i386(" SS:ESP ") || found.is_none() && (is_i386("EFLAGS: ") || is_i386("ainted")) {
+        return None;
+    }
+    Some(What::Pointer(found))
 }
 
 /// The first word of `text` that is a function with an offset.
@@ -170,6 +200,7 @@ fn symbol_in(text: &str) -> Option<RawFrame<'_>> {
     let word = text.get(start..)?;
     pattern::symbol_length(word)?;
     let (mut found, after) = frame::symbol(word)?;
-    frame::trailer(after.trim_start_matches(')').trim(), &mut found);
+    found.module = before.get(..start).and_then(frame::module_before);
+    frame::trailer(after.trim_start_matches([')', '>']).trim(), &mut found);
     Some(found)
 }

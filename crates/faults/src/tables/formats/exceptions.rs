@@ -45,6 +45,26 @@ heads! {
         Trap: "Oops: {*}: 0000 [#" => "{0} in {F}", POINTER;
         PageFault: "Oops: " => "Oops in {F}", POINTER;
     }
+    // arch/riscv/kernel/traps.c `do_trap_error`.
+    "Oops - " unless ["Internal error"] {
+        Trap: "Oops - {*} [#" => "Oops - {0} in {F}", POINTER;
+    }
+    // arch/parisc/kernel/traps.c `parisc_terminate`.
+    "Kernel Fault: Code=" {
+        PageFault: "Kernel Fault: Code=" => "Kernel Fault in {F}", POINTER, BAD_ACCESS;
+    }
+    // arch/mips/kernel/traps.c `do_trap_or_bp`.
+    "Kernel bug detected[#" {
+        Bug: "Kernel bug detected[#" => "kernel BUG in {F}", stack(From::Pointer, CHECKS);
+    }
+    // What `die` prints of any exception: arch/s390/kernel/dumpstack.c (`%s: %04x ilc:%d [#%d]`), arch/x86
+    // (`%s: %04lx [#%d]`), arch/mips and arch/loongarch (`%s[#%d]:`).
+    "[#" {
+        DivideError: "fixed point divide exception: {x} " => "fixed point divide exception in {F}", POINTER;
+        Trap: "{*}: {x} ilc:{n} [#" => "{0} in {F}", POINTER;
+        Trap: "{*}: {x} [#{n}]" => "{0} in {F}", POINTER;
+        Trap: "{*}[#{n}]:" => "{0} in {F}", POINTER;
+    }
     "PANIC: double fault" {
         DoubleFault: "PANIC: double fault" => "PANIC: double fault in {F}", POINTER;
     }

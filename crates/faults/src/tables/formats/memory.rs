@@ -38,6 +38,7 @@ heads! {
         Kfence: "BUG: KFENCE: {w} {w} in {f}" => "KFENCE: {0} {1} in {F}", BELOW, BAD_ACCESS;
         NullDereference: "BUG: unable to handle kernel NULL pointer dereference" => "BUG: unable to handle kernel NULL pointer dereference in {F}", POINTER, BAD_ACCESS;
         NullDereference: "BUG: kernel NULL pointer dereference" => "BUG: unable to handle kernel NULL pointer dereference in {F}", POINTER, BAD_ACCESS;
+        NullDereference: "BUG: Kernel NULL pointer dereference" => "BUG: unable to handle kernel NULL pointer dereference in {F}", POINTER, BAD_ACCESS;
         PageFault: "BUG: unable to handle kernel paging request" => "BUG: unable to handle kernel paging request in {F}", POINTER, BAD_ACCESS;
         PageFault: "BUG: unable to handle page fault for address" => "BUG: unable to handle kernel paging request in {F}", POINTER, BAD_ACCESS;
         PageFault: "BUG: Unable to handle kernel" => "BUG: unable to handle kernel paging request in {F}", POINTER, BAD_ACCESS;
@@ -63,6 +64,7 @@ heads! {
         Lockdep: "BUG: Invalid wait context" => "WARNING: locking bug in {F}", trace("lock_* release_sock __release_sock");
         MemoryLeak: "BUG: memory leak" => "memory leak in {F}", LEAK;
         BugReport: "BUG: Dentry {*}still in use {w} [unmount of {*}]" => "BUG: Dentry still in use in unmount", ANY, UNMOUNT;
+        Warning: "BUG: warning at {*}:{n}/{i}" => "WARNING in {F}", POINTER;
         BugReport: "BUG:{$}" => "BUG: corrupted", BEFORE;
         BugReport: "BUG: {*}" => "BUG: {0}", ANY;
     }

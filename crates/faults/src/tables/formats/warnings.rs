@@ -31,6 +31,7 @@ heads! {
         Warning: "WARNING: {*}fs/proc/generic.c:{n}" => "WARNING: proc registration bug in {F}", stack(From::Pointer, "*proc_*");
         Warning: "WARNING: {*}mm/vmalloc.c:{n}{*}__vmalloc_node_range" => "WARNING: zero-size vmalloc in {F}", stack(From::Pointer, "*vmalloc*");
         Warning: "WARNING: {*}drivers/usb/core/urb.c:{n}{*}usb_submit_urb" => "WARNING in {F}/usb_submit_urb", POINTER;
+        Warning: "WARNING: at {w} {f}" => "WARNING in {F}", CALLER;
         Warning: "WARNING: CPU: {*} at {w} {f}" => "WARNING in {F}", CALLER;
         Warning: "WARNING: CPU: {*} at {w}" => "WARNING in {F}", CALLER;
         Warning: "WARNING: {*}:{n} at {f}, CPU#" => "WARNING in {F}", CALLER;
@@ -40,6 +41,11 @@ heads! {
         Warning: "WARNING: kernel stack {*} has bad " => "WARNING: kernel stack regs has bad value", NONE;
         Warning: "WARNING:{$}" => "WARNING: corrupted", BEFORE;
         Warning: "WARNING: {*}" => "WARNING: {0}", NONE;
+    }
+    // lib/bug.c `report_bug` before 2.6.39 on most architectures; before 2.6.17 with the function.
+    "Badness " {
+        Warning: "Badness at {w}" => "WARNING in {F}", CALLER;
+        Warning: "Badness in {f} at {w}" => "WARNING in {F}", CALLER;
     }
     "NETDEV WATCHDOG:" unless ["WARNING:"] {
         NetTimeout: "NETDEV WATCHDOG:" => "NETDEV WATCHDOG: transmit queue timed out", NONE;
