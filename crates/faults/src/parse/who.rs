@@ -12,7 +12,7 @@ pub(crate) struct Who<'t> {
     pub(crate) release: Option<&'t str>,
 }
 
-/// Reads a line without indentation. Since 3.10 all architectures have one form (lib/dump_stack.c,
+/// Reads a line without indentation. Since 3.10 all architectures have one form (`lib/dump_stack.c`,
 /// `dump_stack_print_info`); the others are of `show_regs` and `die` in arch/*/kernel before that.
 pub(crate) fn read(line: &str) -> Option<Who<'_>> {
     match line.as_bytes().first()? {
