@@ -298,12 +298,7 @@ impl<B: AsRef<[u8]>> SymbolFile<B> {
         if named.is_empty() {
             return Ok(Found::UnknownFunction);
         }
-        let fitting: Vec<u64> = named
-            .iter()
-            .filter(|function| place.size.is_none_or(|size| function.has_size(size)))
-            .filter(|function| function.reaches(place.offset))
-            .map(|function| function.address)
-            .collect();
+        let fitting = fitting(&named, place);
         if fitting.is_empty() {
             return Ok(Found::OtherBuild {
                 sizes: named.iter().map(|function| function.size).collect(),
@@ -327,6 +322,23 @@ impl<B: AsRef<[u8]>> SymbolFile<B> {
     /// Bytes of memory that it takes now, without `B`.
     pub fn memory(&self) -> usize {
         self.image.bytes() + self.debug.bytes()
+    }
+}
+
+/// The addresses of the functions that a place can be in.
+fn fitting(named: &[&Function], place: &Place<'_>) -> Vec<u64> {
+    let addresses = |fits: &dyn Fn(&Function, u64) -> bool| {
+        let sized = named
+            .iter()
+            .filter(|function| place.size.is_none_or(|size| fits(function, size)));
+        let reached = sized.filter(|function| function.reaches(place.offset));
+        reached.map(|function| function.address).collect::<Vec<u64>>()
+    };
+    let exact = addresses(&Function::has_size);
+    if exact.is_empty() {
+        addresses(&Function::may_have_size)
+    } else {
+        exact
     }
 }
 

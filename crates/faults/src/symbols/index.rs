@@ -8,6 +8,12 @@ pub(super) const NAME_BYTES_MAX: usize = 4096;
 /// Most symbols of executable sections that are kept; the largest kernels have a quarter million.
 pub(super) const FUNCTIONS_MAX: usize = 1 << 22;
 
+/// What sections are filled up to in memory, on most machines.
+const PAGE: u64 = 4096;
+
+/// How many labels in a function are looked past for it.
+const LABELS_MAX: usize = 64;
+
 /// A function, or a label in code that the symbol table names.
 #[derive(Debug, Clone)]
 pub(super) struct Function {
@@ -26,26 +32,19 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// Whether the kernel, built from this file, prints this size.
+    /// Whether this is the size that is printed for it.
     pub(super) fn has_size(&self, printed: u64) -> bool {
-        printed == self.size
-            || self
-                .extent
-                .map_or(printed >= self.size, |extent| extent == printed)
+        printed == self.size || self.extent == Some(printed)
+    }
+
+    /// Whether the size that is printed can be that of the last function of a section, with what fills a page up behind it.
+    pub(super) fn may_have_size(&self, printed: u64) -> bool {
+        self.extent.is_none() && (self.size..self.size.saturating_add(PAGE)).contains(&printed)
     }
 
     /// Whether an offset that the kernel prints can be in it. The end itself can: it follows a call that does not return.
     pub(super) fn reaches(&self, offset: u64) -> bool {
         self.extent.is_none_or(|extent| offset <= extent.max(self.size))
-    }
-
-    /// Bytes in which an address belongs to this function.
-    fn reach(&self) -> u64 {
-        if self.size > 0 {
-            self.size
-        } else {
-            self.extent.unwrap_or(0)
-        }
     }
 }
 
@@ -103,17 +102,20 @@ impl Functions {
             .filter_map(|index| self.all.get(usize::try_from(*index).ok()?))
     }
 
-    /// The function that an address is in.
+    /// The function that an address is in, rather than a label in it.
     pub(super) fn at(&self, address: u64) -> Option<&Function> {
         let end = self.all.partition_point(|function| function.address <= address);
-        let last = self.all.get(end.checked_sub(1)?)?;
-        let start = self
-            .all
-            .partition_point(|function| function.address < last.address);
-        let same = self.all.get(start..end)?;
-        // Of the names of one address the one with the largest size is the function, the others are labels in it.
-        let function = same.iter().rev().max_by_key(|function| function.size)?;
-        (address - function.address < function.reach()).then_some(function)
+        let before = self.all.get(end.saturating_sub(LABELS_MAX)..end)?;
+        let holds = |function: &&Function, bytes| address - function.address < bytes;
+        let function = before
+            .iter()
+            .rev()
+            .find(|function| holds(function, function.size));
+        function.or_else(|| {
+            before
+                .last()
+                .filter(|label| holds(label, label.extent.unwrap_or(0)))
+        })
     }
 
     /// Memory that the index takes.
@@ -160,10 +162,12 @@ mod tests {
         assert_eq!((one.size, one.extent), (0x3d, Some(0x40)));
         assert!(one.has_size(0x3d) && one.has_size(0x40) && !one.has_size(0x50));
         let last = functions.named("two", names).next().unwrap();
-        assert!(last.has_size(0x10) && last.has_size(0x20) && !last.has_size(0x8));
+        assert!(last.has_size(0x10) && !last.has_size(0x20));
+        assert!(last.may_have_size(0x20) && !last.may_have_size(0x8) && !last.may_have_size(0x2000));
         assert_eq!(functions.named("on", names).count(), 0);
         assert_eq!(functions.at(0x13c).unwrap().name, 0..3);
-        assert!(functions.at(0x13e).is_none() && functions.at(0xff).is_none());
+        assert_eq!(functions.at(0x13e).unwrap().name, 8..13);
+        assert!(functions.at(0x150).is_none() && functions.at(0xff).is_none());
         assert_eq!(functions.at(0x160).unwrap().name, 14..19);
     }
 }
