@@ -4,9 +4,11 @@ mod json;
 mod pretty;
 mod progress;
 mod read;
+mod symbols;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ColorChoice;
@@ -17,6 +19,7 @@ use telemd::text::chain;
 use crate::input::{Input, STDIN};
 use crate::output::{self, EXIT_UNREADABLE, Paint};
 use read::{Found, Stop};
+use symbols::Finder;
 
 const LONG_ABOUT: &str = "Explains the faults in kernel logs: what happened, where, which function is at fault and \
 why.
@@ -29,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   dmesg | telemctl explain
   journalctl -k -b -1 -o short-monotonic | telemctl explain
   telemctl explain --full --why /sys/fs/pstore/dmesg-*
+  telemctl explain --symbols /usr/lib/debug oops.txt
   telemctl explain --json *.log | jq -r '.file + \": \" + (.reports[0].title // \"nothing\")'
 
 Exit codes: 0 reports were found, 1 none was found, 2 a file could not be read, 64 wrong command line.";
@@ -49,6 +53,9 @@ pub(crate) struct Options {
     /// Say which rules made the fingerprints.
     #[arg(long)]
     why: bool,
+    /// A debug file (vmlinux, a module's), or a folder of them such as /usr/lib/debug: frames get files and lines.
+    #[arg(long, value_name = "PATH")]
+    symbols: Option<PathBuf>,
     /// Colours: auto is for terminals, unless `NO_COLOR` is set.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: ColorChoice,
@@ -77,6 +84,13 @@ pub(crate) fn explain(options: &Options, json: bool) -> ExitCode {
         }
         files.push(STDIN.into());
     }
+    let mut finder = match options.symbols.as_deref().map(Finder::new).transpose() {
+        Ok(finder) => finder,
+        Err(error) => {
+            cli::complain(&format!("telemctl explain: {error}"));
+            return ExitCode::from(EXIT_UNREADABLE);
+        }
+    };
     let mut sink: Box<dyn Sink> = if json {
         Box::new(json::Json::new(io::stdout().lock(), options.why))
     } else {
@@ -89,19 +103,26 @@ pub(crate) fn explain(options: &Options, json: bool) -> ExitCode {
         };
         Box::new(pretty::Pretty::new(io::stdout().lock(), paint, style))
     };
-    match explain_all(&files, sink.as_mut()) {
+    match explain_all(&files, finder.as_mut(), sink.as_mut()) {
         Ok(code) => code,
         Err(error) => output::unwritten(&error),
     }
 }
 
-fn explain_all(files: &[OsString], sink: &mut dyn Sink) -> io::Result<ExitCode> {
+fn explain_all(
+    files: &[OsString],
+    mut finder: Option<&mut Finder>,
+    sink: &mut dyn Sink,
+) -> io::Result<ExitCode> {
     let (mut found, mut failed) = (0_u64, false);
     for file in files {
         let name = file.to_string_lossy();
         sink.begin(&name)?;
-        let mut count = |report| {
+        let mut count = |mut report: Found| {
             found += 1;
+            if let Some(finder) = &mut finder {
+                report.symbols = finder.resolve(&mut report.report.report);
+            }
             sink.report(report)
         };
         let read = Input::open(file, "explain")

@@ -51,6 +51,8 @@ pub(crate) enum InputError {
     Read(#[from] io::Error),
     #[error("cannot be unpacked ({what}): {source}")]
     Unpack { what: &'static str, source: io::Error },
+    #[error("is longer than {limit} bytes, the most that is read of it")]
+    TooLong { limit: usize },
 }
 
 /// An opened input.

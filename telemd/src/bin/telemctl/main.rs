@@ -10,6 +10,7 @@ use telemd::control::{Question, ask};
 use telemd::text::chain;
 
 mod consent;
+mod decode;
 mod doctor;
 mod explain;
 mod input;
@@ -32,7 +33,7 @@ struct Args {
     /// The configuration file of telemd.
     #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Answer in JSON (doctor, status and explain).
+    /// Answer in JSON (doctor, status, explain and decode).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -50,6 +51,7 @@ enum Command {
     /// Stop recording and delete what was recorded and not shipped. Takes effect at once.
     OptOut,
     Explain(explain::Options),
+    Decode(decode::Options),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -71,8 +73,11 @@ fn run() -> Result<ExitCode, ExitCode> {
         cli::say(String::from_utf8_lossy(&script).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Explain(options) = &args.command {
-        return Ok(explain::explain(options, args.json));
+    // These two work on what they are given: a configuration that is broken or missing does not matter to them.
+    match &args.command {
+        Command::Explain(options) => return Ok(explain::explain(options, args.json)),
+        Command::Decode(options) => return Ok(decode::decode(options, args.json)),
+        _ => {}
     }
     let config = cli::config(args.config.as_deref())?;
     Ok(match args.command {
@@ -80,7 +85,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Status => status(&config, args.json),
         Command::OptIn => consent::opt_in(&config),
         Command::OptOut => consent::opt_out(&config),
-        Command::Explain(_) | Command::Completions { .. } => ExitCode::SUCCESS,
+        Command::Explain(_) | Command::Decode(_) | Command::Completions { .. } => ExitCode::SUCCESS,
     })
 }
 

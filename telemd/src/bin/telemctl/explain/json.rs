@@ -25,6 +25,9 @@ struct Report<'a> {
     /// Line numbers in the file, from 1.
     first_line: Option<u64>,
     last_line: Option<u64>,
+    /// What kept frames from getting their lines.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    symbols: &'a [String],
     /// What went into the fingerprints.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<Explanation>,
@@ -47,6 +50,7 @@ impl<'a> Report<'a> {
             last_at_us: found.report.last_at_us,
             first_line: found.numbers.first().copied().flatten(),
             last_line: found.numbers.last().copied().flatten(),
+            symbols: &found.symbols,
             why: why.then_some(explanation),
         }
     }

@@ -105,6 +105,7 @@ impl<W: Write> Pretty<W> {
         );
         facts::write(&mut text, found, self.paint, self.style.full);
         stacks::write(&mut text, report, self.paint, self.style.full);
+        facts::known(&mut text, self.paint, "symbols", &found.symbols.join("\n"));
         facts::fingerprints(&mut text, report, self.paint, self.style.why);
         lines::write(&mut text, found, self.paint, self.style.full);
         text.push('\n');

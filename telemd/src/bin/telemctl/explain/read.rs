@@ -20,6 +20,8 @@ const LINE_ENDS_MAX: usize = 1 << 20;
 pub(super) struct Found {
     pub(super) report: LogReport,
     pub(super) numbers: Vec<Option<u64>>,
+    /// What kept frames from getting their lines, a sentence each.
+    pub(super) symbols: Vec<String>,
 }
 
 /// Why reading ended early.
@@ -89,7 +91,11 @@ impl Waiting {
             .iter()
             .map(|line| self.ends.number(line.whole.start))
             .collect();
-        Some(Found { report, numbers })
+        Some(Found {
+            report,
+            numbers,
+            symbols: Vec::new(),
+        })
     }
 }
 

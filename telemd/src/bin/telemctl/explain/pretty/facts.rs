@@ -42,7 +42,7 @@ pub(super) fn write(text: &mut String, found: &Found, paint: Paint, full: bool) 
 }
 
 /// A fact of which the log gave the words; none when there are none.
-fn known(text: &mut String, paint: Paint, name: &str, value: &str) {
+pub(super) fn known(text: &mut String, paint: Paint, name: &str, value: &str) {
     // Line by line: the breaks are ours, the rest is the log's.
     let lines: Vec<_> = value.lines().map(harmless).collect();
     fact(text, paint, name, &lines.join("\n"));
@@ -257,7 +257,7 @@ fn mib(kib: u64) -> String {
     }
 }
 
-/// What limited the memory (mm/oom_kill.c, `oom_constraint_text`).
+/// What limited the memory (`mm/oom_kill.c`, `oom_constraint_text`).
 fn limit(constraint: Option<&str>) -> Option<String> {
     let limit = match constraint? {
         "CONSTRAINT_NONE" => "the whole machine was out of memory",
