@@ -1,31 +1,39 @@
 //! One report's text to a [`KernelReport`].
 
+mod access;
+mod code;
 mod corrupt;
 mod facts;
 mod frame;
 mod guilty;
+mod locks;
+mod machine;
+mod object;
+mod oom;
+mod parts;
 pub(crate) mod pattern;
+mod registers;
 pub(crate) mod scan;
+mod stall;
 mod task;
 mod title;
+mod traces;
 mod who;
 
-use crate::report::{Choice, Hardware, Missing, Passed, Sign, Taint, TraceKind};
+use crate::report::{Choice, Missing, Passed, Sign, SkipRule};
 use crate::tables::formats::{Format, Head, Needs};
 use crate::tables::heads;
-use crate::{CallTrace, Frame, KernelReport, ReportKind, Severity};
+use crate::{KernelReport, ReportKind, Severity, fingerprint};
 use facts::Facts;
-use frame::RawFrame;
 use guilty::Guilty;
 use pattern::Captures;
-use scan::{Scan, What};
+use scan::Scan;
+use traces::{Placed, Traces};
 
 pub(crate) use title::clean as clean_title;
 
 /// Lines after the head in which the detail of a format is looked for.
 const DETAIL_LINES: usize = 1024;
-/// Stacks kept of one report.
-const TRACES_MAX: usize = 64;
 
 /// Parses the text of one report. `None` when no line of it is the head of a report.
 ///
@@ -107,11 +115,18 @@ fn report(
     guilty: Option<Guilty<'_>>,
     signs: Vec<Sign>,
 ) -> KernelReport {
-    let facts = Facts::read(&scan.lines);
-    let task = task::of(scan, at, format.kind).or_else(|| Some((facts.comm?, facts.pid?)));
+    let mut facts = Facts::read(scan);
+    let traces = Traces::read(scan, format.kind == ReportKind::MemoryLeak);
+    let place = guilty.as_ref().and_then(|guilty| place(scan, &traces, guilty));
+    let parts = parts::of(scan, at, &facts.marks, &traces, place);
+    let lock_conflict = facts.locks.conflict();
+    let machine = facts.machine;
+    let registers = facts.registers.all;
+    let is_fault = matches!(format.kind, ReportKind::NullDereference | ReportKind::PageFault);
+    let task = task::of(scan, at, format.kind).or_else(|| Some((machine.comm?, machine.pid?)));
     let (title, alt_titles) = titles(format, fields, guilty.as_ref());
     let (title, severity) = machine_check(scan, format.kind).unwrap_or((title, severity(scan, format)));
-    let traces = traces(scan);
+    let owned = |text: Option<&str>| text.map(str::to_owned);
     KernelReport {
         kind: format.kind,
         class: format.kind.class(),
@@ -119,61 +134,57 @@ fn report(
         title,
         alt_titles,
         function: guilty.as_ref().map(|guilty| guilty.name.clone()),
-        choice: guilty.as_ref().map(|guilty| choice(guilty, &traces)),
+        choice: guilty.as_ref().map(|guilty| choice(guilty, place)),
         module: guilty.and_then(|guilty| guilty.module),
-        traces,
-        registers: facts.registers,
-        code: None,
-        access: None,
-        object: None,
-        cpu: task::cpu(scan, at).or(facts.cpu),
+        traces: traces.all,
+        code: facts.code.code,
+        access: facts.access.done(machine.oops.as_ref(), &registers, is_fault),
+        registers,
+        object: facts.object.done(),
+        cpu: task::cpu(scan, at).or(machine.cpu),
         pid: task.map(|(_, pid)| pid),
-        comm: task.map(|(comm, _)| comm.to_owned()),
-        uid: None,
-        workqueue: None,
-        kernel_release: facts.release.map(str::to_owned),
-        kernel_build: None,
-        preemption: None,
-        oops: None,
-        taint: facts.taint.map(Taint::new),
-        hardware: facts.hardware.map(|text| Hardware {
-            text: text.to_owned(),
-            ..Hardware::default()
-        }),
-        modules: facts.modules,
-        last_unloaded: None,
-        held_locks: Vec::new(),
-        lock_conflict: None,
-        stall: None,
-        allocation: None,
-        oom: None,
+        comm: owned(task.map(|(comm, _)| comm)),
+        uid: machine.uid,
+        workqueue: owned(machine.workqueue),
+        kernel_release: owned(machine.release),
+        kernel_build: owned(machine.build),
+        kernel_build_id: owned(machine.build_id),
+        preemption: machine.preemption(),
+        oops: machine.oops,
+        taint: machine.taint,
+        hardware: machine.hardware,
+        modules: machine.modules,
+        last_unloaded: owned(machine.last_unloaded),
+        held_locks: facts.locks.held,
+        lock_conflict,
+        stall: stall::of(scan, at, format.kind),
+        allocation: oom::allocation(scan, at, format.kind),
+        oom: oom::kill(scan, at, format.kind),
         corrupted: signs.iter().any(|sign| sign.corrupts()),
         truncated: signs.iter().any(|sign| sign.truncates()),
         missing: signs.into_iter().map(Missing::from).collect(),
-        parts: Vec::new(),
+        parts,
     }
 }
 
+/// Where in the stacks the function at fault is.
+fn place(scan: &Scan<'_>, traces: &Traces, guilty: &Guilty<'_>) -> Option<Placed> {
+    let function = guilty.frame.function;
+    traces.find(scan.offset_of(function), fingerprint::base_name(function))
+}
+
 /// Why the function at fault is what it is.
-fn choice(guilty: &Guilty<'_>, traces: &[CallTrace]) -> Choice {
-    let is_it =
-        |frame: &Frame| frame.function == guilty.frame.function && frame.offset == guilty.frame.offset;
-    let found = traces
-        .iter()
-        .enumerate()
-        .find_map(|(at, trace)| Some((at, trace.frames.iter().position(is_it)?)));
-    let passed = guilty.passed.0.iter();
+fn choice(guilty: &Guilty<'_>, place: Option<Placed>) -> Choice {
+    let passed = |(function, rule): &(&str, SkipRule)| Passed {
+        function: (*function).to_owned(),
+        rule: *rule,
+    };
     Choice {
         origin: guilty.origin,
         reason: guilty.reason,
-        trace: found.map(|(trace, _)| trace),
-        frame: found.map(|(_, frame)| frame),
-        passed: passed
-            .map(|(function, rule)| Passed {
-                function: (*function).to_owned(),
-                rule: *rule,
-            })
-            .collect(),
+        trace: place.map(|place| place.trace),
+        frame: place.map(|place| place.frame),
+        passed: guilty.passed.0.iter().map(passed).collect(),
     }
 }
 
@@ -228,50 +239,6 @@ fn machine_check(scan: &Scan<'_>, kind: ReportKind) -> Option<(String, Severity)
     }
     let decoded = crate::mce::MachineCheck::from_text(&scan.lines)?.decode();
     Some((decoded.title, decoded.severity))
-}
-
-/// All stacks with frames. The instruction pointer before a call trace is its innermost frame; one inside of it is what
-/// an interrupt or a fault hit. After the end marker the kernel prints the pointer once more.
-fn traces(scan: &Scan<'_>) -> Vec<CallTrace> {
-    let mut traces: Vec<CallTrace> = Vec::new();
-    let mut open = CallTrace::new(TraceKind::Fault, "");
-    let mut pointer = None;
-    for item in &scan.items {
-        match item.what {
-            What::Stack(label) => {
-                let next = CallTrace::new(TraceKind::Other, label);
-                traces.push(std::mem::replace(&mut open, next));
-                if label.starts_with("Call ") || label == "Backtrace" {
-                    open.frames.extend(pointer.take());
-                }
-            }
-            What::Frame(frame) => match open.frames.as_mut_slice() {
-                // Where the trace begins at the pointer itself.
-                [at] if at.pointer && at.function == frame.function => at.reliable = true,
-                _ => open.frames.push(frame.to_frame()),
-            },
-            What::Pointer(_) if item.line > scan.end => {}
-            // Old kernels print the frame at fault with the head too.
-            What::Pointer(Some(frame)) if open.label.is_empty() && open.frames.len() <= 1 => {
-                open.frames.clear();
-                pointer = Some(at_pointer(frame));
-            }
-            What::Pointer(Some(frame)) if !open.frames.is_empty() => open.frames.push(at_pointer(frame)),
-            What::Pointer(Some(frame)) => pointer = Some(at_pointer(frame)),
-            What::Pointer(None) => {}
-        }
-    }
-    traces.push(open);
-    traces.retain(|trace| !trace.frames.is_empty());
-    traces.truncate(TRACES_MAX);
-    traces
-}
-
-fn at_pointer(frame: RawFrame<'_>) -> Frame {
-    Frame {
-        pointer: true,
-        ..frame.to_frame()
-    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ pub struct KernelReport {
     pub kernel_release: Option<String>,
     /// What is printed behind the release: the build (`#1`) and, in some distributions, the version of the package.
     pub kernel_build: Option<String>,
+    /// The build id of the kernel, where it is printed (`CONFIG_STACKTRACE_BUILD_ID`): 40 hexadecimal digits.
+    pub kernel_build_id: Option<String>,
     /// The model of preemption as printed: `PREEMPT(lazy)`, `PREEMPT_RT`, `PREEMPT`, ...
     pub preemption: Option<String>,
     /// The first line of a death.

@@ -2,6 +2,8 @@
 
 use super::frame::{self, RawFrame};
 use super::pattern;
+use crate::report::StackContext;
+use std::ops::Range;
 
 /// Frames that are looked at in one report; a report of the kernel has far fewer.
 const FRAMES_MAX: usize = 4096;
@@ -12,6 +14,10 @@ pub(crate) struct Scan<'t> {
     text: &'t str,
     pub(crate) lines: Vec<&'t str>,
     pub(crate) items: Vec<Item<'t>>,
+    /// Lines that say what the frames below are of, which are no heads of stacks where a function is chosen.
+    pub(crate) headings: Vec<(usize, &'t str)>,
+    /// Lines from which on frames are on another stack (`<IRQ>`); `None` behind its end (`</IRQ>`).
+    pub(crate) contexts: Vec<(usize, Option<StackContext>)>,
     /// The line of the last frame.
     last_frame: Option<usize>,
     /// The line of the first end marker; the number of lines when there is none.
@@ -48,26 +54,44 @@ impl<'t> Scan<'t> {
         memchr::memmem::find(self.text.as_bytes(), what.as_bytes()).is_some()
     }
 
+    /// Where a piece of the text is in it; a piece that is not of it has no place that matters.
+    pub(crate) fn offset_of(&self, piece: &str) -> usize {
+        piece.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr())
+    }
+
+    /// The bytes of a line, line end not included.
+    pub(crate) fn range_of(&self, line: usize) -> Range<usize> {
+        let line = self.lines.get(line).copied().unwrap_or_default();
+        let start = self.offset_of(line);
+        start..start + line.len()
+    }
+
     /// Reads all lines.
     pub(crate) fn new(text: &'t str) -> Self {
         let lines: Vec<&str> = text.lines().collect();
-        let mut items = Vec::new();
+        let mut items: Vec<Item<'_>> = Vec::new();
+        let mut headings = Vec::new();
+        let mut contexts = Vec::new();
         for (index, line) in lines.iter().enumerate() {
-            if items.len() == FRAMES_MAX {
+            if items.len() >= FRAMES_MAX {
                 break;
             }
-            let Some(what) = item(line) else { continue };
-            let known = matches!((what, items.last()), (What::Frame(frame), Some(Item { what: What::Frame(last), .. }))
+            contexts.extend(mark(line).map(|name| (index, context(name))));
+            let Some((frame, caller)) = frame::line(line) else {
+                if let Some(what) = head_or_pointer(line) {
+                    items.push(Item { line: index, what });
+                } else {
+                    headings.extend(heading(line).map(|label| (index, label)));
+                }
+                continue;
+            };
+            let known = matches!(items.last(), Some(Item { what: What::Frame(last), .. })
                 if frame.offset.is_none() && frame.function == last.function);
-            if !known {
-                items.push(Item { line: index, what });
-            }
-            if let Some((_, Some(caller))) = frame::line(line) {
-                items.push(Item {
-                    line: index,
-                    what: What::Frame(caller),
-                });
-            }
+            let own = Some(frame).filter(|_| !known);
+            items.extend(own.into_iter().chain(caller).map(|frame| Item {
+                line: index,
+                what: What::Frame(frame),
+            }));
         }
         let is_end = |line: &&str| line.trim_start().starts_with("---[ end trace");
         let end = lines.iter().position(is_end).unwrap_or(lines.len());
@@ -81,6 +105,8 @@ impl<'t> Scan<'t> {
             text,
             lines,
             items,
+            headings,
+            contexts,
             last_frame,
             end,
         }
@@ -105,10 +131,64 @@ pub(crate) fn item(line: &str) -> Option<What<'_>> {
     if let Some((frame, _)) = frame::line(line) {
         return Some(What::Frame(frame));
     }
-    if let Some(label) = stack_label(line) {
-        return Some(What::Stack(label));
-    }
-    pointer(line)
+    head_or_pointer(line)
+}
+
+fn head_or_pointer(line: &str) -> Option<What<'_>> {
+    stack_label(line).map(What::Stack).or_else(|| pointer(line))
+}
+
+/// The mark of a stack at the front of a line (`<IRQ>`, `</IRQ>`), alone or, before 4.10, before a frame.
+fn mark(line: &str) -> Option<&str> {
+    let (name, _) = line.trim_start().strip_prefix('<')?.split_once('>')?;
+    let is_mark = name.starts_with('/') || name == "EOI" || context(name).is_some();
+    is_mark.then_some(name)
+}
+
+/// The stack that a mark says the next frames are on.
+fn context(name: &str) -> Option<StackContext> {
+    Some(match name.trim_start_matches('#') {
+        "TASK" | "EOI" => StackContext::Task,
+        "IRQ" => StackContext::Irq,
+        "SOFTIRQ" => StackContext::Softirq,
+        "NMI" => StackContext::Nmi,
+        "DF" => StackContext::DoubleFault,
+        "DB" => StackContext::Debug,
+        "MC" => StackContext::MachineCheck,
+        "VC" | "VC2" => StackContext::Vmm,
+        "ENTRY_TRAMPOLINE" | "SYSENTER" => StackContext::Entry,
+        _ => return None,
+    })
+}
+
+/// `Uninit was created at:`, `write to 0xffff888000000040 of 8 bytes by task 77 on cpu 1:`, `-> #1 (&x){+.+.}-{3:3}:`,
+/// `INITIAL USE at:`, `task:sh state:D stack:0 pid:77`, ...
+fn heading(line: &str) -> Option<&str> {
+    const STARTS: [&str; 13] = [
+        "Uninit was ",
+        "Local variable ",
+        "write to 0x",
+        "write (",
+        "read to 0x",
+        "read-write ",
+        "read (",
+        "assert no ",
+        "race at unknown origin",
+        "Allocated in ",
+        "Freed in ",
+        "Task dump for CPU",
+        "task:",
+    ];
+    let line = line.trim();
+    let is_start = line.starts_with(['U', 'L', 'w', 'r', 'a', 'A', 'F', 'T', 't', 'I'])
+        && STARTS
+            .iter()
+            .any(|start| line.strip_prefix("INFO: ").unwrap_or(line).starts_with(start));
+    // Of the lock validator; and the object on a task's stack (KASAN), whose frame is none of a call.
+    let is_end = line.ends_with(" at:")
+        || line.ends_with("in frame:")
+        || line.starts_with("-> #") && line.ends_with(':');
+    (is_start || is_end).then(|| line.trim_end_matches(':'))
 }
 
 /// `Call Trace:`, `Backtrace: `, `Allocated by task 77:`, `Freed by task 77 on cpu 1 at 60.8s:`, ...

@@ -6,10 +6,13 @@ use super::pattern::find;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Who<'t> {
     pub(crate) cpu: Option<u32>,
+    pub(crate) uid: Option<u32>,
     pub(crate) pid: Option<u32>,
     pub(crate) comm: Option<&'t str>,
     pub(crate) taint: Option<&'t str>,
     pub(crate) release: Option<&'t str>,
+    /// What follows the release.
+    pub(crate) build: Option<&'t str>,
 }
 
 /// Reads a line without indentation. Since 3.10 all architectures have one form (`lib/dump_stack.c`,
@@ -29,12 +32,13 @@ pub(crate) fn read(line: &str) -> Option<Who<'_>> {
 
 /// `CPU: 1 [UID: 0 ]PID: 77 Comm: name Not tainted 6.1.0 #1 ...`; `CPU: 0    Not tainted  (2.6.39 #1)`; `CPU 1`, `CPU:    1`.
 fn cpu_line(line: &str) -> Option<Who<'_>> {
-    let with_task = find("CPU: {n} PID: {n} Comm: {*}", line).or_else(|| {
-        find("CPU: {n} UID: {w} PID: {n} Comm: {*}", line).map(|[cpu, _, pid, rest]| [cpu, pid, rest, ""])
-    });
-    if let Some([cpu, pid, rest, _]) = with_task {
+    let with_task = find("CPU: {n} PID: {n} Comm: {*}", line)
+        .map(|[cpu, pid, rest, _]| [cpu, "", pid, rest])
+        .or_else(|| find("CPU: {n} UID: {w} PID: {n} Comm: {*}", line));
+    if let Some([cpu, uid, pid, rest]) = with_task {
         return Some(Who {
             cpu: cpu.parse().ok(),
+            uid: uid.parse().ok(),
             pid: pid.parse().ok(),
             ..task(rest)
         });
@@ -139,12 +143,17 @@ fn tainted(text: &str) -> Option<Who<'_>> {
         let (letters, rest) = rest.split_at(length);
         (letters.trim_matches([' ', '-']), rest)
     };
-    let release = release(rest.trim_start().trim_start_matches('('));
+    let rest = rest.trim().trim_start_matches('(');
+    let release = release(rest);
+    let build = release.and_then(|release| rest.get(release.len()..));
     // A program may be called so.
-    let is_whole = release.is_some() || rest.trim().is_empty() || rest.trim() == "VLI";
+    let is_whole = release.is_some() || rest.is_empty() || rest == "VLI";
     is_whole.then_some(Who {
         taint: Some(taint),
         release,
+        build: build
+            .map(|build| build.trim().trim_end_matches(')'))
+            .filter(|build| !build.is_empty()),
         ..Who::default()
     })
 }

@@ -1,5 +1,7 @@
 //! The machine and the kernel that a report is from.
 
+use std::fmt;
+
 /// The first line of a death, taken apart: `Oops: 0002 [#1] PREEMPT SMP NOPTI`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -58,8 +60,17 @@ impl Register {
 }
 
 /// The machine code around the instruction pointer.
+///
+/// ```
+/// let report = faults::parse(
+///     "divide error: 0000 [#1] SMP\nRIP: 0010:example+0x1/0x2\nCode: 31 d2 <f7> f6 c3\nCall Trace:\n caller+0x1/0x2\n",
+/// )
+/// .unwrap();
+/// let code = report.code.unwrap();
+/// assert_eq!((code.width, code.values[2], code.marked), (1, 0xf7, Some(2)));
+/// assert_eq!(code.to_string(), "31 d2 <f7> f6 c3");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Code {
     /// Bytes a value has: 1 on x86, 2 on riscv and thumb, 4 where instructions are words.
     pub width: u8,
@@ -69,6 +80,36 @@ pub struct Code {
     pub marked: Option<usize>,
     /// Why there are no values, as printed: `Bad RIP value.`, `Unable to access opcode bytes at 0x4276d6.`.
     pub unreadable: Option<String>,
+}
+
+/// Hexadecimal numbers with spaces between them, the marked one in `<>`, as x86 prints them.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = usize::from(self.width) * 2;
+        for (index, value) in self.values.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            if self.marked == Some(index) {
+                write!(f, "{space}<{value:0digits$x}>")?;
+            } else {
+                write!(f, "{space}{value:0digits$x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values serialise as one text, as [`fmt::Display`] writes it.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut code = serializer.serialize_struct("Code", 4)?;
+        code.serialize_field("width", &self.width)?;
+        code.serialize_field("values", &self.to_string())?;
+        code.serialize_field("marked", &self.marked)?;
+        code.serialize_field("unreadable", &self.unreadable)?;
+        code.end()
+    }
 }
 
 /// A memory access that failed.

@@ -17,12 +17,14 @@ pub struct Part {
 names! {
     /// What a part of a report's text is.
     PartKind {
-        /// The line that says what happened.
+        /// The lines that say what happened.
         Head = "head": "what happened",
         /// A line with the task, the CPU, the kernel or the machine.
         Context = "context": "task, kernel and machine",
         /// Modules that were loaded.
         Modules = "modules": "loaded modules",
+        /// What is said of the access that failed.
+        Access = "access": "the access that failed",
         /// Registers.
         Registers = "registers": "registers",
         /// Machine code.
@@ -31,6 +33,8 @@ names! {
         Trace = "trace": "a stack",
         /// The frame that the fault is named after; it lies inside of a stack or is the instruction pointer's line.
         Guilty = "guilty": "the frame at fault",
+        /// What RCU says about a stall.
+        Stall = "stall": "what stalls",
         /// Locks that are held or wanted.
         Locks = "locks": "locks",
         /// What is known of memory: objects, pages, the state around an address, the state of the memory manager.
