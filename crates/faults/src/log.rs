@@ -1,8 +1,18 @@
 //! Kernel log lines and the prefixes that kernels and tools put before them.
 
+mod json;
 mod prefix;
+mod syslog;
+mod vendor;
 
+use prefix::Form;
 use std::borrow::Cow;
+
+/// The longest record that comes in fragments, bytes: more than the kernel's longest (`PRINTKRB_RECORD_MAX`, 1 KiB, or
+/// `CONSOLE_EXT_LOG_MAX`, 8 KiB).
+const RECORD_MAX: usize = 8 << 10;
+/// Lines within which the next fragment of a record has to come: packets get lost.
+const FRAGMENT_WITHIN: usize = 64;
 
 /// One line of kernel text, ready for the [`crate::Assembler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +40,11 @@ pub struct LogLine<'a> {
     pub cpu: Option<u32>,
     /// `[T77]`: printed by this thread.
     pub task: Option<u32>,
+    /// A program wrote the line: syslog or the journal names it, or its facility is not the kernel's.
+    pub of_program: bool,
     /// Syslog level 0 (emergency) to 7 (debug), when printed.
     pub level: Option<u8>,
-    /// Byte range of the whole line in the input, without the line end.
+    /// Byte range of the whole line in the input, without the line end; of a record in fragments that of the last one.
     pub span: (usize, usize),
     /// Byte range of the text in the input, before escapes were resolved.
     pub text_span: (usize, usize),
@@ -64,10 +76,11 @@ impl LogLine<'_> {
 
 /// Splits a log in any form that kernels and tools produce into lines without prefixes.
 ///
-/// Known are: `dmesg` with and without times, `<4>` levels (also syslog facility and level in one number),
-/// `[T123]` and `[C1]` callers in a bracket of their own or with the time, records of `/dev/kmsg` and extended
-/// netconsole (`prefix,seq,usec,flags;text`, with their dictionary lines dropped), `journalctl` and syslog lines
-/// (`Nov 24 02:54:00 host kernel: ...`, ISO times), and carriage returns. Unknown forms are left as they are.
+/// Known are: `dmesg` with and without times, also with wall times, differences, levels in words and colours; `<4>`
+/// levels (also syslog facility and level in one number); `[T123]` and `[C1]` callers in a bracket of their own or with
+/// the time, and those of phones; records of `/dev/kmsg` and extended netconsole
+/// (`prefix,seq,usec,flags;text`, with their dictionary lines dropped and their fragments joined); `journalctl` in its
+/// short forms and JSON, syslog files and RFC 5424; carriage returns. Unknown forms are left as they are.
 ///
 /// ```
 /// let log = b"6,339,5140900,-,caller=T1;NET: Registered protocol family 10\n SUBSYSTEM=net\n<4>[    7.5][  C1] x\r\n";
@@ -127,6 +140,17 @@ pub(crate) struct Stripper {
     last_us: u64,
     /// The line before was a `/dev/kmsg` record, so lines that begin with a space are its dictionary.
     in_record: bool,
+    fragment: Option<Fragment>,
+}
+
+/// The beginning of a record that comes in fragments.
+#[derive(Debug, Clone)]
+struct Fragment {
+    sequence: u64,
+    length: usize,
+    text: Vec<u8>,
+    /// Lines within which the rest has to come.
+    patience: usize,
 }
 
 impl Stripper {
@@ -134,28 +158,41 @@ impl Stripper {
     /// bytes it takes: another line may begin in the middle of `raw`.
     pub(crate) fn take<'a>(&mut self, raw: &'a [u8]) -> (Option<LogLine<'a>>, usize) {
         let mut used = raw.len();
+        let whole = raw;
         let mut raw = raw.trim_ascii_end();
+        if let Some(fragment) = &mut self.fragment {
+            fragment.patience = fragment.patience.saturating_sub(1);
+            self.fragment.take_if(|fragment| fragment.patience == 0);
+        }
         if self.in_record && raw.first() == Some(&b' ') && memchr::memchr(b'=', raw).is_some() {
             return (None, used);
         }
         let mut prefix = prefix::strip(raw);
-        if !prefix.record
+        if prefix.fragment.is_some() {
+            // Spaces at the end are not the end.
+            raw = whole.strip_suffix(b"\r").unwrap_or(whole);
+            prefix = prefix::strip(raw);
+        }
+        if prefix.form == Form::Plain
             && let Some(inside) = prefix::stamp_inside(prefix.text)
         {
             // A console that several write to: the kernel's line begins in the middle of another one.
-            used = raw.len() - prefix.text.len() + inside;
+            let text_start = offset_in(raw, prefix.text);
+            used = text_start + inside;
             raw = raw.get(..used).unwrap_or_default();
             prefix.text = prefix.text.get(..inside).unwrap_or_default().trim_ascii_end();
+            prefix.of_program = false;
         }
-        self.in_record = prefix.record;
+        self.in_record = prefix.form == Form::Kmsg;
         self.last_us = prefix.at_us.unwrap_or(self.last_us);
-        let text_start = raw.len() - prefix.text.len().min(raw.len());
-        let text_span = (text_start, text_start + prefix.text.len());
-        let text = if prefix.record {
-            prefix::unescape(prefix.text)
-        } else {
-            Cow::Borrowed(prefix.text)
-        };
+        let text_start = offset_in(raw, prefix.text);
+        let mut text = prefix::decoded(prefix.text, prefix.form);
+        if let Some(fragment) = prefix.fragment {
+            match self.join(fragment, &text) {
+                Some(whole) => text = Cow::Owned(whole),
+                None => return (None, used),
+            }
+        }
         let line = LogLine {
             text,
             at_us: self.last_us,
@@ -163,9 +200,46 @@ impl Stripper {
             cpu: prefix.cpu,
             task: prefix.task,
             level: prefix.level,
+            of_program: prefix.of_program,
             span: (0, raw.len()),
-            text_span,
+            text_span: (text_start, text_start + prefix.text.len()),
         };
         (Some(line), used)
     }
+
+    /// Whether the rest of a record has still to come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.fragment.is_some()
+    }
+
+    /// Adds a fragment of a record; the whole text once it is there. A record of which a fragment is missing is lost.
+    fn join(&mut self, (sequence, offset, length): (u64, usize, usize), text: &[u8]) -> Option<Vec<u8>> {
+        let mut fragment = match self.fragment.take() {
+            Some(fragment) if fragment.sequence == sequence && fragment.text.len() == offset => fragment,
+            _ if offset == 0 && length <= RECORD_MAX => Fragment {
+                sequence,
+                length,
+                text: Vec::with_capacity(length),
+                patience: FRAGMENT_WITHIN,
+            },
+            _ => return None,
+        };
+        fragment.text.extend_from_slice(text);
+        fragment.patience = FRAGMENT_WITHIN;
+        if fragment.text.len() >= fragment.length {
+            return Some(fragment.text);
+        }
+        self.fragment = Some(fragment);
+        None
+    }
 }
+
+/// Where a part of a line begins in it.
+fn offset_in(line: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize)
+        .saturating_sub(line.as_ptr() as usize)
+        .min(line.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -223,6 +223,11 @@ impl Reader {
         self.found(done, out);
     }
 
+    /// Whether lines without the head of a report mean something now.
+    fn wants_all(&self) -> bool {
+        self.assembler.wants_all() || self.stripper.is_waiting()
+    }
+
     /// Keeps the beginning of a line.
     fn keep(&mut self, piece: &[u8]) {
         let room = LINE_MAX.saturating_sub(self.tail.len());
@@ -234,14 +239,14 @@ impl Reader {
     /// Takes a whole line, which begins at `at` in the input.
     fn line(&mut self, raw: &[u8], at: u64, out: &mut Vec<LogReport>) {
         let mut raw = raw.get(..LINE_MAX).unwrap_or(raw);
-        if !self.assembler.wants_all() && heads::may_begin(raw).is_none() {
+        if !self.wants_all() && heads::may_begin(raw).is_none() {
             return;
         }
         let mut at = at;
         let mut done = Vec::new();
         while !raw.is_empty() {
             let (line, used) = self.stripper.take(raw);
-            if let Some(line) = line {
+            if let Some(line) = line.filter(|line| !line.of_program) {
                 self.is_timed |= line.is_timed;
                 let span = |(start, end): (usize, usize)| at + start as u64..at + end as u64;
                 let origin = Origin {

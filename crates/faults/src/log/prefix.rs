@@ -1,10 +1,9 @@
 //! The prefixes themselves: each form is one small function that takes what it knows from the front of a line.
 
+use super::syslog::{self, Origin};
+use super::vendor;
 use crate::bytes::{self, Cursor};
 use std::borrow::Cow;
-
-/// A syslog or journal prefix ends within so many bytes; beyond it `kernel: ` is text.
-const SYSLOG_PREFIX_MAX: usize = 160;
 
 /// What a prefix told, and the text after it.
 #[derive(Debug, Default)]
@@ -14,47 +13,95 @@ pub(super) struct Prefix<'a> {
     pub(super) cpu: Option<u32>,
     pub(super) task: Option<u32>,
     pub(super) level: Option<u8>,
-    /// The line is a record of `/dev/kmsg`: its text is escaped and dictionary lines may follow.
-    pub(super) record: bool,
+    /// A program wrote the line, not the kernel.
+    pub(super) of_program: bool,
+    pub(super) form: Form,
+    /// The record's number, the offset of this part of its text and the length of the whole.
+    pub(super) fragment: Option<(u64, usize, usize)>,
+}
+
+/// How the text is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    #[default]
+    Plain,
+    /// A record of `/dev/kmsg`: `\x0a` stands for a byte, and dictionary lines may follow.
+    Kmsg,
+    /// A string of JSON, without its quotes.
+    Json,
+    /// An array of bytes of JSON, without its brackets.
+    JsonBytes,
 }
 
 /// Takes every prefix off a line that has no line end any more.
 pub(super) fn strip(line: &[u8]) -> Prefix<'_> {
     let mut prefix = Prefix {
-        text: line.trim_ascii_start(),
+        text: without_colour(line.trim_ascii_start()),
         ..Prefix::default()
     };
-    if kmsg_record(&mut prefix) {
+    if kmsg_record(&mut prefix) || super::json::entry(&mut prefix) {
         return prefix;
     }
-    prefix.text = syslog(prefix.text).unwrap_or(prefix.text);
+    level(&mut prefix);
+    match syslog::origin(prefix.text) {
+        Origin::Kernel(text) => prefix.text = text,
+        Origin::Program => {
+            prefix.of_program = true;
+            return prefix;
+        }
+        Origin::Unknown => {}
+    }
+    let is_bare = prefix.text.len() == line.trim_ascii_start().len();
+    let whole = if is_bare {
+        line.strip_prefix(b"\r").unwrap_or(line)
+    } else {
+        prefix.text
+    };
+    prefix.text = prefix.text.trim_ascii_start();
     level(&mut prefix);
     let stamped = time(&mut prefix);
-    let called = caller(&mut prefix);
-    if !stamped && !called && prefix.level.is_none() && prefix.text.len() == line.trim_ascii_start().len() {
-        // Without a prefix the indentation is the kernel's own.
-        prefix.text = line.strip_prefix(b"\r").unwrap_or(line);
-    } else {
-        prefix.text = prefix.text.strip_prefix(b" ").unwrap_or(prefix.text);
+    let called = caller(&mut prefix) || stamped && vendor::caller(&mut prefix);
+    if stamped {
+        match syslog::after_time(prefix.text) {
+            Origin::Kernel(text) => prefix.text = text,
+            Origin::Program => prefix.of_program = true,
+            Origin::Unknown => {}
+        }
+    } else if !called && prefix.text.len() == whole.trim_ascii_start().len() {
+        // Without any prefix the indentation is the kernel's own.
+        prefix.text = if is_bare {
+            whole
+        } else {
+            whole.strip_prefix(b" ").unwrap_or(whole)
+        };
+        return prefix;
     }
+    prefix.text = prefix.text.strip_prefix(b" ").unwrap_or(prefix.text);
     prefix
 }
 
-/// `prefix,seq,usec,flags[,caller=T1][,cpu=2];text`
+/// `prefix,seq,usec,flags[,caller=T1][,cpu=2][,ncfrag=0/1024];text`, as Documentation/ABI/testing/dev-kmsg and
+/// Documentation/networking/netconsole.rst say.
 fn kmsg_record(prefix: &mut Prefix<'_>) -> bool {
     let mut cursor = Cursor::new(prefix.text);
-    let Some(facility_and_level) = cursor.number() else {
-        return false;
-    };
-    if !cursor.eat(b",") || cursor.number().is_none() || !cursor.eat(b",") {
-        return false;
+    // Extended netconsole may put the kernel's release first.
+    if let Some(at) = memchr::memchr(b',', cursor.rest())
+        && cursor.rest().get(..at).is_some_and(is_release)
+    {
+        cursor = Cursor::new(cursor.rest().get(at + 1..).unwrap_or_default());
     }
-    let Some(at_us) = cursor.number() else {
+    let Some(facility_and_level) = cursor.number() else {
         return false;
     };
     if !cursor.eat(b",") {
         return false;
     }
+    let Some(sequence) = cursor.number().filter(|_| cursor.eat(b",")) else {
+        return false;
+    };
+    let Some(at_us) = cursor.number().filter(|_| cursor.eat(b",")) else {
+        return false;
+    };
     let rest = cursor.rest();
     let Some(end) = memchr::memchr(b';', rest) else {
         return false;
@@ -67,42 +114,29 @@ fn kmsg_record(prefix: &mut Prefix<'_>) -> bool {
             prefix.cpu = Cursor::new(value)
                 .number()
                 .and_then(|cpu| u32::try_from(cpu).ok());
+        } else if let Some(value) = field.strip_prefix(b"ncfrag=") {
+            prefix.fragment = fragment(value).map(|(offset, length)| (sequence, offset, length));
         }
     }
-    prefix.level = u8::try_from(facility_and_level & 7).ok();
+    set_level(prefix, facility_and_level);
     prefix.at_us = Some(at_us);
     prefix.text = text.get(1..).unwrap_or_default();
-    prefix.record = true;
+    prefix.form = Form::Kmsg;
     true
 }
 
-/// `Nov 24 02:54:00 host kernel: text`, `2026-11-24T02:54:00+00:00 host kernel: text`, and `dmesg -x`'s
-/// `kern  :warn  : text`.
-fn syslog(text: &[u8]) -> Option<&[u8]> {
-    let head = text.get(..text.len().min(SYSLOG_PREFIX_MAX))?;
-    if head.starts_with(b"kern") {
-        let mut colons = memchr::memchr_iter(b':', head);
-        let (_, second) = (colons.next()?, colons.next()?);
-        return (second < 20)
-            .then(|| text.get(second + 1..))
-            .flatten()
-            .map(<[u8]>::trim_ascii_start);
-    }
-    let iso = matches!(head, [a, b, c, d, b'-', ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
-    if !iso && !starts_with_month(head) {
-        return None;
-    }
-    let tag = b" kernel: ";
-    let at = memchr::memmem::find(head, tag)?;
-    text.get(at + tag.len()..)
+/// `6.1.0-18-amd64`
+fn is_release(text: &[u8]) -> bool {
+    let starts = text.first().is_some_and(u8::is_ascii_digit);
+    starts && text.len() < 64 && memchr::memchr(b'.', text).is_some() && memchr::memchr(b' ', text).is_none()
 }
 
-fn starts_with_month(text: &[u8]) -> bool {
-    const MONTHS: [&[u8]; 12] = [
-        b"Jan ", b"Feb ", b"Mar ", b"Apr ", b"May ", b"Jun ", b"Jul ", b"Aug ", b"Sep ", b"Oct ", b"Nov ",
-        b"Dec ",
-    ];
-    text.get(..4).is_some_and(|month| MONTHS.contains(&month))
+/// `offset/length`
+fn fragment(value: &[u8]) -> Option<(usize, usize)> {
+    let mut cursor = Cursor::new(value);
+    let offset = usize::try_from(cursor.number()?).ok()?;
+    let length = cursor.eat(b"/").then(|| cursor.number())??;
+    Some((offset, usize::try_from(length).ok()?))
 }
 
 /// `<4>`, where the number may hold a syslog facility too.
@@ -113,43 +147,50 @@ fn level(prefix: &mut Prefix<'_>) {
     }
     let Some(number) = cursor.number() else { return };
     if cursor.eat(b">") && number < 1024 {
-        prefix.level = u8::try_from(number & 7).ok();
+        set_level(prefix, number);
         prefix.text = cursor.rest();
     }
 }
 
-/// `[   12.345678]`, and the wall time of `dmesg -T`, which tells nothing about the time since boot.
+/// Facility 0 is the kernel; programs that write to `/dev/kmsg` have another.
+fn set_level(prefix: &mut Prefix<'_>, facility_and_level: u64) {
+    prefix.level = u8::try_from(facility_and_level & 7).ok();
+    prefix.of_program |= facility_and_level > 7;
+}
+
+/// `[   12.345678]`, `[   12.345678@0]`, `[   12.345678 <    0.000123>]`, and `dmesg -T`'s and `dmesg -e`'s wall time and
+/// difference, which tell nothing about the time since boot.
 fn time(prefix: &mut Prefix<'_>) -> bool {
-    let mut cursor = Cursor::new(prefix.text);
-    if !cursor.eat(b"[") {
+    let Some(inside) = prefix.text.strip_prefix(b"[") else {
         return false;
-    }
+    };
+    let mut cursor = Cursor::new(inside);
     cursor.spaces();
     let inside = cursor.rest();
-    if let Some(seconds) = cursor.number() {
-        if !cursor.eat(b".") {
-            return false;
-        }
-        let fraction = cursor.take_while(u8::is_ascii_digit);
-        if !cursor.eat(b"]") {
-            return false;
-        }
-        prefix.at_us = Some(
-            seconds
-                .saturating_mul(1_000_000)
-                .saturating_add(bytes::micros(fraction)),
-        );
-    } else {
-        let weekday = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
-        if !weekday.iter().any(|day| inside.starts_with(*day)) || inside.get(3) != Some(&b' ') {
-            return false;
-        }
-        let Some(end) = memchr::memchr(b']', inside.get(..32.min(inside.len())).unwrap_or_default()) else {
+    let Some(seconds) = cursor.number() else {
+        let Some(end) = syslog::wall_time(inside) else {
             return false;
         };
-        cursor = Cursor::new(inside.get(end + 1..).unwrap_or_default());
+        prefix.text = without_colour(inside.get(end + 1..).unwrap_or_default());
+        return true;
+    };
+    if !cursor.eat(b".") {
+        return false;
     }
-    prefix.text = cursor.rest();
+    let fraction = cursor.take_while(u8::is_ascii_digit);
+    if cursor.eat(b"@") {
+        prefix.cpu = cursor.number().and_then(|cpu| u32::try_from(cpu).ok());
+    } else if cursor.eat(b" <") {
+        cursor.take_while(|byte| *byte == b' ' || *byte == b'.' || byte.is_ascii_digit());
+        cursor.eat(b">");
+    }
+    if !cursor.eat(b"]") {
+        prefix.cpu = None;
+        return false;
+    }
+    let seconds = seconds.saturating_mul(1_000_000);
+    prefix.at_us = Some(seconds.saturating_add(bytes::micros(fraction)));
+    prefix.text = without_colour(cursor.rest());
     true
 }
 
@@ -216,8 +257,49 @@ fn set_caller(prefix: &mut Prefix<'_>, value: &[u8]) -> bool {
     true
 }
 
+/// The text without the colours of a terminal at its front.
+fn without_colour(mut text: &[u8]) -> &[u8] {
+    while let Some(after) = text.strip_prefix(b"\x1b[").and_then(after_colour) {
+        text = after;
+    }
+    text
+}
+
+/// What follows `32m`.
+fn after_colour(text: &[u8]) -> Option<&[u8]> {
+    let end = text
+        .iter()
+        .position(|byte| !(byte.is_ascii_digit() || *byte == b';'))?;
+    text.get(end..)?.strip_prefix(b"m")
+}
+
+/// The text as the kernel wrote it.
+pub(super) fn decoded(text: &[u8], form: Form) -> Cow<'_, [u8]> {
+    match form {
+        Form::Kmsg => unescape(text),
+        Form::Json => super::json::unescape(text),
+        Form::JsonBytes => Cow::Owned(super::json::bytes(text)),
+        Form::Plain if memchr::memchr(0x1b, text).is_some() => Cow::Owned(uncoloured(text)),
+        Form::Plain => Cow::Borrowed(text),
+    }
+}
+
+fn uncoloured(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(b"\x1b[").and_then(after_colour) {
+            rest = after;
+        } else {
+            out.push(*byte);
+            rest = after;
+        }
+    }
+    out
+}
+
 /// `\x0a` and the like, as `/dev/kmsg` writes bytes that are not printable.
-pub(super) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
+fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memmem::find(text, br"\x") else {
         return Cow::Borrowed(text);
     };

@@ -15,7 +15,7 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 });
 
 /// Texts besides those of heads that lines have which an assembler has to see when it collects nothing.
-const OTHERS: [&str; 2] = ["[ cut here ]", "Linux version "];
+const OTHERS: [&str; 4] = ["[ cut here ]", "Linux version ", "ncfrag=", "\"MESSAGE\":["];
 
 /// The same over bytes, for the first one of many lines.
 static SCANNER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
