@@ -5,9 +5,11 @@
 //! prints (`drivers/pci/pcie/aer.c`).
 
 mod names;
+mod text;
 mod tlp;
 
 pub use names::{ErrorBit, Layer};
+pub use text::{MAX_REPORTS, of_log};
 pub use tlp::{Completion, Tlp};
 
 use crate::hardware::{Field, Fields, HardwareError, PciAddress, PciId, Place, hex, meaning, part, plain};
@@ -98,8 +100,6 @@ pub struct AerError {
     pub tlp_header: Option<[u32; 4]>,
     /// The agent that detected the error, by the kernel: `Receiver ID`, `Completer ID`, ...
     pub agent: Option<String>,
-    /// How many reports of the same kind this one stands for.
-    pub count: u32,
 }
 
 impl AerError {
@@ -116,7 +116,6 @@ impl AerError {
             first_error: None,
             tlp_header: None,
             agent: None,
-            count: 1,
         }
     }
 
@@ -209,9 +208,6 @@ impl AerError {
         }
         if let Some(agent) = &self.agent {
             fields.text("agent", agent);
-        }
-        if self.count != 1 {
-            fields.text("count", self.count);
         }
         show_tlp(self.tlp_header, &mut fields);
         fields.list
