@@ -5,6 +5,7 @@
 //! - the *generic error status block* (ACPI 6.5, 18.3.2.7): BERT regions (`/sys/firmware/acpi/tables/data/BERT`, errors of
 //!   the boot before), GHES and the machine-check exception of firmware-first platforms. [`region`] reads one or several.
 //! - the *record* (UEFI 2.11, appendix N.2): ERST and EFI stores. [`record`] reads one.
+//! - the kernel's log prints blocks. [`of_log`] reads the text.
 //! - a bare section, as `ras:non_standard_event` carries it. [`Section::of_body`] reads one.
 //!
 //! [`decode`] finds out which of the first two some bytes are. All numbers are little-endian. A damaged input yields what
@@ -43,6 +44,7 @@ mod record;
 mod section;
 mod status;
 mod summary;
+mod text;
 mod x86;
 
 pub use arm::{ArmContext, ArmError, ArmErrorInfo, ArmProcessor};
@@ -58,6 +60,7 @@ pub use record::{Record, RecordHeader, record};
 pub use section::{Body, ErrorSeverity, Raw, Section, SectionFlags, Timestamp};
 pub use status::{Region, StatusBlock, region};
 pub(crate) use summary::memory_advice;
+pub use text::{MAX_LOG_BLOCKS, of_log};
 pub use x86::{X86Check, X86Context, X86Error, X86ErrorInfo};
 
 /// Most blocks that are read from a region.

@@ -1,4 +1,4 @@
-mod build;
+pub(super) mod build;
 mod hostile;
 mod sections;
 
@@ -32,7 +32,7 @@ fn processor() -> Vec<u8> {
 }
 
 /// The region whose decoding by Linux 6.12 the guests' logs hold.
-fn guests_region() -> Vec<u8> {
+pub(super) fn guests_region() -> Vec<u8> {
     let fru = Guid::new(0x1122_3344_5566_7788_99aa_bbcc_ddee_ff00);
     let entries = [
         Entry::new(guids::MEMORY, 1, memory()).fru(fru, "DIMM_A1"),

@@ -60,6 +60,12 @@ fn structure(kind: Guid) -> Shown {
     meaning(plain(kind), name.map_or("unknown", |(_, name)| name))
 }
 
+/// The structure that the kernel names so, or by its GUID.
+pub(super) fn structure_of(name: &str) -> Option<Guid> {
+    let known = STRUCTURES.iter().find(|(_, known)| *known == name);
+    known.map(|(guid, _)| *guid).or_else(|| name.parse().ok())
+}
+
 /// A check structure, unpacked. What its validation bits do not mark is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

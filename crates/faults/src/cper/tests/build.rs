@@ -3,46 +3,46 @@
 use crate::cper::Guid;
 
 /// Bytes that are written at offsets.
-pub(super) struct Bytes(Vec<u8>);
+pub(in crate::cper) struct Bytes(Vec<u8>);
 
 impl Bytes {
-    pub(super) fn new(size: usize) -> Self {
+    pub(in crate::cper) fn new(size: usize) -> Self {
         Self(vec![0; size])
     }
 
-    pub(super) fn put(mut self, at: usize, bytes: &[u8]) -> Self {
+    pub(in crate::cper) fn put(mut self, at: usize, bytes: &[u8]) -> Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
 
-    pub(super) fn u8(self, at: usize, value: u8) -> Self {
+    pub(in crate::cper) fn u8(self, at: usize, value: u8) -> Self {
         self.put(at, &[value])
     }
 
-    pub(super) fn u16(self, at: usize, value: u16) -> Self {
+    pub(in crate::cper) fn u16(self, at: usize, value: u16) -> Self {
         self.put(at, &value.to_le_bytes())
     }
 
-    pub(super) fn u32(self, at: usize, value: u32) -> Self {
+    pub(in crate::cper) fn u32(self, at: usize, value: u32) -> Self {
         self.put(at, &value.to_le_bytes())
     }
 
-    pub(super) fn u64(self, at: usize, value: u64) -> Self {
+    pub(in crate::cper) fn u64(self, at: usize, value: u64) -> Self {
         self.put(at, &value.to_le_bytes())
     }
 
     /// A size or a count, in four bytes.
-    pub(super) fn size(self, at: usize, value: usize) -> Self {
+    pub(in crate::cper) fn size(self, at: usize, value: usize) -> Self {
         self.u32(at, value.try_into().unwrap())
     }
 
-    pub(super) fn done(self) -> Vec<u8> {
+    pub(in crate::cper) fn done(self) -> Vec<u8> {
         self.0
     }
 }
 
 /// An entry of a block.
-pub(super) struct Entry {
+pub(in crate::cper) struct Entry {
     kind: Guid,
     severity: u32,
     body: Vec<u8>,
@@ -51,7 +51,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(kind: Guid, severity: u32, body: Vec<u8>) -> Self {
+    pub(in crate::cper) fn new(kind: Guid, severity: u32, body: Vec<u8>) -> Self {
         Self {
             kind,
             severity,
@@ -61,14 +61,14 @@ impl Entry {
         }
     }
 
-    pub(super) fn fru(self, id: Guid, text: &'static str) -> Self {
+    pub(in crate::cper) fn fru(self, id: Guid, text: &'static str) -> Self {
         Self {
             fru: Some((id, text)),
             ..self
         }
     }
 
-    pub(super) fn time(self, time: [u8; 8]) -> Self {
+    pub(in crate::cper) fn time(self, time: [u8; 8]) -> Self {
         Self {
             time: Some(time),
             ..self
@@ -98,7 +98,7 @@ impl Entry {
 }
 
 /// A block with a status as firmware sets it.
-pub(super) fn block(severity: u32, entries: &[Entry]) -> Vec<u8> {
+pub(in crate::cper) fn block(severity: u32, entries: &[Entry]) -> Vec<u8> {
     let data: Vec<u8> = entries.iter().flat_map(Entry::bytes).collect();
     let head = Bytes::new(20)
         .size(0, 1 | entries.len() << 4)
@@ -109,7 +109,7 @@ pub(super) fn block(severity: u32, entries: &[Entry]) -> Vec<u8> {
 }
 
 /// A record: header, descriptors, sections.
-pub(super) fn record(severity: u32, sections: &[(Guid, u32, Vec<u8>)]) -> Vec<u8> {
+pub(in crate::cper) fn record(severity: u32, sections: &[(Guid, u32, Vec<u8>)]) -> Vec<u8> {
     let mut offset = 128 + 72 * sections.len();
     let total = offset + sections.iter().map(|(.., body)| body.len()).sum::<usize>();
     let mut bytes = Bytes::new(128)
