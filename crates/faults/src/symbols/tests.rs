@@ -9,14 +9,16 @@ use programs::{INLINED, MAIN, MODULE, Workshop, line, module, program};
 
 type File = SymbolFile<Vec<u8>>;
 
-/// Each version of the debug information, packed in each way.
-const FORMS: [[&str; 2]; 6] = [
-    ["-gdwarf-4", "-gz=none"],
-    ["-gdwarf-4", "-gz=zlib"],
-    ["-gdwarf-4", "-gz=zstd"],
-    ["-gdwarf-5", "-gz=none"],
-    ["-gdwarf-5", "-gz=zlib"],
-    ["-gdwarf-5", "-gz=zstd"],
+/// Each version of the debug information, packed in each way; `zlib-gnu` is what tools did before the format had flags.
+const FORMS: [(&str, &str); 8] = [
+    ("-gdwarf-4", "none"),
+    ("-gdwarf-4", "zlib"),
+    ("-gdwarf-4", "zlib-gnu"),
+    ("-gdwarf-4", "zstd"),
+    ("-gdwarf-5", "none"),
+    ("-gdwarf-5", "zlib"),
+    ("-gdwarf-5", "zlib-gnu"),
+    ("-gdwarf-5", "zstd"),
 ];
 
 /// Where a symbol is.
@@ -58,30 +60,18 @@ fn chain(file: &str) -> Vec<SourceFrame> {
     ]
 }
 
-/// Whether this machine's compiler packs sections like that; says it when not.
-fn packs(workshop: &Workshop, test: &str, flag: &str) -> bool {
-    workshop.write("empty.c", "int x;");
-    let arguments = ["-g", "-c", flag, "-o", "empty.o", "empty.c"];
-    let output = std::process::Command::new("cc")
-        .args(arguments)
-        .current_dir(workshop.path("."))
-        .output();
-    let can = output.is_ok_and(|output| output.status.success());
-    if !can {
-        testing::skip(test, &format!("there is no `cc`, or it does not know `{flag}`"));
-    }
-    can
-}
-
 #[test]
 fn a_place_in_a_program_is_its_line_and_what_was_inlined_there() {
     let test = "symbols: programs";
     let workshop = Workshop::new();
-    for form in FORMS {
-        if !packs(&workshop, test, form[1]) {
-            continue;
+    for (version, packing) in FORMS {
+        let form = format!("{version} {packing}");
+        if program(&workshop, test, &[version]).is_none() {
+            return;
         }
-        let bytes = program(&workshop, test, &form).unwrap();
+        let Some(bytes) = workshop.pack(test, "program", packing) else {
+            continue;
+        };
         let mut file = File::read(bytes).unwrap();
         assert_eq!(
             (file.kind(), file.release()),
@@ -108,11 +98,14 @@ fn a_place_in_a_program_is_its_line_and_what_was_inlined_there() {
 fn a_place_in_a_module_is_found_although_all_its_sections_start_at_zero() {
     let test = "symbols: modules";
     let workshop = Workshop::new();
-    for form in FORMS {
-        if !packs(&workshop, test, form[1]) {
-            continue;
+    for (version, packing) in FORMS {
+        let form = format!("{version} {packing}");
+        if module(&workshop, test, &[version, "-ffunction-sections"]).is_none() {
+            return;
         }
-        let bytes = module(&workshop, test, &[form[0], form[1], "-ffunction-sections"]).unwrap();
+        let Some(bytes) = workshop.pack(test, "module.o", packing) else {
+            continue;
+        };
         let mut file = File::read(bytes).unwrap();
         let name = Some("test_module".to_owned());
         assert_eq!(

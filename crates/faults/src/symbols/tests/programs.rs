@@ -106,6 +106,23 @@ impl Workshop {
         Some(self.read(name))
     }
 
+    /// The file with its debug sections packed; `None`, said visibly, when the tool for it cannot do that.
+    pub(super) fn pack(&self, test: &str, name: &str, packing: &str) -> Option<Vec<u8>> {
+        let option = format!("--compress-debug-sections={packing}");
+        let output = Command::new("objcopy")
+            .args([&option, name, "packed"])
+            .current_dir(self.folder.path())
+            .output();
+        if !output.is_ok_and(|output| output.status.success()) {
+            testing::skip(
+                test,
+                &format!("there is no `objcopy`, or it does not know `{option}`"),
+            );
+            return None;
+        }
+        Some(self.read("packed"))
+    }
+
     pub(super) fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
         std::fs::read(self.folder.path().join(name)).unwrap()
     }
