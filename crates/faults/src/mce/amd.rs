@@ -17,17 +17,13 @@ pub(super) fn decode(check: &MachineCheck, place: &mut Place, fields: &mut Field
     let code = Code::amd(half(check.status, 0, 15));
     place.cache_level = code.cache_level();
     registers::status(check, fields);
+    let error_code = half(check.status, 0, 15);
+    fields.number("STATUS", "ErrorCode", format!("{error_code:#06x}"), code.words());
     let described = match (block::of(check), legacy::applies(check)) {
         (Some(block), _) => scalable(check, block, code, place, fields),
         (None, true) => legacy::decode(check, code, place, fields),
         (None, false) => unknown(check, code, place, fields),
     };
-    fields.number(
-        "STATUS",
-        "ErrorCode",
-        format!("{:#06x}", half(check.status, 0, 15)),
-        code.words(),
-    );
     registers::misc(check, fields);
     registers::identity(check, fields);
     place.fru = registers::replaceable_unit(check, fields);

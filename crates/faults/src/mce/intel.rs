@@ -148,6 +148,12 @@ pub(super) fn above_threshold(check: &MachineCheck, outcome: Outcome) -> bool {
     outcome == Outcome::Corrected && tracked && threshold(check) == YELLOW
 }
 
+/// Whether all processors of the model count corrected errors: those since Nehalem do (SDM 3B, "Corrected Machine Check
+/// Error Interrupt", `06_1AH`).
+pub(super) fn counts_corrected(check: &MachineCheck) -> bool {
+    check.vendor() == Vendor::Intel && Model::of(check).is_some()
+}
+
 fn requester(check: &MachineCheck, fields: &mut Fields) -> PciAddress {
     let pci = PciAddress {
         segment: half(check.misc, 32, 39),
@@ -162,4 +168,12 @@ fn requester(check: &MachineCheck, fields: &mut Fields) -> PciAddress {
         "the PCI function that reported the error",
     );
     pci
+}
+
+/// How many words the processor's tables have for the model-specific code.
+#[cfg(test)]
+pub(super) fn known_words(check: &MachineCheck) -> usize {
+    Model::of(check).map_or(0, |model| {
+        specific::words(check, model, model.part(check.bank)).len()
+    })
 }

@@ -4,7 +4,7 @@ use super::bits::half;
 use super::field::Fields;
 use super::outcome::Verdict;
 use super::status::{Capabilities, bit, capability, global};
-use super::{MachineCheck, Outcome};
+use super::{MachineCheck, Outcome, intel};
 
 /// The flags of `MCi_STATUS` that mean the same everywhere.
 const STATUS: &[(u64, &str, &str)] = &[
@@ -101,7 +101,11 @@ pub(super) fn global(check: &MachineCheck, fields: &mut Fields) {
             "MCG_CAP",
             "raw",
             "0x0".to_owned(),
-            "not known: optional status bits are read with caution",
+            if check.vendor().is_amd() {
+                "not known"
+            } else {
+                "not known: optional status bits are read with caution"
+            },
         );
         return;
     }
@@ -114,24 +118,20 @@ pub(super) fn global(check: &MachineCheck, fields: &mut Fields) {
     }
 }
 
-/// The count of corrected errors (Intel), and its field.
+/// The count of corrected errors (Intel), and its field. Its highest bit stays set when the counter overflowed.
 pub(super) fn corrected_count(check: &MachineCheck, fields: &mut Fields) -> Option<u16> {
+    const OVERFLOWED: u16 = 1 << 14;
     let count = half(check.status, 38, 52);
-    match Capabilities::of(check).corrected_count() {
-        Some(true) if check.has(bit::VALID) => {
-            fields.number(
-                "STATUS",
-                "corrected count",
-                count.to_string(),
-                "corrected errors of the bank",
-            );
-            Some(count)
+    let counts = Capabilities::of(check).corrected_count();
+    let known = counts.or(intel::counts_corrected(check).then_some(true));
+    let meaning = match known {
+        _ if !check.has(bit::VALID) || known == Some(false) || known.is_none() && count == 0 => return None,
+        None => "corrected errors of the bank, if it counts them: MCG_CAP is not known",
+        Some(_) if count >= OVERFLOWED => {
+            "corrected errors of the bank; the counter overflowed, there were more"
         }
-        None if count != 0 => {
-            let meaning = "corrected errors of the bank, if it counts them: MCG_CAP is not known";
-            fields.number("STATUS", "corrected count", count.to_string(), meaning);
-            None
-        }
-        _ => None,
-    }
+        Some(_) => "corrected errors of the bank",
+    };
+    fields.number("STATUS", "corrected count", count.to_string(), meaning);
+    known.map(|_| count)
 }
