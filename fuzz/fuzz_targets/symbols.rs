@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         for address in (start..start + 0x2000).step_by(0x101) {
             drop(file.frames_at(address));
             file.function_at(address);
-            file.address_of(address);
+            file.address_of_byte(address);
         }
     }
     let mut symbols = Symbols::new(SymbolsLimits { files: 1, bytes: 1 << 20 });

@@ -32,6 +32,8 @@ pub struct CrashFrame {
     pub build_id: Option<String>,
     /// Bytes from where the module is loaded to the instruction.
     pub offset: Option<u64>,
+    /// `file:line`, when a symboliser knows it.
+    pub location: Option<String>,
     /// True when a symboliser added the frame: the function is inlined into the next one.
     pub inlined: bool,
 }

@@ -23,6 +23,7 @@
 //! ```
 
 mod build_id;
+mod crash;
 mod dwarf;
 mod image;
 mod index;
@@ -284,10 +285,15 @@ impl<B: AsRef<[u8]>> SymbolFile<B> {
         })
     }
 
-    /// The address at which a byte of a program or library is linked to be: what crash reports give is often the offset in
-    /// the file (`mapping offset + address - mapping start`). Only the program itself answers right, not its debug file.
-    pub fn address_of(&self, file_offset: u64) -> Option<u64> {
-        self.image.address_of(file_offset)
+    /// The address of a byte of the file as it was linked, for reports that give the offset in the file
+    /// (`mapping offset + address - mapping start`). Only the program itself answers right, not its debug file.
+    pub fn address_of_byte(&self, file_offset: u64) -> Option<u64> {
+        self.image.address_of_byte(file_offset)
+    }
+
+    /// The address as it was linked of what is `offset` bytes behind the start of the program or library in memory.
+    pub fn address_from_start(&self, offset: u64) -> u64 {
+        self.image.start().wrapping_add(offset)
     }
 
     /// The frames of a place that a stack trace names.

@@ -248,7 +248,7 @@ proptest! {
         signal in any::<u32>(), code in any::<Option<i32>>(), program in "\\PC{0,200}", build_id in "[0-9a-f]{0,40}",
         frames in prop::collection::vec((prop::option::of("(_Z|_R)?\\PC{0,60}|[a-c(): @.]{0,20}"), prop::option::of("\\PC{0,20}"), prop::option::of("\\PC{0,20}"), any::<Option<u64>>(), any::<bool>()), 0..100),
     ) {
-        let frames = frames.into_iter().map(|(symbol, module, build_id, offset, inlined)| CrashFrame { symbol, module, build_id, offset, inlined });
+        let frames = frames.into_iter().map(|(symbol, module, build_id, offset, inlined)| CrashFrame { symbol, module, build_id, offset, inlined, ..CrashFrame::default() });
         let crash = Crash { signal, code, program, build_id: Some(build_id), frames: frames.collect() };
         let title = crash.title();
         prop_assert!(!title.is_empty() && title.len() <= 120);

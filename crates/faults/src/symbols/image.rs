@@ -1,7 +1,7 @@
 //! What is read from an ELF file once: what it is, its functions and its debug sections.
 
 use super::build_id::{self, BuildId};
-use super::index::{Function, Functions, NAME_BYTES_MAX};
+use super::index::{Function, Functions, NAME_BYTES_MAX, PAGE};
 use super::relocate::{self, Elf, Header, Places};
 use super::{FileKind, SymbolsError};
 use gimli::SectionId;
@@ -86,8 +86,14 @@ impl Image {
         self.pieces.iter().any(|(id, _)| *id == SectionId::DebugInfo)
     }
 
+    /// The address at which the first byte in memory is linked to be.
+    pub(super) fn start(&self) -> u64 {
+        let starts = self.segments.iter().map(|segment| segment.address & !(PAGE - 1));
+        starts.min().unwrap_or(0)
+    }
+
     /// The address at which a byte of the file is linked to be.
-    pub(super) fn address_of(&self, file_offset: u64) -> Option<u64> {
+    pub(super) fn address_of_byte(&self, file_offset: u64) -> Option<u64> {
         let segment = self
             .segments
             .iter()

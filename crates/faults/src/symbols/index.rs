@@ -9,7 +9,7 @@ pub(super) const NAME_BYTES_MAX: usize = 4096;
 pub(super) const FUNCTIONS_MAX: usize = 1 << 22;
 
 /// What sections are filled up to in memory, on most machines.
-const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
 
 /// How many labels in a function are looked past for it.
 const LABELS_MAX: usize = 64;

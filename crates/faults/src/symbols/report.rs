@@ -1,10 +1,10 @@
 //! Files and lines for the frames of a report.
 
-use super::{BuildId, FileKind, Found, Place, Pointer, SourceFrame, SymbolFile};
+use super::{BuildId, FileKind, Found, Place, Pointer, SourceFrame, SymbolFile, SymbolsError};
 use crate::{CallTrace, Frame, KernelReport};
 
 /// Frames that a report has at most after inlined ones were added; further ones get their line only.
-const FRAMES_MAX: usize = 1 << 14;
+pub(super) const FRAMES_MAX: usize = 1 << 14;
 
 /// What [`Symbols`] may hold. The file used longest ago is dropped when there is too much; the one used last stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,12 +101,7 @@ pub enum Why {
 }
 
 impl Resolved {
-    fn note(&mut self, frame: &Frame, why: Why) {
-        let problem = Problem {
-            function: frame.function.clone(),
-            module: frame.module.clone(),
-            why,
-        };
+    pub(super) fn note(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -204,7 +199,14 @@ impl<B: AsRef<[u8]>> Symbols<B> {
                         *room -= chain.len();
                         frames.extend(chain.into_iter().map(|source| inlined_frame(source, &frame)));
                     }
-                    Err(why) => resolved.note(&frame, why),
+                    Err(why) => {
+                        let (function, module) = (frame.function.clone(), frame.module.clone());
+                        resolved.note(Problem {
+                            function,
+                            module,
+                            why,
+                        });
+                    }
                 }
             }
             if at_fault == Some(index) {
@@ -275,12 +277,7 @@ impl<B: AsRef<[u8]>> Symbols<B> {
                 sizes,
             }),
             Ok(Found::Ambiguous { functions }) => Err(Why::Ambiguous { functions }),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(|source| format!(": {source}"));
-                Err(Why::Damaged {
-                    error: format!("{error}{}", cause.unwrap_or_default()),
-                })
-            }
+            Err(error) => Err(damaged(&error)),
         }
     }
 
@@ -297,7 +294,7 @@ impl<B: AsRef<[u8]>> Symbols<B> {
     }
 
     /// Drops files until the limits are kept, and says how many.
-    fn shrink(&mut self) -> usize {
+    pub(super) fn shrink(&mut self) -> usize {
         let before = self.files.len();
         while self.files.len() > 1
             && (self.files.len() > self.limits.files || self.memory() > self.limits.bytes)
@@ -307,6 +304,14 @@ impl<B: AsRef<[u8]>> Symbols<B> {
             self.files.remove(oldest);
         }
         before - self.files.len()
+    }
+}
+
+/// Damaged debug information, in words.
+pub(super) fn damaged(error: &SymbolsError) -> Why {
+    let cause = std::error::Error::source(error).map(|source| format!(": {source}"));
+    Why::Damaged {
+        error: format!("{error}{}", cause.unwrap_or_default()),
     }
 }
 

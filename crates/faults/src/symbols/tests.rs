@@ -268,7 +268,7 @@ fn debug_information_that_was_split_off_is_found_and_used() {
     assert!(stripped.frames_at(mark).unwrap().is_empty());
     // A byte of the file is at the same address in all of them, but only the program itself knows.
     let offset = (0..u64::try_from(stripped.bytes.len()).unwrap())
-        .find(|offset| stripped.address_of(*offset) == Some(mark));
+        .find(|offset| stripped.address_of_byte(*offset) == Some(mark));
     assert!(offset.is_some());
 }
 

@@ -38,7 +38,7 @@ fn ask(bytes: &[u8]) {
     for address in [0, 0x1000, 0x10_0000, u64::MAX] {
         drop(file.frames_at(address));
         file.function_at(address);
-        file.address_of(address);
+        file.address_of_byte(address);
     }
     assert!(file.memory() < (64 << 20) + bytes.len() * 1100);
 }

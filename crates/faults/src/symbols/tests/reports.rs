@@ -171,3 +171,60 @@ fn the_file_used_longest_ago_is_dropped() {
     assert_eq!(symbols.len(), 1);
     assert!(symbols.memory() > 1);
 }
+
+#[test]
+fn frames_of_a_crashed_program_get_functions_and_lines() {
+    use crate::crash::{Crash, CrashFrame};
+    let test = "symbols: crashes";
+    let workshop = Workshop::new();
+    // One that is loaded anywhere, and one that is linked to a place.
+    for flags in [["-fPIE", "-pie"], ["-fno-pie", "-no-pie"]] {
+        let Some(bytes) = program(&workshop, test, &flags) else {
+            return;
+        };
+        let file = File::read(bytes).unwrap();
+        let build_id = file.build_id().map(ToString::to_string);
+        let frame = |label: &str, distance: u64| CrashFrame {
+            build_id: build_id.clone(),
+            module: Some("program".to_owned()),
+            offset: Some(address(&file, label) + distance - file.address_from_start(0)),
+            ..CrashFrame::default()
+        };
+        let unknown = CrashFrame {
+            build_id: Some("ab".repeat(20)),
+            offset: Some(0x1234),
+            ..CrashFrame::default()
+        };
+        let frames = vec![frame("mark", 0), frame("mark", 1), unknown];
+        let mut crash = Crash {
+            signal: 11,
+            program: "program".to_owned(),
+            frames,
+            ..Crash::default()
+        };
+        let mut symbols = Symbols::new(SymbolsLimits::default());
+        symbols.add(file);
+        let resolved = symbols.resolve_crash(&mut crash);
+        let shown: Vec<(Option<&str>, Option<&str>, bool)> = crash
+            .frames
+            .iter()
+            .map(|frame| (frame.symbol.as_deref(), frame.location.as_deref(), frame.inlined))
+            .collect();
+        let once: Vec<SourceFrame> = chain("program.c");
+        let locations: Vec<String> = once.iter().map(|frame| frame.location().unwrap()).collect();
+        let mut wanted = Vec::new();
+        for _ in 0..2 {
+            for (frame, location) in once.iter().zip(&locations) {
+                wanted.push((frame.function.as_deref(), Some(location.as_str()), frame.inlined));
+            }
+        }
+        wanted.push((None, None, false));
+        assert_eq!(shown, wanted, "{flags:?}");
+        assert_eq!(resolved.located, 2);
+        assert_eq!(
+            (resolved.problems[0].function.as_str(), &resolved.problems[0].why),
+            ("+0x1234", &Why::NoFile)
+        );
+        assert_eq!(crash.title(), "SIGSEGV in program at outer");
+    }
+}
