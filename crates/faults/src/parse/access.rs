@@ -47,10 +47,11 @@ impl AccessReader {
             Some(b's') => self.riscv(line),
             // The page table entries on the way to the address (arch/x86/mm/fault.c and others, `show_pte`).
             Some(b'P') => line.starts_with("PGD "),
-            _ => {
+            Some(b'B' | b'U' | b'O' | b'I' | b'g' | b'k') => {
                 self.head(line);
                 false
             }
+            _ => false,
         }
     }
 

@@ -69,6 +69,10 @@ impl LockReader {
 
     /// The lines before locks.
     fn announcement(&mut self, line: &str) -> bool {
+        if !line.ends_with([':', '.']) {
+            self.listing = false;
+            return false;
+        }
         let is_held = line.contains(" held by ") && line.contains(" lock");
         if is_held {
             self.listing = self.held.len() < TASKS_MAX && self.task(line).is_some();

@@ -112,7 +112,10 @@ impl<'t> Machine<'t> {
 
     /// `Oops: 0002 [#1] PREEMPT SMP`, `Internal error: Oops: 96000004 [#1] SMP`, `Oops[#1]:`; true when the line is that.
     pub(crate) fn oops_line(&mut self, line: &str) -> bool {
-        let Some((what, rest)) = line.split_once("[#") else {
+        let marked = memchr::memchr(b'#', line.as_bytes()).and_then(|at| line.split_at_checked(at));
+        let Some((what, rest)) =
+            marked.and_then(|(what, rest)| Some((what.strip_suffix('[')?, rest.get(1..)?)))
+        else {
             return false;
         };
         let Some((counter, options)) = rest.split_once(']') else {

@@ -38,13 +38,16 @@ pub(crate) struct ObjectReader {
 impl ObjectReader {
     /// Reads a line without leading spaces; true when it shows memory.
     pub(crate) fn line(&mut self, line: &str) -> bool {
-        let is_shadow = || is_shadow(line);
-        if line.contains(" kfence-#") {
+        if line.ends_with("):") {
             self.kfence_place(line);
             return false;
         }
-        if !MEMORY.iter().any(|start| line.starts_with(start)) {
-            return is_shadow();
+        // Most lines end the search here.
+        let starts = [
+            'T', 'M', 'w', 'f', 'a', 'p', 'r', 'h', 'N', 'u', 's', 'l', 'm', 'k',
+        ];
+        if !(line.starts_with(starts) && MEMORY.iter().any(|start| line.starts_with(start))) {
+            return is_shadow(line);
         }
         self.owner(line);
         self.place(line);
@@ -144,8 +147,12 @@ fn freed(line: &str) -> Option<bool> {
 /// A line of KASAN's shadow memory: `ffff888000000000: fa fb fb fb`, `>ffff888000000000: fa ...`, and the `^` below it.
 fn is_shadow(line: &str) -> bool {
     let line = line.trim_start_matches('>');
-    let Some((address, bytes)) = line.split_once(": ") else {
+    let is_colon = |at: usize| line.as_bytes().get(at) == Some(&b':');
+    if !is_colon(8) && !is_colon(16) {
         return line == "^";
+    }
+    let Some((address, bytes)) = line.split_once(": ") else {
+        return false;
     };
     let hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
     matches!(address.len(), 8 | 16)

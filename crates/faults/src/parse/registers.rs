@@ -5,14 +5,21 @@ use crate::report::Register;
 /// Registers kept of one report; s390 prints 16, powerpc 45.
 const REGISTERS_MAX: usize = 64;
 
-/// Names of registers that are not a letter or two and a number.
+/// Names of registers that are not a letter or two and a number, sorted.
 ///
 /// x86: `__show_regs` in `arch/x86/kernel/process_64.c` and `process_32.c`; arm and arm64: `__show_regs` in their
 /// `kernel/process.c`; riscv: `__show_regs` in `arch/riscv/kernel/process.c`; powerpc: `__show_regs` in
 /// `arch/powerpc/kernel/process.c`; mips: `__show_regs` in `arch/mips/kernel/traps.c`; loongarch: the same of its own.
-const NAMES: &str = "rax rbx rcx rdx rsi rdi rbp rsp eflags orig_rax orig_eax eax ebx ecx edx esi edi ebp esp cs ds es \
-    fs gs ss knlgs pkru pc lr sp ip fp psr pstate pmr epc ra gp tp status badaddr cause nip ctr regs trap msr cr xer \
-    cfar dar dsisr dear esr irqmask badva hi lo era crmd prmd euen ecfg estat badv";
+const NAMES: [&str; 65] = [
+    "badaddr", "badv", "badva", "cause", "cfar", "cr", "crmd", "cs", "ctr", "dar", "dear", "ds", "dsisr",
+    "eax", "ebp", "ebx", "ecfg", "ecx", "edi", "edx", "eflags", "epc", "era", "es", "esi", "esp", "esr",
+    "estat", "euen", "fp", "fs", "gp", "gs", "hi", "ip", "irqmask", "knlgs", "lo", "lr", "msr", "nip",
+    "orig_eax", "orig_rax", "pc", "pkru", "pmr", "prmd", "psr", "pstate", "ra", "rax", "rbp", "rbx", "rcx",
+    "rdi", "rdx", "regs", "rsi", "rsp", "sp", "ss", "status", "tp", "trap", "xer",
+];
+
+/// Bytes of the longest name.
+const NAME_MAX: usize = 8;
 
 /// What stands before the number of a numbered register.
 const NUMBERED: [&str; 8] = ["r", "x", "a", "s", "t", "cr", "dr", "f"];
@@ -43,7 +50,7 @@ pub(crate) struct Registers {
 impl Registers {
     /// Reads a line without leading spaces; true when it shows registers, whoever's they are.
     pub(crate) fn line(&mut self, line: &str) -> bool {
-        let is_user = USER.iter().any(|mark| line.starts_with(mark));
+        let is_user = line.starts_with(['R', 'E', '-']) && USER.iter().any(|mark| line.starts_with(mark));
         self.user |= is_user;
         self.done |= !self.all.is_empty() && (line.starts_with("Call ") || line.starts_with("Stack:"));
         if let Some((name, first, values)) = row_head(line) {
@@ -64,7 +71,8 @@ impl Registers {
     /// `RAX: 0000000000000000 RBX: ...`, `x29: ffff800011223344 x28: ...`, `sp : ffff...`, `FS:  0(0000) GS:ffff(0000)`,
     /// `pc : [<c0123456>]`.
     fn pairs(&mut self, line: &str) -> bool {
-        if !line.get(..10).unwrap_or(line).contains(':') {
+        let start = line.as_bytes().get(..NAME_MAX + 2).unwrap_or(line.as_bytes());
+        if memchr::memchr(b':', start).is_none() {
             return false;
         }
         let mut found = false;
@@ -93,7 +101,7 @@ impl Registers {
 
     /// `pc 9000000000123456 ra 9000000000123456 ...` of loongarch.
     fn bare_pairs(&mut self, line: &str) -> bool {
-        let is_pair = |name: &str, value: &str| is_name(name) && value.len() == 16 && is_hexadecimal(value);
+        let is_pair = |name: &str, value: &str| value.len() == 16 && is_name(name) && is_hexadecimal(value);
         let mut words = line.split_ascii_whitespace();
         let mut found = false;
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
@@ -146,17 +154,22 @@ fn row_head(line: &str) -> Option<(&'static str, usize, &str)> {
 }
 
 fn is_name(name: &str) -> bool {
-    if name.is_empty() || name.len() > 8 {
+    let mut lower = [0; NAME_MAX];
+    let Some(lower) = lower.get_mut(..name.len()).filter(|lower| !lower.is_empty()) else {
         return false;
+    };
+    lower.copy_from_slice(name.as_bytes());
+    lower.make_ascii_lowercase();
+    let letters = lower.iter().take_while(|b| b.is_ascii_lowercase()).count();
+    let (letters, digits) = lower.split_at(letters);
+    if digits.first().is_none_or(|b| *b == b'_') {
+        return NAMES
+            .binary_search_by(|known| known.as_bytes().cmp(lower))
+            .is_ok();
     }
-    let is = |known: &str| known.eq_ignore_ascii_case(name);
-    let digits = name.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-    if digits.is_empty() || digits.starts_with('_') {
-        return NAMES.split_ascii_whitespace().any(is);
-    }
-    let is_number = digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit());
-    let letters = name.get(..name.len() - digits.len()).unwrap_or_default();
-    is_number && NUMBERED.iter().any(|known| known.eq_ignore_ascii_case(letters))
+    digits.len() <= 2
+        && digits.iter().all(u8::is_ascii_digit)
+        && NUMBERED.iter().any(|known| known.as_bytes() == letters)
 }
 
 /// `0000000000000246`, `0018:ff89c3f74041bbf0`, `00000000062c33c0(0000)`, `[<c0123456>]`.
@@ -174,6 +187,11 @@ fn is_hexadecimal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_sorted() {
+        assert!(NAMES.is_sorted() && NAMES.iter().all(|name| is_name(name) && name.len() <= NAME_MAX));
+    }
 
     fn read(text: &str) -> Vec<String> {
         let mut registers = Registers::default();
