@@ -32,6 +32,7 @@
 
 mod arm;
 mod cxl;
+mod decoder;
 mod dma;
 mod firmware;
 mod guid;
@@ -45,6 +46,7 @@ mod section;
 mod status;
 mod summary;
 mod text;
+mod timestamp;
 mod x86;
 
 pub use arm::{ArmContext, ArmError, ArmErrorInfo, ArmProcessor};
@@ -57,10 +59,11 @@ pub use memory::MemoryError;
 pub use pci::{PciBusError, PciDeviceError, PcieError};
 pub use processor::ProcessorError;
 pub use record::{Record, RecordHeader, record};
-pub use section::{Body, ErrorSeverity, Raw, Section, SectionFlags, Timestamp};
+pub use section::{Body, ErrorSeverity, Raw, Section, SectionFlags};
 pub use status::{Region, StatusBlock, region};
 pub(crate) use summary::memory_advice;
 pub use text::{MAX_LOG_BLOCKS, of_log};
+pub use timestamp::Timestamp;
 pub use x86::{X86Check, X86Context, X86Error, X86ErrorInfo};
 
 /// Most blocks that are read from a region.

@@ -1,10 +1,10 @@
 //! One section: what every section has, and its body by type.
 
-use super::layout::{is_valid, or_zero, slice, text};
-use super::{
-    ArmError, CperError, CxlEvent, CxlProtocol, DmaRemapping, FirmwareRecord, Guid, MAX_RAW_BYTES,
-    MemoryError, PciBusError, PciDeviceError, PcieError, ProcessorError, X86Error, cxl, guids, layout, le,
-};
+use super::decoder::decoder;
+use super::layout::{is_valid, or_zero, text};
+use super::{ArmError, CperError, CxlEvent, CxlProtocol, DmaRemapping, FirmwareRecord, Guid, MAX_RAW_BYTES};
+use super::{MemoryError, PciBusError, PciDeviceError, PcieError, ProcessorError, Timestamp, X86Error};
+use super::{layout, le};
 use crate::Severity;
 use crate::hardware::names_of_bits;
 use std::fmt;
@@ -205,78 +205,6 @@ impl serde::Serialize for SectionFlags {
     }
 }
 
-/// A time as records write it, in no named time zone: firmware's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
-    /// Full year.
-    pub year: u16,
-    /// 1 to 12.
-    pub month: u8,
-    /// 1 to 31.
-    pub day: u8,
-    /// 0 to 23.
-    pub hour: u8,
-    /// 0 to 59.
-    pub minute: u8,
-    /// 0 to 59.
-    pub second: u8,
-    /// It is the time of the error, not one near it.
-    pub precise: bool,
-}
-
-impl Timestamp {
-    /// From its eight bytes: seconds, minutes, hours, flag, day, month, year, century, in binary-coded decimal. `None` when
-    /// they are no time.
-    pub fn of_bcd(bytes: [u8; 8]) -> Option<Self> {
-        let [second, minute, hour, flag, day, month, year, century] = bytes;
-        let field = |byte: u8, low: u8, high: u8| {
-            let (tens, units) = (byte >> 4, byte & 0xf);
-            (tens <= 9 && units <= 9)
-                .then_some(tens * 10 + units)
-                .filter(|value| (low..=high).contains(value))
-        };
-        Some(Self {
-            year: u16::from(field(century, 0, 99)?) * 100 + u16::from(field(year, 0, 99)?),
-            month: field(month, 1, 12)?,
-            day: field(day, 1, 31)?,
-            hour: field(hour, 0, 23)?,
-            minute: field(minute, 0, 59)?,
-            second: field(second, 0, 59)?,
-            precise: flag & 1 != 0,
-        })
-    }
-
-    pub(super) fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        Self::of_bcd(slice(bytes, at, 8)?.try_into().ok()?)
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            precise,
-        } = self;
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
-        )?;
-        f.write_str(if *precise { "" } else { " (imprecise)" })
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Timestamp {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 /// Where the things that all sections have lie in an entry of a block and in a descriptor of a record.
 pub(super) struct Head {
     pub(super) kind: usize,
@@ -370,87 +298,4 @@ impl Section {
             _ => {}
         }
     }
-}
-
-/// The name of a type, the bytes it needs at least, and how it is read.
-type Decoder = (&'static str, usize, fn(&[u8]) -> Read<Body>);
-
-fn decoder(kind: Guid) -> Decoder {
-    const MEMORY: Decoder = ("memory error", 73, |b| memory(MemoryError::read_1(b)));
-    const MEMORY_2: Decoder = ("memory error", 96, |b| memory(MemoryError::read_2(b)));
-    const PROCESSOR: Decoder = ("processor error", 192, |b| {
-        (Body::Processor(ProcessorError::read(b, or_zero(b, 0))), None)
-    });
-    const X86: Decoder = ("IA32/X64 processor error", 64, |b| {
-        let (error, damage) = X86Error::read(b);
-        (Body::X86(Box::new(error)), damage)
-    });
-    const ARM: Decoder = ("ARM processor error", 40, |b| {
-        let (error, damage) = ArmError::read(b);
-        (Body::Arm(error), damage)
-    });
-    const PCIE: Decoder = ("PCIe error", 208, |b| {
-        (Body::Pcie(Box::new(PcieError::read_all(b))), None)
-    });
-    const PCI_BUS: Decoder = ("PCI bus error", 72, |b| {
-        (Body::PciBus(PciBusError::read(b, or_zero(b, 0))), None)
-    });
-    const PCI_DEVICE: Decoder = ("PCI device error", 40, |b| {
-        (Body::PciDevice(PciDeviceError::read(b, or_zero(b, 0))), None)
-    });
-    const FIRMWARE: Decoder = ("firmware error record", 16, |b| {
-        (Body::Firmware(FirmwareRecord::read_all(b)), None)
-    });
-    const DMA: Decoder = ("DMA remapping error", 32, |b| {
-        (
-            Body::Dma(DmaRemapping::Generic(super::dma::Generic::read(b, 0))),
-            None,
-        )
-    });
-    const DMA_VTD: Decoder = ("DMA remapping error of VT-d", 144, |b| {
-        (Body::Dma(DmaRemapping::VtD(super::dma::VtD::read(b, 0))), None)
-    });
-    const DMA_IOMMU: Decoder = ("DMA remapping error of an AMD IOMMU", 144, |b| {
-        (Body::Dma(DmaRemapping::Amd(super::dma::Amd::read(b, 0))), None)
-    });
-    const CXL_PROTOCOL: Decoder = ("CXL protocol error", 116, |b| {
-        let (error, damage) = CxlProtocol::read_all(b);
-        (Body::CxlProtocol(Box::new(error)), damage)
-    });
-    const CXL_MEDIA: Decoder = ("CXL media event", cxl::EVENT_BYTES, |b| event(CxlEvent::media(b)));
-    const CXL_DRAM: Decoder = ("CXL DRAM event", cxl::EVENT_BYTES, |b| event(CxlEvent::dram(b)));
-    const CXL_MODULE: Decoder = ("CXL memory module event", cxl::EVENT_BYTES, |b| {
-        event(CxlEvent::module(b))
-    });
-    match kind {
-        guids::MEMORY => MEMORY,
-        guids::MEMORY_2 => MEMORY_2,
-        guids::PROCESSOR => PROCESSOR,
-        guids::PROCESSOR_X86 => X86,
-        guids::PROCESSOR_ARM => ARM,
-        guids::PCIE => PCIE,
-        guids::PCI_BUS => PCI_BUS,
-        guids::PCI_DEVICE => PCI_DEVICE,
-        guids::FIRMWARE => FIRMWARE,
-        guids::DMA => DMA,
-        guids::DMA_VTD => DMA_VTD,
-        guids::DMA_IOMMU => DMA_IOMMU,
-        guids::CXL_PROTOCOL => CXL_PROTOCOL,
-        guids::CXL_MEDIA => CXL_MEDIA,
-        guids::CXL_DRAM => CXL_DRAM,
-        guids::CXL_MODULE => CXL_MODULE,
-        other => (
-            guids::named_only(other).unwrap_or("section of a vendor"),
-            0,
-            |b| (Body::Raw(Raw::of(b)), None),
-        ),
-    }
-}
-
-fn memory((error, damage): Read<MemoryError>) -> Read<Body> {
-    (Body::Memory(error), damage)
-}
-
-fn event(event: CxlEvent) -> Read<Body> {
-    (Body::CxlEvent(Box::new(event)), None)
 }

@@ -5,9 +5,9 @@
 
 mod body;
 mod keys;
+mod wire;
 
-use super::section::{ErrorSeverity, Timestamp};
-use super::{Guid, MAX_SECTIONS, Region, Section, StatusBlock};
+use super::{ErrorSeverity, Guid, MAX_SECTIONS, Region, Section, StatusBlock, Timestamp};
 use body::Draft;
 
 /// Most blocks that are read from one log.
