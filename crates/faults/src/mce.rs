@@ -43,7 +43,7 @@ use outcome::Verdict;
 
 pub use field::Field;
 pub use outcome::Outcome;
-pub use place::{Address, AddressMode, Cell, PciAddress, Place};
+pub use place::{Address, AddressMode, Cell, Place};
 pub use record::{RECORDS_MAX, RecordError, read_records};
 pub use text::{TEXT_CHECKS_MAX, read_text};
 pub use unit::Unit;

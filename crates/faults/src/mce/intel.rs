@@ -9,7 +9,8 @@ use super::bits::{byte, field, half};
 use super::code::Code;
 use super::field::Fields;
 use super::status::{Capabilities, bit};
-use super::{MachineCheck, Outcome, PciAddress, Place, Unit, Vendor};
+use super::{MachineCheck, Outcome, Place, Unit, Vendor};
+use crate::hardware::PciAddress;
 use model::{Model, Part};
 
 /// "Corrected filtering": the hardware reports fewer of these; not a part of the code.
@@ -156,7 +157,7 @@ pub(super) fn counts_corrected(check: &MachineCheck) -> bool {
 
 fn requester(check: &MachineCheck, fields: &mut Fields) -> PciAddress {
     let pci = PciAddress {
-        segment: half(check.misc, 32, 39),
+        segment: byte(check.misc, 32, 39).into(),
         bus: byte(check.misc, 24, 31),
         device: byte(check.misc, 19, 23),
         function: byte(check.misc, 16, 18),

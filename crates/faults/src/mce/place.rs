@@ -1,5 +1,6 @@
 //! Where a machine check happened.
 
+use crate::hardware::PciAddress;
 use std::fmt;
 
 /// Bytes of the pages in which Linux takes memory offline.
@@ -127,37 +128,5 @@ impl Address {
     pub fn page(&self) -> Option<u64> {
         let exact = self.mode == AddressMode::Physical && self.lsb <= PAGE_BITS;
         exact.then_some(self.value >> PAGE_BITS)
-    }
-}
-
-/// A PCI function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PciAddress {
-    /// The segment, also called domain.
-    pub segment: u16,
-    /// The bus.
-    pub bus: u8,
-    /// The device, 0 to 31.
-    pub device: u8,
-    /// The function, 0 to 7.
-    pub function: u8,
-}
-
-impl fmt::Display for PciAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            segment,
-            bus,
-            device,
-            function,
-        } = self;
-        write!(f, "{segment:04x}:{bus:02x}:{device:02x}.{function:x}")
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for PciAddress {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
