@@ -125,3 +125,6 @@ fn dwarf<'a>(image: &'a Image, file: &'a [u8]) -> Dwarf<Bytes<'a>> {
         Err(never) => match never {},
     }
 }
+
+#[cfg(test)]
+mod tests;

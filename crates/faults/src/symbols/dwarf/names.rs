@@ -9,7 +9,7 @@ use gimli::{AttributeValue, DebugInfoOffset, Dwarf, Error, Unit, UnitOffset};
 use std::collections::HashMap;
 
 /// Functions inlined into each other at one address; compilers stop long before.
-const INLINED_MAX: usize = 128;
+pub(super) const INLINED_MAX: usize = 128;
 /// Entries that are followed to a name: an inlined copy, its abstract form, its declaration.
 const ORIGINS_MAX: usize = 16;
 /// Other units that the names of one answer may lie in, as they do after optimisation at link time.

@@ -17,7 +17,7 @@ impl Budget {
         Self(1 << 20)
     }
 
-    fn take(&mut self) -> bool {
+    pub(super) fn take(&mut self) -> bool {
         match self.0.checked_sub(1) {
             Some(left) => self.0 = left,
             None => return false,
