@@ -1,8 +1,13 @@
 //! Whole logs to reports.
 
+pub(crate) mod export;
+pub(crate) mod parts;
+
 use crate::assembler::Origin;
 use crate::tables::heads;
-use crate::{Assembled, Assembler, KernelReport, Limits, ReportKind, Severity, log, parse};
+use crate::{Assembled, Assembler, KernelReport, Limits, Line, ReportKind, Severity, log, parse};
+use export::{Export, Message, Taken};
+use parts::Parts;
 use std::ops::Range;
 
 /// A longer line of a log is cut here, bytes. The kernel's own records are at most 1 KiB and a few lines long.
@@ -119,8 +124,12 @@ pub fn reports(log: &[u8]) -> Vec<LogReport> {
 
 /// Reads a log in pieces, in bounded memory, and yields each report once it is complete.
 ///
-/// The pieces may be cut anywhere. What is kept between two of them is at most one line of 16 KiB and the reports that
-/// are being collected ([`Limits`]).
+/// It knows all forms of [`log::lines`], and those that are more than lines: `journalctl -o export`, and dumps of pstore,
+/// whose parts (`Oops#1 Part2`) it puts into the right order. Lines of programs in a journal are passed over.
+///
+/// The pieces may be cut anywhere. What is kept between two of them is at most 4 MiB, however long the log is: one line
+/// of 16 KiB; 8 reports and 16 messages that are being collected, of 65 KiB and their places in the input each
+/// ([`Limits`]); a record in fragments, an entry of a journal; 1 MiB of a dump.
 ///
 /// ```
 /// let log = b"BUG: scheduling while atomic: test/77/0x00000002\nCall Trace:\n example_wait+0x1f/0x40\n";
@@ -136,11 +145,13 @@ pub fn reports(log: &[u8]) -> Vec<LogReport> {
 pub struct Reader {
     assembler: Assembler,
     stripper: log::Stripper,
+    export: Export,
+    parts: Parts,
     /// A line had a time.
     is_timed: bool,
     /// The beginning of a line whose end was not seen yet, at most [`LINE_MAX`] bytes.
     tail: Vec<u8>,
-    /// Offset of the beginning of that line in the input.
+    /// Offset in the input of that line, or of the next byte when there is none.
     at: u64,
     /// Bytes of that line, those that were not kept included.
     tail_bytes: u64,
@@ -161,6 +172,8 @@ impl Reader {
                 ..Limits::default()
             }),
             stripper: log::Stripper::default(),
+            export: Export::default(),
+            parts: Parts::default(),
             is_timed: false,
             tail: Vec::new(),
             at: 0,
@@ -171,38 +184,53 @@ impl Reader {
     /// Takes the next bytes of the log; reports that they complete are appended to `out`.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<LogReport>) {
         let mut rest = bytes;
-        if self.tail_bytes > 0 {
-            let Some(end) = memchr::memchr(b'\n', rest) else {
-                return self.keep(rest);
+        while !rest.is_empty() {
+            let used = if self.export.is_in_binary() {
+                let used = self.export.binary(rest, self.at);
+                self.at += used as u64;
+                used
+            } else {
+                self.push_line(rest, out)
             };
-            let (piece, after) = rest.split_at(end);
-            self.keep(piece);
+            rest = rest.get(used..).unwrap_or_default();
+        }
+    }
+
+    /// Takes bytes up to the end of the first line that means something; returns how many.
+    fn push_line(&mut self, bytes: &[u8], out: &mut Vec<LogReport>) -> usize {
+        if self.tail_bytes > 0 {
+            let end = memchr::memchr(b'\n', bytes);
+            self.keep(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes));
+            let Some(end) = end else {
+                return bytes.len();
+            };
             let tail = std::mem::take(&mut self.tail);
-            self.line(&tail, self.at, out);
-            self.at += self.tail_bytes + 1;
+            self.end_line(&tail, self.tail_bytes, out);
             (self.tail, self.tail_bytes) = (tail, 0);
             self.tail.clear();
-            rest = after.get(1..).unwrap_or_default();
+            return end + 1;
         }
-        let whole = memchr::memrchr(b'\n', rest).map_or(0, |last| last + 1);
-        let (mut lines, tail) = rest.split_at(whole);
-        while !lines.is_empty() {
-            let skipped = if self.assembler.wants_all() {
-                0
-            } else {
-                idle(lines)
-            };
-            lines = lines.get(skipped..).unwrap_or_default();
-            self.at += skipped as u64;
-            let Some(end) = memchr::memchr(b'\n', lines) else {
-                break;
-            };
-            let (line, after) = lines.split_at(end);
-            self.line(line, self.at, out);
-            lines = after.get(1..).unwrap_or_default();
-            self.at += end as u64 + 1;
-        }
-        self.keep(tail);
+        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
+        let skipped = match bytes.get(..whole) {
+            Some(lines) if !self.wants_all() => idle(lines),
+            _ => 0,
+        };
+        self.at += skipped as u64;
+        let rest = bytes.get(skipped..).unwrap_or_default();
+        let Some(end) = memchr::memchr(b'\n', rest) else {
+            self.keep(rest);
+            return bytes.len();
+        };
+        let line = rest.get(..end).unwrap_or_default();
+        self.end_line(line, end as u64, out);
+        skipped + end + 1
+    }
+
+    /// Takes a line of `length` bytes, of which `line` is the beginning.
+    fn end_line(&mut self, line: &[u8], length: u64, out: &mut Vec<LogReport>) {
+        let at = self.at;
+        self.at += length + 1;
+        self.line(line.get(..LINE_MAX).unwrap_or(line), at, out);
     }
 
     /// Where the earliest of the reports that are being collected begins in the input. A report that comes out later
@@ -216,8 +244,15 @@ impl Reader {
     pub fn finish(mut self, out: &mut Vec<LogReport>) {
         if self.tail_bytes > 0 {
             let tail = std::mem::take(&mut self.tail);
-            self.line(&tail, self.at, out);
+            self.end_line(&tail, self.tail_bytes, out);
         }
+        let message = self.export.end();
+        self.entry(message, out);
+        self.dumps(out);
+        self.flush(out);
+    }
+
+    fn flush(&mut self, out: &mut Vec<LogReport>) {
         let mut done = Vec::new();
         self.assembler.flush(&mut done);
         self.found(done, out);
@@ -225,7 +260,10 @@ impl Reader {
 
     /// Whether lines without the head of a report mean something now.
     fn wants_all(&self) -> bool {
-        self.assembler.wants_all() || self.stripper.is_waiting()
+        self.assembler.wants_all()
+            || self.stripper.is_waiting()
+            || self.export.is_open()
+            || !self.parts.is_empty()
     }
 
     /// Keeps the beginning of a line.
@@ -238,11 +276,52 @@ impl Reader {
 
     /// Takes a whole line, which begins at `at` in the input.
     fn line(&mut self, raw: &[u8], at: u64, out: &mut Vec<LogReport>) {
-        let mut raw = raw.get(..LINE_MAX).unwrap_or(raw);
         if !self.wants_all() && heads::may_begin(raw).is_none() {
             return;
         }
-        let mut at = at;
+        if let Taken::Yes(message) = self.export.take(raw, at) {
+            return self.entry(message, out);
+        }
+        if !self.parts.take(raw, at) {
+            return self.kernel_line(raw, at, out);
+        }
+        if self.parts.is_full() {
+            self.dumps(out);
+        }
+    }
+
+    /// Takes the entry of a journal.
+    fn entry(&mut self, message: Option<Message>, out: &mut Vec<LogReport>) {
+        let Some(message) = message else { return };
+        self.is_timed |= message.at_us.is_some();
+        let line = Line {
+            text: &message.text,
+            at_us: message.at_us.unwrap_or_default(),
+            cpu: None,
+            task: None,
+        };
+        let origin = Origin {
+            line: message.field_at,
+            text: message.text_at,
+        };
+        let mut done = Vec::new();
+        self.assembler.push_from(line, Some(&origin), &mut done);
+        self.found(done, out);
+    }
+
+    /// Takes the dumps of pstore that were collected.
+    fn dumps(&mut self, out: &mut Vec<LogReport>) {
+        for lines in self.parts.dumps() {
+            for (at, raw) in lines {
+                self.kernel_line(&raw, at, out);
+            }
+            self.flush(out);
+        }
+    }
+
+    /// Takes a line with any prefix.
+    fn kernel_line(&mut self, raw: &[u8], at: u64, out: &mut Vec<LogReport>) {
+        let (mut raw, mut at) = (raw, at);
         let mut done = Vec::new();
         while !raw.is_empty() {
             let (line, used) = self.stripper.take(raw);
@@ -287,44 +366,4 @@ fn idle(lines: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOG: &[u8] = b"<4>[   12.5][   T77] BUG: scheduling while atomic: test/77/0x00000002\r\n\
-        <4>[   12.5][   T77] Call Trace:\r\n<6>[   12.5][   T78] other\n\
-        4,12,12500000,-,caller=T77; example\\x5fwait+0x1f/0x40\n";
-
-    #[test]
-    fn pieces_may_be_cut_anywhere() {
-        let whole = reports(LOG);
-        assert_eq!(whole.len(), 1);
-        for length in 1..LOG.len() {
-            let mut reader = Reader::new();
-            let mut found = Vec::new();
-            for piece in LOG.chunks(length) {
-                reader.push(piece, &mut found);
-            }
-            reader.finish(&mut found);
-            assert_eq!(found, whole, "pieces of {length} bytes");
-        }
-    }
-
-    #[test]
-    fn text_is_found_again_in_the_input() {
-        let found = &reports(LOG)[0];
-        let at = |offset| usize::try_from(offset).unwrap();
-        let input = |range: &Range<u64>| &LOG[at(range.start)..at(range.end)];
-        let task = found.text.find("test/77").unwrap();
-        let ranges = found.in_input(task..found.text.len());
-        let texts: Vec<&[u8]> = ranges.iter().map(input).collect();
-        assert_eq!(
-            texts,
-            [
-                b"test/77/0x00000002".as_slice(),
-                b"Call Trace:",
-                b" example\\x5fwait+0x1f/0x40"
-            ]
-        );
-        assert!(input(&found.lines[0].whole).starts_with(b"<4>[   12.5]["));
-    }
-}
+mod tests;

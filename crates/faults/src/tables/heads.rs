@@ -1,6 +1,7 @@
 //! Finding heads: one automaton over all needles.
 
 use super::formats::{HEADS, Head};
+use crate::reader::{export, parts};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
@@ -15,13 +16,24 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 });
 
 /// Texts besides those of heads that lines have which an assembler has to see when it collects nothing.
-const OTHERS: [&str; 4] = ["[ cut here ]", "Linux version ", "ncfrag=", "\"MESSAGE\":["];
+const OTHERS: [&str; 5] = [
+    "[ cut here ]",
+    "Linux version ",
+    "ncfrag=",
+    "\"MESSAGE\":[",
+    export::BEGIN,
+];
 
 /// The same over bytes, for the first one of many lines.
 static SCANNER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .kind(Some(AhoCorasickKind::DFA))
-        .build(ALL.iter().map(|head| head.needle).chain(OTHERS))
+        .build(
+            ALL.iter()
+                .map(|head| head.needle)
+                .chain(OTHERS)
+                .chain(parts::REASONS),
+        )
         .ok()
 });
 
