@@ -43,7 +43,9 @@ pub mod hardware;
 pub mod log;
 pub mod mce;
 pub mod ras;
+#[macro_use]
 pub mod report;
+pub mod scrub;
 pub mod signal;
 #[cfg(feature = "symbols")]
 pub mod symbols;
