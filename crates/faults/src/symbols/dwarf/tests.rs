@@ -15,6 +15,16 @@ struct Made {
 }
 
 impl Made {
+    /// With one table of abbreviations.
+    fn with(abbreviations: &[Vec<u8>]) -> Self {
+        let mut abbrev = abbreviations.concat();
+        abbrev.push(0);
+        Self {
+            abbrev,
+            ..Self::default()
+        }
+    }
+
     fn dwarf(&self) -> Dwarf<Bytes<'_>> {
         let load = |id| {
             let bytes = match id {
@@ -78,10 +88,8 @@ fn at_0x1000(code: u8) -> Vec<u8> {
 
 #[test]
 fn units_that_share_a_long_list_of_ranges_cost_no_more_than_the_budget() {
-    let mut made = Made::default();
+    let mut made = Made::with(&[abbreviation(1, UNIT, false, &[RANGES])]);
     made.long_list();
-    made.abbrev = abbreviation(1, UNIT, false, &[RANGES]);
-    made.abbrev.push(0);
     for _ in 0..50_000 {
         made.unit(0, &[1, 0, 0, 0, 0]);
     }
@@ -92,11 +100,11 @@ fn units_that_share_a_long_list_of_ranges_cost_no_more_than_the_budget() {
 
 #[test]
 fn functions_that_share_a_long_list_of_ranges_cost_no_more_than_the_budget() {
-    let mut made = Made::default();
+    let mut made = Made::with(&[
+        abbreviation(1, UNIT, true, &[LOW, HIGH]),
+        abbreviation(2, SUBPROGRAM, false, &[RANGES]),
+    ]);
     made.long_list();
-    made.abbrev = abbreviation(1, UNIT, true, &[LOW, HIGH]);
-    made.abbrev.extend(abbreviation(2, SUBPROGRAM, false, &[RANGES]));
-    made.abbrev.push(0);
     let mut entries = at_0x1000(1);
     for _ in 0..50_000 {
         entries.extend([2, 0, 0, 0, 0]);
@@ -125,12 +133,11 @@ fn tables_of_abbreviations_that_overlap_are_read_once() {
 
 #[test]
 fn functions_inlined_into_each_other_without_end_are_cut() {
-    let mut made = Made::default();
-    made.abbrev = abbreviation(1, UNIT, true, &[LOW, HIGH]);
-    made.abbrev
-        .extend(abbreviation(2, SUBPROGRAM, true, &[LOW, HIGH]));
-    made.abbrev.extend(abbreviation(3, INLINED, true, &[LOW, HIGH]));
-    made.abbrev.push(0);
+    let mut made = Made::with(&[
+        abbreviation(1, UNIT, true, &[LOW, HIGH]),
+        abbreviation(2, SUBPROGRAM, true, &[LOW, HIGH]),
+        abbreviation(3, INLINED, true, &[LOW, HIGH]),
+    ]);
     let mut entries = at_0x1000(1);
     let function = UnitOffset(12 + entries.len());
     entries.extend(at_0x1000(2));
@@ -147,12 +154,11 @@ fn functions_inlined_into_each_other_without_end_are_cut() {
 
 #[test]
 fn a_name_that_refers_to_itself_has_an_end() {
-    let mut made = Made::default();
-    made.abbrev = abbreviation(1, UNIT, true, &[LOW, HIGH]);
+    let mut made = Made::with(&[
+        abbreviation(1, UNIT, true, &[LOW, HIGH]),
+        abbreviation(2, SUBPROGRAM, false, &[LOW, HIGH, [0x31, 0x11]]),
+    ]);
     // `DW_AT_abstract_origin`, `DW_FORM_ref1`.
-    made.abbrev
-        .extend(abbreviation(2, SUBPROGRAM, false, &[LOW, HIGH, [0x31, 0x11]]));
-    made.abbrev.push(0);
     let mut entries = at_0x1000(1);
     let function = 12 + entries.len();
     entries.extend(at_0x1000(2));

@@ -74,7 +74,7 @@ impl Finder {
                 .iter()
                 .map(|path| folder.join(path))
                 .find(|path| path.is_file());
-            notes.extend(found.and_then(|path| self.load(&path)));
+            notes.extend(found.and_then(|path| self.load(&path, None)));
         }
         let frames = report.traces.iter().flat_map(|trace| &trace.frames);
         let named = frames.filter_map(|frame| Some((frame.module.clone()?, frame.build_id.clone())));
@@ -86,16 +86,19 @@ impl Finder {
                     .map(|id| folder.join(id.debug_path()))
                     .filter(|path| path.is_file());
                 let found = by_id.or_else(|| module_file(folder, &release, &module));
-                notes.extend(found.and_then(|path| self.load(&path)));
+                notes.extend(found.and_then(|path| self.load(&path, Some(&module))));
             }
         }
     }
 
-    /// Takes a file in; answers why not.
-    fn load(&mut self, path: &Path) -> Option<String> {
+    /// Takes a file in; answers why not. Files that hold debug information only do not say which module they are of.
+    fn load(&mut self, path: &Path, module: Option<&str>) -> Option<String> {
         match read(path) {
             Ok(file) => {
-                self.symbols.add(file);
+                self.symbols.add(match module {
+                    Some(module) => file.with_module_name(module),
+                    None => file,
+                });
                 None
             }
             Err(reason) => Some(format!("{}: {reason}", path.display())),
