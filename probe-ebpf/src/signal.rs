@@ -58,7 +58,7 @@ fn try_arguments(ctx: &BtfTracePointContext) -> Result<Outcome, ProbeError> {
     if handler != SIG_DFL {
         return Ok(Outcome::Filtered);
     }
-    let (errno, code) = (
+    let (errno, code): (i32, i32) = (
         read_member(info, &SIGINFO_OFF_ERRNO)?,
         read_member(info, &SIGINFO_OFF_CODE)?,
     );
