@@ -1,4 +1,4 @@
-//! A log to its reports, in the order in which they begin, in bounded memory.
+//! A log to its reports, in the order of [`LogReport::order`], in bounded memory.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,6 +12,8 @@ use crate::input::{Input, InputError};
 const CHUNK_BYTES: usize = 64 << 10;
 /// Reports that wait for one that began earlier and is not complete.
 const WAITING_MAX: usize = 256;
+/// Messages about devices that wait for the end of the log.
+const BEHIND_MAX: usize = 4096;
 /// Line ends that are remembered to number the lines of reports.
 const LINE_ENDS_MAX: usize = 1 << 20;
 
@@ -41,8 +43,8 @@ pub(super) fn reports(
     let mut reader = Reader::new();
     let mut waiting = Waiting::default();
     let mut buffer = vec![0; CHUNK_BYTES];
-    let mut give = |waiting: &mut Waiting, before, progress: &mut Progress<'_>| {
-        while let Some(found) = waiting.next(before) {
+    let mut give = |waiting: &mut Waiting, before, is_end, progress: &mut Progress<'_>| {
+        while let Some(found) = waiting.next(before, is_end) {
             progress.clear();
             each(found).map_err(Stop::Output)?;
         }
@@ -61,12 +63,12 @@ pub(super) fn reports(
         waiting.ends.take(bytes);
         reader.push(bytes, &mut waiting.reports);
         let before = reader.collecting_from();
-        give(&mut waiting, before, &mut progress)?;
+        give(&mut waiting, before, false, &mut progress)?;
         progress.tell(input.taken(), input.size);
     }
     // What was read before an error counts.
     reader.finish(&mut waiting.reports);
-    give(&mut waiting, None, &mut progress)?;
+    give(&mut waiting, None, true, &mut progress)?;
     read
 }
 
@@ -74,28 +76,47 @@ pub(super) fn reports(
 #[derive(Debug, Default)]
 struct Waiting {
     reports: Vec<LogReport>,
+    /// What comes behind the reports of the kernel about itself.
+    behind: Vec<Found>,
     ends: LineEnds,
 }
 
 impl Waiting {
-    /// The report that begins first, when none that is still being collected begins before it.
-    fn next(&mut self, collecting_from: Option<u64>) -> Option<Found> {
+    /// The next report of those that are complete. One that is still being collected may begin before it, and messages
+    /// about devices wait for the end, when nothing is collected any more.
+    fn next(&mut self, collecting_from: Option<u64>, is_end: bool) -> Option<Found> {
+        let messages: Vec<LogReport> = self
+            .reports
+            .extract_if(.., |report| report.order().0 > 0)
+            .collect();
+        for message in messages {
+            let message = self.numbered(message);
+            self.behind.push(message);
+        }
+        if self.reports.is_empty() && (is_end || self.behind.len() > BEHIND_MAX) {
+            let first = (0..self.behind.len()).min_by_key(|at| self.behind[*at].report.offset())?;
+            return Some(self.behind.remove(first));
+        }
         let first = (0..self.reports.len()).min_by_key(|at| self.reports[*at].offset())?;
         let offset = self.reports[first].offset();
         if collecting_from.is_some_and(|from| from < offset) && self.reports.len() < WAITING_MAX {
             return None;
         }
         let report = self.reports.remove(first);
+        Some(self.numbered(report))
+    }
+
+    fn numbered(&self, report: LogReport) -> Found {
         let numbers = report
             .lines
             .iter()
             .map(|line| self.ends.number(line.whole.start))
             .collect();
-        Some(Found {
+        Found {
             report,
             numbers,
             symbols: Vec::new(),
-        })
+        }
     }
 }
 
