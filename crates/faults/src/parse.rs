@@ -138,7 +138,7 @@ fn report(
         module: guilty.and_then(|guilty| guilty.module),
         traces: traces.all,
         code: facts.code.code,
-        access: facts.access.done(machine.oops.as_ref(), &registers, is_fault),
+        access: facts.access.done(machine.tried, &registers, is_fault),
         registers,
         object: facts.object.done(),
         cpu: task::cpu(scan, at).or(machine.cpu),

@@ -1,11 +1,12 @@
 //! The memory access that failed.
 
 use super::pattern::find;
-use crate::report::{Access, AccessMode, Oops, Register};
+use crate::report::{Access, AccessMode, Register};
 
 /// What stands before the address in lines that say that an access failed.
-const ADDRESSES: [&str; 7] = [
+const ADDRESSES: [&str; 8] = [
     "virtual address {x}",
+    "virtual kernel address {x}",
     "for address: {x}",
     "address: {x}",
     "address 0x{x}",
@@ -45,8 +46,8 @@ impl AccessReader {
             Some(b'R' | b'W') => self.sanitizer(line),
             Some(b'E' | b'F' | b'C') => self.syndrome(line),
             Some(b's') => self.riscv(line),
-            // The page table entries on the way to the address (arch/x86/mm/fault.c and others, `show_pte`).
-            Some(b'P') => line.starts_with("PGD "),
+            // The page table entries on the way to the address (`show_pte` and the like).
+            Some(b'P' | b'[' | b'p' | b'*' | b'M' | b'S' | b'u' | b'A') => is_way(line),
             Some(b'B' | b'U' | b'O' | b'I' | b'g' | b'k') => {
                 self.head(line);
                 false
@@ -55,10 +56,10 @@ impl AccessReader {
         }
     }
 
-    /// What is known, with what registers and the error code of the exception add.
+    /// What is known. What registers and the error code of the exception (`tried`) add counts for page faults only.
     pub(crate) fn done(
         mut self,
-        oops: Option<&Oops>,
+        tried: Option<AccessMode>,
         registers: &[Register],
         is_fault: bool,
     ) -> Option<Access> {
@@ -70,8 +71,7 @@ impl AccessReader {
                     .or_else(|| register("BADVA"))
             };
             self.access.address = self.access.address.or_else(address);
-            let mode = oops.and_then(|oops| mode(oops.error_code?));
-            self.access.mode = self.access.mode.or(mode);
+            self.access.mode = self.access.mode.or(tried);
         }
         Some(self.access).filter(|access| *access != Access::default())
     }
@@ -108,31 +108,29 @@ impl AccessReader {
         true
     }
 
-    /// `FSC = 0x04: level 0 translation fault`, `CM = 0, WnR = 1, ...`, `EC = 0x21: IABT (current EL), IL = 32 bits` of
-    /// arm64; `Failing address: 0000000000000000 TEID: 0000000000000483` of s390.
+    /// The words with which processors say why an exception happened, and other lines about it.
     fn syndrome(&mut self, line: &str) -> bool {
         if let Some([address, ..]) = find("Failing address: {x}", line) {
             self.put(None, number(address));
-            return true;
-        }
-        if let Some([reason, ..]) = find("FSC = 0x{x}: {*}", line).map(|[_, reason, ..]| [reason]) {
+        } else if let Some([_, reason, ..]) = find("FSC = 0x{x}: {*}", line) {
             self.access.reason.get_or_insert_with(|| reason.trim().to_owned());
-            return true;
-        }
-        if line.starts_with("EC = ") {
+        } else if line.starts_with("EC = ") {
             self.put(line.contains(": IABT").then_some(AccessMode::Execute), None);
-            return true;
-        }
-        let Some([write, ..]) = find("CM = {n}, WnR = {n}", line).map(|[_, write, ..]| [write]) else {
-            self.head(line);
-            return false;
-        };
-        let mode = if write == "1" {
-            AccessMode::Write
+        } else if let Some([_, write, ..]) = find("CM = {n}, WnR = {n}", line) {
+            let mode = if write == "1" {
+                AccessMode::Write
+            } else {
+                AccessMode::Read
+            };
+            self.put(Some(mode), None);
+        } else if let Some(mode) = cause(line) {
+            self.put(Some(mode), None);
         } else {
-            AccessMode::Read
-        };
-        self.put(Some(mode), None);
+            self.head(line);
+            return ["ESR = ", "Fault in ", "Faulting instruction"]
+                .iter()
+                .any(|start| line.starts_with(start));
+        }
         true
     }
 
@@ -175,25 +173,84 @@ impl AccessReader {
     }
 }
 
+/// `PGD 0 P4D 0`, `pgd = c7c44000`, `[00000008] *pgd=00000000`, `user pgtable: 4k pages, ...`, `AS:00000000f1d18007 R3:...`.
+fn is_way(line: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "PGD ",
+        "pgd = ",
+        "*pde = ",
+        "*pdpt = ",
+        "user pgtable:",
+        "swapper pgtable:",
+        "Mem abort info:",
+        "SET = ",
+        "AS:",
+    ];
+    line.starts_with('[') && (line.contains("] *pgd=") || line.contains("] pgd="))
+        || STARTS.iter().any(|start| line.starts_with(start))
+}
+
 fn mode_in(line: &str) -> Option<AccessMode> {
     MODES
         .iter()
         .find_map(|(word, mode)| line.contains(word).then_some(*mode))
 }
 
-/// What an exception's error code says was tried.
+/// What registers of causes say was tried: `Cause : 0080000c (ExcCode 03)` of mips (2 load, 1 and 3 store),
+/// `ESTAT: 00020000 [PIS] (IS= ECode=2 EsubCode=0)` of loongarch (1 load, 2 store, 3 fetch), `DSISR: 42000000` of powerpc (a store
+/// when bit 25 is set).
+fn cause(line: &str) -> Option<AccessMode> {
+    if let Some([code, ..]) = find("(ExcCode {x})", line) {
+        return match code.trim_start_matches('0') {
+            "1" | "3" => Some(AccessMode::Write),
+            "2" => Some(AccessMode::Read),
+            _ => None,
+        };
+    }
+    if let Some([code, ..]) = find(" ECode={n} ", line) {
+        return match code {
+            "1" => Some(AccessMode::Read),
+            "2" => Some(AccessMode::Write),
+            "3" => Some(AccessMode::Execute),
+            _ => None,
+        };
+    }
+    let [_, bits, ..] = find("DAR: {x} DSISR: {x}", line)?;
+    let is_write = number(bits)? >> 25 & 1 == 1;
+    Some(if is_write {
+        AccessMode::Write
+    } else {
+        AccessMode::Read
+    })
+}
+
+/// What an exception's error code says was tried. `what` is the text before it.
 ///
 /// x86 (SDM volume 3, "Page-Fault Exceptions"): bit 1 a write, bit 4 an instruction fetch. arm64 (ESR): the class in bits
-/// 31 to 26 is 0x20 or 0x21 for an instruction abort, 0x24 or 0x25 for a data abort, with bit 6 for a write.
-fn mode(code: u64) -> Option<AccessMode> {
-    let one = |bit: u32, mode| (code >> bit & 1 == 1).then_some(mode);
+/// 31 to 26 is 0x20 or 0x21 for an instruction abort, 0x24 or 0x25 for a data abort, with bit 6 for a write. arm (FSR): bit
+/// 11 a write. The number that s390 prints (`0004 ilc:2`) says nothing about that.
+pub(crate) fn tried(what: &str, code: u64) -> Option<AccessMode> {
+    let write = |bit: u32| {
+        if code >> bit & 1 == 1 {
+            AccessMode::Write
+        } else {
+            AccessMode::Read
+        }
+    };
     match code >> 26 {
-        0 if code < 0x1_0000 => one(4, AccessMode::Execute).or_else(|| one(1, AccessMode::Write)),
-        0x20 | 0x21 => return Some(AccessMode::Execute),
-        0x24 | 0x25 => one(6, AccessMode::Write),
-        _ => return None,
+        0x20 | 0x21 => Some(AccessMode::Execute),
+        0x24 | 0x25 => Some(write(6)),
+        0 if what.starts_with("Internal error: Oops: ") => Some(write(11)),
+        // Bit 2 is set for what a program does: then it is no error code of x86.
+        0 if what.starts_with("Oops: ") && !what.contains("ilc:") && code & 4 == 0 => {
+            Some(if code >> 4 & 1 == 1 {
+                AccessMode::Execute
+            } else {
+                write(1)
+            })
+        }
+        _ => None,
     }
-    .or(Some(AccessMode::Read))
 }
 
 fn number(digits: &str) -> Option<u64> {
@@ -306,16 +363,21 @@ mod tests {
     #[test]
     fn error_codes_say_what_was_tried() {
         let cases = [
-            (0, Some(AccessMode::Read)),
-            (2, Some(AccessMode::Write)),
-            (0x10, Some(AccessMode::Execute)),
-            (0x9600_0004, Some(AccessMode::Read)),
-            (0x9600_0044, Some(AccessMode::Write)),
-            (0x8600_0004, Some(AccessMode::Execute)),
-            (0xf200_0800, None),
+            ("Oops: ", 0, Some(AccessMode::Read)),
+            ("Oops: ", 2, Some(AccessMode::Write)),
+            ("Oops: ", 0x10, Some(AccessMode::Execute)),
+            ("Internal error: Oops: ", 0x9600_0004, Some(AccessMode::Read)),
+            ("Internal error: Oops: ", 0x9600_0044, Some(AccessMode::Write)),
+            ("Internal error: Oops: ", 0x8600_0004, Some(AccessMode::Execute)),
+            ("Internal error: Oops - BRK: ", 0xf200_0800, None),
+            ("Internal error: Oops: ", 0x817, Some(AccessMode::Write)),
+            ("Internal error: Oops: ", 0x17, Some(AccessMode::Read)),
+            ("Oops: 0010 ilc:2 ", 0x10, None),
+            ("Oops: ", 4, None),
+            ("general protection fault: 0000 ", 0, None),
         ];
-        for (code, expected) in cases {
-            assert_eq!(mode(code), expected, "{code:x}");
+        for (what, code, expected) in cases {
+            assert_eq!(tried(what, code), expected, "{what}{code:x}");
         }
     }
 }

@@ -38,8 +38,11 @@ impl CodeReader {
             (text, None)
         } else if let Some(text) = line.strip_prefix("Krnl Code:") {
             (text, Some(Rows::Instructions))
-        } else if line.starts_with("Instruction dump:") {
-            ("", Some(Rows::Values))
+        } else if let Some(text) = line
+            .strip_prefix("Instruction dump:")
+            .or_else(|| line.strip_prefix("Instruction DUMP:"))
+        {
+            (text, Some(Rows::Values))
         } else {
             return false;
         };

@@ -18,6 +18,7 @@ pub(crate) struct Facts<'t> {
     pub(crate) access: AccessReader,
     pub(crate) object: ObjectReader,
     pub(crate) locks: LockReader,
+    in_stack_dump: bool,
     /// What lines are that are not frames; in order.
     pub(crate) marks: Vec<(usize, PartKind)>,
 }
@@ -42,25 +43,38 @@ impl<'t> Facts<'t> {
         facts
     }
 
+    /// `Stack: (0xc0801f00 to 0xc0802000)` and the words below: `1f00: 00000000 c0123456`, ` ffff880000000000 ...`.
+    fn stack_dump(&mut self, line: &str) -> bool {
+        let is_word =
+            |word: &str| word.len() >= 4 && word.trim_end_matches(':').bytes().all(|b| b.is_ascii_hexdigit());
+        let is_head = line.starts_with("Stack:") || line.starts_with("Stack :");
+        self.in_stack_dump =
+            is_head || self.in_stack_dump && !line.is_empty() && line.split_ascii_whitespace().all(is_word);
+        self.in_stack_dump
+    }
+
     /// What a line is.
     fn line(&mut self, line: &'t str) -> Option<PartKind> {
         let text = line.trim_start();
         // Some machines print registers and who ran in one line.
         let is_context = self.machine.line(text);
+        let is_access = self.access.line(text);
         if self.registers.line(text) {
             Some(PartKind::Registers)
         } else if is_context {
             Some(PartKind::Context)
         } else if self.machine.module_line(line) {
             Some(PartKind::Modules)
-        } else if self.code.line(text, self.registers.user) {
+        } else if self.code.line(text, self.registers.user_code) {
             Some(PartKind::Code)
         } else if self.locks.line(text) {
             Some(PartKind::Locks)
-        } else if self.access.line(text) {
+        } else if is_access {
             Some(PartKind::Access)
         } else if self.object.line(text) {
             Some(PartKind::Memory)
+        } else if self.stack_dump(text) {
+            Some(PartKind::StackDump)
         } else if text.starts_with("---[ end ") {
             Some(PartKind::End)
         } else if text.starts_with("rcu:") {

@@ -1,7 +1,8 @@
 //! The CPU, the task, the kernel and the machine that a report is from.
 
+use super::access;
 use super::who::{self, Who};
-use crate::report::{Hardware, Module, Oops, Taint};
+use crate::report::{AccessMode, Hardware, Module, Oops, Taint};
 
 /// Modules kept of one report.
 const MODULES_MAX: usize = 512;
@@ -25,6 +26,8 @@ pub(crate) struct Machine<'t> {
     pub(crate) modules: Vec<Module>,
     pub(crate) last_unloaded: Option<&'t str>,
     pub(crate) oops: Option<Oops>,
+    /// What the error code of the exception says was tried.
+    pub(crate) tried: Option<AccessMode>,
     /// The list of modules may go on in the next line.
     modules_open: bool,
 }
@@ -110,32 +113,40 @@ impl<'t> Machine<'t> {
         true
     }
 
-    /// `Oops: 0002 [#1] PREEMPT SMP`, `Internal error: Oops: 96000004 [#1] SMP`, `Oops[#1]:`; true when the line is that.
+    /// `Oops: 0002 [#1] PREEMPT SMP`, `Internal error: Oops: 96000004 [#1] SMP`, `Oops[#1]:`, before 2.6.20 also
+    /// `Oops: 0002 [1] SMP`; true when the line is that.
     pub(crate) fn oops_line(&mut self, line: &str) -> bool {
-        let marked = memchr::memchr(b'#', line.as_bytes()).and_then(|at| line.split_at_checked(at));
-        let Some((what, rest)) =
-            marked.and_then(|(what, rest)| Some((what.strip_suffix('[')?, rest.get(1..)?)))
-        else {
+        let Some((what, counter, options)) = death(line) else {
             return false;
         };
-        let Some((counter, options)) = rest.split_once(']') else {
-            return false;
-        };
-        let Ok(counter) = counter.parse() else {
-            return false;
-        };
-        self.oops.get_or_insert_with(|| Oops {
-            counter,
-            error_code: error_code(what),
-            options: options
-                .split_ascii_whitespace()
-                .filter(|option| option.starts_with(|c: char| c.is_ascii_uppercase()))
-                .take(OPTIONS_MAX)
-                .map(str::to_owned)
-                .collect(),
-        });
+        if self.oops.is_none() {
+            let error_code = error_code(what);
+            self.tried = error_code.and_then(|code| access::tried(what, code));
+            self.oops = Some(Oops {
+                counter,
+                error_code,
+                options: options
+                    .split_ascii_whitespace()
+                    .filter(|option| option.starts_with(|c: char| c.is_ascii_uppercase()))
+                    .take(OPTIONS_MAX)
+                    .map(str::to_owned)
+                    .collect(),
+            });
+        }
         true
     }
+}
+
+/// What stands before the counter, the counter, and what follows.
+fn death(line: &str) -> Option<(&str, u32, &str)> {
+    let bracket = if line.starts_with("Oops: ") {
+        memchr::memchr(b'[', line.as_bytes())
+    } else {
+        memchr::memchr(b'#', line.as_bytes()).and_then(|at| at.checked_sub(1))
+    };
+    let (what, rest) = line.split_at_checked(bracket?)?;
+    let (counter, options) = rest.strip_prefix('[')?.split_once(']')?;
+    Some((what, counter.trim_start_matches('#').parse().ok()?, options))
 }
 
 /// The number behind the last colon: `Oops: 0002 `, `Internal error: Oops - BUG: 0 `, `Oops: 0004 ilc:3 `; the number of a

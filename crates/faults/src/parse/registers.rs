@@ -10,19 +10,20 @@ const REGISTERS_MAX: usize = 64;
 /// x86: `__show_regs` in `arch/x86/kernel/process_64.c` and `process_32.c`; arm and arm64: `__show_regs` in their
 /// `kernel/process.c`; riscv: `__show_regs` in `arch/riscv/kernel/process.c`; powerpc: `__show_regs` in
 /// `arch/powerpc/kernel/process.c`; mips: `__show_regs` in `arch/mips/kernel/traps.c`; loongarch: the same of its own.
-const NAMES: [&str; 65] = [
+const NAMES: [&str; 71] = [
     "badaddr", "badv", "badva", "cause", "cfar", "cr", "crmd", "cs", "ctr", "dar", "dear", "ds", "dsisr",
     "eax", "ebp", "ebx", "ecfg", "ecx", "edi", "edx", "eflags", "epc", "era", "es", "esi", "esp", "esr",
     "estat", "euen", "fp", "fs", "gp", "gs", "hi", "ip", "irqmask", "knlgs", "lo", "lr", "msr", "nip",
-    "orig_eax", "orig_rax", "pc", "pkru", "pmr", "prmd", "psr", "pstate", "ra", "rax", "rbp", "rbx", "rcx",
-    "rdi", "rdx", "regs", "rsi", "rsp", "sp", "ss", "status", "tp", "trap", "xer",
+    "orig_eax", "orig_rax", "pc", "pfs", "pkru", "pmr", "prid", "prmd", "psr", "pstate", "ra", "rax", "rbp",
+    "rbx", "rcx", "rdi", "rdx", "regs", "rsi", "rsp", "sp", "ss", "status", "tnpc", "tp", "tpc", "trap",
+    "tstate", "unat", "xer",
 ];
 
 /// Bytes of the longest name.
 const NAME_MAX: usize = 8;
 
 /// What stands before the number of a numbered register.
-const NUMBERED: [&str; 8] = ["r", "x", "a", "s", "t", "cr", "dr", "f"];
+const NUMBERED: [&str; 12] = ["r", "x", "a", "s", "t", "g", "o", "l", "i", "b", "cr", "dr"];
 
 /// Marks of a register block that is a program's: x86 in its 64-bit and 32-bit segments, powerpc's system calls.
 const USER: [&str; 7] = [
@@ -40,7 +41,9 @@ const USER: [&str; 7] = [
 pub(crate) struct Registers {
     pub(crate) all: Vec<Register>,
     /// A block of a program began: what follows is not the kernel's context.
-    pub(crate) user: bool,
+    user: bool,
+    /// The same of x86, which prints the code behind that.
+    pub(crate) user_code: bool,
     /// The block was read and ended.
     done: bool,
     /// The number of the register that a row of bare values goes on with, and what its name begins with.
@@ -52,6 +55,7 @@ impl Registers {
     pub(crate) fn line(&mut self, line: &str) -> bool {
         let is_user = line.starts_with(['R', 'E', '-']) && USER.iter().any(|mark| line.starts_with(mark));
         self.user |= is_user;
+        self.user_code |= is_user && line.starts_with(['R', 'E']);
         self.done |= !self.all.is_empty() && (line.starts_with("Call ") || line.starts_with("Stack:"));
         if let Some((name, first, values)) = row_head(line) {
             let count = self.row(name, first, values);
@@ -65,7 +69,7 @@ impl Registers {
                 return true;
             }
         }
-        self.pairs(line) || self.bare_pairs(line) || is_user
+        self.pairs(line) || self.bare_pairs(line) || is_user || is_return_address(line)
     }
 
     /// `RAX: 0000000000000000 RBX: ...`, `x29: ffff800011223344 x28: ...`, `sp : ffff...`, `FS:  0(0000) GS:ffff(0000)`,
@@ -135,10 +139,33 @@ impl Registers {
     }
 }
 
-/// The row that a line begins: `GPR04: ` (powerpc), `Krnl GPRS: ` (s390), `$ 4   : ` (mips).
+/// Lines that show where the function at fault returns to, or the bits of a status word.
+fn is_return_address(line: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "LR is at ",
+        "lr : ",
+        "LR [",
+        "ra : ",
+        "ra: ",
+        "RPC: <",
+        "RIP  [<",
+        "RSP <",
+        "R:0 T:",
+    ];
+    line.starts_with(['L', 'l', 'r', 'R']) && STARTS.iter().any(|start| line.starts_with(start))
+}
+
+/// The row that a line begins: `GPR04: ` (powerpc), `Krnl GPRS: ` (s390), `$ 4   : ` (mips), `r04-07  ` (parisc).
 fn row_head(line: &str) -> Option<(&'static str, usize, &str)> {
     if let Some(values) = line.strip_prefix("Krnl GPRS:") {
         return Some(("R", 0, values));
+    }
+    if let Some((first, values)) = line.strip_prefix('r').and_then(|row| row.split_once('-')) {
+        return Some((
+            "R",
+            first.parse().ok().filter(|first| *first < 64)?,
+            values.get(2..)?,
+        ));
     }
     let (name, rest) = if let Some(rest) = line.strip_prefix("GPR") {
         ("GPR", rest)

@@ -29,6 +29,8 @@ names! {
         Registers = "registers": "registers",
         /// Machine code.
         Code = "code": "machine code",
+        /// Words of the stack's memory.
+        StackDump = "stack_dump": "the stack's memory",
         /// A stack with its head.
         Trace = "trace": "a stack",
         /// The frame that the fault is named after; it lies inside of a stack or is the instruction pointer's line.
