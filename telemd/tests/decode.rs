@@ -108,6 +108,72 @@ fn a_boot_error_region_says_what_the_kernel_says() {
     }
 }
 
+/// What Linux 6.12 printed of that region.
+const BERT_TEXT: &str = "\
+[    1.814490] BERT: Error records from previous boot:
+[    1.814599] [Hardware Error]: event severity: fatal
+[    1.814663] [Hardware Error]:  Error 0, type: fatal
+[    1.814678] [Hardware Error]:  fru_id: 11223344-5566-7788-99aa-bbccddeeff00
+[    1.814813] [Hardware Error]:  fru_text: DIMM_A1
+[    1.814887] [Hardware Error]:   section_type: memory error
+[    1.814946] [Hardware Error]:   physical_address: 0x0000000123456000
+[    1.814963] [Hardware Error]:   physical_address_mask: 0xfffffffffffff000
+[    1.815103] [Hardware Error]:   node:0 card:1 module:2 bank:3 row:85 column:102
+[    1.815123] [Hardware Error]:   error_type: 3, multi-bit ECC
+[    1.815199] [Hardware Error]:  Error 1, type: fatal
+[    1.815204] [Hardware Error]:  fru_id: 11223344-5566-7788-99aa-bbccddeeff00
+[    1.815209] [Hardware Error]:  fru_text: CPU0
+[    1.815230] [Hardware Error]:   section_type: general processor error
+[    1.815253] [Hardware Error]:   processor_type: 0, IA32/X64
+[    1.815270] [Hardware Error]:   processor_isa: 2, X64
+[    1.815282] [Hardware Error]:   error_type: 0x01
+[    1.815353] [Hardware Error]:   cache error
+[    1.815384] [Hardware Error]:   operation: 1, data read
+[    1.815397] [Hardware Error]:   flags: 0x04
+[    1.815406] [Hardware Error]:   overflow
+[    1.815417] [Hardware Error]:   level: 1
+[    1.815436] [Hardware Error]:   processor_id: 0x0000000000000007
+[    1.815481] BERT: Total records found: 1
+";
+
+#[test]
+fn text_of_a_record_says_what_its_bytes_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "BERT", &bert_region());
+    assert_eq!(
+        shown(&["cper"], BERT_TEXT.as_bytes()),
+        shown(&["bert", &path], b"")
+    );
+    // And so does the report that `explain` finds in the log.
+    let output = bare::telemctl(&["explain", "--json"], BERT_TEXT.as_bytes());
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let errors = object["reports"][0]["hardware_errors"].as_array().unwrap();
+    let titles: Vec<_> = errors
+        .iter()
+        .map(|error| error["title"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "memory error: multi-bit ECC (fatal)",
+            "processor error: cache error, data read, level 1 (fatal)"
+        ]
+    );
+}
+
+#[test]
+fn printed_errors_of_pci_express_are_decoded() {
+    let log = "[   21.1] pcieport 0000:00:1c.5: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)\n\
+               [   21.1] pcieport 0000:00:1c.5:   device [8086:a115] error status/mask=00000001/00002000\n\
+               [   21.1] pcieport 0000:00:1c.5:    [ 0] RxErr                  (First)\n";
+    let errors = records(&["aer"], log.as_bytes());
+    assert_eq!(
+        errors[0]["title"],
+        "PCIe error: Receiver Error on 8086:a115 (corrected)"
+    );
+    assert_eq!(errors[0]["place"]["pci"], "0000:00:1c.5");
+}
+
 #[test]
 fn a_record_comes_as_bytes_dump_or_digits() {
     let region = &bert_region()[..0x14 + 0x1a0];

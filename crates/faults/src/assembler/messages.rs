@@ -72,6 +72,8 @@ impl Messages {
                 let belongs = !last.source.is_empty() && seen.text.trim_start().starts_with(&last.source);
                 if belongs {
                     last.take(seen, limits);
+                    // Firmware's records are longer than that: each line speaks for the next.
+                    self.fresh = GROUP_WITHIN;
                 }
                 belongs
             }

@@ -105,7 +105,7 @@ struct Decoded {
 /// One record, for programs and for people.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Record {
+pub(crate) struct Record {
     value: serde_json::Value,
     #[serde(skip)]
     sheet: Sheet,
@@ -118,6 +118,14 @@ impl Record {
             value: serde_json::to_value(value).unwrap_or_default(),
             sheet,
         }
+    }
+
+    /// For people, who may not want every flag that is not set.
+    pub(crate) fn text(&self, paint: Paint, full: bool) -> String {
+        if full {
+            return sheet::text(std::iter::once(&self.sheet), paint);
+        }
+        sheet::text(std::iter::once(&self.sheet.without_clear_flags()), paint)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `telemctl explain`: the faults that a kernel log tells of.
 
+mod hardware;
 mod json;
 mod pretty;
 mod progress;

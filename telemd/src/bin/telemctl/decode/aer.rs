@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use faults::aer::{AerError, AerSeverity};
+use faults::aer::{self, AerError, AerSeverity};
 use faults::hardware::{HardwareError, PciAddress};
 use serde::Serialize;
 
@@ -69,13 +69,13 @@ pub(super) fn decode(options: &Options) -> Result<Decoded, Refused> {
     if let Some(error) = options.error() {
         return Ok(Decoded {
             file: None,
-            records: vec![record(&error)],
+            records: vec![Record::aer(&error)],
             error: None,
         });
     }
     let (file, content) = read(options.file.as_deref(), "decode aer")?;
     let (errors, error) = match content {
-        Content::Text(_text) => (Vec::new(), None),
+        Content::Text(text) => (aer::of_log(text.lines()), None),
         Content::Binary(_) => (
             Vec::new(),
             Some("is no text; give registers as flags, see --help".to_owned()),
@@ -83,7 +83,7 @@ pub(super) fn decode(options: &Options) -> Result<Decoded, Refused> {
     };
     Ok(Decoded {
         file: Some(file),
-        records: errors.iter().map(record).collect(),
+        records: errors.iter().map(Record::aer).collect(),
         error,
     })
 }
@@ -118,18 +118,21 @@ impl Options {
     }
 }
 
-fn record(error: &AerError) -> Record {
-    #[derive(Serialize)]
-    struct Both<'a> {
-        #[serde(flatten)]
-        error: &'a HardwareError,
-        registers: &'a AerError,
+impl Record {
+    pub(crate) fn aer(error: &AerError) -> Self {
+        let hardware = error.hardware_error();
+        let both = Both {
+            error: &hardware,
+            registers: error,
+        };
+        Self::new(&both, hardware::sheet(&hardware))
     }
-    let hardware = error.hardware_error();
-    let sheet = hardware::sheet(&hardware);
-    let both = Both {
-        error: &hardware,
-        registers: error,
-    };
-    Record::new(&both, sheet)
+}
+
+/// An error as programs get it.
+#[derive(Debug, Serialize)]
+struct Both<'a> {
+    #[serde(flatten)]
+    error: &'a HardwareError,
+    registers: &'a AerError,
 }

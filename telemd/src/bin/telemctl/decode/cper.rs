@@ -59,11 +59,7 @@ pub(super) fn decode(options: &Options) -> Result<Decoded, Refused> {
                 error,
             })
         }
-        Content::Text(_text) => Ok(Decoded {
-            file: Some(file),
-            records: Vec::new(),
-            error: None,
-        }),
+        Content::Text(text) => Ok(regions(Some(file), &cper::of_log(text.lines()))),
     }
 }
 
@@ -75,12 +71,7 @@ pub(super) fn decode_bert(options: &BertOptions) -> Result<Decoded, Refused> {
     let (file, content) = read(Some(&options.file), "decode bert")?;
     match content {
         Content::Binary(bytes) => Ok(regions(Some(file), &cper::region(&bytes))),
-        Content::Text(text) => Ok(Decoded {
-            file: Some(file),
-            records: Vec::new(),
-            error: (!text.trim().is_empty())
-                .then(|| "is neither an error region nor a hexadecimal dump of one".to_owned()),
-        }),
+        Content::Text(text) => Ok(regions(Some(file), &cper::of_log(text.lines()))),
     }
 }
 
@@ -100,7 +91,7 @@ fn decoded(file: Option<String>, bytes: &[u8]) -> Decoded {
     match cper::decode(bytes) {
         cper::Decoded::Region(region) => regions(file, &region),
         cper::Decoded::Record(record) => {
-            let mut records: Vec<Record> = record.sections.iter().map(section).collect();
+            let mut records: Vec<Record> = record.sections.iter().map(Record::section).collect();
             // What the record says of itself stands once, below its first section.
             if let Some(first) = records.first_mut() {
                 for field in record.fields() {
@@ -124,7 +115,7 @@ fn regions(file: Option<String>, region: &Region) -> Decoded {
     let mut error = region.damage.as_ref().map(ToString::to_string);
     for block in &region.blocks {
         error = error.or_else(|| damage(block.damage.as_ref(), &block.sections));
-        records.extend(block.sections.iter().map(section));
+        records.extend(block.sections.iter().map(Record::section));
     }
     Decoded { file, records, error }
 }
@@ -134,20 +125,21 @@ fn damage(whole: Option<&cper::CperError>, sections: &[Section]) -> Option<Strin
     whole.or_else(first).map(ToString::to_string)
 }
 
-fn section(section: &Section) -> Record {
-    #[derive(Serialize)]
-    struct Both<'a> {
-        #[serde(flatten)]
-        error: &'a HardwareError,
-        section: &'a Section,
-    }
-    let error = section.hardware_error();
-    let sheet = hardware::sheet(&error);
-    Record::new(
-        &Both {
+impl Record {
+    pub(crate) fn section(section: &Section) -> Self {
+        let error = section.hardware_error();
+        let both = Both {
             error: &error,
             section,
-        },
-        sheet,
-    )
+        };
+        Self::new(&both, hardware::sheet(&error))
+    }
+}
+
+/// A section as programs get it.
+#[derive(Debug, Serialize)]
+struct Both<'a> {
+    #[serde(flatten)]
+    error: &'a HardwareError,
+    section: &'a Section,
 }

@@ -2,9 +2,16 @@
 
 use faults::hardware::HardwareError;
 
+use super::Record;
 use super::sheet::Sheet;
 
-pub(crate) fn sheet(error: &HardwareError) -> Sheet {
+impl Record {
+    pub(crate) fn hardware(error: &HardwareError) -> Self {
+        Self::new(error, sheet(error))
+    }
+}
+
+pub(super) fn sheet(error: &HardwareError) -> Sheet {
     let mut sheet = Sheet::new(error.title.as_str(), error.severity);
     let place = error.place.to_string();
     if !place.is_empty() {

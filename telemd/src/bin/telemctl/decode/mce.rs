@@ -155,7 +155,7 @@ pub(super) fn decode(options: &Options) -> Result<Decoded, Refused> {
         let check = options.registers.check(status);
         return Ok(Decoded {
             file: None,
-            records: vec![record(&check, &options.registers.unknown())],
+            records: vec![Record::machine_check(&check, &options.registers.unknown())],
             error: None,
         });
     }
@@ -169,18 +169,24 @@ pub(super) fn decode(options: &Options) -> Result<Decoded, Refused> {
     };
     Ok(Decoded {
         file: Some(file),
-        records: checks.iter().map(|check| record(check, &[])).collect(),
+        records: checks
+            .iter()
+            .map(|check| Record::machine_check(check, &[]))
+            .collect(),
         error,
     })
 }
 
-fn record(check: &MachineCheck, unknown: &[&str]) -> Record {
-    let decoded = check.decode();
-    let both = Both {
-        decoded: &decoded,
-        registers: registers(check),
-    };
-    Record::new(&both, sheet(&decoded, unknown))
+impl Record {
+    /// A machine check, without the rows that are named in `unknown`.
+    pub(crate) fn machine_check(check: &MachineCheck, unknown: &[&str]) -> Self {
+        let decoded = check.decode();
+        let both = Both {
+            decoded: &decoded,
+            registers: registers(check),
+        };
+        Self::new(&both, sheet(&decoded, unknown))
+    }
 }
 
 /// A machine check as programs get it.
@@ -210,7 +216,7 @@ fn registers(check: &MachineCheck) -> BTreeMap<&'static str, String> {
 }
 
 /// A machine check as people read it, without the registers that are not known.
-pub(crate) fn sheet(decoded: &mce::Decoded, unknown: &[&str]) -> Sheet {
+fn sheet(decoded: &mce::Decoded, unknown: &[&str]) -> Sheet {
     let is_known = |name: &str| !unknown.contains(&name);
     let mut sheet = Sheet::new(decoded.title.as_str(), decoded.severity);
     for (name, value, meaning) in place(&decoded.place)

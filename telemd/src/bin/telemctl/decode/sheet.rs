@@ -10,7 +10,7 @@ use crate::output::{Paint, harmless};
 const VALUE_WIDTH_MAX: usize = 24;
 
 /// A name, the value as it stands in the record, and what it means.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     name: String,
     value: String,
@@ -49,6 +49,17 @@ impl Sheet {
             value: value.into(),
             meaning: meaning.into(),
         });
+    }
+
+    /// The same without the flags of registers that are not set.
+    pub(super) fn without_clear_flags(&self) -> Self {
+        let says = |row: &&Row| !(row.name.starts_with(' ') && row.value == "0" && row.meaning.is_empty());
+        Self {
+            headline: self.headline.clone(),
+            severity: self.severity,
+            rows: self.rows.iter().filter(says).cloned().collect(),
+            advice: self.advice.clone(),
+        }
     }
 
     fn write(&self, text: &mut String, paint: Paint) {

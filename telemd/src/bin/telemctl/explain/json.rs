@@ -7,8 +7,9 @@ use faults::KernelReport;
 use faults::fingerprint::{self, Explanation};
 use serde::Serialize;
 
-use super::Sink;
 use super::read::Found;
+use super::{Sink, hardware};
+use crate::decode::Record;
 
 /// A report as programs get it: what the report says, and where it was found.
 #[derive(Debug, Serialize)]
@@ -25,6 +26,9 @@ struct Report<'a> {
     /// Line numbers in the file, from 1.
     first_line: Option<u64>,
     last_line: Option<u64>,
+    /// Hardware errors that the report shows, decoded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hardware_errors: Vec<Record>,
     /// What kept frames from getting their lines.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     symbols: &'a [String],
@@ -50,6 +54,7 @@ impl<'a> Report<'a> {
             last_at_us: found.report.last_at_us,
             first_line: found.numbers.first().copied().flatten(),
             last_line: found.numbers.last().copied().flatten(),
+            hardware_errors: hardware::decoded(&found.report),
             symbols: &found.symbols,
             why: why.then_some(explanation),
         }

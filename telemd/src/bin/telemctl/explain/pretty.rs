@@ -10,8 +10,8 @@ use std::io::{self, BufWriter, Write};
 
 use faults::fingerprint::{self, Fingerprint};
 
-use super::Sink;
 use super::read::Found;
+use super::{Sink, hardware};
 use crate::input::STDIN;
 use crate::output::{Paint, harmless};
 
@@ -105,6 +105,14 @@ impl<W: Write> Pretty<W> {
         );
         facts::write(&mut text, found, self.paint, self.style.full);
         stacks::write(&mut text, report, self.paint, self.style.full);
+        for record in hardware::decoded(&found.report) {
+            fact(
+                &mut text,
+                self.paint,
+                "decoded",
+                &record.text(self.paint, self.style.full),
+            );
+        }
         facts::known(&mut text, self.paint, "symbols", &found.symbols.join("\n"));
         facts::fingerprints(&mut text, report, self.paint, self.style.why);
         lines::write(&mut text, found, self.paint, self.style.full);

@@ -131,9 +131,10 @@ fn detail(text: &mut String, report: &KernelReport, paint: Paint) {
         known(text, paint, "stalled", &stalled(stall));
     }
     if let Some(allocation) = &report.allocation {
-        let order = allocation
-            .order
-            .map(|order| format!("{} pages (order {order})", 1_u64 << order.min(63)));
+        let order = allocation.order.map(|order| match order {
+            0 => "1 page".to_owned(),
+            order => format!("{} pages (order {order})", 1_u64 << order.min(63)),
+        });
         let flags = Some(allocation.gfp_flags.join("|")).filter(|flags| !flags.is_empty());
         known(text, paint, "allocation", &join(", ", [order, flags]));
     }
@@ -165,11 +166,12 @@ fn detail(text: &mut String, report: &KernelReport, paint: Paint) {
         known(text, paint, "locks", &join("\n", locks));
     }
     if let Some(oops) = report.oops.as_ref().filter(|oops| oops.counter > 1) {
-        let died = format!(
-            "the kernel died {} times since it was booted; the first is the one to look at",
-            oops.counter
-        );
-        fact(text, paint, "not the first", &paint.notice(&died));
+        let times = match oops.counter {
+            2 => "once".to_owned(),
+            counter => format!("{} times", counter - 1),
+        };
+        let died = format!("the kernel had died {times} before since it was booted");
+        fact(text, paint, "died before", &paint.notice(&died));
     }
 }
 

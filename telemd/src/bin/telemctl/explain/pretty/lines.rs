@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
-use faults::report::PartKind;
+use faults::report::{Part, PartKind};
 
 use super::fact;
 use crate::explain::read::Found;
 use crate::output::{Paint, harmless};
 
-/// Lines shown before and after a marked one.
-const CONTEXT: usize = 1;
+/// A report that is not longer is shown as a whole.
+const SHORT: usize = 10;
 
 pub(super) fn write(text: &mut String, found: &Found, paint: Paint, full: bool) {
     let lines: Vec<&str> = found.report.text.lines().collect();
     let marks = marks(found, lines.len());
+    let full = full || lines.len() <= SHORT;
     let width = found
         .numbers
         .iter()
@@ -23,9 +24,8 @@ pub(super) fn write(text: &mut String, found: &Found, paint: Paint, full: bool) 
     let mut out = String::new();
     let mut skipped = false;
     for (at, line) in lines.iter().enumerate() {
-        let around = marks.get(at.saturating_sub(CONTEXT)..).unwrap_or_default();
-        let near = around.iter().take(2 * CONTEXT + 1).any(Option::is_some);
-        if !full && !near {
+        let mark = marks.get(at).copied().flatten();
+        if !full && mark.is_none() {
             skipped = true;
             continue;
         }
@@ -36,7 +36,7 @@ pub(super) fn write(text: &mut String, found: &Found, paint: Paint, full: bool) 
         let number = number.map(|number| number.to_string()).unwrap_or_default();
         let number = paint.faint(&format!("{number:>width$} │"));
         let line = harmless(line);
-        let line = match marks.get(at).copied().flatten() {
+        let line = match mark {
             Some(PartKind::Code) => paint.notice(&line),
             Some(_) => paint.mark(&line),
             None => line.into_owned(),
@@ -54,27 +54,30 @@ pub(super) fn write(text: &mut String, found: &Found, paint: Paint, full: bool) 
 fn marks(found: &Found, lines: usize) -> Vec<Option<PartKind>> {
     let mut marks = vec![None; lines];
     let parts = &found.report.report.parts;
-    // At least the first line tells.
-    if let Some(first) = marks.first_mut() {
-        *first = Some(PartKind::Head);
-    }
-    let telling = |kind| {
-        matches!(
-            kind,
-            PartKind::Head | PartKind::Guilty | PartKind::Code | PartKind::Panic
-        )
+    // The second machine code is the program's.
+    let code = parts.iter().position(|part| part.kind == PartKind::Code);
+    let telling = |(at, part): &(usize, &Part)| match part.kind {
+        PartKind::Head | PartKind::Guilty | PartKind::Panic => true,
+        PartKind::Code => code == Some(*at),
+        _ => false,
     };
-    for part in parts.iter().filter(|part| telling(part.kind)) {
+    for (_, part) in parts.iter().enumerate().filter(telling) {
         let first = found
             .report
             .lines
             .partition_point(|line| line.in_text.end < part.range.start);
-        let lines = found.report.lines.iter().enumerate().skip(first);
-        for (at, _) in lines.take_while(|(_, line)| line.in_text.start < part.range.end) {
-            if let Some(mark) = marks.get_mut(at) {
-                *mark = Some(part.kind);
-            }
-        }
+        let inside = found.report.lines.iter().skip(first);
+        let count = inside
+            .take_while(|line| line.in_text.start < part.range.end)
+            .count();
+        let inside = marks.get_mut(first..first + count).unwrap_or_default();
+        inside.fill(Some(part.kind));
+    }
+    // Something has to tell.
+    if marks.iter().all(Option::is_none)
+        && let Some(first) = marks.first_mut()
+    {
+        *first = Some(PartKind::Head);
     }
     marks
 }

@@ -79,10 +79,14 @@ fn stack(frames: &[Frame], guilty: Option<usize>, paint: Paint, full: bool) -> S
     let hidden = match (more, unsure) {
         (0, 0) => return text,
         (more, 0) => format!("{more} more"),
-        (0, unsure) => format!("{unsure} unsure ones left out"),
-        (more, unsure) => format!("{more} more, {unsure} unsure ones left out"),
+        (0, unsure) => format!("{unsure} unsure"),
+        (more, unsure) => format!("{more} more, {unsure} unsure"),
     };
-    let _infallible = writeln!(text, "  {}", paint.faint(&format!("... {hidden} (--full)")));
+    let _infallible = writeln!(
+        text,
+        "  {}",
+        paint.faint(&format!("... {hidden} left out (--full)"))
+    );
     text
 }
 
