@@ -37,7 +37,9 @@ pub(super) fn walk(report: &KernelReport) -> Walk {
     let frames = frames.unwrap_or_default();
     let frames = frames.get(..Explanation::FRAMES_MAX).unwrap_or(frames);
     let mut explained: Vec<FrameExplanation> = frames.iter().map(printed).collect();
-    let (above, below) = explained.split_at_mut(place.frame.unwrap_or(0));
+    // A function at fault beyond the limit leaves nothing below it.
+    let above = place.frame.unwrap_or(0).min(explained.len());
+    let (above, below) = explained.split_at_mut(above);
     passed_over(report.kind, frames, above);
     callers(place, frames.get(above.len()..).unwrap_or_default(), below);
     without_repetitions(&mut explained);
@@ -76,7 +78,11 @@ fn place(report: &KernelReport) -> Option<Place> {
             })
         })
     };
-    let first = || own().map(|(trace, _)| Place { trace, frame: None }).next();
+    let first = || {
+        let fault = own().find(|(_, trace)| trace.kind == TraceKind::Fault);
+        let (trace, _) = fault.or_else(|| own().next())?;
+        Some(Place { trace, frame: None })
+    };
     chosen.or_else(named).or_else(first)
 }
 

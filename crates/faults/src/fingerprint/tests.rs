@@ -1,5 +1,30 @@
 use super::*;
-use crate::parse;
+use crate::{parse, reports};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+/// Logs of guests by file name: `6.12-null`.
+static SAMPLES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let read = |path: &std::path::PathBuf| {
+        let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+        (path.file_stem().unwrap().to_string_lossy().into_owned(), text)
+    };
+    files.iter().map(read).collect()
+});
+
+/// The fingerprints of each report in a log.
+fn all(log: &str) -> Vec<Vec<Fingerprint>> {
+    let reports = reports(log.as_bytes());
+    reports.iter().map(|found| of_report(&found.report)).collect()
+}
 
 /// An oops at `og` with this stack below it.
 fn oops(stack: &str) -> Explanation {
@@ -224,4 +249,88 @@ fn functions_of_every_module_keep_their_module() {
 fn without_a_stack_there_are_two_levels() {
     let explanation = explain(&parse("Kernel panic - not syncing: VFS: Unable to mount root fs").unwrap());
     assert_eq!((explanation.levels.len(), explanation.trace), (2, None));
+}
+
+/// The same module causes the same faults in guests with different kernels.
+#[test]
+fn a_fault_meets_itself_on_other_kernels() {
+    let mut by_fault: BTreeMap<&str, Vec<(&str, Vec<Fingerprint>)>> = BTreeMap::new();
+    for (name, log) in SAMPLES.iter() {
+        let (kernel, fault) = name.split_once('-').unwrap();
+        let first = all(log).into_iter().next().unwrap_or_default();
+        by_fault.entry(fault).or_default().push((kernel, first));
+    }
+    let same_frames = [
+        "null",
+        "bug",
+        "warn",
+        "gpf",
+        "atomic",
+        "alloc",
+        "soft-lockup",
+        "rcu-stall",
+    ];
+    for fault in same_frames {
+        let kernels = &by_fault[fault];
+        assert!(kernels.len() > 1, "{fault}");
+        for (kernel, fingerprints) in kernels {
+            assert_eq!(fingerprints.len(), 4, "{fault} on {kernel}");
+            assert_eq!(
+                fingerprints[..3],
+                kernels[0].1[..3],
+                "{fault} on {kernel} and {}",
+                kernels[0].0
+            );
+        }
+    }
+    // Where a stuck CPU happened to be differs; the other stacks are the same down to the system call.
+    for fault in ["null", "bug", "warn", "gpf", "atomic", "alloc"] {
+        let stacks = by_fault[fault].iter().map(|(_, fingerprints)| fingerprints[3]);
+        assert!(
+            stacks.clone().all(|stack| Some(stack) == stacks.clone().next()),
+            "{fault}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_symbolisers_and_compilers_add_to_a_log_does_not_count(
+        which in any::<prop::sample::Index>(),
+        noise in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..5), 0..20),
+    ) {
+        let (name, log) = which.get(&SAMPLES);
+        let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
+        for (at, kind) in noise {
+            // Inside of a stack: between two frames.
+            let is_frame = |line: &String| line.contains("]  ") && line.contains("+0x") && !line.contains("? ");
+            let frames: Vec<usize> = (1..lines.len()).filter(|at| is_frame(&lines[*at]) && is_frame(&lines[at - 1])).collect();
+            if frames.is_empty() {
+                break;
+            }
+            let at = frames[at.index(frames.len())];
+            let (time, frame) = lines[at].split_once("]  ").map(|(time, frame)| (time.to_owned(), frame.to_owned())).unwrap();
+            match kind {
+                0 => lines.insert(at, format!("{time}]  inlined_here kernel/a.c:12 [inline]")),
+                1 => lines.insert(at, format!("{time}]  ? stale_function+0x12/0x34")),
+                2 => lines[at] = format!("{time}]  {}", frame.replacen('+', ".isra.0+", 1)),
+                3 => lines[at] = format!("{time}]  {}", frame.split('+').next().unwrap().to_owned() + "+0x77/0x3000"),
+                _ => lines.insert(at, format!("{time}]  __sanitizer_cov_trace_pc+0x1/0x2")),
+            }
+        }
+        prop_assert_eq!(all(&lines.join("\n")), all(log), "{}", name);
+    }
+
+    #[test]
+    fn levels_contain_the_coarser_ones(which in any::<prop::sample::Index>()) {
+        for found in reports(which.get(&SAMPLES).1.as_bytes()) {
+            let explanation = explain(&found.report);
+            for pair in explanation.levels.windows(2) {
+                prop_assert!(pair[0].level == Level::Class || pair[1].parts.starts_with(&pair[0].parts));
+            }
+            prop_assert_eq!(explanation.fingerprints(), of_report(&found.report));
+        }
+    }
 }
