@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use self::agent::{Agent, Session};
 use crate::{
     build_ebpf, packages, paths, progress,
-    vm::{self, Collector, Expected, Fault, Guest, GuestOptions, Series, Stored},
+    vm::{self, AgentOptions, Collector, Expected, Fault, Guest, GuestOptions, Series, Stored},
 };
 
 /// The guest's name in the fleet.
@@ -165,8 +165,10 @@ impl Demo {
         fs::create_dir_all(&work_dir).with_context(|| format!("create {}", work_dir.display()))?;
         let mut guest = Guest::boot(&GuestOptions {
             kernel: &kernel,
-            programs,
-            collector_port: self.collector.grpc_port(),
+            agent: Some(AgentOptions {
+                programs,
+                collector_port: self.collector.grpc_port(),
+            }),
             hostname: GUEST,
             work_dir: &work_dir,
         })?;

@@ -16,6 +16,7 @@ mod kernels;
 mod modules;
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
@@ -30,7 +31,7 @@ pub(crate) use self::{
     collector::{Collector, Stored},
     expected::Expected,
     fault::{Fault, crashing_program},
-    guest::{Guest, GuestOptions},
+    guest::{AgentOptions, Guest, GuestOptions},
     kernels::{Kernel, Series},
 };
 use crate::{build_ebpf, packages, paths, progress};
@@ -44,7 +45,10 @@ const POLL: Duration = Duration::from_millis(250);
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask vm --kernel 6.1 oops\n  cargo xtask vm --kernel 6.12 all")]
+#[command(
+    after_help = "Examples:\n  cargo xtask vm --kernel 6.1 oops\n  cargo xtask vm --kernel 6.12 all\n  \
+                  cargo xtask vm --kernel sid --keep-logs logs any"
+)]
 pub(crate) struct Args {
     /// The Debian kernel to boot
     #[arg(long, default_value = "6.1")]
@@ -55,15 +59,20 @@ pub(crate) struct Args {
     /// A folder with the agent and the collector, instead of building them
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// The faults to cause: crash, oom, mce, oops, bug, soft-lockup, panic, or all
+    /// Write what the console says during each fault to DIR/KERNEL-FAULT.txt; the guest has no agent then
+    #[arg(long, value_name = "DIR", conflicts_with = "programs")]
+    keep_logs: Option<PathBuf>,
+    /// The faults to cause, by name; `all` are those of the tests, `any` is every fault there is
     #[arg(required = true, value_name = "FAULT")]
     faults: Vec<Scenario>,
 }
 
-/// A fault or all of them.
+/// A fault or many of them.
 #[derive(Clone, Copy, Debug)]
 enum Scenario {
+    /// Those that the tests cause.
     All,
+    Any,
     One(Fault),
 }
 
@@ -71,13 +80,30 @@ impl std::str::FromStr for Scenario {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        if name == "all" {
-            return Ok(Self::All);
+        match name {
+            "all" => return Ok(Self::All),
+            "any" => return Ok(Self::Any),
+            _ => {}
         }
         Fault::from_str(name, false).map(Self::One).map_err(|_unknown| {
-            let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-            format!("it is one of {}, all", names.join(", "))
+            let names: Vec<String> = Fault::value_variants().iter().map(|fault| fault.name()).collect();
+            format!("it is one of {}, all, any", names.join(", "))
         })
+    }
+}
+
+impl Scenario {
+    fn faults(self) -> Vec<Fault> {
+        match self {
+            Self::All => Fault::ALL.to_vec(),
+            // What ends the boot comes last.
+            Self::Any => {
+                let mut faults = Fault::value_variants().to_vec();
+                faults.sort_by_key(|fault| fault.is_fatal());
+                faults
+            }
+            Self::One(fault) => vec![fault],
+        }
     }
 }
 
@@ -92,19 +118,20 @@ pub(crate) enum Outcome {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let kernel = prepare(args.kernel, args.refresh)?;
+    let faults: Vec<Fault> = args
+        .faults
+        .iter()
+        .flat_map(|scenario| scenario.faults())
+        .collect();
+    if let Some(dir) = &args.keep_logs {
+        return keep_logs(&kernel, &faults, dir);
+    }
     let programs = if let Some(dir) = &args.programs {
         dir.clone()
     } else {
         build_ebpf::ensure()?;
         build_programs()?
     };
-    let mut faults: Vec<Fault> = Vec::new();
-    for scenario in &args.faults {
-        match scenario {
-            Scenario::All => faults.extend(Fault::ALL),
-            Scenario::One(fault) => faults.push(*fault),
-        }
-    }
     fleet_of_one(&kernel, &programs, &faults)
 }
 
@@ -147,8 +174,10 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
     let collector = Collector::start(programs, dir, ANY_PORT)?;
     let mut guest = Guest::boot(&GuestOptions {
         kernel,
-        programs,
-        collector_port: collector.grpc_port(),
+        agent: Some(AgentOptions {
+            programs,
+            collector_port: collector.grpc_port(),
+        }),
         hostname: &hostname,
         work_dir: dir,
     })?;
@@ -176,6 +205,29 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
     }
     thread::sleep(AFTERMATH);
     exactly_these(&collector.faults()?, &caused)
+}
+
+/// Causes faults in a guest without agent and keeps what its console says meanwhile.
+fn keep_logs(kernel: &Kernel, faults: &[Fault], dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+    let scratch = paths::scratch(&format!("vm/{}", kernel.series.name()))?;
+    let mut guest = Guest::boot(&GuestOptions {
+        kernel,
+        agent: None,
+        hostname: "guest",
+        work_dir: scratch.path(),
+    })?;
+    for fault in faults {
+        if let Some(reason) = fault.impossible_on(kernel.series) {
+            progress::say(format!("SKIP vm::{}::{fault}: {reason}", kernel.series));
+            continue;
+        }
+        let log = guest.cause_and_listen(*fault)?;
+        let file = dir.join(format!("{}-{fault}.txt", kernel.series));
+        fs::write(&file, log).with_context(|| format!("write {}", file.display()))?;
+        progress::result(file.display().to_string());
+    }
+    Ok(())
 }
 
 /// Waits for a record that was not there before and is what the fault should be.

@@ -4,10 +4,14 @@
 //! the relocations that would write into those bytes. The rest stays as it was, because the kernel checks what it
 //! patches: the ftrace call at the function's entry, return sites and so on must be what the module's tables say, or
 //! loading it causes a warning that is not the fault wanted.
+//!
+//! Functions of the kernel are called through symbols, names and relocations that are added: the tables that have them
+//! move to the end of the file. The table of the symbols' versions, in which they are not, is hidden; the kernel takes that
+//! for a module loaded by force (taint F) where it is built with `CONFIG_MODULE_FORCE_LOAD`, as Debian's are.
 
 use object::{
     LittleEndian,
-    elf::{self, FileHeader64, Rela64},
+    elf::{self, FileHeader64, Rela64, SectionHeader64, Sym64},
     read::{
         SectionIndex,
         elf::{FileHeader as _, Rela as _, SectionHeader as _, SectionTable, Sym as _, SymbolTable},
@@ -25,6 +29,42 @@ const HARMLESS: [&[u8]; 2] = [b".orc_unwind_ip", b".gnu.linkonce.this_module"];
 
 type Endian = LittleEndian;
 type Header = FileHeader64<Endian>;
+const HEADER_BYTES: usize = size_of::<SectionHeader64<Endian>>();
+
+/// The versions of symbols that a module needs (`CONFIG_MODVERSIONS`).
+const VERSIONS: &[u8] = b"__versions";
+/// What follows the name of a symbol that is elsewhere: global, of no type.
+const UNDEFINED: [u8; 20] = {
+    let mut bytes = [0; 20];
+    bytes[0] = 0x10;
+    bytes
+};
+/// `e8` and 32 bits, relative to their end.
+const CALL_BYTES: u64 = 4;
+
+/// Machine code that may call functions of the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Code {
+    /// The instructions.
+    pub(super) bytes: Vec<u8>,
+    /// Where the operand of a call is, and which function it calls.
+    calls: Vec<(usize, &'static str)>,
+}
+
+impl Code {
+    /// Appends instructions.
+    pub(super) fn then(mut self, bytes: &[u8]) -> Self {
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
+    /// Appends a call of an exported function.
+    pub(super) fn call(mut self, function: &'static str) -> Self {
+        self.bytes.push(0xe8);
+        self.calls.push((self.bytes.len(), function));
+        self.then(&[0; 4])
+    }
+}
 
 /// Why a module cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +95,7 @@ struct Place {
 }
 
 /// Gives the module with `code` at the start of its init function.
-pub(super) fn break_module(module: &[u8], code: &[u8]) -> Result<Vec<u8>, BreakError> {
+pub(super) fn break_module(module: &[u8], code: &Code) -> Result<Vec<u8>, BreakError> {
     let module = without_signature(module);
     let header = Header::parse(module).map_err(BreakError::Elf)?;
     let endian = header.endian().map_err(BreakError::Elf)?;
@@ -67,14 +107,14 @@ pub(super) fn break_module(module: &[u8], code: &[u8]) -> Result<Vec<u8>, BreakE
         .symbols(endian, module, elf::SHT_SYMTAB)
         .map_err(BreakError::Elf)?;
     let tables = relocation_tables(module, endian, &sections)?;
-    let place = find_place(module, endian, &sections, &symbols, &tables, code.len())?;
+    let place = find_place(module, endian, &sections, &symbols, &tables, code.bytes.len())?;
 
     let mut broken = module.to_vec();
-    let end = place.file_offset + code.len();
+    let end = place.file_offset + code.bytes.len();
     broken
         .get_mut(place.file_offset..end)
         .ok_or(BreakError::Outside("the init function"))?
-        .copy_from_slice(code);
+        .copy_from_slice(&code.bytes);
     for table in tables.iter().filter(|table| table.of == place.section) {
         for (index, relocation) in table.relocations.iter().enumerate() {
             let offset = relocation.r_offset(endian);
@@ -90,7 +130,99 @@ pub(super) fn break_module(module: &[u8], code: &[u8]) -> Result<Vec<u8>, BreakE
             }
         }
     }
+    if !code.calls.is_empty() {
+        add_calls(&mut broken, endian, &sections, &place, &code.calls)?;
+    }
     Ok(broken)
+}
+
+/// Adds what the kernel needs to know of calls.
+fn add_calls(
+    broken: &mut Vec<u8>,
+    endian: Endian,
+    sections: &SectionTable<'_, Header>,
+    place: &Place,
+    calls: &[(usize, &'static str)],
+) -> Result<(), BreakError> {
+    let index_where = |what, matches: &dyn Fn(&SectionHeader64<Endian>) -> bool| {
+        let found = sections.enumerate().find(|(_, section)| matches(section));
+        found.map(|(index, _)| index).ok_or(BreakError::Outside(what))
+    };
+    let symbols = index_where("the symbol table", &|section| {
+        section.sh_type(endian) == elf::SHT_SYMTAB
+    })?;
+    let relocations = index_where("the relocation table", &|section| {
+        section.sh_type(endian) == elf::SHT_RELA && section.info_link(endian) == place.section
+    })?;
+    let section = |index| sections.section(index).map_err(BreakError::Elf);
+    let names = section(symbols)?.link(endian);
+    let mut name_at = section(names)?.sh_size(endian);
+    let first_symbol = section(symbols)?.sh_size(endian) / size_of::<Sym64<Endian>>() as u64;
+    let (mut new_names, mut new_symbols, mut new_relocations) = (Vec::new(), Vec::new(), Vec::new());
+    for (symbol, (at, function)) in (first_symbol..).zip(calls) {
+        let name = u32::try_from(name_at).map_err(|_too_big| BreakError::Outside("a name"))?;
+        new_symbols.extend_from_slice(&name.to_le_bytes());
+        new_symbols.extend_from_slice(&UNDEFINED);
+        let info = symbol << 32 | u64::from(elf::R_X86_64_PLT32.0);
+        for word in [place.offset + *at as u64, info, CALL_BYTES.wrapping_neg()] {
+            new_relocations.extend_from_slice(&word.to_le_bytes());
+        }
+        new_names.extend_from_slice(function.as_bytes());
+        new_names.push(0);
+        name_at += function.len() as u64 + 1;
+    }
+    let versions = sections.enumerate().find(|(_, section)| {
+        sections
+            .section_name(endian, *section)
+            .is_ok_and(|name| name == VERSIONS)
+    });
+    if let Some((index, section)) = versions {
+        // Without its first letter the name means nothing.
+        let name = section.sh_name.get(endian).saturating_add(1);
+        let header = header_of(broken, endian, index, "a section")?;
+        header[..4].copy_from_slice(&name.to_le_bytes());
+    }
+    extend(broken, endian, sections, names, &new_names)?;
+    extend(broken, endian, sections, symbols, &new_symbols)?;
+    extend(broken, endian, sections, relocations, &new_relocations)
+}
+
+/// The bytes of a section's header.
+fn header_of<'file>(
+    file: &'file mut [u8],
+    endian: Endian,
+    index: SectionIndex,
+    what: &'static str,
+) -> Result<&'file mut [u8; HEADER_BYTES], BreakError> {
+    let headers = Header::parse(&*file).map_err(BreakError::Elf)?.e_shoff(endian);
+    let at = to_usize(headers, what)?.checked_add(index.0 * HEADER_BYTES);
+    at.and_then(|at| file.get_mut(at..)?.first_chunk_mut())
+        .ok_or(BreakError::Outside(what))
+}
+
+/// Moves a section to the end of the file and appends to it.
+fn extend(
+    broken: &mut Vec<u8>,
+    endian: Endian,
+    sections: &SectionTable<'_, Header>,
+    index: SectionIndex,
+    more: &[u8],
+) -> Result<(), BreakError> {
+    let damaged = || BreakError::Outside("a table");
+    let section = sections.section(index).map_err(BreakError::Elf)?;
+    let start = to_usize(section.sh_offset(endian), "a table")?;
+    let size = to_usize(section.sh_size(endian), "a table")?;
+    let end = start.checked_add(size).ok_or_else(damaged)?;
+    let old = broken.get(start..end).ok_or_else(damaged)?.to_vec();
+    broken.resize(broken.len().next_multiple_of(8), 0);
+    let (offset, size) = (broken.len() as u64, (old.len() + more.len()) as u64);
+    // Offset and size follow name, type, flags and address.
+    let header = header_of(broken, endian, index, "a table")?;
+    header[24..32].copy_from_slice(&offset.to_le_bytes());
+    header[32..40].copy_from_slice(&size.to_le_bytes());
+    broken.extend_from_slice(&old);
+    broken.extend_from_slice(more);
+    Ok(())
 }
 
 /// One `.rela` section.

@@ -21,6 +21,10 @@ const BOOT_PATIENCE: Duration = Duration::from_mins(5);
 const FAULT_PATIENCE: Duration = Duration::from_mins(3);
 /// A console that has said nothing for so long belongs to a guest that hangs.
 const SILENCE: Duration = Duration::from_mins(1);
+/// What a fault prints after it is over: other tasks, and CPUs that find out late.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The first line of a kernel.
+const NEXT_BOOT: &[u8] = b"Linux version ";
 const MEMORY_MIB: u32 = 1024;
 /// Holds the agent's state. A sparse file: it takes what is written.
 const DISK_BYTES: u64 = 256 << 20;
@@ -33,14 +37,21 @@ const CPU: &str = "max,vendor=GenuineIntel,family=6,model=85,stepping=4";
 pub(crate) struct GuestOptions<'a> {
     /// The kernel.
     pub(crate) kernel: &'a Kernel,
-    /// The folder with `telemd`, `telemctl` and `telem-record-gen`, see [`super::build_programs`].
-    pub(crate) programs: &'a Path,
-    /// Port of the collector's gRPC on this host's loopback.
-    pub(crate) collector_port: u16,
+    /// The agent, if it is to have one.
+    pub(crate) agent: Option<AgentOptions<'a>>,
     /// The guest's host name.
     pub(crate) hostname: &'a str,
     /// An existing folder for its files: disk, initramfs, console log.
     pub(crate) work_dir: &'a Path,
+}
+
+/// The agent of a guest.
+#[derive(Debug)]
+pub(crate) struct AgentOptions<'a> {
+    /// The folder with `telemd`, `telemctl` and `telem-record-gen`, see [`super::build_programs`].
+    pub(crate) programs: &'a Path,
+    /// Port of the collector's gRPC on this host's loopback.
+    pub(crate) collector_port: u16,
 }
 
 /// A running guest. It dies when this value is dropped, and with this process.
@@ -50,7 +61,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Boots a guest and waits until its agent is ready.
+    /// Boots a guest and waits until it, and its agent, is ready.
     pub(crate) fn boot(options: &GuestOptions<'_>) -> Result<Self> {
         let kernel = options.kernel;
         let step = progress::step(format!("boot Linux {} ({})", kernel.release, kernel.package));
@@ -65,17 +76,38 @@ impl Guest {
         Ok(Self { machine })
     }
 
-    /// Causes a fault and waits until it is over; after a panic, until the agent of the next boot is ready. When this
+    /// Causes a fault and waits until it is over; after a panic, until the next boot is ready. When this
     /// returns, the fault is not necessarily on its way to the collector.
     pub(crate) fn cause(&mut self, fault: Fault) -> Result<()> {
         let step = progress::step(format!("cause a fault in the guest: {fault}"));
-        self.machine.tell(fault.name())?;
-        match fault {
-            Fault::Panic => self.machine.wait_for("ready", BOOT_PATIENCE)?,
-            _ => self.machine.wait_for("done", FAULT_PATIENCE)?,
+        self.machine.tell(&fault.name())?;
+        if fault.is_fatal() {
+            self.machine.wait_for("ready", BOOT_PATIENCE)?;
+        } else {
+            self.machine.wait_for("done", FAULT_PATIENCE)?;
         }
         step.done();
         Ok(())
+    }
+
+    /// Causes a fault and returns what the console said meanwhile, up to the next boot.
+    pub(crate) fn cause_and_listen(&mut self, fault: Fault) -> Result<Vec<u8>> {
+        let before = self.console()?.len();
+        self.cause(fault)?;
+        thread::sleep(LAST_WORDS);
+        let console = self.console()?;
+        let said = console.get(before..).unwrap_or_default();
+        let end = said
+            .windows(NEXT_BOOT.len())
+            .position(|window| window == NEXT_BOOT);
+        let said = said.get(..end.unwrap_or(said.len())).unwrap_or_default();
+        let last = said.iter().rposition(|byte| *byte == b'\n');
+        Ok(said.get(..=last.unwrap_or(0)).unwrap_or_default().to_vec())
+    }
+
+    fn console(&self) -> Result<Vec<u8>> {
+        let path = &self.machine.console;
+        fs::read(path).with_context(|| format!("read {}", path.display()))
     }
 
     /// The last lines of the console: the kernel's log and the agent's.

@@ -10,7 +10,15 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{cpio::Archive, fault, guest::GuestOptions, modules::Modules};
+use clap::ValueEnum as _;
+
+use super::{
+    cpio::Archive,
+    fault::{self, Fault},
+    guest::{AgentOptions, GuestOptions},
+    kernels::Kernel,
+    modules::Modules,
+};
 
 /// Where the kernel must not put anything else: `memmap=` on its command line keeps it free for ramoops. In the middle
 /// of the memory, because QEMU writes the initramfs to its end at every reset.
@@ -39,8 +47,10 @@ pub(super) fn build(options: &GuestOptions<'_>, into: &Path) -> Result<()> {
     let out = File::create(into).with_context(|| format!("create {}", into.display()))?;
     let mut archive = Archive::new(BufWriter::new(out));
     add_system(&mut archive, options)?;
-    add_modules(&mut archive, &Modules::open(&options.kernel.modules())?)?;
-    add_agent(&mut archive, options)?;
+    add_modules(&mut archive, options.kernel)?;
+    if let Some(agent) = &options.agent {
+        add_agent(&mut archive, agent)?;
+    }
     archive
         .finish()
         .with_context(|| format!("write {}", into.display()))?;
@@ -59,34 +69,63 @@ fn add_system(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> 
     Ok(())
 }
 
-fn add_modules(archive: &mut Archive<impl Write>, modules: &Modules) -> Result<()> {
+fn add_modules(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()> {
+    let modules = Modules::open(&kernel.modules())?;
     let mut wanted = MODULES.to_vec();
     if modules.read(CHECKSUM_MODULE).is_ok() {
         wanted.insert(0, CHECKSUM_MODULE);
     }
-    let ramoops = format!(
-        " mem_address={RAMOOPS_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
-    );
-    let mut order = String::new();
-    for module in modules.with_dependencies(&wanted)? {
-        order.push_str(&module.name);
-        if module.name == "ramoops" {
-            order.push_str(&ramoops);
+    let mut present = BTreeSet::new();
+    add_loaded(archive, &modules, &wanted, "order", &mut present)?;
+    for fault in Fault::value_variants() {
+        if !fault.modules().is_empty() {
+            let list = format!("order-{fault}");
+            add_loaded(archive, &modules, fault.modules(), &list, &mut present)?;
         }
-        order.push('\n');
-        archive.file(&format!("lib/guest/{}.ko", module.name), 0o644, &module.bytes)?;
     }
-    archive.file("lib/guest/order", 0o644, order.as_bytes())?;
-    for (fault, module) in fault::broken_modules(modules)? {
+    for (fault, module) in fault::broken_modules(&modules, kernel.series)? {
         archive.file(&format!("faults/{fault}.ko"), 0o644, &module.bytes)?;
     }
     Ok(())
 }
 
-fn add_agent(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> Result<()> {
+/// Adds modules with all that they need, and the list that `init.sh` loads them by, with their options.
+fn add_loaded(
+    archive: &mut Archive<impl Write>,
+    modules: &Modules,
+    names: &[&str],
+    list: &str,
+    present: &mut BTreeSet<String>,
+) -> Result<()> {
+    let mut order = String::new();
+    for module in modules.with_dependencies(names)? {
+        if !present.insert(module.name.clone()) {
+            continue;
+        }
+        archive.file(&format!("lib/guest/{}.ko", module.name), 0o644, &module.bytes)?;
+        order.push_str(&module.name);
+        order.push_str(&options_of(&module.name));
+        order.push('\n');
+    }
+    archive.file(&format!("lib/guest/{list}"), 0o644, order.as_bytes())?;
+    Ok(())
+}
+
+fn options_of(module: &str) -> String {
+    match module {
+        "ramoops" => format!(
+            " mem_address={RAMOOPS_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
+        ),
+        // Sectors from 0x1234 on cannot be read.
+        "scsi_debug" => " dev_size_mb=8 opts=2".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>) -> Result<()> {
     let mut libraries = BTreeSet::new();
     for program in PROGRAMS {
-        let path = options.programs.join(program);
+        let path = agent.programs.join(program);
         archive.file(&format!("opt/telemetrics/{program}"), 0o755, &read(&path)?)?;
         libraries.extend(shared_libraries(&path)?);
     }
@@ -97,7 +136,7 @@ fn add_agent(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> R
     // 10.0.2.2 is this host's loopback in QEMU's user-mode network.
     let config = format!(
         "state_dir = \"/state/telemetrics\"\n\n[collector]\nurl = \"http://10.0.2.2:{}\"\n",
-        options.collector_port
+        agent.collector_port
     );
     archive.file("etc/telemetrics/telemd.toml", 0o644, config.as_bytes())?;
     archive.file("etc/telemetrics/opt-in", 0o644, b"")?;

@@ -8,7 +8,19 @@ const INIT: [u8; 20] = [
     0xe8, 0, 0, 0, 0, 0x48, 0xbf, 1, 2, 3, 4, 5, 6, 7, 8, 0xe9, 0, 0, 0, 0,
 ];
 const CODE: [u8; 5] = [0x31, 0xc0, 0x48, 0x89, 0x00];
+const FUNCTIONS: [&str; 2] = ["first_function", "second_function"];
 const SYMBOLS: [&str; 3] = ["", "init_module", "__fentry__"];
+
+fn code(bytes: &[u8]) -> Code {
+    Code::default().then(bytes)
+}
+
+fn calling() -> Code {
+    Code::default()
+        .call(FUNCTIONS[0])
+        .then(&[0x90])
+        .call(FUNCTIONS[1])
+}
 
 /// Where the tables of the module point into its init function.
 #[derive(Clone, Copy)]
@@ -156,7 +168,7 @@ fn the_test_module_is_one() {
 
 #[test]
 fn the_code_comes_after_the_ftrace_site_and_nothing_else_changes() {
-    let broken = break_module(&module(PLAIN), &CODE).unwrap();
+    let broken = break_module(&module(PLAIN), &code(&CODE)).unwrap();
     let mut expected = INIT;
     expected[5..10].copy_from_slice(&CODE);
     assert_eq!(init_text(&broken), expected);
@@ -169,15 +181,40 @@ fn without_an_ftrace_site_the_code_comes_first() {
         ftrace_site: false,
         ..PLAIN
     };
-    let broken = break_module(&module(shape), &CODE).unwrap();
+    let broken = break_module(&module(shape), &code(&CODE)).unwrap();
     assert_eq!(init_text(&broken)[..5], CODE);
     assert_eq!(relocations(&broken), [7, 16]);
 }
 
 #[test]
 fn the_signature_is_cut_off() {
-    let broken = break_module(&signed(module(PLAIN)), &CODE).unwrap();
-    assert_eq!(broken, break_module(&module(PLAIN), &CODE).unwrap());
+    let broken = break_module(&signed(module(PLAIN)), &code(&CODE)).unwrap();
+    assert_eq!(broken, break_module(&module(PLAIN), &code(&CODE)).unwrap());
+}
+
+#[test]
+fn functions_are_called_by_name() {
+    let broken = break_module(&signed(module(PLAIN)), &calling()).unwrap();
+    assert_eq!(
+        init_text(&broken)[5..16],
+        [0xe8, 0, 0, 0, 0, 0x90, 0xe8, 0, 0, 0, 0]
+    );
+    let file = object::File::parse(&*broken).unwrap();
+    let section = file.section_by_name(".init.text").unwrap();
+    let called = section.relocations().filter_map(|(at, relocation)| {
+        let object::RelocationTarget::Symbol(index) = relocation.target() else {
+            return None;
+        };
+        let symbol = file.symbol_by_index(index).unwrap();
+        let name = symbol.name().unwrap().to_owned();
+        FUNCTIONS
+            .contains(&&*name)
+            .then(|| (at, name, symbol.is_undefined(), relocation.addend()))
+    });
+    let called: Vec<(u64, String, bool, i64)> = called.collect();
+    let expected = [(6, 0), (12, 1)].map(|(at, which)| (at, FUNCTIONS[which].to_owned(), true, -4));
+    assert_eq!(called, expected);
+    assert!(file.symbols().any(|symbol| symbol.name() == Ok("init_module")));
 }
 
 #[test]
@@ -188,13 +225,16 @@ fn bytes_that_the_kernel_patches_are_left_alone() {
             ..PLAIN
         })
     };
-    assert!(matches!(break_module(&with(9), &CODE), Err(BreakError::Patched)));
-    assert!(break_module(&with(10), &CODE).is_ok());
+    assert!(matches!(
+        break_module(&with(9), &code(&CODE)),
+        Err(BreakError::Patched)
+    ));
+    assert!(break_module(&with(10), &code(&CODE)).is_ok());
 }
 
 #[test]
 fn code_that_does_not_fit_is_refused() {
-    let error = break_module(&module(PLAIN), &[0x90; 16]).unwrap_err();
+    let error = break_module(&module(PLAIN), &code(&[0x90; 16])).unwrap_err();
     assert!(
         matches!(error, BreakError::Room { has: 15, needs: 16 }),
         "{error}"
@@ -203,7 +243,7 @@ fn code_that_does_not_fit_is_refused() {
 
 #[test]
 fn what_is_no_module_is_told() {
-    let of = |bytes: &[u8]| break_module(bytes, &CODE).unwrap_err().to_string();
+    let of = |bytes: &[u8]| break_module(bytes, &code(&CODE)).unwrap_err().to_string();
     assert!(of(b"").contains("ELF"), "{}", of(b""));
     assert!(of(b"not an ELF file").contains("ELF"));
     let mut arm = module(PLAIN);
@@ -221,7 +261,7 @@ fn what_is_no_module_is_told() {
 proptest! {
     #[test]
     fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-        prop_assert!(break_module(&bytes, &CODE).is_err());
+        prop_assert!(break_module(&bytes, &code(&CODE)).is_err());
     }
 
     #[test]
@@ -235,8 +275,11 @@ proptest! {
             elf[at] = value;
         }
         elf.truncate(length.index(elf.len()) + 1);
-        if let Ok(broken) = break_module(&elf, &CODE) {
+        if let Ok(broken) = break_module(&elf, &code(&CODE)) {
             prop_assert!(broken.len() <= elf.len());
+        }
+        if let Ok(broken) = break_module(&elf, &calling()) {
+            prop_assert!(broken.len() <= 2 * elf.len() + 200);
         }
     }
 }
