@@ -96,12 +96,7 @@ impl Scenario {
     fn faults(self) -> Vec<Fault> {
         match self {
             Self::All => Fault::ALL.to_vec(),
-            // What ends the boot comes last.
-            Self::Any => {
-                let mut faults = Fault::value_variants().to_vec();
-                faults.sort_by_key(|fault| fault.is_fatal());
-                faults
-            }
+            Self::Any => Fault::value_variants().to_vec(),
             Self::One(fault) => vec![fault],
         }
     }

@@ -14,23 +14,52 @@ use super::{
     modules::{Module, Modules},
 };
 
-/// A fault.
+/// A fault. They are in an order in which one boot can have them and each shows: what ends a boot comes first, then what
+/// nothing dies of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Fault {
+    /// A panic, read back from ramoops after the reboot
+    Panic,
+    /// A stack with its guard overwritten: a panic
+    StackProtector,
+    /// A function that calls itself for ever
+    StackOverflow,
+    /// A program that dereferences a null pointer
+    Crash,
+    /// A program that eats more memory than its cgroup may have
+    Oom,
+    /// A program that eats all memory
+    OomGlobal,
+    /// A corrected memory error, by mce-inject
+    Mce,
+    /// A page that is said to be broken, by hwpoison-inject
+    Hwpoison,
+    /// A file system with garbage in its table of inodes
+    Ext4,
+    /// A disk with a sector that cannot be read
+    Disk,
+    /// A task that waits for a file system that is frozen
+    HungTask,
+    /// Free memory that is too small or in pieces
+    Alloc,
+    /// An allocation of more memory than the machine has
+    Vmalloc,
+    /// A function that sleeps with a spinlock held
+    Atomic,
+    /// A function that returns with interrupts off
+    Warn,
+    /// A reference count below zero
+    Refcount,
+    /// A use of memory that was freed, found by KFENCE
+    Kfence,
+    /// A CPU that makes no progress for some seconds
+    SoftLockup,
+    /// A CPU that has its interrupts off for some seconds
+    RcuStall,
     /// A null pointer dereference in the kernel
     Oops,
     /// An undefined instruction in the kernel
     Bug,
-    /// A CPU that makes no progress for some seconds
-    SoftLockup,
-    /// A corrected memory error, by mce-inject
-    Mce,
-    /// A program that eats more memory than its cgroup may have
-    Oom,
-    /// A program that dereferences a null pointer
-    Crash,
-    /// A panic, read back from ramoops after the reboot
-    Panic,
     /// An access to an address that no pointer can have
     Gpf,
     /// An access to an address where nothing is
@@ -41,40 +70,12 @@ pub(crate) enum Fault {
     NullCall,
     /// A jump to data
     ExecData,
-    /// A function that calls itself for ever
-    StackOverflow,
-    /// A function that returns with interrupts off
-    Warn,
-    /// A reference count below zero
-    Refcount,
     /// A list whose neighbours do not point at each other
     List,
     /// A copy from beyond the end of the stack to a program
     Usercopy,
     /// Memory that is freed twice
     DoubleFree,
-    /// A use of memory that was freed, found by KFENCE
-    Kfence,
-    /// A function that sleeps with a spinlock held
-    Atomic,
-    /// Free memory that is too small or in pieces
-    Alloc,
-    /// An allocation of more memory than the machine has
-    Vmalloc,
-    /// A CPU that has its interrupts off for some seconds
-    RcuStall,
-    /// A task that waits for a file system that is frozen
-    HungTask,
-    /// A program that eats all memory
-    OomGlobal,
-    /// A file system with garbage in its table of inodes
-    Ext4,
-    /// A disk with a sector that cannot be read
-    Disk,
-    /// A page that is said to be broken, by hwpoison-inject
-    Hwpoison,
-    /// A stack with its guard overwritten: a panic
-    StackProtector,
 }
 
 impl Fault {
@@ -174,7 +175,7 @@ impl fmt::Display for Fault {
 /// Where the modules are that are broken: character sets of file systems and parts of TCP, which nothing here uses.
 const FOLDERS: [&str; 2] = ["kernel/fs/nls", "kernel/net/ipv4"];
 
-/// A module for each fault that needs one. Each is another stock module, for one that died in its init function is
+/// A module for each fault that needs one, the same on all kernels as far as it goes. Each is another stock module, for one that died in its init function is
 /// never finished and blocks its name until the reboot.
 pub(super) fn broken_modules(modules: &Modules, series: Series) -> Result<Vec<(Fault, Module)>> {
     let mut candidates: Vec<&str> = FOLDERS
@@ -183,7 +184,6 @@ pub(super) fn broken_modules(modules: &Modules, series: Series) -> Result<Vec<(F
         .collect();
     let mut codes: Vec<(Fault, Code)> = Fault::value_variants()
         .iter()
-        .filter(|fault| fault.impossible_on(series).is_none())
         .filter_map(|fault| Some((*fault, code::of(*fault, series)?)))
         .collect();
     // Few modules have room for much.

@@ -103,6 +103,7 @@ cause() {
         hung-task)
             make_files
             echo 5 > /proc/sys/kernel/hung_task_timeout_secs
+            echo 2 > /proc/sys/kernel/hung_task_check_interval_secs
             fsfreeze --freeze /mnt
             touch /mnt/there &
             sleep 12
