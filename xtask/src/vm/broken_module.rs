@@ -24,8 +24,8 @@ const SIGNATURE_INFO_BYTES: usize = 12;
 const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 /// `call __fentry__`, or the NOP in its place.
 const FTRACE_SITE_BYTES: usize = 5;
-/// Tables that describe code and are never used to change it.
-const HARMLESS: [&[u8]; 2] = [b".orc_unwind_ip", b".gnu.linkonce.this_module"];
+/// Tables that describe code and are not used to change it; that of calls is only with `retbleed=stuff`.
+const HARMLESS: [&[u8]; 3] = [b".orc_unwind_ip", b".gnu.linkonce.this_module", b".call_sites"];
 
 type Endian = LittleEndian;
 type Header = FileHeader64<Endian>;

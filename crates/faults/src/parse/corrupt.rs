@@ -48,10 +48,20 @@ pub(crate) fn signs(scan: &Scan<'_>, head: usize, format: &Format, guilty: Optio
     let is_last = |item: &Item<'_>| matches!(item.what, What::Stack(_));
     note(&[
         (Sign::Lines, scan.says("printk messages dropped")),
-        (Sign::LastStack, items.last().is_some_and(is_last)),
+        (
+            Sign::LastStack,
+            items.last().is_some_and(is_last) || ends_within_stack(scan, head),
+        ),
         (Sign::End, has_no_end(scan, head)),
     ]);
     found
+}
+
+/// The marks around the frames of a task come in pairs (`show_trace_log_lvl`, arch/x86/kernel/dumpstack.c, since 5.17).
+fn ends_within_stack(scan: &Scan<'_>, head: usize) -> bool {
+    let lines = scan.lines.get(head..).unwrap_or_default().iter();
+    let mut marks = lines.rev().map(|line| line.trim());
+    marks.find(|line| matches!(*line, "<TASK>" | "</TASK>")) == Some("<TASK>")
 }
 
 /// Every architecture's `die` ends with the end marker (`oops_exit`, kernel/panic.c) unless the machine died before.

@@ -51,7 +51,7 @@ names! {
         /// Lines that the kernel did not print.
         Lines = "lines": "The kernel says that it dropped messages.",
         /// The last stack.
-        LastStack = "last_stack": "The text ends with the head of a stack.",
+        LastStack = "last_stack": "The text ends with the head of a stack, or within one.",
         /// The end marker.
         End = "end": "The kernel died, but neither the end marker nor a panic follows.",
     }

@@ -7,6 +7,7 @@ mod forms;
 mod layout;
 mod limits;
 mod samples;
+mod variants;
 
 use faults::fingerprint::{Fingerprint, of_report};
 use faults::{Assembled, Assembler, KernelReport, Limits, LogReport, log, parse};
