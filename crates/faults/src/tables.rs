@@ -5,3 +5,6 @@ pub(crate) mod heads;
 pub(crate) mod programs;
 pub(crate) mod skip;
 pub(crate) mod suffix;
+
+#[cfg(test)]
+mod tests;

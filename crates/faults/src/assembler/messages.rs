@@ -7,9 +7,9 @@
 use super::collecting::Seen;
 use super::mark::Mark;
 use super::{Assembled, Limits};
-use crate::Line;
 use crate::parse::pattern;
 use crate::tables::formats::Head;
+use crate::{Line, ReportKind};
 
 /// Messages that are collected at the same time; the one that waited longest is ended when there are more.
 const MESSAGES_MAX: usize = 16;
@@ -146,6 +146,10 @@ impl Message {
 fn key(head: &Head, text: &str) -> Option<(usize, String)> {
     head.formats.iter().enumerate().find_map(|(index, format)| {
         let fields = pattern::find(format.pattern, text)?;
+        if format.kind == ReportKind::MemoryFailure {
+            // What became of a page is told in several lines, each in its own form.
+            return Some((std::ptr::from_ref(head) as usize, String::new()));
+        }
         let mut named = String::new();
         for field in fields
             .iter()

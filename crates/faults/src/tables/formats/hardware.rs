@@ -61,9 +61,11 @@ heads! {
         MemoryFailure: "Uncorrected hardware memory error in user-access" => "memory failure: user access", NONE;
     }
     // arch/x86/kernel/cpu/mce/therm_throt.c (drivers/thermal/intel/therm_throt.c).
-    "emperature above threshold" {
+    " temperature above threshold" {
         Thermal(Low): "CPU{n}: Core temperature above threshold" => "processor core too hot, throttled", NONE;
         Thermal(Low): "CPU{n}: Package temperature above threshold" => "processor package too hot, throttled", NONE;
+    }
+    "Temperature above threshold" {
         Thermal(Low): "CPU{n}: Temperature above threshold" => "processor too hot, throttled", NONE;
     }
     // drivers/thermal/thermal_core.c `handle_critical_trips`.

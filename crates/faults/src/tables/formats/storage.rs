@@ -69,7 +69,7 @@ heads! {
         FilesystemError: "XFS ({d}): metadata I/O error" => "XFS: metadata I/O error", NONE;
     }
     // fs/xfs/xfs_fsops.c `xfs_do_force_shutdown`.
-    "hutting down filesystem" {
+    "Shutting down filesystem" {
         FilesystemError: "XFS ({d}): {m} (0x{x}) detected at {f}" => "XFS: {1} in {F}", NONE;
         FilesystemError: "XFS ({d}): {m}etected." => "XFS: shut down, {1}", NONE;
         FilesystemError: "XFS ({d}): {m}" => "XFS: shut down, {1}", NONE;

@@ -6,7 +6,7 @@ use super::{BEFORE, From, NONE, Needs, POINTER, stack, trace};
 const CALLER: Needs = POINTER;
 
 heads! {
-    "WARNING:" unless ["mand mount option", "XFS (", "WARNING: /", "workqueue cpumask", "leaves CPU vulnerable to"] {
+    "WARNING:" unless ["mand mount option", "XFS (", "WARNING: /", "workqueue cpumask", "data leaks possible"] {
         Lockdep: "WARNING: possible circular locking dependency detected" => "possible deadlock in {F}", super::locking::CHAIN;
         Lockdep: "WARNING: possible recursive locking detected" => "possible deadlock in {F}", super::locking::CHAIN;
         Lockdep: "WARNING: possible irq lock inversion dependency detected" => "possible deadlock in {F}", super::locking::CHAIN;
