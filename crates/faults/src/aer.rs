@@ -50,8 +50,8 @@ impl AerSeverity {
     fn severity(self) -> Severity {
         match self {
             Self::Corrected => Severity::Low,
-            Self::NonFatal => Severity::Medium,
-            Self::Fatal => Severity::High,
+            Self::NonFatal => Severity::High,
+            Self::Fatal => Severity::Critical,
         }
     }
 }

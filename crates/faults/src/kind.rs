@@ -122,7 +122,7 @@ kinds! {
     /// A memory controller or the firmware found an error in memory.
     MemoryError = "memory_error", HardwareMemoryError, High;
     /// The kernel took a page with an error in it out of use, or failed to.
-    MemoryFailure = "memory_failure", HardwareMemoryError, High;
+    MemoryFailure = "memory_failure", HardwareMemoryFailure, High;
     /// An error on a PCI Express link or in a device on it.
     PcieError = "pcie_error", HardwarePcieError, High;
     /// Another hardware error that the firmware reported.

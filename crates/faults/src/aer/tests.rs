@@ -18,7 +18,7 @@ fn the_first_error_names_the_report() {
         "PCIe error: Unsupported Request on 8086:a110 (fatal)"
     );
     assert_eq!(hardware.what, "Completion Timeout, Unsupported Request");
-    assert_eq!(hardware.severity, Severity::High);
+    assert_eq!(hardware.severity, Severity::Critical);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Bytes that nobody should have written.
 
+use super::build::{Entry, block, record};
 use super::{a_record, guests_region, memory, processor};
-use crate::cper::{self, MAX_BLOCKS, MAX_SECTIONS, guids};
+use crate::cper::{self, Body, ErrorSeverity, MAX_BLOCKS, MAX_SECTIONS, Raw, guids};
 use proptest::prelude::*;
 
 /// Everything that can be asked of a decoded input.
@@ -66,5 +67,38 @@ proptest! {
         ];
         let section = cper::Section::of_body(kinds[kind], &bytes);
         prop_assert!(section.hardware_error().fields.len() < 3000);
+    }
+}
+
+proptest! {
+    /// What is put into a container comes out of it, in order and where it was put.
+    #[test]
+    fn containers_give_back_what_was_put_in(
+        bodies in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..300), 0u32..4), 0..MAX_SECTIONS),
+        with_time: bool,
+    ) {
+        let kind = guids::LINUX_MCE;
+        let entries: Vec<_> = bodies
+            .iter()
+            .map(|(body, severity)| {
+                let entry = Entry::new(kind, *severity, body.clone());
+                if with_time { entry.time([0, 0, 0, 1, 1, 1, 0x26, 0x20]) } else { entry }
+            })
+            .collect();
+        let in_block = block(1, &entries);
+        let sections: Vec<_> = bodies.iter().map(|(body, severity)| (kind, *severity, body.clone())).collect();
+        let in_record = record(1, &sections);
+
+        let region = cper::region(&in_block);
+        let record = cper::record(&in_record).unwrap();
+        prop_assert_eq!((&region.damage, &record.damage), (&None, &None));
+        for (bytes, read) in [(&in_block, region.sections().collect::<Vec<_>>()), (&in_record, record.sections.iter().collect())] {
+            prop_assert_eq!(read.len(), bodies.len());
+            for (section, (body, severity)) in read.iter().zip(&bodies) {
+                prop_assert_eq!(&section.body, &Body::Raw(Raw { bytes: body.clone(), left_off: 0 }));
+                prop_assert_eq!(section.severity, ErrorSeverity::of_number(*severity));
+                prop_assert_eq!(&bytes[section.offset..section.offset + section.length], body.as_slice());
+            }
+        }
     }
 }
