@@ -21,6 +21,25 @@ fn every_program_has_help_with_examples() {
 }
 
 #[test]
+fn explain_and_decode_have_help_with_examples() {
+    let host = Host::new("");
+    for command in [
+        &["explain"][..],
+        &["decode"],
+        &["decode", "mce"],
+        &["decode", "cper"],
+        &["decode", "bert"],
+        &["decode", "aer"],
+    ] {
+        let name = format!("help_{}", command.join("_"));
+        insta::assert_snapshot!(
+            name,
+            said(&host, &host.telemctl(&[command, &["--help"]].concat()))
+        );
+    }
+}
+
+#[test]
 fn a_wrong_command_line_is_64_everywhere() {
     let host = Host::new("");
     for (program, args) in [
@@ -142,7 +161,18 @@ fn completions_name_every_command() {
     let host = Host::new("");
     let output = host.telemctl(&["completions", "bash"]);
     let script = String::from_utf8(output.stdout).unwrap();
-    for command in ["doctor", "status", "opt-in", "opt-out", "completions"] {
+    for command in [
+        "doctor",
+        "status",
+        "opt-in",
+        "opt-out",
+        "completions",
+        "explain",
+        "--symbols",
+        "decode",
+        "bert",
+        "--uncorrectable",
+    ] {
         assert!(script.contains(command));
     }
 }

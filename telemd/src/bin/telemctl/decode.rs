@@ -41,8 +41,8 @@ Exit codes: 0 decoded, 1 nothing to decode was found, 2 unreadable or damaged (w
 pub(crate) struct Options {
     #[command(subcommand)]
     what: What,
-    /// Colours: auto is for terminals, unless `NO_COLOR` is set.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Colours.
+    #[arg(long, help = output::COLOR_HELP, global = true, value_name = "WHEN", default_value = "auto")]
     color: ColorChoice,
 }
 

@@ -57,8 +57,8 @@ pub(crate) struct Options {
     /// A debug file (vmlinux, a module's), or a folder of them such as /usr/lib/debug: frames get files and lines.
     #[arg(long, value_name = "PATH")]
     symbols: Option<PathBuf>,
-    /// Colours: auto is for terminals, unless `NO_COLOR` is set.
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    /// Colours.
+    #[arg(long, help = output::COLOR_HELP, value_name = "WHEN", default_value = "auto")]
     color: ColorChoice,
 }
 

@@ -25,7 +25,8 @@ mod show;
     after_help = "Examples:\n  telemctl opt-in            begin to record and ship faults\n  \
                   telemctl doctor            what is watched here, what is not, and what to do\n  \
                   telemctl status --json | jq .session.spool\n  \
-                  telemctl explain /var/log/kern.log   the faults in a log: what, where, why\n  \
+                  dmesg | telemctl explain   the faults in a log: what, where, why\n  \
+                  telemctl decode bert       what firmware saw when the boot before ended\n  \
                   telemctl completions bash > /etc/bash_completion.d/telemctl\n\n\
                   Exit codes: 0 good, 1 a problem was found, 64 wrong command line or configuration."
 )]

@@ -13,6 +13,9 @@ use telemd::cli;
 /// Exit code when something could not be read or written.
 pub(crate) const EXIT_UNREADABLE: u8 = 2;
 
+/// What `--color` means.
+pub(crate) const COLOR_HELP: &str = "Colours; auto: on terminals, unless NO_COLOR is set";
+
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint {
