@@ -319,7 +319,7 @@ fn registers_of_pci_express_are_decoded() {
     ];
     insta::assert_snapshot!(shown(&flags, b""));
     let fatal = &records(&["aer", "--uncorrectable", "0x40010"], b"")[0];
-    assert_eq!(fatal["severity"], "high");
+    assert_eq!(fatal["severity"], "critical");
     assert_eq!(fatal["registers"]["severity"], "fatal");
     let corrected = &records(&["aer", "--correctable", "0x40"], b"")[0];
     assert_eq!(corrected["title"], "PCIe error: Bad TLP (corrected)");
