@@ -1,6 +1,6 @@
 //! Common Platform Error Records: what firmware tells the kernel about broken hardware.
 //!
-//! Three containers carry the same sections:
+//! The same sections come in several ways:
 //!
 //! - the *generic error status block* (ACPI 6.5, 18.3.2.7): BERT regions (`/sys/firmware/acpi/tables/data/BERT`, errors of
 //!   the boot before), GHES and the machine-check exception of firmware-first platforms. [`region`] reads one or several.
@@ -51,7 +51,7 @@ mod x86;
 
 pub use arm::{ArmContext, ArmError, ArmErrorInfo, ArmProcessor};
 pub use cxl::{CxlDram, CxlEvent, CxlEventBody, CxlEventHeader, CxlMedia, CxlModule, CxlProtocol, CxlRas};
-pub use dma::DmaRemapping;
+pub use dma::{AmdIommu, DmaFault, DmaRemapping, VtD};
 pub use firmware::FirmwareRecord;
 pub use guid::{Guid, NotGuid};
 pub(crate) use layout::{ALWAYS, is_valid, layout, le};

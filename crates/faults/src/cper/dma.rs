@@ -10,16 +10,16 @@ use crate::hardware::{Field, Fields, PciAddress, hex, named, plain};
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum DmaRemapping {
     /// The part that all architectures share.
-    Generic(Generic),
+    Fault(DmaFault),
     /// Registers and tables of Intel VT-d.
     VtD(VtD),
     /// Registers and tables of an AMD IOMMU.
-    Amd(Amd),
+    AmdIommu(AmdIommu),
 }
 
 layout! {
     /// A fault of a DMA request, in the words of every architecture.
-    pub struct Generic {
+    pub struct DmaFault {
         /// The function whose request it was.
         requester: PciAddress = bit ALWAYS, requester, plain;
         /// Why it was refused.
@@ -76,7 +76,7 @@ layout! {
 
 layout! {
     /// The registers of an AMD IOMMU at the time.
-    pub struct Amd {
+    pub struct AmdIommu {
         /// Revision of the specification.
         revision: u8 = bit ALWAYS, le(0), hex;
         /// Control register.
@@ -99,9 +99,9 @@ impl DmaRemapping {
     pub(super) fn fields(&self) -> Vec<Field> {
         let mut fields = Fields::default();
         match self {
-            Self::Generic(generic) => generic.show(&mut fields),
+            Self::Fault(fault) => fault.show(&mut fields),
             Self::VtD(registers) => registers.show(&mut fields),
-            Self::Amd(registers) => registers.show(&mut fields),
+            Self::AmdIommu(registers) => registers.show(&mut fields),
         }
         fields.list
     }

@@ -1,10 +1,9 @@
 //! One section: what every section has, and its body by type.
 
-use super::decoder::decoder;
 use super::layout::{is_valid, or_zero, text};
 use super::{ArmError, CperError, CxlEvent, CxlProtocol, DmaRemapping, FirmwareRecord, Guid, MAX_RAW_BYTES};
 use super::{MemoryError, PciBusError, PciDeviceError, PcieError, ProcessorError, Timestamp, X86Error};
-use super::{layout, le};
+use super::{decoder, layout, le};
 use crate::Severity;
 use crate::hardware::names_of_bits;
 use std::fmt;
@@ -260,20 +259,20 @@ pub(super) type Read<T> = (T, Option<CperError>);
 impl Section {
     /// Decodes the body of a section by its type, as `ras:non_standard_event` carries it.
     pub fn of_body(kind: Guid, bytes: &[u8]) -> Self {
-        let (name, needed, read) = decoder(kind);
-        let (body, mut damage) = read(bytes);
-        if bytes.len() < needed {
+        let decoder = decoder::of_kind(kind);
+        let (body, mut damage) = (decoder.read)(bytes);
+        if bytes.len() < decoder.bytes {
             damage = Some(CperError::SmallSection {
                 index: 0,
-                name,
+                name: decoder.name,
                 offset: 0,
                 length: bytes.len(),
-                needed,
+                needed: decoder.bytes,
             });
         }
         Self {
             kind,
-            name,
+            name: decoder.name,
             severity: ErrorSeverity::Unknown,
             flags: SectionFlags::default(),
             fru_id: None,

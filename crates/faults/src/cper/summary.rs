@@ -218,12 +218,12 @@ pub(crate) fn memory_advice(corrected: bool) -> &'static str {
 
 fn dma_remapping(dma: &DmaRemapping) -> Said {
     let (what, requester) = match dma {
-        DmaRemapping::Generic(generic) => {
-            let reason = generic.fault_reason.unwrap_or(0);
-            (name_of(REASONS, reason.into()), generic.requester)
+        DmaRemapping::Fault(fault) => {
+            let reason = fault.fault_reason.unwrap_or(0);
+            (name_of(REASONS, reason.into()), fault.requester)
         }
         DmaRemapping::VtD(_) => ("fault of VT-d", None),
-        DmaRemapping::Amd(_) => ("fault of an AMD IOMMU", None),
+        DmaRemapping::AmdIommu(_) => ("fault of an AMD IOMMU", None),
     };
     Said {
         class: Class::HardwarePcieError,
