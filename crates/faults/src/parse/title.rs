@@ -65,7 +65,8 @@ pub(crate) fn clean(title: &str) -> String {
     clean
 }
 
-/// Replaces hexadecimal numbers by `ADDR` and decimal ones by `NUM`, wherever they are words of their own.
+/// Replaces hexadecimal numbers by `ADDR` and decimal ones by `NUM`, wherever they are words of their own, and leaves out
+/// where in a function something is (`+0x1f/0x40`).
 pub(crate) fn without_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -77,11 +78,23 @@ pub(crate) fn without_numbers(text: &str) -> String {
             inside_word = true;
             continue;
         }
+        if inside_word && let Some(length) = place_in_function(rest) {
+            rest = rest.get(length..).unwrap_or_default();
+            continue;
+        }
         inside_word = c.is_ascii_alphanumeric() || c == '_';
         out.push(c);
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     out
+}
+
+/// The length of `+0x1f/0x40`.
+fn place_in_function(text: &str) -> Option<usize> {
+    let hexadecimal = |text: &str| text.bytes().take_while(u8::is_ascii_hexdigit).count();
+    let offset = hexadecimal(text.strip_prefix("+0x")?);
+    let size = hexadecimal(text.get(offset + 3..)?.strip_prefix("/0x")?);
+    (offset > 0 && size > 0).then_some(offset + size + 6)
 }
 
 fn number(text: &str) -> Option<(&'static str, usize)> {
@@ -109,6 +122,10 @@ mod tests {
         assert_eq!(
             fill("panic: {0} in {F}", &fields, "a_1"),
             "panic: unknown-block(NUM,NUM) at ADDR x86 in a_1"
+        );
+        assert_eq!(
+            without_numbers("f.part.0+0x1f/0x40 by a+0x1"),
+            "f.part.NUM by a+ADDR"
         );
         assert_eq!(fill(&"x".repeat(500), &fields, "").len(), TITLE_MAX);
     }
