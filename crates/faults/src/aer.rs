@@ -12,6 +12,7 @@ pub use names::{ErrorBit, Layer};
 pub use text::{MAX_REPORTS, of_log};
 pub use tlp::{Completion, Tlp};
 
+use crate::cper::{ALWAYS, le};
 use crate::hardware::{Field, Fields, HardwareError, PciAddress, PciId, Place, hex, meaning, part, plain};
 use crate::{Class, Severity};
 use std::fmt;
@@ -193,8 +194,7 @@ impl AerError {
             fields.add("mask", names::register(self.severity, mask));
         }
         if let Some(fatal) = self.uncorrectable_severity {
-            let names = meaning(names::register(AerSeverity::Fatal, fatal), "these count as fatal");
-            fields.add("uncorrectable_severity", names);
+            fields.add("uncorrectable_severity", names::uncorrectable(fatal));
         }
         if let Some(main) = self.main_error() {
             fields.add("layer", plain(main.layer.as_str()));
@@ -256,8 +256,6 @@ crate::cper::layout! {
     }
 }
 
-use crate::cper::{ALWAYS, le};
-
 fn requester(id: u16) -> crate::hardware::Shown {
     meaning(hex(id), PciAddress::of_requester(0, id).to_string())
 }
@@ -268,6 +266,12 @@ impl AerRegisters {
         let word = |index: usize| le::<u32>(28 + 4 * index)(bytes);
         let words = [word(0)?, word(1)?, word(2)?, word(3)?];
         Some(words).filter(|words| *words != [0; 4])
+    }
+
+    /// Only roots have the registers of a root.
+    pub(crate) fn forget_root(&mut self) {
+        (self.root_command, self.root_status) = (None, None);
+        (self.correctable_source, self.uncorrectable_source) = (None, None);
     }
 
     /// The report that these registers make at a severity.

@@ -58,6 +58,9 @@ const PORTS: &[&str] = &[
     "root complex event collector",
 ];
 
+/// Ports that have the registers of a root: root port, root complex event collector.
+const ROOTS: [u32; 2] = [4, 10];
+
 /// Offset and size of the AER capability.
 const AER: (usize, usize) = (112, 96);
 
@@ -119,7 +122,13 @@ fn tlp_header(bytes: &[u8]) -> Option<[u32; 4]> {
 
 impl PcieError {
     pub(super) fn read_all(bytes: &[u8]) -> Self {
-        Self::read(bytes, or_zero(bytes, 0))
+        let mut error = Self::read(bytes, or_zero(bytes, 0));
+        if !error.port_type.is_some_and(|port| ROOTS.contains(&port))
+            && let Some(aer) = &mut error.aer
+        {
+            aer.forget_root();
+        }
+        error
     }
 
     /// The report of the error registers at a severity, when there are any.

@@ -143,7 +143,10 @@ fn pci_express_with_its_error_registers() {
         .u32(112 + 32, 0x1600_000f)
         .u32(112 + 36, 0x1000)
         .u16(112 + 52, 0x00e5);
-    let mut section = body(guids::PCIE, &bytes.done());
+    let bytes = bytes.done();
+    let mut end_point = bytes.clone();
+    end_point[8] = 0;
+    let mut section = body(guids::PCIE, &bytes);
     section.severity = ErrorSeverity::Fatal;
     let error = section.hardware_error();
     assert_eq!(error.title, "PCIe error: Malformed TLP on 8086:347a (fatal)");
@@ -174,6 +177,11 @@ fn pci_express_with_its_error_registers() {
             "aer uncorrectable_source: 0x0000 (0000:00:00.0)",
             "tlp_header: 00000001 1600000f 00001000 00000000 (MRd of 1 word at 0x1000 from 16:00.0, tag 0)",
         ]
+    );
+    assert!(
+        fields(&body(guids::PCIE, &end_point))
+            .iter()
+            .all(|line| !line.starts_with("aer root"))
     );
     section.severity = ErrorSeverity::Corrected;
     assert_eq!(

@@ -75,7 +75,7 @@ impl Draft {
     }
 
     fn memory(&mut self, text: &str, name: &str, value: &str) {
-        // `error_status: Storage error in DRAM memory (0x0000000000000400)`, before 6.1 the number only.
+        // `error_status: Storage error in DRAM memory (0x0000000000000400)`; older kernels print the number only.
         if name == "error_status" {
             if let Some(status) = text.rfind("0x").and_then(|at| number(text.get(at..)?)) {
                 self.fixed.mark(0, 0);
