@@ -194,7 +194,10 @@ impl AerError {
             fields.add("mask", names::register(self.severity, mask));
         }
         if let Some(fatal) = self.uncorrectable_severity {
-            fields.add("uncorrectable_severity", names::uncorrectable(fatal));
+            fields.add(
+                "uncorrectable_severity",
+                meaning(hex(fatal), "these count as fatal"),
+            );
         }
         if let Some(main) = self.main_error() {
             fields.add("layer", plain(main.layer.as_str()));
