@@ -26,6 +26,27 @@ pub use trace::{CallTrace, Frame, StackContext, TraceKind};
 use crate::{Class, ReportKind, Severity};
 
 /// A kernel report, parsed. What was not printed is `None` or empty.
+///
+/// ```
+/// use faults::report::{AccessMode, TraceKind};
+///
+/// let report = faults::parse(
+///     "BUG: KASAN: slab-use-after-free in example_read+0x10/0x20 [example]\n\
+///      Read of size 8 at addr ffff888000000048 by task sh/77\n\
+///      CPU: 1 UID: 0 PID: 77 Comm: sh Not tainted 6.12.0 #1 PREEMPT(full)\n\
+///      Call Trace:\n <TASK>\n example_read+0x10/0x20 [example]\n vfs_read+0xf8/0x450\n </TASK>\n\
+///      Allocated by task 70:\n example_open+0x20/0x40 [example]\n\
+///      Freed by task 71:\n example_close+0x20/0x40 [example]\n\
+///      The buggy address belongs to the object at ffff888000000040\n which belongs to the cache kmalloc-64 of size 64\n",
+/// )
+/// .unwrap();
+/// assert_eq!(report.preemption.as_deref(), Some("PREEMPT(full)"));
+/// let access = report.access.as_ref().unwrap();
+/// assert_eq!((access.mode, access.size), (Some(AccessMode::Read), Some(8)));
+/// assert_eq!(report.object.as_ref().unwrap().cache.as_deref(), Some("kmalloc-64"));
+/// let freed = report.trace(TraceKind::Freed).unwrap();
+/// assert_eq!((freed.pid, freed.frames[0].function.as_str()), (Some(71), "example_close"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct KernelReport {
@@ -101,4 +122,11 @@ pub struct KernelReport {
     pub missing: Vec<Missing>,
     /// The parts of the text in the order they are in it; only [`PartKind::Guilty`] lies inside of another.
     pub parts: Vec<Part>,
+}
+
+impl KernelReport {
+    /// The first stack of a kind: where the fault was found, where the memory was freed, ...
+    pub fn trace(&self, kind: TraceKind) -> Option<&CallTrace> {
+        self.traces.iter().find(|trace| trace.kind == kind)
+    }
 }

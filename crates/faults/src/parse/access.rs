@@ -52,6 +52,12 @@ impl AccessReader {
                 self.head(line);
                 false
             }
+            // `KASAN: null-ptr-deref in range [0x0000000000000008-0x000000000000000f]`: what the shadow's address stands for.
+            Some(b'K') => {
+                let range = find("in range [0x{x}-", line).and_then(|[start, ..]| number(start));
+                self.access.address = range.or(self.access.address);
+                range.is_some()
+            }
             _ => false,
         }
     }
@@ -357,6 +363,9 @@ mod tests {
             read("FSC = 0x04: level 0 translation fault").3.as_deref(),
             Some("level 0 translation fault")
         );
+        let general = "Oops: general protection fault, probably for non-canonical address 0xdffffc0000000001: 0000 [#1] SMP KASAN\n\
+                       KASAN: null-ptr-deref in range [0x0000000000000008-0x000000000000000f]\n";
+        assert_eq!(read(general).1, Some(8));
         assert_eq!(read("Rebooting at 0x12"), (None, None, None, None));
     }
 

@@ -35,9 +35,9 @@ pub(crate) fn of(scan: &Scan<'_>, head: usize, kind: ReportKind) -> Option<Stall
             // kernel/hung_task.c, `check_hung_task`
             stall.seconds = number("for more than {n} seconds", line);
             let [task, ..] = find("INFO: task {*} ", line)?;
-            stall
-                .pids
-                .extend(task.rsplit_once(':').and_then(|(_, pid)| pid.parse::<u32>().ok()));
+            stall.pids.extend(pid(task));
+            let lines = scan.lines.iter().skip(head + 1).take(NEAR);
+            lines.for_each(|line| owner(&mut stall, line));
         }
         ReportKind::RcuStall => {
             let lines = scan.lines.iter().skip(head).take(NEAR);
@@ -51,6 +51,28 @@ pub(crate) fn of(scan: &Scan<'_>, head: usize, kind: ReportKind) -> Option<Stall
         _ => return None,
     }
     Some(stall).filter(|stall| *stall != Stall::default())
+}
+
+/// `INFO: task a:77 is blocked on a mutex likely owned by task b:78.`; for readers and writers of an rw-semaphore `<reader>`
+/// stands behind the names.
+fn owner(stall: &mut Stall, line: &str) {
+    let Some((_, rest)) = line
+        .split_once(" blocked on a")
+        .filter(|_| stall.blocked_on.is_none())
+    else {
+        return;
+    };
+    let mut words = rest.trim_start_matches('n').split_ascii_whitespace();
+    stall.blocked_on = words.next().map(|what| what.trim_end_matches(',').to_owned());
+    let owner = rest
+        .split_once(" owned by task ")
+        .and_then(|(_, task)| task.split_ascii_whitespace().next());
+    stall.owner_pid = owner.and_then(|task| pid(task.trim_end_matches('.')));
+}
+
+/// `a:77`.
+fn pid(task: &str) -> Option<u32> {
+    task.rsplit_once(':')?.1.parse().ok()
 }
 
 /// The lines below `rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:` (`kernel/rcu/tree_stall.h` and `tree_exp.h`):
@@ -143,6 +165,14 @@ mod tests {
             ReportKind::HungTask,
         );
         assert_eq!((hung.seconds, hung.pids), (Some(120), vec![77]));
+        let owned = read(
+            "INFO: task a:77 blocked for more than 120 seconds.\nINFO: task a:77 is blocked on a mutex likely owned by task b:78.\n",
+            ReportKind::HungTask,
+        );
+        assert_eq!(
+            (owned.blocked_on.as_deref(), owned.owner_pid),
+            (Some("mutex"), Some(78))
+        );
         let work = read(
             "BUG: workqueue lockup - pool cpus=0-1,4 node=0 flags=0x0 nice=0 stuck for 33s!",
             ReportKind::WorkqueueLockup,

@@ -206,7 +206,13 @@ impl<'s, 't> Builder<'s, 't> {
         let is_pointer = |at: &Frame| at.pointer && at.function == frame.function;
         match self.trace.frames.as_mut_slice() {
             [at] if is_pointer(at) => at.reliable = true,
-            _ => {
+            frames => {
+                // The pointer is printed before the marks of the stack that it was on.
+                if let [at] = frames
+                    && at.pointer
+                {
+                    at.context = at.context.or(self.context);
+                }
                 let mut frame = frame.to_frame();
                 frame.context = self.context;
                 frame.pointer = pointer;

@@ -143,7 +143,10 @@ fn tainted(text: &str) -> Option<Who<'_>> {
         let (letters, rest) = rest.split_at(length);
         (letters.trim_matches([' ', '-']), rest)
     };
-    let rest = rest.trim().trim_start_matches('(');
+    let rest = rest.trim();
+    let rest = rest
+        .strip_prefix('(')
+        .map_or(rest, |inside| inside.trim_end_matches(')'));
     let release = release(rest);
     let build = release.and_then(|release| rest.get(release.len()..));
     // A program may be called so.
@@ -151,9 +154,7 @@ fn tainted(text: &str) -> Option<Who<'_>> {
     is_whole.then_some(Who {
         taint: Some(taint),
         release,
-        build: build
-            .map(|build| build.trim().trim_end_matches(')'))
-            .filter(|build| !build.is_empty()),
+        build: build.map(str::trim).filter(|build| !build.is_empty()),
         ..Who::default()
     })
 }

@@ -20,6 +20,16 @@ pub struct Lock {
 }
 
 /// The locks that one task holds.
+///
+/// ```
+/// let report = faults::parse(
+///     "INFO: task sh:77 blocked for more than 120 seconds.\nCall Trace:\n example_wait+0x1/0x2\n\
+///      1 lock held by sh/77:\n #0: ffff888000000040 (&x->lock){+.+.}-{3:3}, at: example_open+0x1/0x2\n",
+/// )
+/// .unwrap();
+/// let held = &report.held_locks[0];
+/// assert_eq!((held.comm.as_str(), held.pid, held.locks[0].name.as_str()), ("sh", 77, "&x->lock"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct HeldLocks {

@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// The first line of a death, taken apart: `Oops: 0002 [#1] PREEMPT SMP NOPTI`.
+///
+/// ```
+/// let report = faults::parse("Oops: Oops: 0002 [#1] PREEMPT SMP NOPTI\nRIP: 0010:example+0x1/0x2\nCall Trace:\n f+0x1/0x2\n");
+/// let oops = report.unwrap().oops.unwrap();
+/// assert_eq!((oops.counter, oops.error_code), (1, Some(2)));
+/// assert_eq!(oops.options, ["PREEMPT", "SMP", "NOPTI"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Oops {
@@ -24,14 +31,14 @@ pub struct Module {
     pub marks: Option<String>,
 }
 
-/// The machine, as `Hardware name:` shows it: `Vendor Product/Board, BIOS 1.2 01/02/2026`
+/// The machine, as `Hardware name:` shows it: `Example Inc. Box 9000/0A1B2C, BIOS 1.2 01/02/2026`
 /// (`drivers/firmware/dmi_scan.c`, `dmi_format_ids`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Hardware {
     /// The whole as printed.
     pub text: String,
-    /// Vendor and product, between which the kernel puts nothing but a space.
+    /// Vendor and product. The kernel puts nothing but a space between them, so that they cannot be told apart.
     pub system: String,
     /// The board.
     pub board: Option<String>,

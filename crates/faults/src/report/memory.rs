@@ -43,6 +43,15 @@ pub struct Allocation {
 }
 
 /// What the out-of-memory killer did.
+///
+/// ```
+/// let report = faults::parse(
+///     "Memory cgroup out of memory: Killed process 77 (my db) total-vm:2260kB, anon-rss:1200kB, file-rss:0kB, \
+///      shmem-rss:0kB, UID:5 pgtables:44kB oom_score_adj:0\n",
+/// );
+/// let victim = report.unwrap().oom.unwrap().victim.unwrap();
+/// assert_eq!((victim.comm.as_str(), victim.uid, victim.anon_rss_kib), ("my db", Some(5), Some(1200)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OomKill {

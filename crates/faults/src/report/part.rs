@@ -3,6 +3,15 @@
 use std::ops::Range;
 
 /// A part of a report's text.
+///
+/// ```
+/// use faults::report::PartKind;
+///
+/// let text = "divide error: 0000 [#1] SMP\nRIP: 0010:example+0x1/0x2\nCode: 31 d2 <f7> f6\nCall Trace:\n caller+0x1/0x2\n";
+/// let report = faults::parse(text).unwrap();
+/// let guilty = report.parts.iter().find(|part| part.kind == PartKind::Guilty).unwrap();
+/// assert_eq!(&text[guilty.range.clone()], "RIP: 0010:example+0x1/0x2");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Part {
