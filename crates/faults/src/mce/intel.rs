@@ -9,7 +9,7 @@ use super::bits::{byte, field, half};
 use super::code::Code;
 use super::field::Fields;
 use super::status::{Capabilities, bit};
-use super::{MachineCheck, Outcome, Place, Unit, Vendor};
+use super::{MachineCheck, Outcome, Place, Unit};
 use crate::hardware::PciAddress;
 use model::{Model, Part};
 
@@ -23,7 +23,7 @@ pub(super) fn decode(check: &MachineCheck, place: &mut Place, fields: &mut Field
     let raw = half(check.status, 0, 15);
     let code = raw & !FILTERED;
     let parsed = Code::intel(code);
-    let model = Model::of(check).filter(|_| check.vendor() == Vendor::Intel);
+    let model = Model::of(check);
     let part = model.and_then(|model| model.part(check.bank));
     place.bank_name = part.map(|part| part.name().to_owned());
     place.cache_level = parsed.cache_level();
@@ -152,7 +152,7 @@ pub(super) fn above_threshold(check: &MachineCheck, outcome: Outcome) -> bool {
 /// Whether all processors of the model count corrected errors: those since Nehalem do (SDM 3B, "Corrected Machine Check
 /// Error Interrupt", `06_1AH`).
 pub(super) fn counts_corrected(check: &MachineCheck) -> bool {
-    check.vendor() == Vendor::Intel && Model::of(check).is_some()
+    Model::of(check).is_some()
 }
 
 fn requester(check: &MachineCheck, fields: &mut Fields) -> PciAddress {

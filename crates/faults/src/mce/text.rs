@@ -3,7 +3,7 @@
 //! Read are the lines of `print_mce` (`arch/x86/kernel/cpu/mce/core.c`) from Linux 2.6 to 7.2, those of AMD's decoder
 //! (`drivers/edac/mce_amd.c`), of Intel's EDAC drivers, and what mcelog prints.
 
-use super::MachineCheck;
+use super::{MachineCheck, outcome};
 use crate::bytes::{decimal, hexadecimal};
 
 /// The most machine checks that are read from one text; a storm prints thousands.
@@ -30,9 +30,13 @@ pub fn read_text(text: &str) -> Vec<MachineCheck> {
 }
 
 impl MachineCheck {
-    /// Reads the first machine check of the lines.
+    /// Reads the worst machine check of the lines, the first of several: a kernel that panics prints all that it finds.
     pub(crate) fn from_text(lines: &[&str]) -> Option<Self> {
-        read_lines(lines.iter().copied()).into_iter().next()
+        let checks = read_lines(lines.iter().copied());
+        checks
+            .into_iter()
+            .rev()
+            .max_by_key(|check| outcome::of(check).outcome)
     }
 }
 

@@ -4,7 +4,7 @@
 //! "Model-Specific Registers" (`IA32_MCi_CTL`). Those that the SDM does not have are from the decoders that Intel wrote:
 //! Linux 7.2 `drivers/edac/{sb,skx,i10nm}_edac` and mcelog (`granite.c`, `i10nm.c`). Banks that neither names have no name here.
 
-use super::super::{MachineCheck, Unit};
+use super::super::{MachineCheck, Unit, Vendor};
 
 /// A processor, or several that report alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) enum Model {
 
 impl Model {
     pub(super) fn of(check: &MachineCheck) -> Option<Self> {
-        if check.family() != 6 {
+        if check.vendor() != Vendor::Intel || check.family() != 6 {
             return None;
         }
         Some(match check.model() {
@@ -68,69 +68,21 @@ impl Model {
 
     /// What the bank belongs to.
     pub(super) fn part(self, bank: u8) -> Option<Part> {
-        let banks: &[(u8, u8, Part)] = match self {
+        let banks: Banks = match self {
             // Which banks are QPI and memory the codes tell; the SDM names them for 06_1AH alone.
             Self::Nehalem | Self::NehalemEx => &[],
-            Self::SandyBridge => &[(4, 4, Part::PowerControl)],
-            Self::SandyBridgeEp => &[
-                (4, 4, Part::PowerControl),
-                (6, 7, Part::Qpi),
-                (8, 11, Part::Controller),
-            ],
-            Self::IvyBridgeEp => &[
-                (4, 4, Part::PowerControl),
-                (5, 5, Part::Qpi),
-                (6, 6, Part::Io),
-                (7, 8, Part::HomeAgent),
-                (9, 16, Part::Controller),
-                (17, 31, Part::CacheSlice),
-            ],
-            Self::HaswellEp | Self::BroadwellEp => &[
-                (4, 4, Part::PowerControl),
-                (5, 5, Part::Qpi),
-                (6, 6, Part::Io),
-                (7, 8, Part::HomeAgent),
-                (9, 16, Part::Controller),
-                (17, 19, Part::CacheSlice),
-                (20, 21, Part::Qpi),
-            ],
-            Self::BroadwellDe => &[(4, 4, Part::PowerControl), (9, 10, Part::Controller)],
-            Self::Knights => &[(5, 5, Part::PowerControl), (7, 16, Part::Controller)],
-            Self::SkylakeServer => &[
-                (4, 4, Part::PowerControl),
-                (5, 5, Part::Upi),
-                (6, 6, Part::Io),
-                (7, 8, Part::Mesh),
-                (9, 11, Part::CachingHomeAgent),
-                (12, 12, Part::Upi),
-                (13, 18, Part::Controller),
-                (19, 19, Part::Upi),
-            ],
+            Self::SandyBridge => SANDY_BRIDGE,
+            Self::SandyBridgeEp => SANDY_BRIDGE_EP,
+            Self::IvyBridgeEp => IVY_BRIDGE_EP,
+            Self::HaswellEp | Self::BroadwellEp => HASWELL_EP,
+            Self::BroadwellDe => BROADWELL_DE,
+            Self::Knights => KNIGHTS,
+            Self::SkylakeServer => SKYLAKE,
             Self::IceLakeServer => ICE_LAKE,
-            Self::IceLakeD => &[
-                (4, 4, Part::PowerControl),
-                (12, 12, Part::Mesh),
-                (13, 15, Part::Controller),
-                (16, 16, Part::Mesh),
-                (17, 19, Part::Controller),
-            ],
-            Self::SnowRidge => &[
-                (4, 4, Part::PowerControl),
-                (12, 12, Part::Mesh),
-                (13, 15, Part::Controller),
-            ],
-            Self::SapphireRapids => &[
-                (4, 4, Part::PowerControl),
-                (5, 5, Part::Upi),
-                (12, 12, Part::Mesh),
-                (13, 20, Part::Controller),
-            ],
-            Self::GraniteRapids => &[
-                (5, 5, Part::Upi),
-                (6, 6, Part::PowerControl),
-                (12, 12, Part::Mesh),
-                (13, 24, Part::Controller),
-            ],
+            Self::IceLakeD => ICE_LAKE_D,
+            Self::SnowRidge => SNOW_RIDGE,
+            Self::SapphireRapids => SAPPHIRE_RAPIDS,
+            Self::GraniteRapids => GRANITE_RAPIDS,
         };
         let known = banks
             .iter()
@@ -152,7 +104,52 @@ impl Model {
     }
 }
 
-const ICE_LAKE: &[(u8, u8, Part)] = &[
+/// The first and the last bank of each part.
+type Banks = &'static [(u8, u8, Part)];
+
+const SANDY_BRIDGE: Banks = &[(4, 4, Part::PowerControl)];
+
+const SANDY_BRIDGE_EP: Banks = &[
+    (4, 4, Part::PowerControl),
+    (6, 7, Part::Qpi),
+    (8, 11, Part::Controller),
+];
+
+const IVY_BRIDGE_EP: Banks = &[
+    (4, 4, Part::PowerControl),
+    (5, 5, Part::Qpi),
+    (6, 6, Part::Io),
+    (7, 8, Part::HomeAgent),
+    (9, 16, Part::Controller),
+    (17, 31, Part::CacheSlice),
+];
+
+const HASWELL_EP: Banks = &[
+    (4, 4, Part::PowerControl),
+    (5, 5, Part::Qpi),
+    (6, 6, Part::Io),
+    (7, 8, Part::HomeAgent),
+    (9, 16, Part::Controller),
+    (17, 19, Part::CacheSlice),
+    (20, 21, Part::Qpi),
+];
+
+const BROADWELL_DE: Banks = &[(4, 4, Part::PowerControl), (9, 10, Part::Controller)];
+
+const KNIGHTS: Banks = &[(5, 5, Part::PowerControl), (7, 16, Part::Controller)];
+
+const SKYLAKE: Banks = &[
+    (4, 4, Part::PowerControl),
+    (5, 5, Part::Upi),
+    (6, 6, Part::Io),
+    (7, 8, Part::Mesh),
+    (9, 11, Part::CachingHomeAgent),
+    (12, 12, Part::Upi),
+    (13, 18, Part::Controller),
+    (19, 19, Part::Upi),
+];
+
+const ICE_LAKE: Banks = &[
     (4, 4, Part::PowerControl),
     (5, 5, Part::Upi),
     (7, 8, Part::Upi),
@@ -164,6 +161,34 @@ const ICE_LAKE: &[(u8, u8, Part)] = &[
     (21, 23, Part::Controller),
     (24, 24, Part::Mesh),
     (25, 27, Part::Controller),
+];
+
+const ICE_LAKE_D: Banks = &[
+    (4, 4, Part::PowerControl),
+    (12, 12, Part::Mesh),
+    (13, 15, Part::Controller),
+    (16, 16, Part::Mesh),
+    (17, 19, Part::Controller),
+];
+
+const SNOW_RIDGE: Banks = &[
+    (4, 4, Part::PowerControl),
+    (12, 12, Part::Mesh),
+    (13, 15, Part::Controller),
+];
+
+const SAPPHIRE_RAPIDS: Banks = &[
+    (4, 4, Part::PowerControl),
+    (5, 5, Part::Upi),
+    (12, 12, Part::Mesh),
+    (13, 20, Part::Controller),
+];
+
+const GRANITE_RAPIDS: Banks = &[
+    (5, 5, Part::Upi),
+    (6, 6, Part::PowerControl),
+    (12, 12, Part::Mesh),
+    (13, 24, Part::Controller),
 ];
 
 /// What a bank belongs to.

@@ -176,3 +176,14 @@ fn a_storm_is_cut_off() {
     let text = "CPU 0: Machine Check: 0 Bank 4: 9c00400001010091\n".repeat(TEXT_CHECKS_MAX + 9);
     assert_eq!(read_text(&text).len(), TEXT_CHECKS_MAX);
 }
+
+#[test]
+fn a_panic_is_named_after_the_worst_of_its_machine_checks() {
+    let text = format!("mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 7: 8c00004000010091\n{FATAL}");
+    let report = crate::parse(&text).unwrap();
+    assert_eq!(
+        report.title,
+        "machine check: power control unit (PCU): internal timer error (fatal)"
+    );
+    assert_eq!(report.severity, Severity::Critical);
+}

@@ -96,4 +96,7 @@ heads! {
     "Machine Check: " {
         MachineCheck: "Machine Check: " => "machine check", NONE;
     }
+    "Machine Check Exception: " {
+        MachineCheck(Critical): "Machine Check Exception: " => "machine check", NONE;
+    }
 }
