@@ -198,6 +198,91 @@ fn store(field: &mut [u8], value: u64, little: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::symbols::image::Image;
+    use gimli::SectionId;
+    use object::write;
+    use object::{Architecture, BinaryFormat, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
+
+    /// A relocatable file with two symbols in code, at 0x10 and at 0x34 of `.text`, and `.debug_line` with these relocations:
+    /// (offset, index of the symbol, addend, type).
+    fn debug_line(
+        architecture: Architecture,
+        data: &[u8],
+        relocations: &[(u64, usize, i64, u32)],
+    ) -> Vec<u8> {
+        let mut file = write::Object::new(BinaryFormat::Elf, architecture, Endianness::Little);
+        let text = file.add_section(Vec::new(), b".text".to_vec(), SectionKind::Text);
+        file.append_section_data(text, &[0; 0x40], 4);
+        let symbols = [0x10, 0x34].map(|value| {
+            file.add_symbol(write::Symbol {
+                name: format!("at_{value:x}").into_bytes(),
+                value,
+                size: 4,
+                kind: SymbolKind::Text,
+                scope: SymbolScope::Compilation,
+                weak: false,
+                section: write::SymbolSection::Section(text),
+                flags: SymbolFlags::None,
+            })
+        });
+        let line = file.add_section(Vec::new(), b".debug_line".to_vec(), SectionKind::Debug);
+        file.append_section_data(line, data, 1);
+        for (offset, symbol, addend, r_type) in relocations {
+            let relocation = write::Relocation {
+                offset: *offset,
+                symbol: symbols[*symbol],
+                addend: *addend,
+                flags: RelocationFlags::Elf {
+                    r_type: elf::RelocationType(*r_type),
+                },
+            };
+            file.add_relocation(line, relocation).unwrap();
+        }
+        let bytes = file.write().unwrap();
+        Image::read(&bytes)
+            .unwrap()
+            .section(SectionId::DebugLine, &bytes)
+            .to_vec()
+    }
+
+    #[test]
+    fn differences_of_labels_are_computed_where_linkers_shorten_code() {
+        // `R_RISCV_ADD32` and `SUB32`, `R_RISCV_64`, `R_RISCV_SET8` and `SUB8`.
+        let relocations = [
+            (0, 1, 0, 35),
+            (0, 0, 0, 39),
+            (4, 0, 2, 2),
+            (12, 1, 0, 54),
+            (12, 0, 0, 37),
+        ];
+        let data = debug_line(Architecture::Riscv64, &[0; 13], &relocations);
+        assert_eq!(data[..4], 0x24_u32.to_le_bytes());
+        assert_eq!(data[4..12], (FIRST_PLACE + 0x12).to_le_bytes());
+        assert_eq!(data[12], 0x24);
+        // `R_LARCH_ADD16` and `SUB16`.
+        let data = debug_line(
+            Architecture::LoongArch64,
+            &[0; 2],
+            &[(0, 1, 0, 48), (0, 0, 0, 53)],
+        );
+        assert_eq!(data, 0x24_u16.to_le_bytes());
+    }
+
+    #[test]
+    fn addresses_of_all_machines_get_the_place_of_their_section() {
+        // `R_X86_64_64`, `R_AARCH64_ABS64`, `R_PPC64_ADDR64`, `R_390_64`: 8 bytes; `R_386_32` adds what is there.
+        for (architecture, r_type) in [
+            (Architecture::X86_64, 1),
+            (Architecture::Aarch64, 257),
+            (Architecture::PowerPc64, 38),
+            (Architecture::S390x, 22),
+        ] {
+            let data = debug_line(architecture, &[0; 8], &[(0, 1, 4, r_type)]);
+            assert_eq!(data, (FIRST_PLACE + 0x38).to_le_bytes(), "{architecture:?}");
+        }
+        let data = debug_line(Architecture::I386, &[5, 0, 0, 0], &[(0, 1, 5, 1)]);
+        assert_eq!(data, u32::try_from(FIRST_PLACE + 0x39).unwrap().to_le_bytes());
+    }
 
     #[test]
     fn numbers_of_any_size_and_order_round_trip() {
