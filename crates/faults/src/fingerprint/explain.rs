@@ -27,7 +27,7 @@ pub struct Explanation {
     pub loose: Vec<LooseKey>,
     /// Index of the stack looked at, in [`crate::KernelReport::traces`]; `None` when there is none, and for programs.
     pub trace: Option<usize>,
-    /// The frames of that stack in its order, at most [`Explanation::FRAMES_MAX`].
+    /// The frames of that stack in its order: at most [`Explanation::FRAMES_MAX`] around the function at fault.
     pub frames: Vec<FrameExplanation>,
 }
 

@@ -3,7 +3,7 @@
 use super::explain::{FrameExplanation, Rule, Walk};
 use super::{Explanation, base_name};
 use crate::demangle;
-use crate::report::{CallTrace, Frame, StackContext, TraceKind};
+use crate::report::{CallTrace, Frame, SkipRule, StackContext, TraceKind};
 use crate::tables::skip;
 use crate::{KernelReport, ReportKind};
 
@@ -34,11 +34,13 @@ pub(super) fn walk(report: &KernelReport) -> Walk {
         .traces
         .get(place.trace)
         .map(|trace| trace.frames.as_slice());
-    let frames = frames.unwrap_or_default();
+    // A stack that overflowed may have the function at fault beyond the limit.
+    let at = place.frame.unwrap_or(0);
+    let first = at.saturating_sub(Explanation::FRAMES_MAX / 2);
+    let frames = frames.and_then(|frames| frames.get(first..)).unwrap_or_default();
     let frames = frames.get(..Explanation::FRAMES_MAX).unwrap_or(frames);
     let mut explained: Vec<FrameExplanation> = frames.iter().map(printed).collect();
-    // A function at fault beyond the limit leaves nothing below it.
-    let above = place.frame.unwrap_or(0).min(explained.len());
+    let above = (at - first).min(explained.len());
     let (above, below) = explained.split_at_mut(above);
     passed_over(report.kind, frames, above);
     callers(place, frames.get(above.len()..).unwrap_or_default(), below);
@@ -114,6 +116,11 @@ fn is(frame: &Frame, function: &str) -> bool {
 }
 
 fn printed(frame: &Frame) -> FrameExplanation {
+    if let Some(rule) = doubt(frame) {
+        let mut explained = FrameExplanation::new(&frame.function);
+        explained.drop_for(rule);
+        return explained;
+    }
     let mut explained = FrameExplanation::named(&frame.function);
     if let Some(module) = &frame.module {
         if let Some(name) = explained
@@ -189,12 +196,10 @@ fn doubt(frame: &Frame) -> Option<Rule> {
 
 /// Why a function in a stack of callers does not count.
 fn dropped(function: &str) -> Option<Rule> {
-    if skip::is_reporting(function) {
-        Some(Rule::Reporting)
-    } else if skip::is_entry(function) || skip::is_kernel_entry(function) {
-        Some(Rule::Entry)
-    } else {
-        skip::is_skipped(function, "").then_some(Rule::Helper)
+    match skip::rule(function, "") {
+        Some(SkipRule::Reporting) => Some(Rule::Reporting),
+        _ if skip::is_entry(function) || skip::is_kernel_entry(function) => Some(Rule::Entry),
+        other => other.map(|_| Rule::Helper),
     }
 }
 
@@ -211,7 +216,10 @@ fn passed_over(kind: ReportKind, frames: &[Frame], above: &mut [FrameExplanation
     };
     for (index, (frame, explained)) in frames.iter().zip(above).enumerate() {
         explained.below = false;
-        let rule = doubt(frame).or_else(|| (index < detected).then_some(Rule::Detector));
+        if explained.name.is_none() {
+            continue;
+        }
+        let rule = (index < detected).then_some(Rule::Detector);
         match rule.or_else(|| dropped(&frame.function)) {
             Some(rule) => explained.drop_for(rule),
             None if stalled => explained.fire(Rule::HappenedToBe, ""),
@@ -240,19 +248,16 @@ fn callers(place: Place, frames: &[Frame], below: &mut [FrameExplanation]) {
         // An interrupt's stack ends where another begins.
         interrupted |= is_interrupts(context) && frame.context != context;
         context = frame.context;
-        if index == 0 && place.frame.is_some() {
-            // Named by the report: it counts whatever it is.
+        // What the report names counts, whatever it is.
+        if explained.name.is_none() || (index == 0 && place.frame.is_some()) {
             continue;
         }
-        let rule = doubt(frame).or_else(|| {
-            let before = interrupted;
-            interrupted |= skip::is_interrupt(&frame.function);
-            if before {
-                Some(Rule::Interrupted)
-            } else {
-                interrupted.then_some(Rule::Entry)
-            }
-        });
+        if interrupted {
+            explained.drop_for(Rule::Interrupted);
+            continue;
+        }
+        interrupted = skip::is_interrupt(&frame.function);
+        let rule = interrupted.then_some(Rule::Entry);
         if let Some(rule) = rule.or_else(|| dropped(&frame.function)) {
             explained.drop_for(rule);
         }

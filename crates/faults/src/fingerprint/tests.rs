@@ -246,6 +246,20 @@ fn functions_of_every_module_keep_their_module() {
 }
 
 #[test]
+fn a_function_at_fault_deep_in_an_overflown_stack_is_looked_at() {
+    let mut report = parse(&format!(
+        "kernel BUG at a.c:2!\nRIP: 0010:og+0x1/0x2\nCall Trace:\n{}",
+        " deep+0x1/0x2\n".repeat(1_000)
+    ))
+    .unwrap();
+    let choice = report.choice.as_mut().unwrap();
+    choice.frame = Some(900);
+    let explanation = explain(&report);
+    assert_eq!(stack(&explanation), ["deep"]);
+    assert!(explanation.frames.len() <= Explanation::FRAMES_MAX);
+}
+
+#[test]
 fn without_a_stack_there_are_two_levels() {
     let explanation = explain(&parse("Kernel panic - not syncing: VFS: Unable to mount root fs").unwrap());
     assert_eq!((explanation.levels.len(), explanation.trace), (2, None));

@@ -9,12 +9,15 @@ const USER_FOLDERS: [&str; 8] = [
     "/home/",
     "/Users/",
     "/run/media/",
-    "/media/",
+    MEDIA,
     "/var/mail/",
     "/var/spool/mail/",
     "/var/spool/cron/crontabs/",
     "/export/home/",
 ];
+
+/// Where discs are mounted for their users; inside of a longer path it is a folder of the kernel's sources.
+const MEDIA: &str = "/media/";
 
 /// Bytes of the longest name of a user (`LOGIN_NAME_MAX`).
 const USER_MAX: usize = 256;
@@ -176,6 +179,10 @@ fn iso_time(text: &str) -> Option<usize> {
 pub(super) fn users(text: &str, note: &mut impl FnMut(Range<usize>)) {
     for folder in USER_FOLDERS {
         for at in memchr::memmem::find_iter(text.as_bytes(), folder) {
+            let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+            if folder == MEDIA && before.is_some_and(|byte| is_word(*byte)) {
+                continue;
+            }
             let start = at + folder.len();
             let rest = text.get(start..).unwrap_or_default();
             let length = rest
@@ -240,7 +247,8 @@ fn path(rest: &str, at: usize) -> Option<Range<usize>> {
         .find([' ', ',', ';', '"', '\'', ')', ']', '<'])
         .unwrap_or(rest.len());
     let length = rest.get(..length)?.trim_end_matches([':', '.']).len();
-    (length > 1).then_some(at..at + length)
+    // The file system's own device is no secret.
+    (length > 1 && !rest.starts_with("/dev/")).then_some(at..at + length)
 }
 
 /// What follows a word such as `path` or `name=`.

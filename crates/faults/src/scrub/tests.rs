@@ -197,6 +197,8 @@ fn names_of_people_hosts_and_files() {
         "Nov 24 02:54:00 is a time",
         "Nov 24 kernel: x",
         "Kistenware",
+        "in drivers/media/common/v4l2.c",
+        "BTRFS: device fsid 1 devid 1 transid 8 /dev/loop3 scanned by",
         "kiste+0x1/0x2",
         "at a.c:12 'x' name y",
         "EXT4-fs (sda1): mounted filesystem",
