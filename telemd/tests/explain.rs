@@ -276,3 +276,42 @@ fn a_closed_pipe_ends_it_quietly() {
         assert!(output.stderr.is_empty(), "{output:?}");
     }
 }
+
+#[test]
+fn what_symbols_lack_is_said_and_a_wrong_path_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().display().to_string();
+    let output = explain(&["--symbols", &folder], NULL.as_bytes());
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stdout);
+    assert!(said.contains("no debug file of the kernel is there"), "{said}");
+    assert!(
+        said.contains("no debug file of module example is there"),
+        "{said}"
+    );
+    let no_elf = file(dir.path(), "vmlinux", b"text");
+    for path in [&no_elf, "/nonexistent"] {
+        let output = explain(&["--symbols", path], NULL.as_bytes());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(text(&output.stderr).contains("--symbols"), "{output:?}");
+    }
+    // A folder with a file that is none: the others still count.
+    let said = text(&explain(&["--symbols", &folder], NULL.as_bytes()).stdout);
+    assert!(said.contains("not an ELF file"), "{said}");
+}
+
+#[test]
+fn the_report_that_a_log_is_about_comes_first() {
+    let disk = "[    1.000000] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm sh: reading directory\n";
+    let output = explain(&["--json"], format!("{disk}{NULL}").as_bytes());
+    let object = &objects(&output)[0];
+    let kinds: Vec<_> = object["reports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|report| report["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, [Some("null_dereference"), Some("filesystem_error")]);
+    let people = text(&explain(&[], format!("{disk}{NULL}").as_bytes()).stdout);
+    assert!(people.contains("\n2. EXT4-fs error"), "{people}");
+}

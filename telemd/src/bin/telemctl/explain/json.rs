@@ -61,18 +61,12 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Bytes of held reports at which they are written all the same.
-const HELD_BYTES: usize = 32 << 20;
-
 pub(super) struct Json<W: Write> {
     out: BufWriter<W>,
     /// What went into fingerprints is wanted.
     why: bool,
     /// The object that is being written has a report.
     any: bool,
-    /// Reports that come behind all others, as they will be written. The first report of an object is that of which a
-    /// user should hear first ([`faults::LogReport::order`]): not the disk's errors before the oops, but the oops.
-    held: Vec<u8>,
 }
 
 impl<W: Write> Json<W> {
@@ -81,19 +75,7 @@ impl<W: Write> Json<W> {
             out: BufWriter::new(out),
             why,
             any: false,
-            held: Vec::new(),
         }
-    }
-
-    fn write_held(&mut self) -> io::Result<()> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
-        let comma = &b","[..usize::from(std::mem::replace(&mut self.any, true))];
-        self.out.write_all(comma)?;
-        self.out.write_all(&self.held)?;
-        self.held.clear();
-        Ok(())
     }
 }
 
@@ -106,17 +88,6 @@ impl<W: Write> Sink for Json<W> {
     }
 
     fn report(&mut self, found: Found) -> io::Result<()> {
-        let (rank, _) = found.report.order();
-        if rank > 0 {
-            if !self.held.is_empty() {
-                self.held.push(b',');
-            }
-            serde_json::to_writer(&mut self.held, &Report::new(&found, self.why))?;
-            if self.held.len() > HELD_BYTES {
-                self.write_held()?;
-            }
-            return Ok(());
-        }
         if std::mem::replace(&mut self.any, true) {
             self.out.write_all(b",")?;
         }
@@ -125,7 +96,6 @@ impl<W: Write> Sink for Json<W> {
     }
 
     fn end(&mut self, error: Option<&str>) -> io::Result<()> {
-        self.write_held()?;
         self.out.write_all(b"]")?;
         if let Some(error) = error {
             self.out.write_all(b",\"error\":")?;
