@@ -1,6 +1,7 @@
 //! Registers in each architecture's form.
 
 use crate::report::Register;
+use std::sync::LazyLock;
 
 /// Registers kept of one report; s390 prints 16, powerpc 45.
 const REGISTERS_MAX: usize = 64;
@@ -18,6 +19,10 @@ const NAMES: [&str; 71] = [
     "rbx", "rcx", "rdi", "rdx", "regs", "rsi", "rsp", "sp", "ss", "status", "tnpc", "tp", "tpc", "trap",
     "tstate", "unat", "xer",
 ];
+
+/// The names as numbers, which compare faster than texts.
+static PACKED: LazyLock<Vec<u64>> =
+    LazyLock::new(|| NAMES.iter().map(|name| packed(name.as_bytes())).collect());
 
 /// Bytes of the longest name.
 const NAME_MAX: usize = 8;
@@ -180,6 +185,13 @@ fn row_head(line: &str) -> Option<(&'static str, usize, &str)> {
     ))
 }
 
+/// A name of at most [`NAME_MAX`] bytes as a number, in the order of names.
+fn packed(name: &[u8]) -> u64 {
+    let mut bytes = [0; NAME_MAX];
+    bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(bytes)
+}
+
 fn is_name(name: &str) -> bool {
     let mut lower = [0; NAME_MAX];
     let Some(lower) = lower.get_mut(..name.len()).filter(|lower| !lower.is_empty()) else {
@@ -190,9 +202,7 @@ fn is_name(name: &str) -> bool {
     let letters = lower.iter().take_while(|b| b.is_ascii_lowercase()).count();
     let (letters, digits) = lower.split_at(letters);
     if digits.first().is_none_or(|b| *b == b'_') {
-        return NAMES
-            .binary_search_by(|known| known.as_bytes().cmp(lower))
-            .is_ok();
+        return PACKED.binary_search(&packed(lower)).is_ok();
     }
     digits.len() <= 2
         && digits.iter().all(u8::is_ascii_digit)
