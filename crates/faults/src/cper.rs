@@ -172,7 +172,11 @@ impl Decoded {
 pub fn decode(bytes: &[u8]) -> Decoded {
     match record(bytes) {
         Ok(record) => Decoded::Record(record),
-        Err(_) => Decoded::Region(region(bytes)),
+        Err(CperError::Signature { .. }) => Decoded::Region(region(bytes)),
+        Err(damage) => Decoded::Region(Region {
+            damage: Some(damage),
+            ..Region::default()
+        }),
     }
 }
 

@@ -66,6 +66,10 @@ fn headers_of_packets_are_decoded() {
             "Cpl of 1024 words by 01:00.0: unsupported request, 4 bytes left, for 00:00.0, tag 5",
         ),
         (
+            [0x4a00_0000, 0x0100_0000, 0x0000_0500, 0],
+            "CplD of 1024 words by 01:00.0: successful, 4096 bytes left, for 00:00.0, tag 5",
+        ),
+        (
             [0x3400_0000, 0x0100_0018, 0, 0],
             "Msg with code 0x18 from 01:00.0, tag 0",
         ),

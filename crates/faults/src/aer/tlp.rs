@@ -52,7 +52,7 @@ pub struct Tlp {
 pub struct Completion {
     /// 0 success, 1 unsupported request, 2 configuration retry, 4 completer abort.
     pub status: u8,
-    /// Bytes that are still to come, with this packet's.
+    /// Bytes that are still to come, with this packet's: 1 to 4096 (PCIe 6.0, 2.2.9.1: 0 means 4096).
     pub byte_count: u16,
     /// Lowest bits of the address of the first byte.
     pub lower_address: u8,
@@ -146,7 +146,10 @@ impl Tlp {
             register: configuration.then_some(part(third & !3, 0, 12)),
             completion: (shape == Shape::Completion).then_some(Completion {
                 status: part(second, 13, 3),
-                byte_count: part(second, 0, 12),
+                byte_count: match part(second, 0, 12) {
+                    0 => 4096,
+                    count => count,
+                },
                 lower_address: part(third, 0, 7),
             }),
             message_code: (shape == Shape::Message).then_some(part(second, 0, 8)),

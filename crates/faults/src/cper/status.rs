@@ -87,7 +87,7 @@ pub fn region(bytes: &[u8]) -> Region {
         let block = StatusBlock::read(bytes, at);
         // A block that lies about its size says nothing about where the next one begins.
         region.damage.clone_from(&block.damage);
-        at += block.length;
+        at = at.saturating_add(block.length);
         region.blocks.push(block);
     }
     region
@@ -122,7 +122,7 @@ impl StatusBlock {
             raw: None,
             damage: None,
             offset,
-            length: BLOCK_BYTES + data_length,
+            length: BLOCK_BYTES.saturating_add(data_length),
         };
         let available = bytes.len() - offset - BLOCK_BYTES;
         if available < data_length {
@@ -133,7 +133,7 @@ impl StatusBlock {
             block.length = raw_offset.saturating_add(raw_length).max(block.length);
             let raw = slice(bytes, offset.saturating_add(raw_offset), raw_length);
             block.raw = raw.map(Raw::of);
-            if raw.is_none() || raw_offset < BLOCK_BYTES + data_length {
+            if raw.is_none() || raw_offset < BLOCK_BYTES.saturating_add(data_length) {
                 let error = short("raw data", offset.saturating_add(raw_offset), raw_length, bytes);
                 block.damage.get_or_insert(error);
             }

@@ -254,3 +254,16 @@ fn a_section_too_small_for_its_type_says_so() {
         Some("section 1 (PCIe error) at byte 464 has 100 bytes, its type needs 208".to_owned())
     );
 }
+
+#[test]
+fn a_record_without_its_whole_header_is_no_block() {
+    let bytes = a_record(&[(guids::MEMORY, 1, memory())]);
+    let Decoded::Region(region) = decode(&bytes[..100]) else {
+        panic!("a record was made of 100 bytes");
+    };
+    assert!(region.blocks.is_empty());
+    assert_eq!(
+        region.damage.map(|damage| damage.to_string()).as_deref(),
+        Some("record header at byte 0 wants 128 bytes, 100 are left")
+    );
+}

@@ -181,9 +181,9 @@ impl MemoryController {
         let mut opened = text.match_indices(" (").map(|(at, _)| at);
         let open = opened.find(|at| begins_location(text, *at))?;
         let (before, location) = text.split_at(open);
-        let (message, label) = match before.split_once("on ") {
+        let (message, label) = match before.split_once(" on ") {
             Some((message, label)) => (message.trim(), label.trim()),
-            None => ("", before.trim()),
+            None => ("", before.trim().trim_start_matches("on ")),
         };
         let location = location.trim().trim_start_matches('(').trim_end_matches(')');
         let mut error = Self {

@@ -48,6 +48,10 @@ fn lines_of_the_log_are_read() {
             ("", "mc#0csrow#3channel#1", 1, Some(0x7f010)),
         ),
         (
+            "EDAC MC0: 1 CE detection error on DIMM_A1 (channel:0 page:0x3 offset:0x0 grain:8 syndrome:0x0)",
+            ("detection error", "DIMM_A1", 1, Some(0x3000)),
+        ),
+        (
             "EDAC MC0: 3 CE Multi-bit ECC on unknown memory (node:0 card:0 module:1 page:0x1 offset:0x0 grain:1 \
              syndrome:0x0 - status(0x0000000000000400): Storage error in DRAM memory)",
             ("Multi-bit ECC", "unknown memory", 3, Some(0x1000)),
