@@ -174,7 +174,7 @@ impl Demo {
         })?;
         for fault in GUEST_FAULTS {
             guest.cause(fault)?;
-            self.wait_for(Expected::of_fault(GUEST, fault))?;
+            self.wait_for(Expected::of_fault(GUEST, fault)?)?;
         }
         Ok(Some(guest))
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one way in for people and for CI.
 
+mod bench;
 mod build_ebpf;
 mod demo;
 mod lint;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Args),
     /// Build the eBPF object, target/bpf/probes.bpf.o
     BuildEbpf(build_ebpf::Args),
+    /// Measure how fast kernel logs become reports
+    Bench(bench::Args),
     /// Check formatting and lints, warnings denied
     Lint,
     /// Boot a real Debian kernel in QEMU, cause a fault, show what the collector stored
@@ -45,6 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::BuildEbpf(args) => build_ebpf::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),

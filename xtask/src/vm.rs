@@ -62,7 +62,7 @@ pub(crate) struct Args {
     /// Write what the console says during each fault to DIR/KERNEL-FAULT.txt; the guest has no agent then
     #[arg(long, value_name = "DIR", conflicts_with = "programs")]
     keep_logs: Option<PathBuf>,
-    /// The faults to cause, by name; `all` are those of the tests, `any` is every fault there is
+    /// The faults to cause, by name; `all` are those of the tests, `any` is every fault there is, for --keep-logs
     #[arg(required = true, value_name = "FAULT")]
     faults: Vec<Scenario>,
 }
@@ -182,7 +182,7 @@ fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()
             progress::say(format!("SKIP vm::{}::{fault}: {reason}", kernel.series));
             continue;
         }
-        let expected = Expected::of_fault(&hostname, *fault);
+        let expected = Expected::of_fault(&hostname, *fault)?;
         let before = collector.faults()?;
         guest.cause(*fault)?;
         let stored = wait_for_arrival(&collector, &expected, &before).map_err(|error| {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use anyhow::{Context as _, Result};
+
 use super::{collector::Stored, fault::Fault};
 
 /// The record that a fault should leave.
@@ -22,9 +24,12 @@ impl Expected {
         }
     }
 
-    /// What a fault of the guest `host` should leave.
-    pub(crate) fn of_fault(host: &str, fault: Fault) -> Self {
-        Self::new(host, fault.class(), fault.title_part())
+    /// What a fault of the guest `host` should leave; an error for a fault that is for the console's log only.
+    pub(crate) fn of_fault(host: &str, fault: Fault) -> Result<Self> {
+        let (class, title_part) = fault
+            .expected()
+            .with_context(|| format!("{fault} is only for --keep-logs"))?;
+        Ok(Self::new(host, class, title_part))
     }
 
     /// Whether `stored` is that record.

@@ -18,9 +18,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let quiet = arguments.next().is_some_and(|argument| argument == "--quiet");
     let scores = Scores::of(Path::new(&folder))?;
     if !quiet {
-        scores.misses.iter().for_each(|miss| println!("{miss}"));
+        for miss in &scores.misses {
+            println!("{miss}");
+        }
     }
-    scores.lines().iter().for_each(|line| println!("{line}"));
+    for line in scores.lines() {
+        println!("{line}");
+    }
     Ok(if scores.are_good() {
         ExitCode::SUCCESS
     } else {

@@ -52,7 +52,7 @@ pub struct Tlp {
 pub struct Completion {
     /// 0 success, 1 unsupported request, 2 configuration retry, 4 completer abort.
     pub status: u8,
-    /// Bytes that are still to come, with this packet's: 1 to 4096 (PCIe 6.0, 2.2.9.1: 0 means 4096).
+    /// Bytes that are still to come, with this packet's: 1 to 4096 (PCI Express 6.0, 2.2.9.1: 0 means 4096).
     pub byte_count: u16,
     /// Lowest bits of the address of the first byte.
     pub lower_address: u8,

@@ -275,14 +275,14 @@ fn a_fault_meets_itself_on_other_kernels() {
         by_fault.entry(fault).or_default().push((kernel, first));
     }
     let same_frames = [
-        "null",
-        "bug",
-        "warn",
-        "gpf",
-        "atomic",
-        "alloc",
-        "soft-lockup",
-        "rcu-stall",
+        "module-null",
+        "module-bug",
+        "module-warn",
+        "module-gpf",
+        "module-atomic",
+        "module-alloc",
+        "module-soft-lockup",
+        "module-rcu-stall",
     ];
     for fault in same_frames {
         let kernels = &by_fault[fault];
@@ -298,7 +298,14 @@ fn a_fault_meets_itself_on_other_kernels() {
         }
     }
     // Where a stuck CPU happened to be differs; the other stacks are the same down to the system call.
-    for fault in ["null", "bug", "warn", "gpf", "atomic", "alloc"] {
+    for fault in [
+        "module-null",
+        "module-bug",
+        "module-warn",
+        "module-gpf",
+        "module-atomic",
+        "module-alloc",
+    ] {
         let stacks = by_fault[fault].iter().map(|(_, fingerprints)| fingerprints[3]);
         assert!(
             stacks.clone().all(|stack| Some(stack) == stacks.clone().next()),

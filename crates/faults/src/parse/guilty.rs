@@ -1,6 +1,7 @@
 //! Which frame of a stack a fault is named after.
 
 use super::frame::{self, RawFrame};
+use super::machine;
 use super::scan::{Item, Scan, What};
 use crate::fingerprint::base_name;
 use crate::report::{Choice, Origin, Reason, SkipRule};
@@ -106,7 +107,7 @@ fn candidates<'a, 't>(
     head: usize,
     from: From,
 ) -> Box<dyn Iterator<Item = Candidate<'t>> + 'a> {
-    let items = items_after(scan, head);
+    let items = own_items(scan, head);
     let first_stack = frames(first_stack(items)).map(|frame| (Origin::FirstStack, frame));
     let all = frames(items).map(|frame| (Origin::AnyStack, frame));
     let locks = locks(scan, head).map(|frame| (Origin::LockSite, frame));
@@ -160,6 +161,19 @@ pub(crate) fn first_stack<'a, 't>(items: &'a [Item<'t>]) -> &'a [Item<'t>] {
 pub(crate) fn items_after<'a, 't>(scan: &'a Scan<'t>, head: usize) -> &'a [Item<'t>] {
     let first = scan.items.partition_point(|item| item.line < head);
     scan.items.get(first..).unwrap_or_default()
+}
+
+/// The same without what follows the end of a death that is not the first since boot: x86 repeats the registers of the
+/// first one there (`exec_summary_regs` in arch/x86/kernel/dumpstack.c, since 4.18).
+fn own_items<'a, 't>(scan: &'a Scan<'t>, head: usize) -> &'a [Item<'t>] {
+    let items = items_after(scan, head);
+    let lines = scan.lines.get(head..scan.end).unwrap_or_default();
+    let is_later = |line: &&str| machine::death(line).is_some_and(|(_, counter, _)| counter > 1);
+    if !lines.iter().any(is_later) {
+        return items;
+    }
+    let end = items.partition_point(|item| item.line < scan.end);
+    items.get(..end).unwrap_or_default()
 }
 
 fn frames<'a, 't>(items: &'a [Item<'t>]) -> impl Iterator<Item = RawFrame<'t>> + 'a {

@@ -138,7 +138,7 @@ impl<'t> Machine<'t> {
 }
 
 /// What stands before the counter, the counter, and what follows.
-fn death(line: &str) -> Option<(&str, u32, &str)> {
+pub(crate) fn death(line: &str) -> Option<(&str, u32, &str)> {
     let bracket = if line.starts_with("Oops: ") {
         memchr::memchr(b'[', line.as_bytes())
     } else {

@@ -6,7 +6,11 @@ use faults::{Assembler, Limits, Line, log, parse};
 
 #[test]
 fn an_oops_that_panics_is_one_report() {
-    let oops = &SAMPLES.iter().find(|(name, _)| name == "6.12-null").unwrap().1;
+    let oops = &SAMPLES
+        .iter()
+        .find(|(name, _)| name == "6.12-module-null")
+        .unwrap()
+        .1;
     let mut text = rewritten(oops, 3, 0, &[]);
     let last = log::lines(text.as_bytes()).last().unwrap().at_us;
     text.push_str(&written(
