@@ -46,6 +46,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The first place of a short `needle`. General searchers prepare for long texts, which costs more than it takes to
+/// look through a line.
+pub(crate) fn position(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some((first, after)) = needle.split_first() else {
+        return Some(0);
+    };
+    memchr::memchr_iter(*first, text)
+        .find(|at| text.get(at + 1..).is_some_and(|rest| rest.starts_with(after)))
+}
+
+/// Whether a short `needle` is there.
+pub(crate) fn contains(text: &str, needle: &str) -> bool {
+    position(text.as_bytes(), needle.as_bytes()).is_some()
+}
+
 /// The value of 1 to 19 decimal digits.
 pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 {

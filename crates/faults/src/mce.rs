@@ -9,7 +9,7 @@
 //! on some processors, `MCG_CAP` decides; when it is not known, the decoded fields say what was assumed. A code that no
 //! table has is shown as its number.
 //!
-//! The decodings of 650 states of registers of 22 processors were compared with those of rasdaemon 0.8.4. The two differ
+//! The decodings of 650 states of registers of 18 processor signatures were compared with those of rasdaemon 0.8.4. The two differ
 //! here, on purpose:
 //!
 //! - Overflow makes an uncorrected error fatal only with AR set, or where software cannot recover: the overwrite rules of the

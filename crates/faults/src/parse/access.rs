@@ -1,6 +1,7 @@
 //! The memory access that failed.
 
 use super::pattern::find;
+use crate::bytes::contains;
 use crate::report::{Access, AccessMode, Register};
 
 /// What stands before the address in lines that say that an access failed.
@@ -32,6 +33,9 @@ const MODES: [(&str, AccessMode); 13] = [
     ("read at 0x", AccessMode::Read),
 ];
 
+/// Lines of most reports that begin like one about a failed access and are none.
+const OTHERS: [&str; 6] = ["CPU: ", "Code: ", "Call ", "CS: ", "CR2: ", "FS: "];
+
 /// Collects what is said of the first access that failed.
 #[derive(Debug, Default)]
 pub(crate) struct AccessReader {
@@ -44,7 +48,9 @@ impl AccessReader {
         match line.as_bytes().first() {
             Some(b'#') if line.starts_with("#PF: ") => self.page_fault(line),
             Some(b'R' | b'W') => self.sanitizer(line),
-            Some(b'E' | b'F' | b'C') => self.syndrome(line),
+            Some(b'E' | b'F' | b'C') if !OTHERS.iter().any(|start| line.starts_with(start)) => {
+                self.syndrome(line)
+            }
             Some(b's') => self.riscv(line),
             // The page table entries on the way to the address (`show_pte` and the like).
             Some(b'P' | b'[' | b'p' | b'*' | b'M' | b'S' | b'u' | b'A') => is_way(line),
@@ -164,7 +170,7 @@ impl AccessReader {
             "write at 0x",
             "to execute ",
         ];
-        if !WORDS.iter().any(|word| line.contains(word)) {
+        if !WORDS.iter().any(|word| contains(line, word)) {
             return;
         }
         let address = || {
@@ -199,7 +205,7 @@ fn is_way(line: &str) -> bool {
 fn mode_in(line: &str) -> Option<AccessMode> {
     MODES
         .iter()
-        .find_map(|(word, mode)| line.contains(word).then_some(*mode))
+        .find_map(|(word, mode)| contains(line, word).then_some(*mode))
 }
 
 /// What registers of causes say was tried: `Cause : 0080000c (ExcCode 03)` of mips (2 load, 1 and 3 store),

@@ -2,6 +2,7 @@
 
 use super::frame;
 use super::pattern::find;
+use crate::bytes::contains;
 use crate::report::{HeldLocks, Lock, LockConflict};
 
 /// Tasks whose locks are kept; a report of hung tasks shows those of the whole system.
@@ -73,7 +74,7 @@ impl LockReader {
             self.listing = false;
             return false;
         }
-        let is_held = line.contains(" held by ") && line.contains(" lock");
+        let is_held = contains(line, " held by ") && contains(line, " lock");
         if is_held {
             self.listing = self.held.len() < TASKS_MAX && self.task(line).is_some();
             return true;

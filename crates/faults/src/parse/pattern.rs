@@ -5,6 +5,8 @@
 //! `{d}` a device's name, `{m}` the beginning of a message, up to the first word that changes from case to case, `{$}` the
 //! end of the line, `{*}` anything up to the literal that follows (or the end of the line). It matches at the first place of its first literal; there is no backtracking, so it is linear.
 
+use crate::bytes::position;
+
 /// Fields of a pattern, at most this many.
 const FIELDS: usize = 4;
 
@@ -16,7 +18,7 @@ pub(crate) fn find<'t>(pattern: &str, line: &'t str) -> Option<Captures<'t>> {
     let mut fields = [""; FIELDS];
     let mut used = 0;
     let (first, mut pattern) = split_literal(pattern);
-    let at = memchr::memmem::find(line.as_bytes(), first.as_bytes())?;
+    let at = position(line.as_bytes(), first.as_bytes())?;
     let mut rest = line.get(at + first.len()..)?;
     while let Some(after) = pattern.strip_prefix('{') {
         let (field, after) = after.split_once('}')?;
@@ -34,7 +36,7 @@ pub(crate) fn find<'t>(pattern: &str, line: &'t str) -> Option<Captures<'t>> {
             "w" => some(count(rest, |c| !c.is_whitespace()))?,
             "$" if !rest.trim().is_empty() => return None,
             _ if literal.is_empty() => rest.len(),
-            _ => memchr::memmem::find(rest.as_bytes(), literal.as_bytes())?,
+            _ => position(rest.as_bytes(), literal.as_bytes())?,
         };
         if let Some(slot) = fields.get_mut(used) {
             *slot = rest.get(..length)?;

@@ -2,6 +2,7 @@
 
 use super::frame::{self, RawFrame};
 use super::pattern;
+use crate::bytes::position;
 use crate::report::StackContext;
 use std::ops::Range;
 
@@ -267,7 +268,7 @@ fn pointer(line: &str) -> Option<What<'_>> {
 
 /// The first word of `text` that is a function with an offset.
 fn symbol_in(text: &str) -> Option<RawFrame<'_>> {
-    let at = memchr::memmem::find(text.as_bytes(), b"+0x")?;
+    let at = position(text.as_bytes(), b"+0x")?;
     let before = text.get(..at)?;
     let start = before.rfind([' ', ':', '(', ']']).map_or(0, |at| at + 1);
     // A Rust path holds colons and spaces: it begins at its `<` or at the word's start.

@@ -3,6 +3,7 @@
 use super::pattern::find;
 use super::scan::Scan;
 use crate::ReportKind;
+use crate::bytes::contains;
 use crate::report::Stall;
 
 /// Lines after the head that tell of a stall; RCU prints one for each CPU that stalls.
@@ -97,7 +98,7 @@ fn rcu(stall: &mut Stall, line: &str) {
                 .split_ascii_whitespace()
                 .for_each(|word| stalled(stall, word));
         }
-    } else if line.contains("ticks this GP)") || line.contains("GPs behind)") {
+    } else if contains(line, "ticks this GP)") || contains(line, "GPs behind)") {
         line.split(':')
             .next()
             .into_iter()

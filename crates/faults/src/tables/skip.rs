@@ -4,6 +4,7 @@
 //! is not where a fault is looked for. The lists are words; a `*` stands for anything. Where
 //! syzbot's titles depend on it, the functions are those of google/syzkaller, `pkg/report/linux.go` (Apache-2.0).
 
+use crate::bytes::contains;
 use crate::fingerprint::base_name;
 use crate::report::SkipRule;
 use std::collections::HashMap;
@@ -305,7 +306,7 @@ impl Word {
             Self::Exact(text) => name == *text,
             Self::Start(text) => name.starts_with(text),
             Self::End(text) => name.ends_with(text),
-            Self::Inside(text) => name.contains(text),
+            Self::Inside(text) => contains(name, text),
             Self::Parts(parts) => parts_match(parts, name),
         }
     }
