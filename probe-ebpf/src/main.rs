@@ -1,7 +1,8 @@
 //! The eBPF programs. One hook family a file; each program is a thin wrapper over a `try_…` function.
 //!
 //! Rules: no fixed offset into a kernel struct (offsets come through globals that user space fills in from the
-//! tracepoint's `format` file or the kernel's type information), no sleeping helpers, every failed reserve is counted, and nothing on a hot path.
+//! tracepoint's `format` file or the kernel's type information), no sleeping helpers, every failed reserve is counted, and
+//! nothing on a hot path.
 //!
 //! For any target but BPF this crate is an empty program.
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]

@@ -3,7 +3,8 @@
 //! A pattern is literal text with fields: `{f}` a function's name with what the kernel prints behind it
 //! (`+0x1f/0x40`), `{i}` a function's name without that, `{n}` a decimal number, `{x}` a hexadecimal one, `{w}` a word,
 //! `{d}` a device's name, `{m}` the beginning of a message, up to the first word that changes from case to case, `{$}` the
-//! end of the line, `{*}` anything up to the literal that follows (or the end of the line). It matches at the first place of its first literal; there is no backtracking, so it is linear.
+//! end of the line, `{*}` anything up to the literal that follows (or the end of the line). It matches at the first place
+//! of its first literal; there is no backtracking, so it is linear.
 
 use crate::bytes::position;
 

@@ -10,6 +10,7 @@ static ALL: LazyLock<Vec<&'static Head>> =
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
         .match_kind(MatchKind::LeftmostLongest)
         .build(ALL.iter().map(|head| head.needle))
         .ok()

@@ -7,7 +7,7 @@
 use crate::bytes::contains;
 use crate::fingerprint::base_name;
 use crate::report::SkipRule;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Reporting, and the exceptions through which a report comes.
@@ -159,10 +159,10 @@ enum Word {
     Parts(Vec<&'static str>),
 }
 
-/// Many words, found by the first byte where they have one.
+/// Many words, found by the first two bytes where they have them.
 #[derive(Debug)]
 pub(super) struct Words {
-    by_first_byte: HashMap<u8, Vec<Word>>,
+    by_start: BTreeMap<[u8; 2], Vec<Word>>,
     others: Vec<Word>,
 }
 
@@ -260,12 +260,12 @@ pub(crate) fn without_syscall_prefix<'n>(name: &'n str, others: &mut Vec<String>
 impl Words {
     pub(super) fn new(lists: &[&'static str]) -> Self {
         let mut words = Self {
-            by_first_byte: HashMap::new(),
+            by_start: BTreeMap::new(),
             others: Vec::new(),
         };
         for word in lists.iter().flat_map(|list| list.split_whitespace()).map(word) {
-            match word.first_byte() {
-                Some(first) => words.by_first_byte.entry(first).or_default().push(word),
+            match word.start() {
+                Some(start) => words.by_start.entry(start).or_default().push(word),
                 None => words.others.push(word),
             }
         }
@@ -273,8 +273,8 @@ impl Words {
     }
 
     pub(super) fn match_any(&self, name: &str) -> bool {
-        let first = name.as_bytes().first();
-        let same_start = first.and_then(|first| self.by_first_byte.get(first));
+        let start = name.as_bytes().first_chunk();
+        let same_start = start.and_then(|start| self.by_start.get(start));
         let mut words = same_start.into_iter().flatten().chain(&self.others);
         words.any(|word| word.matches(name))
     }
@@ -294,9 +294,9 @@ fn word(text: &'static str) -> Word {
 }
 
 impl Word {
-    fn first_byte(&self) -> Option<u8> {
+    fn start(&self) -> Option<[u8; 2]> {
         match self {
-            Self::Exact(text) | Self::Start(text) => text.bytes().next(),
+            Self::Exact(text) | Self::Start(text) => text.as_bytes().first_chunk().copied(),
             Self::End(_) | Self::Inside(_) | Self::Parts(_) => None,
         }
     }
