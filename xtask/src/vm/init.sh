@@ -138,7 +138,7 @@ cause() {
             echo 0x9c00400001010091 > status
             echo 0x12345000 > addr
             echo 0x8c > misc
-            echo 4 > bank
+            echo 7 > bank
             cd / ;;
         oom)
             mkdir -p /sys/fs/cgroup/small
