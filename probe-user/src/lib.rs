@@ -8,6 +8,7 @@ mod attach;
 pub mod btf;
 mod decode;
 mod event;
+mod fields;
 pub mod format;
 mod hooks;
 pub mod kmsg;
@@ -20,6 +21,7 @@ mod tracefs;
 
 pub use attach::{AttachError, Options};
 pub use event::{Attach, Context, Event, OomVictim};
+pub use fields::{Fields, Value};
 pub use probes::{HookLoss, HookState, Probes, ReadError};
 
 /// The hook names, in the order of [`Probes::states`].

@@ -38,6 +38,7 @@ pub fn facts(root: &Path, hostname: Option<&str>) -> Host {
         board: dmi(root, &["board_vendor", "board_name"]),
         bios: dmi(root, &["bios_version"]),
         boot_id: line(&root.join("proc/sys/kernel/random/boot_id")),
+        netconsole_token: String::new(),
     }
 }
 

@@ -55,6 +55,7 @@ impl Boot {
             hook: None,
             context: None,
             kernel_release: cut(&self.kernel_release, 128).to_owned(),
+            precursors: Vec::new(),
             payload: None,
         }
     }
@@ -103,6 +104,7 @@ impl Boot {
             pgtables_kib: victim.pgtables_kib,
             uid: victim.uid,
             oom_score_adj: victim.oom_score_adj.map(i32::from),
+            ..OomKill::default()
         };
         caught(record, context, Payload::OomKill(payload))
     }
@@ -116,6 +118,7 @@ impl Boot {
             code: signal.code,
             errno: signal.errno,
             executable: cut(&program.executable, EXECUTABLE_BYTES).to_owned(),
+            ..ProgramCrash::default()
         };
         caught(record, context, Payload::ProgramCrash(payload))
     }
@@ -182,6 +185,7 @@ impl Boot {
             reason: cut(&hook.reason, HOOK_REASON_BYTES).to_owned(),
             events: hook.events,
             lost: hook.lost,
+            ns_per_event: 0,
         };
         record.payload = Some(Payload::Heartbeat(Heartbeat {
             agent_uptime_s: uptime_s,
@@ -259,6 +263,7 @@ pub fn wire_context(context: &Context) -> proto::v1::Context {
         tgid: context.tgid,
         comm: cut(&context.comm, COMM_BYTES).to_owned(),
         cgroup_id: context.cgroup_id,
+        ..proto::v1::Context::default()
     }
 }
 

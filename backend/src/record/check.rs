@@ -39,6 +39,7 @@ pub(super) fn record(record: &Record) -> Checked {
         Some(Payload::Heartbeat(beat)) => heartbeat(beat),
         Some(Payload::Custom(record)) => custom(record),
         Some(Payload::Undecodable(bytes)) => undecodable(bytes),
+        Some(Payload::KernelEvent(_) | Payload::HardwareError(_) | Payload::Obituary(_)) => Ok(()),
     }
 }
 

@@ -84,6 +84,12 @@ classes! {
     NetworkTimeout = "network.timeout",
     /// A program died of a signal.
     ProgramCrash = "program.crash",
+    /// A tracepoint that the administrator of the host watches.
+    CustomTracepoint = "custom.tracepoint",
+    /// A module that taints the kernel was loaded.
+    KernelModuleTaint = "kernel.module_taint",
+    /// How a boot ended.
+    BootEnd = "boot.end",
     /// A record of a program's own making.
     Custom = "custom",
     /// Records that were lost on the way, counted.

@@ -35,7 +35,13 @@ pub struct Record {
     /// Release of the kernel it happened in (uname -r). At most 128 bytes. It may differ from the host's present one.
     #[prost(string, tag = "10")]
     pub kernel_release: ::prost::alloc::string::String,
-    #[prost(oneof = "record::Payload", tags = "20, 21, 22, 23, 24, 25, 26, 27")]
+    /// What the same host did shortly before, oldest first. At most 256. Empty: not recorded.
+    #[prost(message, repeated, tag = "11")]
+    pub precursors: ::prost::alloc::vec::Vec<Precursor>,
+    #[prost(
+        oneof = "record::Payload",
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30"
+    )]
     pub payload: ::core::option::Option<record::Payload>,
 }
 /// Nested message and enum types in `Record`.
@@ -58,6 +64,12 @@ pub mod record {
         Custom(super::Custom),
         #[prost(message, tag = "27")]
         Undecodable(super::Undecodable),
+        #[prost(message, tag = "28")]
+        KernelEvent(super::KernelEvent),
+        #[prost(message, tag = "29")]
+        HardwareError(super::HardwareError),
+        #[prost(message, tag = "30")]
+        Obituary(super::Obituary),
     }
 }
 /// One level of grouping.
@@ -85,7 +97,7 @@ pub struct Hook {
 }
 /// The kernel context a program ran in when it caught the event. For an asynchronous event (an OOM kill, a machine
 /// check) this is where the kernel noticed, not whose fault it is: the payload says whose.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Context {
     /// Logical CPU number.
     #[prost(uint32, tag = "1")]
@@ -102,6 +114,16 @@ pub struct Context {
     /// Id of the task's cgroup in the version 2 hierarchy. Zero: not known.
     #[prost(uint64, tag = "5")]
     pub cgroup_id: u64,
+    /// Path of that cgroup below the root of the hierarchy: "/system.slice/app.service". Empty: not known. At most 1024
+    /// bytes.
+    #[prost(string, tag = "6")]
+    pub cgroup: ::prost::alloc::string::String,
+    /// Id of the container the cgroup is of, 64 hexadecimal digits as a rule. Empty: none is known. At most 128 bytes.
+    #[prost(string, tag = "7")]
+    pub container_id: ::prost::alloc::string::String,
+    /// The kernel's stack where the hook ran, innermost first. At most 64. Empty: not taken.
+    #[prost(message, repeated, tag = "8")]
+    pub stack: ::prost::alloc::vec::Vec<Frame>,
 }
 /// Text that the kernel printed about a fault, and what was understood of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -290,9 +312,30 @@ pub struct OomKill {
     /// oom_score_adj of the victim, -1000 to 1000.
     #[prost(sint32, optional, tag = "9")]
     pub oom_score_adj: ::core::option::Option<i32>,
+    /// What was exhausted. The task that asked for memory is in Record.context.
+    #[prost(enumeration = "OomConstraint", tag = "10")]
+    pub constraint: i32,
+    /// Path of the cgroup whose limit was reached. Empty: none, or not known. At most 1024 bytes.
+    #[prost(string, tag = "11")]
+    pub limit_cgroup: ::prost::alloc::string::String,
+    /// Path of the victim's cgroup. Empty: not known. At most 1024 bytes.
+    #[prost(string, tag = "12")]
+    pub victim_cgroup: ::prost::alloc::string::String,
+    /// Order of the allocation: 2^order pages. -1: asked for by hand (SysRq).
+    #[prost(sint32, optional, tag = "13")]
+    pub order: ::core::option::Option<i32>,
+    /// gfp_mask of the allocation.
+    #[prost(uint32, optional, tag = "14")]
+    pub gfp_mask: ::core::option::Option<u32>,
+    /// Memory that could be used under this constraint, pages.
+    #[prost(uint64, optional, tag = "15")]
+    pub total_pages: ::core::option::Option<u64>,
+    /// Badness points of the victim (mm/oom_kill.c: oom_badness).
+    #[prost(sint64, optional, tag = "16")]
+    pub points: ::core::option::Option<i64>,
 }
 /// A program died of a signal that it did not handle.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProgramCrash {
     /// Signal number.
     #[prost(uint32, tag = "1")]
@@ -306,6 +349,153 @@ pub struct ProgramCrash {
     /// Path of the program (/proc/PID/exe). Empty: gone before it could be read. At most 4096 bytes.
     #[prost(string, tag = "4")]
     pub executable: ::prost::alloc::string::String,
+    /// The address that was accessed (SEGV, BUS) or executed (ILL, FPE, TRAP). Absent: not one of these, or not known.
+    #[prost(fixed64, optional, tag = "5")]
+    pub address: ::core::option::Option<u64>,
+    /// GNU build id of the program, lower-case hexadecimal. Empty: not known. At most 40 characters.
+    #[prost(string, tag = "6")]
+    pub build_id: ::prost::alloc::string::String,
+    /// The program's stack, innermost first, by frame pointers. At most 64. Empty: not taken.
+    #[prost(message, repeated, tag = "7")]
+    pub frames: ::prost::alloc::vec::Vec<UserFrame>,
+    /// Whether the kernel writes a core dump. Absent: not known.
+    #[prost(bool, optional, tag = "8")]
+    pub core_dumped: ::core::option::Option<bool>,
+}
+/// One frame of a program's stack.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UserFrame {
+    /// GNU build id of the file that holds the instruction, lower-case hexadecimal. Empty: not known. At most 40 characters.
+    #[prost(string, tag = "1")]
+    pub build_id: ::prost::alloc::string::String,
+    /// Offset into that file; the address itself when there is no build id.
+    #[prost(fixed64, tag = "2")]
+    pub offset: u64,
+    /// Path or name of the file. Empty: not known. At most 4096 bytes.
+    #[prost(string, tag = "3")]
+    pub file: ::prost::alloc::string::String,
+    /// Function, demangled. Empty: not known. At most 512 bytes.
+    #[prost(string, tag = "4")]
+    pub function: ::prost::alloc::string::String,
+}
+/// What a tracepoint told: a hook of the catalogue without a payload of its own, or a probe that the host's administrator
+/// named.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KernelEvent {
+    /// The tracepoint: "block:block_rq_error". At most 128 bytes.
+    #[prost(string, tag = "1")]
+    pub tracepoint: ::prost::alloc::string::String,
+    /// Its fields, in the order of the record. At most 64.
+    #[prost(message, repeated, tag = "2")]
+    pub fields: ::prost::alloc::vec::Vec<EventField>,
+}
+/// A field of an event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventField {
+    /// Name, at most 64 bytes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(oneof = "event_field::Value", tags = "2, 3, 4, 5")]
+    pub value: ::core::option::Option<event_field::Value>,
+}
+/// Nested message and enum types in `EventField`.
+pub mod event_field {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Value {
+        #[prost(uint64, tag = "2")]
+        Unsigned(u64),
+        #[prost(sint64, tag = "3")]
+        Signed(i64),
+        /// At most 1024 bytes; invalid UTF-8 is replaced.
+        #[prost(string, tag = "4")]
+        Text(::prost::alloc::string::String),
+        /// At most 1024.
+        #[prost(bytes, tag = "5")]
+        Bytes(::prost::bytes::Bytes),
+    }
+}
+/// An error of the hardware that a controller, the firmware or the kernel reported, other than a machine check.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HardwareError {
+    /// Who reported it: "ras:mc_event", "BERT", "kernel log". At most 64 bytes.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// What failed: "multi-bit ECC". At most 256 bytes.
+    #[prost(string, tag = "2")]
+    pub what: ::prost::alloc::string::String,
+    /// Name of the part, as firmware or driver give it: "DIMM_A1". Empty: not known. At most 256 bytes.
+    #[prost(string, tag = "3")]
+    pub part: ::prost::alloc::string::String,
+    /// Position in words: "node 0, card 1, module 2". Empty: not known. At most 256 bytes.
+    #[prost(string, tag = "4")]
+    pub position: ::prost::alloc::string::String,
+    /// The processor, as the source counts. Empty: not known. At most 64 bytes.
+    #[prost(string, tag = "5")]
+    pub processor: ::prost::alloc::string::String,
+    /// PCI function: "0000:00:1c.0". Empty: not known. At most 16 bytes.
+    #[prost(string, tag = "6")]
+    pub pci: ::prost::alloc::string::String,
+    /// Physical address.
+    #[prost(fixed64, optional, tag = "7")]
+    pub address: ::core::option::Option<u64>,
+    /// What to do, a sentence. At most 512 bytes.
+    #[prost(string, tag = "8")]
+    pub advice: ::prost::alloc::string::String,
+    /// How many errors this record stands for. Zero: one.
+    #[prost(uint64, tag = "9")]
+    pub count: u64,
+    /// Everything the source said, in its order. At most 128.
+    #[prost(message, repeated, tag = "10")]
+    pub fields: ::prost::alloc::vec::Vec<EventField>,
+    /// The bytes it was decoded from, such as a CPER section, the first 8192 of them. Empty: none.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub raw: ::prost::bytes::Bytes,
+}
+/// How a boot ended, from everything that is known of it afterwards. Record.boot_id is the boot that ended.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Obituary {
+    /// What ended it.
+    #[prost(enumeration = "Demise", tag = "1")]
+    pub demise: i32,
+    /// How sure that is.
+    #[prost(enumeration = "Confidence", tag = "2")]
+    pub confidence: i32,
+    /// What says so, the strongest first. At most 32.
+    #[prost(message, repeated, tag = "3")]
+    pub evidence: ::prost::alloc::vec::Vec<Evidence>,
+    /// When the boot began. Nanoseconds since the Unix epoch. Zero: not known.
+    #[prost(fixed64, tag = "4")]
+    pub booted_at_unix_ns: u64,
+    /// When the host was last known to live. Nanoseconds since the Unix epoch. Zero: not known.
+    #[prost(fixed64, tag = "5")]
+    pub last_alive_unix_ns: u64,
+}
+/// One sign of how a boot ended.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Evidence {
+    /// Where it is from: "pstore", "BERT", "kdump", "watchdog", "journal", "wtmp", "heartbeat", "netconsole". At most 64
+    /// bytes.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// What it says, for people. At most 1024 bytes.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// When, nanoseconds since the Unix epoch. Zero: not known.
+    #[prost(fixed64, tag = "3")]
+    pub at_unix_ns: u64,
+}
+/// Something that was not a fault when it happened and may explain one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Precursor {
+    /// When, nanoseconds since boot.
+    #[prost(fixed64, tag = "1")]
+    pub since_boot_ns: u64,
+    /// CPU.
+    #[prost(uint32, tag = "2")]
+    pub cpu: u32,
+    /// What, for people: "scheduling stall 1.2 s of kworker/0:1". At most 256 bytes.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
 }
 /// Events that were produced and are not stored. For every host: produced = stored + lost.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -357,6 +547,9 @@ pub struct HookState {
     /// Events lost since the agent started.
     #[prost(uint64, tag = "5")]
     pub lost: u64,
+    /// Mean time of the hook's program, nanoseconds a call, by the kernel's statistics. Zero: not measured.
+    #[prost(uint32, tag = "6")]
+    pub ns_per_event: u32,
 }
 /// A record of a sender outside telemd: a client of the local socket, or an old collector's client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -459,6 +652,136 @@ impl FingerprintLevel {
             "FINGERPRINT_LEVEL_TITLE" => Some(Self::Title),
             "FINGERPRINT_LEVEL_TOP_FRAMES" => Some(Self::TopFrames),
             "FINGERPRINT_LEVEL_STACK" => Some(Self::Stack),
+            _ => None,
+        }
+    }
+}
+/// What an out-of-memory kill was for; the kernel's enum oom_constraint (include/linux/oom.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OomConstraint {
+    Unspecified = 0,
+    /// The whole machine's memory.
+    None = 1,
+    Cpuset = 2,
+    MemoryPolicy = 3,
+    /// The limit of a cgroup.
+    Memcg = 4,
+}
+impl OomConstraint {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OOM_CONSTRAINT_UNSPECIFIED",
+            Self::None => "OOM_CONSTRAINT_NONE",
+            Self::Cpuset => "OOM_CONSTRAINT_CPUSET",
+            Self::MemoryPolicy => "OOM_CONSTRAINT_MEMORY_POLICY",
+            Self::Memcg => "OOM_CONSTRAINT_MEMCG",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OOM_CONSTRAINT_UNSPECIFIED" => Some(Self::Unspecified),
+            "OOM_CONSTRAINT_NONE" => Some(Self::None),
+            "OOM_CONSTRAINT_CPUSET" => Some(Self::Cpuset),
+            "OOM_CONSTRAINT_MEMORY_POLICY" => Some(Self::MemoryPolicy),
+            "OOM_CONSTRAINT_MEMCG" => Some(Self::Memcg),
+            _ => None,
+        }
+    }
+}
+/// Ends of a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Demise {
+    Unspecified = 0,
+    /// Nothing tells.
+    Unknown = 1,
+    /// Shut down or restarted in order.
+    Clean = 2,
+    /// The kernel panicked.
+    Panic = 3,
+    /// It stood still until somebody or a watchdog reset it.
+    HardHang = 4,
+    /// Power went away, or it was switched off.
+    PowerLoss = 5,
+    /// It was too hot.
+    Thermal = 6,
+    /// The hardware reported a fatal error.
+    HardwareError = 7,
+    /// It ran out of memory until it was reset.
+    OomLivelock = 8,
+}
+impl Demise {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DEMISE_UNSPECIFIED",
+            Self::Unknown => "DEMISE_UNKNOWN",
+            Self::Clean => "DEMISE_CLEAN",
+            Self::Panic => "DEMISE_PANIC",
+            Self::HardHang => "DEMISE_HARD_HANG",
+            Self::PowerLoss => "DEMISE_POWER_LOSS",
+            Self::Thermal => "DEMISE_THERMAL",
+            Self::HardwareError => "DEMISE_HARDWARE_ERROR",
+            Self::OomLivelock => "DEMISE_OOM_LIVELOCK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DEMISE_UNSPECIFIED" => Some(Self::Unspecified),
+            "DEMISE_UNKNOWN" => Some(Self::Unknown),
+            "DEMISE_CLEAN" => Some(Self::Clean),
+            "DEMISE_PANIC" => Some(Self::Panic),
+            "DEMISE_HARD_HANG" => Some(Self::HardHang),
+            "DEMISE_POWER_LOSS" => Some(Self::PowerLoss),
+            "DEMISE_THERMAL" => Some(Self::Thermal),
+            "DEMISE_HARDWARE_ERROR" => Some(Self::HardwareError),
+            "DEMISE_OOM_LIVELOCK" => Some(Self::OomLivelock),
+            _ => None,
+        }
+    }
+}
+/// How sure a conclusion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Confidence {
+    Unspecified = 0,
+    /// One weak sign.
+    Low = 1,
+    /// Signs that fit.
+    Medium = 2,
+    /// The cause itself is recorded.
+    High = 3,
+}
+impl Confidence {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONFIDENCE_UNSPECIFIED",
+            Self::Low => "CONFIDENCE_LOW",
+            Self::Medium => "CONFIDENCE_MEDIUM",
+            Self::High => "CONFIDENCE_HIGH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONFIDENCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONFIDENCE_LOW" => Some(Self::Low),
+            "CONFIDENCE_MEDIUM" => Some(Self::Medium),
+            "CONFIDENCE_HIGH" => Some(Self::High),
             _ => None,
         }
     }
@@ -595,6 +918,10 @@ pub struct Host {
     /// The present boot: /proc/sys/kernel/random/boot_id.
     #[prost(string, tag = "13")]
     pub boot_id: ::prost::alloc::string::String,
+    /// The word that this boot puts into the user data of its netconsole lines, by which the collector knows whose they
+    /// are. 32 hexadecimal digits. Empty: netconsole is not set up.
+    #[prost(string, tag = "14")]
+    pub netconsole_token: ::prost::alloc::string::String,
 }
 /// Records with contiguous sequences.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -348,7 +348,9 @@ fn detail(record: &Record) -> String {
         ]),
         Some(Payload::Custom(custom)) => first_line(&custom.payload),
         Some(Payload::Undecodable(undecodable)) => undecodable.reason.clone(),
-        None => String::new(),
+        Some(Payload::KernelEvent(_) | Payload::HardwareError(_) | Payload::Obituary(_)) | None => {
+            String::new()
+        }
     }
 }
 

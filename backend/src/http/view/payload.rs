@@ -54,7 +54,9 @@ pub(super) fn sections(record: &Record) -> Sections {
         Some(Payload::Heartbeat(heartbeat)) => heartbeat_sections(heartbeat),
         Some(Payload::Custom(custom)) => custom_sections(custom),
         Some(Payload::Undecodable(undecodable)) => undecodable_sections(undecodable),
-        None => Sections::default(),
+        Some(Payload::KernelEvent(_) | Payload::HardwareError(_) | Payload::Obituary(_)) | None => {
+            Sections::default()
+        }
     }
 }
 

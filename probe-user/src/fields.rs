@@ -1,0 +1,78 @@
+//! The fields of a tracepoint's record, as values.
+
+use std::sync::Arc;
+
+/// What a field holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// An unsigned integer, a pointer or a boolean.
+    Unsigned(u64),
+    /// A signed integer.
+    Signed(i64),
+    /// A string; invalid UTF-8 is replaced.
+    Text(String),
+    /// An array of anything else, in the byte order of the machine.
+    Bytes(Vec<u8>),
+}
+
+/// The fields of one record, in the order of its format, without those that every record has (`common_type`, …).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(Arc<str>, Value)>);
+
+impl Fields {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// A field by its name; `None` when this kernel's record has none.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter()
+            .find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// An integer that is not negative.
+    pub fn unsigned(&self, name: &str) -> Option<u64> {
+        match self.get(name)? {
+            Value::Unsigned(number) => Some(*number),
+            Value::Signed(number) => u64::try_from(*number).ok(),
+            Value::Text(_) | Value::Bytes(_) => None,
+        }
+    }
+
+    /// An integer.
+    pub fn signed(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Value::Unsigned(number) => i64::try_from(*number).ok(),
+            Value::Signed(number) => Some(*number),
+            Value::Text(_) | Value::Bytes(_) => None,
+        }
+    }
+
+    /// A string.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// An array.
+    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
+        match self.get(name)? {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl<N: Into<Arc<str>>> FromIterator<(N, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(fields: I) -> Self {
+        Self(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
+        )
+    }
+}
