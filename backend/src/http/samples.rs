@@ -61,9 +61,11 @@ fn fault(number: u8, class: &str, severity: Severity, title: &str, payload: Payl
                 tgid: 1234,
                 comm: "kworker/u8:3".into(),
                 cgroup_id: 1,
+                ..Context::default()
             }),
             kernel_release: "6.1.0-35-amd64".into(),
             payload: Some(payload),
+            ..Record::default()
         }),
     }
 }
@@ -83,6 +85,7 @@ fn host() -> Host {
         board: "Dell Inc. 0PYXKY".into(),
         bios: "1.10.2".into(),
         boot_id: "3c6e1f0a-9d5b-4a53-8f55-0e7a4dcb1b11".into(),
+        ..Host::default()
     }
 }
 
@@ -210,6 +213,7 @@ pub(super) fn oom_kill() -> Fault {
         pgtables_kib: Some(9000),
         uid: Some(0),
         oom_score_adj: Some(-500),
+        ..OomKill::default()
     };
     fault(
         3,
@@ -227,6 +231,7 @@ pub(super) fn program_crash() -> Fault {
         code: 1,
         errno: 0,
         executable: "/usr/bin/demo-crash".into(),
+        ..ProgramCrash::default()
     };
     fault(
         4,
@@ -263,6 +268,7 @@ pub(super) fn heartbeat() -> Fault {
         reason: reason.into(),
         events,
         lost: 0,
+        ..HookState::default()
     };
     let heartbeat = Heartbeat {
         agent_uptime_s: 7260,
