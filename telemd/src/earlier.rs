@@ -13,7 +13,7 @@ use crate::identity::Boots;
 use crate::keeper::KeepError;
 use crate::kept::{Kept, Mark, digest};
 use crate::pipeline::Found;
-use crate::record::{Boot, hook, kernel_report};
+use crate::record::{Boot, hook};
 use crate::recorder::Recorder;
 use crate::text::{chain, cut_front};
 
@@ -139,7 +139,7 @@ fn panic_of(text: &Assembled) -> Option<(faults::KernelReport, Assembled)> {
 }
 
 fn of_report(boot: &Boot, report: &faults::KernelReport, text: &Assembled, at: Moment) -> Record {
-    let mut record = kernel_report(boot, report, &text.text, text.truncated, at);
+    let mut record = boot.kernel_report(report, &text.text, text.truncated, at);
     record.hook = Some(hook("pstore", ""));
     record
 }

@@ -19,7 +19,7 @@ use crate::clock::Moment;
 use crate::kept::Mark;
 use crate::lines::{Lines, TextLine};
 use crate::process;
-use crate::record::{Boot, Signal, hook as wire_hook, kernel_report, wire_context};
+use crate::record::{Boot, Signal, hook as wire_hook, wire_context};
 
 #[cfg(test)]
 mod tests;
@@ -289,7 +289,9 @@ impl Pipeline {
         let first_ns = assembled.first_at_us.saturating_mul(1_000);
         let died = self.take_deaths(assembled);
         let at = now.at_boot_ns(first_ns);
-        let mut record = kernel_report(&self.boot, report, &assembled.text, assembled.truncated, at);
+        let mut record = self
+            .boot
+            .kernel_report(report, &assembled.text, assembled.truncated, at);
         let context = died.or_else(|| self.printer(assembled));
         record.context = context.as_ref().map(wire_context);
         record.hook = Some(wire_hook(hook::PRINTK_CONSOLE, self.text_attach));

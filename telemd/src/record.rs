@@ -1,27 +1,21 @@
 //! What the agent saw, as records of the wire format, every field within its limit.
 
-use faults::fingerprint::{self, Fingerprint as Level};
-use faults::{Class, Severity};
+use faults::{Class, KernelReport, Severity, fingerprint};
 use probe_user::{Context, OomVictim};
 use prost::Message as _;
 use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{
-    Custom, Fingerprint, FingerprintLevel, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck,
-    OomKill, ProgramCrash, Record, Undecodable,
+    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, ProgramCrash, Record,
+    Undecodable,
 };
 
 use crate::clock::Moment;
 use crate::frame::Frame;
 use crate::status::HookStatus;
 use crate::text::{cut, title};
+use wire::COMM_BYTES;
 
-mod report;
-
-pub use report::kernel_report;
-
-/// Longest task name, bytes.
-const COMM_BYTES: usize = 15;
 /// Longest reason of a hook's state, bytes.
 const HOOK_REASON_BYTES: usize = 512;
 /// Longest reason, decoded text or other sentence, bytes.
@@ -48,7 +42,7 @@ impl Boot {
             boot_id: self.id.clone(),
             class: class.as_str().to_owned(),
             severity: i32::from(severity as u8),
-            fingerprints: fingerprint(&fingerprint::of_title(class, &title))
+            fingerprints: wire::fingerprint(&fingerprint::of_title(class, &title))
                 .into_iter()
                 .collect(),
             title,
@@ -57,6 +51,17 @@ impl Boot {
             kernel_release: cut(&self.kernel_release, 128).to_owned(),
             precursors: Vec::new(),
             payload: None,
+        }
+    }
+
+    /// A report of this boot's kernel, its text beside what was understood of it.
+    pub fn kernel_report(&self, report: &KernelReport, text: &str, truncated: bool, at: Moment) -> Record {
+        Record {
+            occurred_at_unix_ns: at.unix_ns,
+            since_boot_ns: at.since_boot_ns,
+            boot_id: self.id.clone(),
+            kernel_release: cut(&self.kernel_release, 128).to_owned(),
+            ..wire::kernel_report(report, text, truncated)
         }
     }
 
@@ -265,19 +270,4 @@ pub fn wire_context(context: &Context) -> proto::v1::Context {
         cgroup_id: context.cgroup_id,
         ..proto::v1::Context::default()
     }
-}
-
-/// A level as it is sent. The class is a field of the record and needs none.
-fn fingerprint(value: &Level) -> Option<Fingerprint> {
-    let level = match value.level {
-        fingerprint::Level::Class => return None,
-        fingerprint::Level::Title => FingerprintLevel::Title,
-        fingerprint::Level::TopFrames => FingerprintLevel::TopFrames,
-        fingerprint::Level::Stack => FingerprintLevel::Stack,
-    };
-    Some(Fingerprint {
-        version: fingerprint::VERSION,
-        level: level.into(),
-        value: value.to_string(),
-    })
 }

@@ -1,13 +1,15 @@
-//! Kernel reports, for the wire.
+//! Kernel reports.
 
 use faults::KernelReport;
+use faults::fingerprint::{self, Level};
 use proto::limits::{REPORT_TEXT_BYTES, TITLE_BYTES};
 use proto::v1::record::Payload;
-use proto::v1::{CallTrace, Frame, KernelReport as WireReport, Record, Register};
+use proto::v1::{
+    CallTrace, Fingerprint, FingerprintLevel, Frame, KernelReport as WireReport, Record, Register,
+};
 
-use super::{Boot, COMM_BYTES, fingerprint};
-use crate::clock::Moment;
-use crate::text::cut;
+use crate::COMM_BYTES;
+use crate::text::{cut, title};
 
 const TRACES: usize = 16;
 const FRAMES: usize = 256;
@@ -20,14 +22,39 @@ const PLACE_BYTES: usize = 256;
 const REGISTER_NAME_BYTES: usize = 16;
 const VALUE_BYTES: usize = 64;
 
-/// A report of the kernel as a record of `boot`, its text beside what was understood of it.
-pub fn kernel_report(boot: &Boot, report: &KernelReport, text: &str, truncated: bool, at: Moment) -> Record {
-    let mut record = boot.record(report.class, report.severity, &report.title, at);
-    record.fingerprints = faults::fingerprint::of_report(report)
-        .iter()
-        .filter_map(fingerprint)
-        .collect();
-    record.payload = Some(Payload::KernelReport(WireReport {
+/// A report of a kernel as a record, its text beside what was understood of it. Which boot it is of, when it happened and
+/// how it was caught are the caller's to say.
+pub fn kernel_report(report: &KernelReport, text: &str, truncated: bool) -> Record {
+    Record {
+        class: report.class.as_str().to_owned(),
+        severity: i32::from(report.severity as u8),
+        title: title(&report.title, TITLE_BYTES),
+        fingerprints: fingerprint::of_report(report)
+            .iter()
+            .filter_map(fingerprint)
+            .collect(),
+        payload: Some(Payload::KernelReport(payload(report, text, truncated))),
+        ..Record::default()
+    }
+}
+
+/// A level of grouping. The class is a field of the record and needs none.
+pub fn fingerprint(value: &fingerprint::Fingerprint) -> Option<Fingerprint> {
+    let level = match value.level {
+        Level::Class => return None,
+        Level::Title => FingerprintLevel::Title,
+        Level::TopFrames => FingerprintLevel::TopFrames,
+        Level::Stack => FingerprintLevel::Stack,
+    };
+    Some(Fingerprint {
+        version: fingerprint::VERSION,
+        level: level.into(),
+        value: value.to_string(),
+    })
+}
+
+fn payload(report: &KernelReport, text: &str, truncated: bool) -> WireReport {
+    WireReport {
         text: cut(text, REPORT_TEXT_BYTES).to_owned(),
         function: limited(report.function.as_deref(), NAME_BYTES),
         module: limited(report.module.as_deref(), MODULE_BYTES),
@@ -66,8 +93,7 @@ pub fn kernel_report(boot: &Boot, report: &KernelReport, text: &str, truncated: 
             .take(ALT_TITLES)
             .map(|title| cut(title, TITLE_BYTES).to_owned())
             .collect(),
-    }));
-    record
+    }
 }
 
 fn limited(text: Option<&str>, bytes: usize) -> String {
@@ -91,5 +117,25 @@ fn frame(frame: &faults::Frame) -> Frame {
         reliable: frame.reliable,
         inlined: frame.inlined,
         location: limited(frame.location.as_deref(), PLACE_BYTES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_longer_than_a_record_takes_is_cut_and_says_so() {
+        let line = "WARNING: CPU: 0 PID: 1 at mm/slab.c:1 example+0x1/0x2\n";
+        let text = format!("{line}{}", "x".repeat(REPORT_TEXT_BYTES));
+        let report = faults::parse(&text).expect("a warning");
+        let record = kernel_report(&report, &text, false);
+        let Some(Payload::KernelReport(told)) = record.payload else {
+            panic!("no report: {record:?}");
+        };
+        assert_eq!(told.text.len(), REPORT_TEXT_BYTES);
+        assert!(told.truncated);
+        assert_eq!(record.class, "kernel.warning");
+        assert_eq!(record.fingerprints[0].level(), FingerprintLevel::Title);
     }
 }

@@ -1,0 +1,12 @@
+//! What `faults` understood, as messages of `telemetry.v1`, every field within the limit that `record.proto` states.
+//!
+//! The agent and the collector's netconsole receiver both read reports of kernels; a report becomes the same record
+//! whoever read it.
+
+mod report;
+pub mod text;
+
+pub use report::{fingerprint, kernel_report};
+
+/// Longest name of a task, bytes: `TASK_COMM_LEN` without its NUL (`include/linux/sched.h`).
+pub const COMM_BYTES: usize = 15;
