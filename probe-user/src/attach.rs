@@ -1,6 +1,6 @@
 //! Loading the object and attaching its programs.
 
-use std::{any::Any, borrow::Cow, fs, io, path::PathBuf};
+use std::{any::Any, borrow::Cow, fs, io, path::PathBuf, sync::Arc};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
@@ -15,8 +15,8 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::{
     btf,
+    catalogue::{Attempt, HOOKS, HookSpec, Since, Source, Target},
     event::Attach,
-    hooks::{Attempt, HOOKS, HookSpec, Since, Target},
     offsets::Offsets,
     reason::{chain, explain, missing_capabilities, no_kprobes, summary},
     tracefs::with_tracefs,
@@ -91,6 +91,9 @@ pub(crate) type Link = Box<dyn Any + Send + Sync>;
 
 /// What became of one hook.
 pub(crate) struct Attached {
+    pub(crate) name: Arc<str>,
+    /// Its number in events, and the index of its counters.
+    pub(crate) number: u8,
     pub(crate) attach: Option<Attach>,
     /// See [`crate::HookState::reason`].
     pub(crate) reason: String,
@@ -266,7 +269,26 @@ impl Kernel {
 }
 
 fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &Options) -> Attached {
+    let (number, attempts, since) = match &spec.source {
+        Source::Own {
+            hook,
+            attempts,
+            since,
+        } => (*hook as u8, *attempts, *since),
+        Source::Records(_) => {
+            return Attached {
+                name: spec.name.into(),
+                number: u8::MAX,
+                attach: None,
+                reason: "the object has no program for it".to_owned(),
+                _link: None,
+            };
+        }
+    };
+    let name: Arc<str> = spec.name.into();
     let left_alone = |reason: String| Attached {
+        name: Arc::clone(&name),
+        number,
         attach: None,
         reason,
         _link: None,
@@ -274,19 +296,21 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
     if options.disable.iter().any(|name| name == spec.name) {
         return left_alone("disabled in the configuration".to_owned());
     }
-    if let Some(since) = spec.since.filter(|since| is_older(kernel.version, *since)) {
+    if let Some(since) = since.filter(|since| is_older(kernel.version, *since)) {
         return left_alone(format!(
             "before Linux {}.{} {}",
             since.major, since.minor, since.before
         ));
     }
     let mut failed = Vec::new();
-    for attempt in spec.attempts {
+    for attempt in attempts {
         let attach = attempt.target.attach();
         match try_attach(ebpf, kernel, attempt) {
             Ok(link) => {
                 tracing::debug!(hook = spec.name, %attach, "attached");
                 return Attached {
+                    name,
+                    number,
                     attach: Some(attach),
                     reason: summary(&failed),
                     _link: Some(link),
@@ -418,7 +442,7 @@ mod tests {
         let symbols: std::collections::HashSet<&str> =
             file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
         let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS];
-        for attempt in HOOKS.iter().flat_map(|spec| spec.attempts) {
+        for attempt in crate::catalogue::attempts() {
             wanted.push(attempt.program);
             match attempt.target {
                 Target::Tracepoint(tracepoint) => {

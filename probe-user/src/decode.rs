@@ -1,14 +1,11 @@
 //! Ring-buffer bytes to events.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use faults::mce::MachineCheck;
-use probe_common::{Header, Hook, oom};
+use probe_common::{Header, oom};
 
-use crate::{
-    event::{Attach, Context, Event, OomVictim},
-    hooks::HOOKS,
-};
+use crate::event::{Attach, Context, Event, OomVictim};
 
 /// The most CPUs whose last piece of text is remembered; `NR_CPUS` is at most 8192 on the architectures Linux runs on.
 const MAX_CPUS: usize = 8192;
@@ -16,10 +13,18 @@ const MAX_CPUS: usize = 8192;
 /// Decodes events, and knows of the text before which piece continues it.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    /// How each hook is attached, by [`Hook`].
-    attached: Vec<Option<Attach>>,
+    /// What is attached, by number.
+    sources: HashMap<u8, Source>,
     /// By CPU.
     last_text: HashMap<u32, Piece>,
+}
+
+/// Where events of one number come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// The hook's name.
+    pub(crate) hook: Arc<str>,
+    pub(crate) attach: Attach,
 }
 
 /// Where a piece of text ended.
@@ -30,9 +35,9 @@ struct Piece {
 }
 
 impl Decoder {
-    pub(crate) fn new(attached: Vec<Option<Attach>>) -> Self {
+    pub(crate) fn new(sources: HashMap<u8, Source>) -> Self {
         Self {
-            attached,
+            sources,
             last_text: HashMap::new(),
         }
     }
@@ -79,14 +84,11 @@ impl Decoder {
     }
 
     fn context(&self, header: &Header) -> Result<Context, String> {
-        let hook =
-            Hook::from_raw(header.hook).ok_or_else(|| format!("no hook has number {}", header.hook))?;
-        let index = usize::from(hook as u8);
-        let spec = &HOOKS[index];
-        let attach = self.attached.get(index).copied().flatten();
+        let source = self.sources.get(&header.hook);
+        let source = source.ok_or_else(|| format!("hook {} is not attached", header.hook))?;
         Ok(Context {
-            hook: spec.name,
-            attach: attach.ok_or_else(|| format!("{} is not attached", spec.name))?,
+            hook: Arc::clone(&source.hook),
+            attach: source.attach,
             cpu: header.cpu,
             pid: header.pid,
             tgid: header.tgid,

@@ -1,8 +1,10 @@
 //! What the programs saw, as values.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use faults::mce::MachineCheck;
+
+use crate::{catalogue::Told, fields::Fields};
 
 /// How a hook is attached, cheapest and most robust first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,8 +46,8 @@ impl fmt::Display for Attach {
 /// [`Event::MachineCheck`] a kernel worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
-    /// The hook, see [`crate::hook`].
-    pub hook: &'static str,
+    /// The hook, see [`crate::hook`], or the probe as the configuration calls it.
+    pub hook: Arc<str>,
     /// How the hook is attached.
     pub attach: Attach,
     /// The CPU the program ran on.
@@ -133,6 +135,19 @@ pub enum Event {
         code: i32,
         /// `si_errno`.
         errno: i32,
+    },
+    /// A tracepoint's record.
+    Record {
+        /// The task that was running. Whose fault it is, if anybody's, the fields say.
+        context: Context,
+        /// `category:name`
+        tracepoint: Arc<str>,
+        /// The record.
+        fields: Fields,
+        /// What it means.
+        told: Told,
+        /// The kernel's stack, return addresses, innermost first; empty when not taken.
+        stack: Vec<u64>,
     },
     /// Bytes that are no event of this version.
     Undecodable {

@@ -6,11 +6,11 @@
 
 mod attach;
 pub mod btf;
+pub mod catalogue;
 mod decode;
 mod event;
 mod fields;
 pub mod format;
-mod hooks;
 pub mod kmsg;
 mod offsets;
 mod probes;
@@ -20,12 +20,15 @@ mod reason;
 mod tracefs;
 
 pub use attach::{AttachError, Options};
+pub use catalogue::{Best, Told, Twin};
 pub use event::{Attach, Context, Event, OomVictim};
 pub use fields::{Fields, Value};
 pub use probes::{HookLoss, HookState, Probes, ReadError};
 
-/// The hook names, in the order of [`Probes::states`].
+/// The names of the hooks that code refers to, and of all, in the order of [`Probes::states`].
 pub mod hook {
+    use crate::catalogue::HOOKS;
+
     /// Kernel log text.
     pub const PRINTK_CONSOLE: &str = "printk_console";
     /// A CPU starts to report an oops.
@@ -38,13 +41,14 @@ pub mod hook {
     pub const OOM_MARK_VICTIM: &str = "oom_mark_victim";
     /// A signal whose default action ends the program with a core dump is delivered.
     pub const SIGNAL_DELIVER: &str = "signal_deliver";
-    /// All of them.
-    pub const ALL: [&str; 6] = [
-        PRINTK_CONSOLE,
-        OOPS_ENTER,
-        PANIC,
-        MCE_RECORD,
-        OOM_MARK_VICTIM,
-        SIGNAL_DELIVER,
-    ];
+    /// All hooks of the [`catalogue`](crate::catalogue).
+    pub const ALL: [&str; HOOKS.len()] = {
+        let mut names = [""; HOOKS.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = HOOKS[index].name;
+            index += 1;
+        }
+        names
+    };
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     btf::Btf,
+    catalogue::{self, FieldSpec, Shape, Target, TpBtf, Tracepoint},
     event::Attach,
     format::{Format, Place},
-    hooks::{FieldSpec, HOOKS, Shape, Target, TpBtf, Tracepoint},
     tracefs::{Tracefs, TracefsError},
 };
 
@@ -24,7 +24,7 @@ impl Offsets {
     /// Finds what every target of a hook needs: in its `format` file, or in the kernel's type information.
     pub(crate) fn resolve(tracefs: &Result<Tracefs, TracefsError>, btf: &Result<Btf<'_>, String>) -> Self {
         let mut offsets = Self::default();
-        for attempt in HOOKS.iter().flat_map(|hook| hook.attempts) {
+        for attempt in catalogue::attempts() {
             match attempt.target {
                 Target::Tracepoint(tracepoint) => offsets.of_record(tracepoint, tracefs),
                 Target::TpBtf(tracepoint) => offsets.of_pointers(tracepoint, btf),
@@ -116,9 +116,7 @@ mod tests {
     use super::*;
 
     fn oom() -> &'static Tracepoint {
-        HOOKS
-            .iter()
-            .flat_map(|hook| hook.attempts)
+        catalogue::attempts()
             .find_map(|attempt| match attempt.target {
                 Target::Tracepoint(tracepoint) if tracepoint.name == "mark_victim" => Some(tracepoint),
                 _ => None,

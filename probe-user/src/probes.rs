@@ -1,6 +1,6 @@
 //! The attached programs, and reading what they send.
 
-use std::{fmt, io, time::Duration};
+use std::{collections::HashMap, fmt, io, sync::Arc, time::Duration};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya_log::EbpfLogger;
@@ -10,9 +10,8 @@ use tokio::io::unix::AsyncFd;
 
 use crate::{
     attach::{self, AttachError, Attached, Options},
-    decode::Decoder,
+    decode::{Decoder, Source},
     event::{Attach, Event},
-    hooks::HOOKS,
     readable::readable,
 };
 
@@ -36,7 +35,7 @@ pub enum ReadError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookState {
     /// The hook, see [`crate::hook`].
-    pub hook: &'static str,
+    pub hook: Arc<str>,
     /// How it is attached; `None` when it is not.
     pub attach: Option<Attach>,
     /// Why it is not attached and, where somebody can change that, how; or which better ways failed and why; empty when
@@ -49,10 +48,10 @@ pub struct HookState {
 }
 
 /// Events of one hook that the ring buffer had no room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookLoss {
     /// The hook, see [`crate::hook`].
-    pub hook: &'static str,
+    pub hook: Arc<str>,
     /// Cumulative since attaching, over all CPUs.
     pub lost: u64,
 }
@@ -74,7 +73,7 @@ impl Probes {
     pub fn attach(options: &Options) -> Result<Self, AttachError> {
         let loaded = attach::attach(options)?;
         Ok(Self {
-            decoder: Decoder::new(loaded.hooks.iter().map(|hook| hook.attach).collect()),
+            decoder: Decoder::new(sources(&loaded.hooks)),
             hooks: loaded.hooks,
             ring: readable(loaded.ring).map_err(AttachError::Wait)?,
             counters: loaded.counters,
@@ -85,8 +84,8 @@ impl Probes {
     /// Every hook, attached or not, with its counters.
     pub fn states(&self) -> Vec<HookState> {
         self.rows()
-            .map(|(hook, attached, counters)| HookState {
-                hook,
+            .map(|(attached, counters)| HookState {
+                hook: Arc::clone(&attached.name),
                 attach: attached.attach,
                 reason: attached.reason.clone(),
                 events: counters.events,
@@ -117,8 +116,8 @@ impl Probes {
     /// The loss counters alone.
     pub fn losses(&self) -> Vec<HookLoss> {
         self.rows()
-            .map(|(hook, _, counters)| HookLoss {
-                hook,
+            .map(|(attached, counters)| HookLoss {
+                hook: Arc::clone(&attached.name),
                 lost: counters.lost,
             })
             .collect()
@@ -137,11 +136,10 @@ impl Probes {
         taken > 0
     }
 
-    fn rows(&self) -> impl Iterator<Item = (&'static str, &Attached, Counters)> {
-        HOOKS
+    fn rows(&self) -> impl Iterator<Item = (&Attached, Counters)> {
+        self.hooks
             .iter()
-            .zip(&self.hooks)
-            .map(|(spec, attached)| (spec.name, attached, self.counters(u32::from(spec.hook as u8))))
+            .map(|attached| (attached, self.counters(u32::from(attached.number))))
     }
 
     /// The counters of a hook, summed over CPUs.
@@ -161,6 +159,18 @@ impl Probes {
                 lost: sum.lost.wrapping_add(cpu.lost),
             })
     }
+}
+
+/// Where events come from, by number.
+fn sources(hooks: &[Attached]) -> HashMap<u8, Source> {
+    let attached = hooks.iter().filter_map(|hook| {
+        let source = Source {
+            hook: Arc::clone(&hook.name),
+            attach: hook.attach?,
+        };
+        Some((hook.number, source))
+    });
+    attached.collect()
 }
 
 impl fmt::Debug for Probes {

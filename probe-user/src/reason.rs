@@ -9,7 +9,7 @@ use std::{
 use aya::programs::{ProgramError, TracePointError};
 use rustix::thread::CapabilitySet;
 
-use crate::hooks::Target;
+use crate::catalogue::Target;
 
 /// The longest part of a verifier's log that is kept, characters.
 const MAX_VERIFIER_LOG: usize = 300;

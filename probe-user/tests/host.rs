@@ -51,7 +51,7 @@ fn attach_one(test: &str, name: &'static str, ring_bytes: u32) -> Option<Probes>
     let state = probes
         .states()
         .into_iter()
-        .find(|state| state.hook == name)
+        .find(|state| &*state.hook == name)
         .unwrap();
     if state.attach.is_none() {
         skip(test, &format!("{name} is not attached: {}", state.reason));
@@ -93,7 +93,7 @@ async fn every_hook_is_attached_or_says_why_not() {
     };
     let states = probes.states();
     assert_eq!(
-        states.iter().map(|state| state.hook).collect::<Vec<_>>(),
+        states.iter().map(|state| &*state.hook).collect::<Vec<_>>(),
         hook::ALL
     );
     for state in &states {
@@ -145,7 +145,7 @@ async fn a_crash_of_a_program_is_a_fatal_signal() {
     child.wait().unwrap();
     assert!(code > 0, "{code}");
     assert_eq!(
-        (context.hook, context.comm.as_str(), context.pid),
+        (&*context.hook, context.comm.as_str(), context.pid),
         (hook::SIGNAL_DELIVER, "sh", child.id())
     );
     assert!(context.since_boot_ns > 0 && context.sequence > 0, "{context:?}");
@@ -259,7 +259,7 @@ async fn beyond_a_full_ring_every_event_is_counted_as_lost() {
         probes
             .states()
             .into_iter()
-            .find(|state| state.hook == hook::SIGNAL_DELIVER)
+            .find(|state| &*state.hook == hook::SIGNAL_DELIVER)
             .unwrap()
     };
     // Nothing was read so far, so the page is full. Programs beyond this test may have crashed too.

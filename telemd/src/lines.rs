@@ -92,7 +92,7 @@ mod tests {
 
     fn context(cpu: u32, pid: u32, at: u64) -> Context {
         Context {
-            hook: probe_user::hook::PRINTK_CONSOLE,
+            hook: probe_user::hook::PRINTK_CONSOLE.into(),
             attach: probe_user::Attach::TpBtf,
             cpu,
             pid,

@@ -145,6 +145,16 @@ impl Pipeline {
                     boot.program_crash(&context, &program, signal, at(&context, now)),
                 )
             }
+            Event::Record {
+                context,
+                tracepoint,
+                fields,
+                told,
+                ..
+            } => {
+                let record = boot.kernel_event(&context, &tracepoint, &fields, &told, at(&context, now));
+                (None, record)
+            }
             Event::Undecodable { bytes, reason } => (None, boot.undecodable("ring", &bytes, &reason, now)),
         };
         out.push(Found { record, mark });
@@ -334,7 +344,7 @@ impl Pipeline {
                 _ => (Severity::High, "kernel oops, its text was not caught"),
             };
             let mut record = self.boot.record(class, severity, title, at(&context, now));
-            record.hook = Some(wire_hook(context.hook, context.attach.as_str()));
+            record.hook = Some(wire_hook(&context.hook, context.attach.as_str()));
             record.context = Some(wire_context(&context));
             record.payload = Some(Payload::KernelReport(proto::v1::KernelReport {
                 cpu: Some(context.cpu),

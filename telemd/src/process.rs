@@ -34,7 +34,7 @@ mod tests {
 
     fn context(pid: u32, tgid: u32) -> Context {
         Context {
-            hook: probe_user::hook::SIGNAL_DELIVER,
+            hook: probe_user::hook::SIGNAL_DELIVER.into(),
             attach: probe_user::Attach::RawTp,
             cpu: 0,
             pid,

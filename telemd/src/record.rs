@@ -1,13 +1,14 @@
 //! What the agent saw, as records of the wire format, every field within its limit.
 
+use bytes::Bytes;
 use faults::{Class, KernelReport, Severity, fingerprint};
-use probe_user::{Context, OomVictim};
+use probe_user::{Context, Fields, OomVictim, Told, Value};
 use prost::Message as _;
 use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{
-    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, ProgramCrash, Record,
-    Undecodable,
+    Custom, EventField, Heartbeat, Hook, HookState, KernelEvent, Loss, LossReason, MachineCheck, OomKill,
+    ProgramCrash, Record, Undecodable, event_field,
 };
 
 use crate::clock::Moment;
@@ -20,6 +21,14 @@ use wire::COMM_BYTES;
 const HOOK_REASON_BYTES: usize = 512;
 /// Longest reason, decoded text or other sentence, bytes.
 const SENTENCE_BYTES: usize = 256;
+/// Longest name of a tracepoint, bytes.
+const TRACEPOINT_BYTES: usize = 128;
+/// Most fields of an event.
+const FIELDS: usize = 64;
+/// Longest name of a field, bytes.
+const FIELD_NAME_BYTES: usize = 64;
+/// Longest text or array of a field, bytes.
+const FIELD_BYTES: usize = 1024;
 /// Longest path of a program, bytes.
 const EXECUTABLE_BYTES: usize = 4096;
 
@@ -128,6 +137,34 @@ impl Boot {
         caught(record, context, Payload::ProgramCrash(payload))
     }
 
+    /// What a tracepoint's record told.
+    pub fn kernel_event(
+        &self,
+        context: &Context,
+        tracepoint: &str,
+        fields: &Fields,
+        told: &Told,
+        at: Moment,
+    ) -> Record {
+        let record = self.record(told.class, told.severity, &told.title, at);
+        let field = |(name, value): (&str, &Value)| EventField {
+            name: cut(name, FIELD_NAME_BYTES).to_owned(),
+            value: Some(match value {
+                Value::Unsigned(number) => event_field::Value::Unsigned(*number),
+                Value::Signed(number) => event_field::Value::Signed(*number),
+                Value::Text(text) => event_field::Value::Text(cut(text, FIELD_BYTES).to_owned()),
+                Value::Bytes(bytes) => {
+                    event_field::Value::Bytes(Bytes::copy_from_slice(&bytes[..bytes.len().min(FIELD_BYTES)]))
+                }
+            }),
+        };
+        let payload = KernelEvent {
+            tracepoint: cut(tracepoint, TRACEPOINT_BYTES).to_owned(),
+            fields: fields.iter().take(FIELDS).map(field).collect(),
+        };
+        caught(record, context, Payload::KernelEvent(payload))
+    }
+
     /// Bytes from `source` that nobody understands.
     pub fn undecodable(&self, source: &str, bytes: &[u8], reason: &str, at: Moment) -> Record {
         let what = format!("undecodable bytes from {source}");
@@ -136,7 +173,7 @@ impl Boot {
         record.payload = Some(Payload::Undecodable(Undecodable {
             source: source.to_owned(),
             reason: cut(reason, SENTENCE_BYTES).to_owned(),
-            bytes: bytes::Bytes::copy_from_slice(&bytes[..bytes.len().min(UNDECODABLE_BYTES)]),
+            bytes: Bytes::copy_from_slice(&bytes[..bytes.len().min(UNDECODABLE_BYTES)]),
         }));
         record
     }
@@ -246,7 +283,7 @@ pub fn encode(record: &mut Record) -> Vec<u8> {
 }
 
 fn caught(mut record: Record, context: &Context, payload: Payload) -> Record {
-    record.hook = Some(hook(context.hook, context.attach.as_str()));
+    record.hook = Some(hook(&context.hook, context.attach.as_str()));
     record.context = Some(wire_context(context));
     record.payload = Some(payload);
     record

@@ -55,8 +55,9 @@ impl Sources {
         };
         let probes = Probes::attach(&options).map_err(|error| chain(&error));
         let sees_text = probes.as_ref().is_ok_and(|probes| {
-            let sees =
-                |state: &probe_user::HookState| state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
+            let sees = |state: &probe_user::HookState| {
+                &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some()
+            };
             probes.states().iter().any(sees)
         });
         let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
@@ -156,7 +157,7 @@ impl Sources {
     pub(crate) fn account(&self, recorder: &Recorder) {
         if let Ok(probes) = &self.probes {
             for loss in probes.losses() {
-                recorder.lost(LossReason::RingFull, loss.hook, loss.lost);
+                recorder.lost(LossReason::RingFull, &loss.hook, loss.lost);
             }
         }
         if let Ok(log) = &self.log {
@@ -172,7 +173,7 @@ fn lost(log: &KernelLog) -> u64 {
 
 fn status(state: probe_user::HookState) -> HookStatus {
     HookStatus {
-        name: state.hook.to_owned(),
+        name: state.hook.as_ref().to_owned(),
         attach: state.attach.map_or("", probe_user::Attach::as_str).to_owned(),
         reason: state.reason,
         events: state.events,

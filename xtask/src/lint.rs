@@ -1,8 +1,8 @@
 //! `cargo xtask lint`: formatting and clippy, warnings denied.
 
-use std::process::Command;
+use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{paths, progress};
 
@@ -14,9 +14,29 @@ pub(crate) fn run() -> Result<()> {
             .current_dir(paths::workspace()),
     )?;
     progress::run(
+        "rustfmt of the hooks",
+        Command::new("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .args(hooks()?)
+            .current_dir(paths::workspace()),
+    )?;
+    progress::run(
         "clippy",
         Command::new("cargo")
             .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
             .current_dir(paths::workspace()),
     )
+}
+
+/// The files of the catalogue of hooks. A macro declares them as modules, where `cargo fmt` does not find them.
+fn hooks() -> Result<Vec<PathBuf>> {
+    let dir = paths::workspace().join("probe-user/src/catalogue");
+    let entries = fs::read_dir(&dir).with_context(|| format!("read {}", dir.display()))?;
+    entries
+        .map(|entry| Ok(entry.with_context(|| format!("read {}", dir.display()))?.path()))
+        .filter(|path| {
+            path.as_ref()
+                .map_or(true, |path| path.extension().is_some_and(|ext| ext == "rs"))
+        })
+        .collect()
 }

@@ -21,7 +21,7 @@ fn pipeline() -> Pipeline {
 
 fn context(hook: &'static str, at_ms: u64) -> Context {
     Context {
-        hook,
+        hook: hook.into(),
         attach: Attach::TpBtf,
         cpu: 1,
         pid: 77,

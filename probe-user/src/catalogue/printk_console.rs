@@ -1,0 +1,52 @@
+//! Kernel log text. A raw tracepoint hands over the text where it is: no copy into a perf record of at most 8 KiB, and
+//! no guard that skips the program when any other is running on the CPU.
+
+use super::{
+    Attempt, Class, Hook, HookSpec, Privacy, Severity, Shape, Since, Source, Storm, Target, TpBtf,
+    Tracepoint, required,
+};
+
+pub(super) const HOOK: HookSpec = HookSpec {
+    name: "printk_console",
+    sees: "kernel log text: oops, BUG, WARN, lockups, stalls, hung tasks, ...",
+    without: "the text is read from /dev/kmsg",
+    class: Class::KernelOther,
+    severity: Severity::Medium,
+    storm: Storm::Configured,
+    privacy: Privacy::Contents,
+    source: Source::Own {
+        hook: Hook::PrintkConsole,
+        attempts: &[
+            Attempt {
+                program: "printk_console_btf",
+                target: Target::TpBtf(&TpBtf {
+                    name: "console",
+                    members: &[],
+                }),
+            },
+            Attempt {
+                program: "printk_console_raw",
+                target: Target::RawTp("console"),
+            },
+            Attempt {
+                program: "printk_console_tp",
+                target: Target::Tracepoint(&RECORD),
+            },
+        ],
+        since: Some(STORE_TIME),
+    },
+};
+
+/// `kernel/printk/printk.c`: the tracepoint moved from `call_console_drivers` to `printk_sprint`.
+const STORE_TIME: Since = Since {
+    major: 5,
+    minor: 19,
+    before: "it sees only what the console prints (kernel.printk); /dev/kmsg has everything",
+};
+
+/// `include/trace/events/printk.h`
+const RECORD: Tracepoint = Tracepoint {
+    category: "printk",
+    name: "console",
+    fields: &[required("msg", "PRINTK_OFF_MSG", Shape::DataLoc)],
+};
