@@ -18,13 +18,15 @@ use anyhow::{Context as _, Result, bail};
 use self::agent::{Agent, Session};
 use crate::{
     build_ebpf, packages, paths, progress,
-    vm::{self, AgentOptions, Collector, Expected, Fault, Guest, GuestOptions, Series, Stored},
+    vm::{
+        self, AgentOptions, Boot, Collector, Expect, Expected, Guest, GuestOptions, Scenario, Series, Stored,
+    },
 };
 
 /// The guest's name in the fleet.
 const GUEST: &str = "guest";
 /// What the guest is made to have. A panic is last, for it ends the boot.
-const GUEST_FAULTS: [Fault; 4] = [Fault::Oops, Fault::Mce, Fault::Oom, Fault::Panic];
+const GUEST_SCENARIOS: [&str; 4] = ["oops", "mce-corrected", "memcg-oom", "panic-ramoops"];
 /// How often the collector is asked for what is new.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -117,13 +119,13 @@ impl Demo {
                 .iter()
                 .any(|hook| hook.name == name && !hook.attach.is_empty())
         };
-        let crash = Expected::new(&host, "program.crash", host_faults::CRASHER);
+        let crash = Expected::new(&host, Expect::record("program.crash", host_faults::CRASHER));
         if watched("signal_deliver") {
             self.host_fault("a program that crashes", crash, || host_faults::crash(dir))?;
         } else {
             progress::say("SKIP a crashing program on this host: signal_deliver is not watched");
         }
-        let oom = Expected::new(&host, "memory.oom_kill", host_faults::HOG);
+        let oom = Expected::new(&host, Expect::record("memory.oom_kill", host_faults::HOG));
         if watched("oom_mark_victim") {
             self.host_fault("a program that runs out of memory", oom, || {
                 host_faults::run_out_of_memory(dir)
@@ -165,6 +167,7 @@ impl Demo {
         fs::create_dir_all(&work_dir).with_context(|| format!("create {}", work_dir.display()))?;
         let mut guest = Guest::boot(&GuestOptions {
             kernel: &kernel,
+            boot: Boot::Plain,
             agent: Some(AgentOptions {
                 programs,
                 collector_port: self.collector.grpc_port(),
@@ -172,9 +175,12 @@ impl Demo {
             hostname: GUEST,
             work_dir: &work_dir,
         })?;
-        for fault in GUEST_FAULTS {
-            guest.cause(fault)?;
-            self.wait_for(Expected::of_fault(GUEST, fault)?)?;
+        for name in GUEST_SCENARIOS {
+            let scenario = Scenario::find(name).map_err(anyhow::Error::msg)?;
+            guest.cause(scenario)?;
+            for record in scenario.expects {
+                self.wait_for(Expected::new(GUEST, *record))?;
+            }
         }
         Ok(Some(guest))
     }

@@ -1,38 +1,48 @@
 //! `cargo xtask vm`: real faults on real kernels.
 //!
-//! A Debian kernel boots in QEMU with the agent in its initramfs; a collector with a private database runs on this
-//! host. [`Guest::boot`] gives a guest that has faults on demand ([`Guest::cause`]); [`Collector::faults`] says what
-//! arrived. Both end with their value, and with this process.
+//! Debian kernels boot in QEMU with the agent in their initramfs; a collector with a private database runs on this host.
+//! [`Guest::boot`] gives a guest that goes through scenarios on demand ([`Guest::cause`]); [`Collector::faults`] says what
+//! arrived. Both end with their value, and with this process. The scenarios are a table ([`scenario`]); a run of many of
+//! them on many kernels is the [`matrix`].
 
 mod apt;
+mod books;
+mod boot;
 mod broken_module;
 mod collector;
+mod coverage;
 mod cpio;
-mod expected;
-mod fault;
+mod expect;
+mod firmware;
 mod guest;
 mod initramfs;
 mod kernels;
+mod ledger;
+mod machine;
+mod matrix;
 mod modules;
+mod scenario;
+mod trial;
 
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
+use self::scenario::{Choice, SCENARIOS};
 pub(crate) use self::{
+    boot::Boot,
     collector::{Collector, Stored},
-    expected::Expected,
-    fault::{Fault, crashing_program},
+    expect::{Expect, Expected},
     guest::{AgentOptions, Guest, GuestOptions},
     kernels::{Kernel, Series},
+    scenario::{Scenario, crashing_program},
 };
 use crate::{build_ebpf, packages, paths, progress};
 
@@ -43,62 +53,59 @@ pub(crate) const AFTERMATH: Duration = Duration::from_secs(8);
 const POLL: Duration = Duration::from_millis(250);
 /// Loopback, and whatever port is free.
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Guests at a time: each has two processors, of which it needs one most of the time.
+const GUESTS: usize = 2;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask vm --kernel 6.1 oops\n  cargo xtask vm --kernel 6.12 all\n  \
-                  cargo xtask vm --kernel sid --keep-logs logs any"
+                  cargo xtask vm --kernel all all\n  cargo xtask vm --kernel sid --keep-logs logs any"
 )]
 pub(crate) struct Args {
-    /// The Debian kernel to boot
-    #[arg(long, default_value = "6.1")]
-    kernel: Series,
+    /// The Debian kernels to boot: 5.10, 6.1, 6.12, sid or all
+    #[arg(long, value_name = "KERNEL", default_value = "6.1")]
+    kernel: Vec<Kernels>,
     /// Fetch the newest kernel of the series even when one is in the cache
     #[arg(long)]
     refresh: bool,
     /// A folder with the agent and the collector, instead of building them
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// Write what the console says during each fault to DIR/KERNEL-FAULT.txt; the guest has no agent then
-    #[arg(long, value_name = "DIR", conflicts_with = "programs")]
+    /// How many guests run at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = GUESTS)]
+    guests: usize,
+    /// Write the matrix to this file as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write what the console says during each scenario to DIR/KERNEL-SCENARIO.txt; the guest has no agent then
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["programs", "json"])]
     keep_logs: Option<PathBuf>,
-    /// The faults to cause, by name; `all` are those of the tests, `any` is every fault there is, for --keep-logs
-    #[arg(required = true, value_name = "FAULT")]
-    faults: Vec<Scenario>,
+    /// The scenarios, by name; `all` are those that are checked, `any` is every one there is, for --keep-logs
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<Choice>,
 }
 
-/// A fault or many of them.
+/// A series of kernels or all of them.
 #[derive(Clone, Copy, Debug)]
-enum Scenario {
-    /// Those that the tests cause.
+enum Kernels {
     All,
-    Any,
-    One(Fault),
+    One(Series),
 }
 
-impl std::str::FromStr for Scenario {
+impl std::str::FromStr for Kernels {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "all" => return Ok(Self::All),
-            "any" => return Ok(Self::Any),
-            _ => {}
+        if name == "all" {
+            return Ok(Self::All);
         }
-        Fault::from_str(name, false).map(Self::One).map_err(|_unknown| {
-            let names: Vec<String> = Fault::value_variants().iter().map(|fault| fault.name()).collect();
-            format!("it is one of {}, all, any", names.join(", "))
+        Series::from_str(name, false).map(Self::One).map_err(|_unknown| {
+            let names: Vec<&str> = Series::value_variants()
+                .iter()
+                .map(|series| series.name())
+                .collect();
+            format!("it is one of {}, all", names.join(", "))
         })
-    }
-}
-
-impl Scenario {
-    fn faults(self) -> Vec<Fault> {
-        match self {
-            Self::All => Fault::ALL.to_vec(),
-            Self::Any => Fault::value_variants().to_vec(),
-            Self::One(fault) => vec![fault],
-        }
     }
 }
 
@@ -112,14 +119,16 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let kernel = prepare(args.kernel, args.refresh)?;
-    let faults: Vec<Fault> = args
-        .faults
-        .iter()
-        .flat_map(|scenario| scenario.faults())
-        .collect();
+    let kernels = args
+        .series()
+        .into_iter()
+        .map(|series| prepare(series, args.refresh))
+        .collect::<Result<Vec<Kernel>>>()?;
+    let scenarios = args.scenarios();
     if let Some(dir) = &args.keep_logs {
-        return keep_logs(&kernel, &faults, dir);
+        return kernels
+            .iter()
+            .try_for_each(|kernel| keep_logs(kernel, &scenarios, dir));
     }
     let programs = if let Some(dir) = &args.programs {
         dir.clone()
@@ -127,10 +136,54 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         build_ebpf::ensure()?;
         build_programs()?
     };
-    fleet_of_one(&kernel, &programs, &faults)
+    let scratch = paths::scratch("vm/collector")?;
+    let collector = Collector::start(&programs, scratch.path(), ANY_PORT)?;
+    let surroundings = matrix::surroundings(&programs, &collector);
+    let columns = matrix::run(&kernels, &scenarios, surroundings, args.guests);
+    matrix::print(&columns);
+    if let Some(file) = &args.json {
+        matrix::write_json(&columns, file)?;
+    }
+    let is_whole = kernels.len() == Series::value_variants().len()
+        && args.scenarios.iter().any(|choice| matches!(choice, Choice::All));
+    if is_whole {
+        coverage::write(&columns)?;
+    }
+    matrix::verdict(&columns)
 }
 
-/// Causes every fault on a kernel and checks that each arrives exactly once, and nothing else.
+impl Args {
+    /// The series that are meant, each once, the oldest first.
+    fn series(&self) -> Vec<Series> {
+        let is_meant = |series: &Series| {
+            self.kernel.iter().any(|kernel| match kernel {
+                Kernels::All => true,
+                Kernels::One(one) => one == series,
+            })
+        };
+        Series::value_variants()
+            .iter()
+            .copied()
+            .filter(is_meant)
+            .collect()
+    }
+
+    /// The scenarios that are meant, each once, in the order in which one boot can have them.
+    fn scenarios(&self) -> Vec<&'static Scenario> {
+        let meant: Vec<&Scenario> = self
+            .scenarios
+            .iter()
+            .flat_map(|choice| choice.scenarios())
+            .collect();
+        SCENARIOS
+            .iter()
+            .filter(|scenario| meant.iter().any(|other| other.name == scenario.name))
+            .collect()
+    }
+}
+
+/// Goes through the scenarios of the tests on a kernel and checks that each record arrives exactly once, and nothing
+/// else.
 pub(crate) fn check(kernel: &str) -> Result<Outcome> {
     let series =
         Series::from_str(kernel, false).map_err(|error| anyhow::anyhow!("kernel {kernel}: {error}"))?;
@@ -139,7 +192,15 @@ pub(crate) fn check(kernel: &str) -> Result<Outcome> {
         Err(error) => return Ok(Outcome::Unavailable(format!("{error:#}"))),
     };
     build_ebpf::ensure()?;
-    fleet_of_one(&kernel, &build_programs()?, &Fault::ALL)?;
+    let programs = build_programs()?;
+    let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| scenario.is_quick).collect();
+    let scratch = paths::scratch("vm/collector")?;
+    let collector = Collector::start(&programs, scratch.path(), ANY_PORT)?;
+    let surroundings = matrix::surroundings(&programs, &collector);
+    let kernels = [kernel];
+    let columns = matrix::run(&kernels, &scenarios, surroundings, 1);
+    matrix::print(&columns);
+    matrix::verdict(&columns)?;
     Ok(Outcome::Passed)
 }
 
@@ -161,118 +222,30 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
     Ok(paths::target().join("release"))
 }
 
-/// A collector and one guest, which has the faults one after the other.
-fn fleet_of_one(kernel: &Kernel, programs: &Path, faults: &[Fault]) -> Result<()> {
-    let scratch = paths::scratch(&format!("vm/{}", kernel.series.name()))?;
-    let dir = scratch.path();
-    let hostname = format!("guest-{}", kernel.series.name().replace('.', "-"));
-    let collector = Collector::start(programs, dir, ANY_PORT)?;
-    let mut guest = Guest::boot(&GuestOptions {
-        kernel,
-        agent: Some(AgentOptions {
-            programs,
-            collector_port: collector.grpc_port(),
-        }),
-        hostname: &hostname,
-        work_dir: dir,
-    })?;
-    let mut caused = Vec::new();
-    for fault in faults {
-        if let Some(reason) = fault.impossible_on(kernel.series) {
-            progress::say(format!("SKIP vm::{}::{fault}: {reason}", kernel.series));
-            continue;
-        }
-        let expected = Expected::of_fault(&hostname, *fault)?;
-        let before = collector.faults()?;
-        guest.cause(*fault)?;
-        let stored = wait_for_arrival(&collector, &expected, &before).map_err(|error| {
-            anyhow::anyhow!(
-                "{error:#}\nThe end of the guest's console:\n{}",
-                guest.console_tail()
-            )
-        })?;
-        progress::result(format!("{fault}: {}", stored.title));
-        progress::say(format!(
-            "      {} on {}, Linux {}, by {}, record {}",
-            stored.class, stored.host, stored.kernel_release, stored.hook, stored.id
-        ));
-        caused.push(expected);
-    }
-    thread::sleep(AFTERMATH);
-    exactly_these(&collector.faults()?, &caused)
-}
-
 /// Causes faults in a guest without agent and keeps what its console says meanwhile.
-fn keep_logs(kernel: &Kernel, faults: &[Fault], dir: &Path) -> Result<()> {
+fn keep_logs(kernel: &Kernel, scenarios: &[&Scenario], dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
     let scratch = paths::scratch(&format!("vm/{}", kernel.series.name()))?;
     let mut guest = Guest::boot(&GuestOptions {
         kernel,
+        boot: Boot::Plain,
         agent: None,
         hostname: "guest",
         work_dir: scratch.path(),
     })?;
-    for fault in faults {
-        if let Some(reason) = fault.impossible_on(kernel.series) {
-            progress::say(format!("SKIP vm::{}::{fault}: {reason}", kernel.series));
+    for scenario in scenarios {
+        let reason = match scenario.boot {
+            Boot::Plain => scenario.impossible_on(kernel.series),
+            _ => Some("it needs a boot of its own"),
+        };
+        if let Some(reason) = reason {
+            progress::say(format!("SKIP vm::{}::{scenario}: {reason}", kernel.series));
             continue;
         }
-        let log = guest.cause_and_listen(*fault)?;
-        let file = dir.join(format!("{}-{fault}.txt", kernel.series));
+        let log = guest.cause_and_listen(scenario)?;
+        let file = dir.join(format!("{}-{scenario}.txt", kernel.series));
         fs::write(&file, log).with_context(|| format!("write {}", file.display()))?;
         progress::result(file.display().to_string());
     }
     Ok(())
-}
-
-/// Waits for a record that was not there before and is what the fault should be.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "waiting for another process is wall time"
-)]
-fn wait_for_arrival(collector: &Collector, expected: &Expected, before: &[Stored]) -> Result<Stored> {
-    let deadline = Instant::now() + ARRIVAL_PATIENCE;
-    loop {
-        let new: Vec<Stored> = collector
-            .faults()?
-            .into_iter()
-            .filter(|stored| before.iter().all(|old| old.id != stored.id))
-            .collect();
-        if let Some(stored) = new.iter().find(|stored| expected.is_met_by(stored)) {
-            return Ok(stored.clone());
-        }
-        if Instant::now() >= deadline {
-            bail!(
-                "no record of {expected} within {ARRIVAL_PATIENCE:?}; instead came:{}",
-                list(&new)
-            );
-        }
-        thread::sleep(POLL);
-    }
-}
-
-/// Fails unless each expectation is met by one record and each record meets one.
-fn exactly_these(stored: &[Stored], expected: &[Expected]) -> Result<()> {
-    let mut left = stored.to_vec();
-    for expected in expected {
-        let Some(at) = left.iter().position(|stored| expected.is_met_by(stored)) else {
-            bail!("no record of its own for {expected}");
-        };
-        left.remove(at);
-    }
-    if !left.is_empty() {
-        bail!("records that no fault accounts for:{}", list(&left));
-    }
-    Ok(())
-}
-
-fn list(stored: &[Stored]) -> String {
-    if stored.is_empty() {
-        return " nothing".to_owned();
-    }
-    stored
-        .iter()
-        .map(|stored| format!("\n  {} on {}: {}", stored.class, stored.host, stored.title))
-        .collect::<Vec<_>>()
-        .concat()
 }

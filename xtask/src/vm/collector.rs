@@ -1,9 +1,16 @@
 //! A collector of a test's own, with a private database.
 
-use std::{ffi::OsStr, fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{progress, service::Service};
 
@@ -17,6 +24,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Collector {
     _service: Service,
     addresses: Addresses,
+    data_dir: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -74,12 +82,18 @@ impl Collector {
         Ok(Self {
             _service: service,
             addresses,
+            data_dir,
         })
     }
 
     /// Port of its gRPC.
     pub(crate) fn grpc_port(&self) -> u16 {
         self.addresses.grpc.port()
+    }
+
+    /// The folder with the socket of its database.
+    pub(crate) fn database_socket(&self) -> PathBuf {
+        self.data_dir.join("postgres/socket")
     }
 
     /// The address of its first page, which ends in a slash.
@@ -94,17 +108,33 @@ impl Collector {
 
     /// Every fault that it has stored, newest first.
     pub(crate) fn faults(&self) -> Result<Vec<Stored>> {
+        self.faults_that("")
+    }
+
+    /// Every fault of a host, newest first.
+    pub(crate) fn faults_of(&self, host: &str) -> Result<Vec<Stored>> {
+        self.faults_that(&format!("&host={host}"))
+    }
+
+    /// The whole record of a fault.
+    pub(crate) fn record(&self, fault: &Stored) -> Result<Value> {
+        let mut answer = self.get(&format!("api/v1/faults/{}", fault.id))?;
+        Ok(answer["record"].take())
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let url = format!("{}{path}", self.page());
+        ureq::get(&url)
+            .call()
+            .and_then(|mut response| response.body_mut().read_json())
+            .with_context(|| format!("GET {url}"))
+    }
+
+    fn faults_that(&self, filter: &str) -> Result<Vec<Stored>> {
         let mut faults = Vec::new();
         let mut token = String::new();
         loop {
-            let url = format!(
-                "http://{}/api/v1/faults?page_size=500&page_token={token}",
-                self.addresses.http
-            );
-            let page: serde_json::Value = ureq::get(&url)
-                .call()
-                .and_then(|mut response| response.body_mut().read_json())
-                .with_context(|| format!("GET {url}"))?;
+            let page = self.get(&format!("api/v1/faults?page_size=500&page_token={token}{filter}"))?;
             faults.extend(page["faults"].as_array().into_iter().flatten().map(stored));
             match page["next_page_token"].as_str() {
                 Some(next) if !next.is_empty() => next.clone_into(&mut token),
@@ -114,7 +144,7 @@ impl Collector {
     }
 }
 
-fn stored(fault: &serde_json::Value) -> Stored {
+fn stored(fault: &Value) -> Stored {
     let text = |path: &str| {
         fault
             .pointer(path)

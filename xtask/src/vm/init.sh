@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # The first program of a test guest: brings up devices and the agent, then does what the host asks for over the second
-# serial line, one word a line, and answers on it.
+# serial line, one word a line, and answers on it. A word is the name of a script in /causes, which sets `cannot` to the
+# reason when this kernel cannot do it. The kernel hands `guest_boot` over from its command line: what is to be missing.
 
 /bin/busybox mkdir -p /bin /sbin /usr/bin /usr/sbin /proc /sys /dev /run /tmp /state /etc
 /bin/busybox --install -s
@@ -21,13 +22,15 @@ fail() { answer "failed $*"; }
 
 load_listed() {
     while read -r module options; do
-        insmod "/lib/guest/$module.ko" $options || fail "to load module $module"
+        [ -e "/sys/module/$module" ] || insmod "/lib/guest/$module.ko" $options || fail "to load module $module"
     done < "/lib/guest/$1"
 }
 load_listed order
+[ "$guest_boot" = netconsole ] || load_listed order-ramoops
 
 mount -t debugfs debugfs /sys/kernel/debug
-mount -t tracefs tracefs /sys/kernel/tracing
+[ "$guest_boot" = no-tracefs ] || mount -t tracefs tracefs /sys/kernel/tracing
+[ "$guest_boot" != no-btf ] || mount -t tmpfs tmpfs /sys/kernel/btf
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t pstore pstore /sys/fs/pstore
@@ -41,8 +44,11 @@ ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && ip route add default
     fail "to configure the network"
 
 if [ -e /etc/telemetrics ]; then
+    without=
+    # With this capability the agent would mount tracefs for itself.
+    [ "$guest_boot" != no-tracefs ] || without="/opt/guest/setpriv --bounding-set -sys_admin"
     # The agent's own log goes to the console.
-    telemd --config /etc/telemetrics/telemd.toml > /dev/console 2>&1 &
+    $without telemd --config /etc/telemetrics/telemd.toml > /dev/console 2>&1 &
     agent=$!
     tries=0
     until telemctl --config /etc/telemetrics/telemd.toml status > /run/status 2>&1; do
@@ -82,76 +88,18 @@ remove_files() {
 }
 
 cause() {
-    if [ -e "/lib/guest/order-$1" ]; then
-        load_listed "order-$1"
-        rm "/lib/guest/order-$1"
+    cannot=
+    [ ! -e "/lib/guest/order-$1" ] || load_listed "order-$1"
+    if [ -e "/causes/$1.sh" ]; then
+        . "/causes/$1.sh"
+    else
+        fail "to understand $1"
     fi
-    case $1 in
-        oops | bug | gpf | bad-address | divide | null-call | exec-data | stack-overflow | warn | refcount | list | \
-            usercopy | double-free | atomic | alloc | vmalloc | stack-protector)
-            load_broken "$1" ;;
-        rcu-stall)
-            echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
-            # Something has to wait for RCU.
-            sh -c 'while :; do ls /; done' > /dev/null &
-            load_broken "$1"
-            kill $! ;;
-        kfence)
-            echo 100 > /sys/module/kfence/parameters/sample_interval
-            load_broken "$1"
-            echo 0 > /sys/module/kfence/parameters/sample_interval ;;
-        hung-task)
-            make_files
-            echo 5 > /proc/sys/kernel/hung_task_timeout_secs
-            echo 2 > /proc/sys/kernel/hung_task_check_interval_secs
-            fsfreeze --freeze /mnt
-            touch /mnt/there &
-            sleep 12
-            fsfreeze --unfreeze /mnt
-            wait $!
-            echo 120 > /proc/sys/kernel/hung_task_timeout_secs
-            remove_files ;;
-        ext4)
-            make_files
-            umount /mnt
-            # The table of inodes is named in the descriptor in block 2; the first of its blocks has the root.
-            table=$(od -An -tu4 -j2056 -N4 /tmp/files)
-            tr '\0' '\377' < /dev/zero | dd of=/tmp/files bs=1k seek=$((table + 1)) count=4 conv=notrunc 2> /dev/null
-            mount -t ext4 /dev/loop0 /mnt
-            ls -l /mnt > /dev/null 2>&1
-            remove_files ;;
-        disk)
-            sleep 1
-            dd if=/dev/sda of=/dev/null bs=512 skip=4660 count=1 2> /dev/null ;;
-        hwpoison)
-            echo 0x10000 > /sys/kernel/debug/hwpoison/corrupt-pfn ;;
-        oom-global)
-            tail /dev/zero ;;
-        soft-lockup)
-            echo 4 > /proc/sys/kernel/watchdog_thresh
-            load_broken "$1" ;;
-        mce)
-            # A corrected memory error: valid, enabled, with address and misc; channel 1.
-            cd /sys/kernel/debug/mce-inject
-            echo sw > flags
-            echo 0 > cpu
-            echo 0x9c00400001010091 > status
-            echo 0x12345000 > addr
-            echo 0x8c > misc
-            echo 7 > bank
-            cd / ;;
-        oom)
-            mkdir -p /sys/fs/cgroup/small
-            echo 16M > /sys/fs/cgroup/small/memory.max
-            sh -c 'echo $$ > /sys/fs/cgroup/small/cgroup.procs; exec /usr/bin/tail /dev/zero' ;;
-        crash)
-            /faults/guest-crash ;;
-        panic)
-            echo c > /proc/sysrq-trigger ;;
-        *)
-            fail "to understand $1" ;;
-    esac
-    answer "done $1"
+    if [ -n "$cannot" ]; then
+        answer "cannot $1 $cannot"
+    else
+        answer "done $1"
+    fi
 }
 
 while read -r word <&3; do

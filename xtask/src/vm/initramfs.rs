@@ -10,32 +10,28 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use clap::ValueEnum as _;
-
 use super::{
+    boot::Boot,
     cpio::Archive,
-    fault::{self, Fault},
     guest::{AgentOptions, GuestOptions},
     kernels::Kernel,
     modules::Modules,
+    scenario::{self, SCENARIOS},
 };
+use crate::packages;
 
-/// Where the kernel must not put anything else: `memmap=` on its command line keeps it free for ramoops. In the middle
-/// of the memory, because QEMU writes the initramfs to its end at every reset.
-pub(super) const RAMOOPS_ADDRESS: u64 = 0x2000_0000;
-pub(super) const RAMOOPS_BYTES: u64 = 0x10_0000;
+/// Where the kernel must not put anything: `memmap=` on its command line keeps it free for ramoops, and after it for what
+/// the firmware has there. In the middle of the memory, because QEMU writes the initramfs to its end at every reset.
+pub(super) const RESERVED_ADDRESS: u64 = 0x2000_0000;
+pub(super) const RESERVED_BYTES: u64 = 0x20_0000;
+const RAMOOPS_BYTES: u64 = 0x10_0000;
 /// One dump of the kernel's log: larger than the 10 KiB that the kernel keeps of it.
 const RAMOOPS_RECORD_BYTES: u64 = 0x2_0000;
 
 /// Modules that every guest loads, with the options of those that have any.
-const MODULES: [&str; 6] = [
-    "virtio_pci",
-    "virtio_net",
-    "virtio_blk",
-    "ext4",
-    "ramoops",
-    "mce_inject",
-];
+const MODULES: [&str; 5] = ["virtio_pci", "virtio_net", "virtio_blk", "ext4", "mce_inject"];
+/// What keeps the kernel's log over a reboot, where it is to be kept.
+const LOG_KEEPER: &str = "ramoops";
 /// Asked for by ext4 by an alias rather than by a dependency; newer kernels have it in another module or built in.
 const CHECKSUM_MODULE: &str = "crc32c_generic";
 
@@ -49,7 +45,7 @@ pub(super) fn build(options: &GuestOptions<'_>, into: &Path) -> Result<()> {
     add_system(&mut archive, options)?;
     add_modules(&mut archive, options.kernel)?;
     if let Some(agent) = &options.agent {
-        add_agent(&mut archive, agent)?;
+        add_agent(&mut archive, agent, options.boot)?;
     }
     archive
         .finish()
@@ -65,7 +61,14 @@ fn add_system(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> 
     let debian = options.kernel.series.debian();
     let os_release = format!("ID=debian\nVERSION_ID={debian}\nVARIANT_ID=guest\n");
     archive.file("etc/os-release", 0o644, os_release.as_bytes())?;
-    archive.file("faults/guest-crash", 0o755, &fault::crashing_program())?;
+    archive.file("faults/guest-crash", 0o755, &scenario::crashing_program())?;
+    for scenario in SCENARIOS {
+        archive.file(
+            &format!("causes/{scenario}.sh"),
+            0o644,
+            scenario.script().as_bytes(),
+        )?;
+    }
     Ok(())
 }
 
@@ -77,14 +80,16 @@ fn add_modules(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()>
     }
     let mut present = BTreeSet::new();
     add_loaded(archive, &modules, &wanted, "order", &mut present)?;
-    for fault in Fault::value_variants() {
-        if !fault.modules().is_empty() {
-            let list = format!("order-{fault}");
-            add_loaded(archive, &modules, fault.modules(), &list, &mut present)?;
+    add_loaded(archive, &modules, &[LOG_KEEPER], "order-ramoops", &mut present)?;
+    for scenario in SCENARIOS {
+        // Without them the guest says that the kernel has no such module.
+        if scenario.modules.iter().all(|name| modules.has(name)) && !scenario.modules.is_empty() {
+            let list = format!("order-{scenario}");
+            add_loaded(archive, &modules, scenario.modules, &list, &mut present)?;
         }
     }
-    for (fault, module) in fault::broken_modules(&modules, kernel.series)? {
-        archive.file(&format!("faults/{fault}.ko"), 0o644, &module.bytes)?;
+    for (scenario, module) in scenario::broken_modules(&modules, kernel.series)? {
+        archive.file(&format!("faults/{scenario}.ko"), 0o644, &module.bytes)?;
     }
     Ok(())
 }
@@ -99,10 +104,9 @@ fn add_loaded(
 ) -> Result<()> {
     let mut order = String::new();
     for module in modules.with_dependencies(names)? {
-        if !present.insert(module.name.clone()) {
-            continue;
+        if present.insert(module.name.clone()) {
+            archive.file(&format!("lib/guest/{}.ko", module.name), 0o644, &module.bytes)?;
         }
-        archive.file(&format!("lib/guest/{}.ko", module.name), 0o644, &module.bytes)?;
         order.push_str(&module.name);
         order.push_str(&options_of(&module.name));
         order.push('\n');
@@ -114,19 +118,28 @@ fn add_loaded(
 fn options_of(module: &str) -> String {
     match module {
         "ramoops" => format!(
-            " mem_address={RAMOOPS_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
+            " mem_address={RESERVED_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
         ),
+        // The fewest that it takes, so that they are soon used up.
+        "e1000" => " TxDescriptors=80".to_owned(),
         // Sectors from 0x1234 on cannot be read.
         "scsi_debug" => " dev_size_mb=8 opts=2".to_owned(),
         _ => String::new(),
     }
 }
 
-fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>) -> Result<()> {
+fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>, boot: Boot) -> Result<()> {
+    let mut programs: Vec<(String, PathBuf)> = PROGRAMS
+        .iter()
+        .map(|name| (format!("opt/telemetrics/{name}"), agent.programs.join(name)))
+        .collect();
+    if boot == Boot::NoTracefs {
+        let setpriv = packages::find_program("setpriv").context("setpriv is missing: install util-linux")?;
+        programs.push(("opt/guest/setpriv".to_owned(), setpriv));
+    }
     let mut libraries = BTreeSet::new();
-    for program in PROGRAMS {
-        let path = agent.programs.join(program);
-        archive.file(&format!("opt/telemetrics/{program}"), 0o755, &read(&path)?)?;
+    for (inside, path) in programs {
+        archive.file(&inside, 0o755, &read(&path)?)?;
         libraries.extend(shared_libraries(&path)?);
     }
     for library in libraries {

@@ -51,6 +51,11 @@ impl Modules {
             .map(|(name, _)| name.as_str())
     }
 
+    /// Whether the kernel has it, as a module or built in.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.builtin.contains(name) || self.files.contains_key(name)
+    }
+
     /// Reads one module.
     pub(super) fn read(&self, name: &str) -> Result<Module> {
         let path = self

@@ -1,0 +1,2 @@
+/faults/guest-crash
+load_broken "$1"

@@ -1,0 +1,10 @@
+make_files
+echo 5 > /proc/sys/kernel/hung_task_timeout_secs
+echo 2 > /proc/sys/kernel/hung_task_check_interval_secs
+fsfreeze --freeze /mnt
+touch /mnt/there &
+sleep 12
+fsfreeze --unfreeze /mnt
+wait $!
+echo 120 > /proc/sys/kernel/hung_task_timeout_secs
+remove_files

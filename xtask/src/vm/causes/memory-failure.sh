@@ -1,0 +1,1 @@
+echo 0x10000 > /sys/kernel/debug/hwpoison/corrupt-pfn

@@ -1,0 +1,282 @@
+//! A virtual machine as a process with a console log, that answers words with lines and takes commands of QEMU's.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::service::tail;
+
+/// A console that has said nothing for so long belongs to a guest that hangs.
+const SILENCE: Duration = Duration::from_mins(1);
+/// QEMU answers at once, but this host may be busy.
+const MONITOR_PATIENCE: Duration = Duration::from_secs(30);
+/// Ends each of its answers.
+const MONITOR_PROMPT: &[u8] = b"(qemu) ";
+
+/// What a machine answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// What it was waited for.
+    Told,
+    /// That its kernel cannot do it, and why.
+    Cannot(String),
+}
+
+/// The process.
+#[derive(Debug)]
+pub(super) struct Machine {
+    process: Child,
+    words: ChildStdin,
+    answers: Receiver<String>,
+    console: PathBuf,
+    monitor: PathBuf,
+}
+
+impl Machine {
+    /// Starts it. Its console log is `console`, the socket of its monitor `monitor`.
+    pub(super) fn start(command: &mut Command, console: &Path, monitor: &Path) -> Result<Self> {
+        let log = console.with_extension("qemu.log");
+        let errors = File::create(&log).with_context(|| format!("create {}", log.display()))?;
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .with_context(|| format!("start {}", command.get_program().display()))?;
+        let words = process.stdin.take().context("its input is piped")?;
+        let output = process.stdout.take().context("its output is piped")?;
+        let (sender, answers) = channel();
+        // Ends with the process, or with the receiver.
+        thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n') {
+                let Ok(line) = line else { break };
+                let line = String::from_utf8_lossy(&line).trim().to_owned();
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            process,
+            words,
+            answers,
+            console: console.to_owned(),
+            monitor: monitor.to_owned(),
+        })
+    }
+
+    /// The log of its console.
+    pub(super) fn console(&self) -> &Path {
+        &self.console
+    }
+
+    /// Tells it a word.
+    pub(super) fn tell(&mut self, word: &str) -> Result<()> {
+        let told = self.words.write_all(format!("{word}\n").as_bytes());
+        if let Err(error) = told.and_then(|()| self.words.flush()) {
+            return Err(self.failure(&format!("the guest does not listen ({error})")));
+        }
+        Ok(())
+    }
+
+    /// Waits for a line that starts with `word` and, unless that is empty, `name`; or says that `name` cannot be done.
+    #[expect(clippy::disallowed_methods, reason = "the guest's time is wall time")]
+    pub(super) fn wait_for(&mut self, word: &str, name: &str, patience: Duration) -> Result<Answer> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.answers.recv_timeout(left) {
+                Ok(line) if is_about(&line, word, name).is_some() => return Ok(Answer::Told),
+                Ok(line) if is_about(&line, "cannot", name).is_some() => {
+                    let reason = is_about(&line, "cannot", name).unwrap_or_default();
+                    return Ok(Answer::Cannot(reason.to_owned()));
+                }
+                Ok(line) if line.starts_with("failed ") => {
+                    return Err(self.failure(&format!("the guest {line}")));
+                }
+                // The firmware's and the line's own noise.
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    let end = self.process.wait().context("wait for QEMU")?;
+                    let said = tail(&self.console.with_extension("qemu.log"));
+                    return Err(self.failure(&format!(
+                        "the guest is dead: its machine ended with {end}. {said}"
+                    )));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let silent = silence(&self.console);
+                    let state = if silent >= SILENCE.min(patience / 2) {
+                        format!(
+                            "the guest hangs: no \"{word}\" within {patience:?} and a console silent for {silent:?}"
+                        )
+                    } else {
+                        format!("time-out: the guest is busy, but no \"{word}\" within {patience:?}")
+                    };
+                    return Err(self.failure(&state));
+                }
+            }
+        }
+    }
+
+    /// Gives QEMU's monitor a command.
+    pub(super) fn monitor(&self, command: &str) -> Result<()> {
+        let what = || format!("QEMU's monitor, for {command:?}");
+        let mut socket = UnixStream::connect(&self.monitor).with_context(what)?;
+        socket
+            .set_read_timeout(Some(MONITOR_PATIENCE))
+            .with_context(what)?;
+        read_to_prompt(&mut socket).with_context(what)?;
+        socket
+            .write_all(format!("{command}\n").as_bytes())
+            .with_context(what)?;
+        read_to_prompt(&mut socket).with_context(what)
+    }
+
+    fn failure(&self, what: &str) -> anyhow::Error {
+        anyhow::anyhow!(
+            "{what}\nThe end of its console ({}):\n{}",
+            self.console.display(),
+            tail(&self.console)
+        )
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Both fail only when it has ended and been waited for.
+        let _killed = self.process.kill();
+        let _waited = self.process.wait();
+    }
+}
+
+/// What follows `word` and, unless that is empty, `name`, when a line starts with them.
+fn is_about<'line>(line: &'line str, word: &str, name: &str) -> Option<&'line str> {
+    let mut rest = line;
+    for part in [word, name] {
+        if !part.is_empty() {
+            rest = rest.strip_prefix(part)?;
+            if !rest.is_empty() {
+                rest = rest.strip_prefix(' ')?;
+            }
+        }
+    }
+    Some(rest)
+}
+
+fn read_to_prompt(socket: &mut UnixStream) -> Result<()> {
+    let mut said = Vec::new();
+    let mut piece = [0; 512];
+    while !said.ends_with(MONITOR_PROMPT) {
+        let length = socket.read(&mut piece)?;
+        anyhow::ensure!(length > 0, "it ended after {:?}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&piece[..length]);
+    }
+    Ok(())
+}
+
+/// How long ago a file was last written to.
+fn silence(file: &Path) -> Duration {
+    let written = fs::metadata(file).and_then(|data| data.modified());
+    let age = written
+        .ok()
+        .and_then(|time| time.elapsed().ok())
+        .unwrap_or_default();
+    Duration::from_secs(age.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(400);
+
+    /// A machine made of a shell script, which gets the console's path as `$0`.
+    fn machine(dir: &Path, script: &str) -> Machine {
+        let console = dir.join("console.log");
+        fs::write(&console, "[ 1.0] Linux version\n").unwrap();
+        let monitor = dir.join("monitor");
+        Machine::start(
+            Command::new("sh").arg("-c").arg(script).arg(&console),
+            &console,
+            &monitor,
+        )
+        .unwrap()
+    }
+
+    fn failure(script: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        machine(dir.path(), script)
+            .wait_for("ready", "", SHORT)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn words_are_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "echo noise; echo ready 6.1; while read -r word; do echo done $word; done";
+        let mut machine = machine(dir.path(), script);
+        machine.wait_for("ready", "", MONITOR_PATIENCE).unwrap();
+        machine.tell("oops").unwrap();
+        machine.wait_for("done", "oops", MONITOR_PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn what_a_kernel_cannot_do_is_told_with_its_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "read -r word; echo done warn; echo cannot $word no such module";
+        let mut machine = machine(dir.path(), script);
+        machine.tell("oops").unwrap();
+        let answer = machine.wait_for("done", "oops", MONITOR_PATIENCE).unwrap();
+        assert_eq!(answer, Answer::Cannot("no such module".to_owned()));
+    }
+
+    #[test]
+    fn a_dead_guest_is_told_with_its_console() {
+        let message = failure("echo 'Kernel panic - not syncing' >> $0; echo no memory >&2; exit 3");
+        assert!(message.contains("dead"), "{message}");
+        assert!(message.contains("exit status: 3"), "{message}");
+        assert!(message.contains("no memory"), "{message}");
+        assert!(message.contains("Kernel panic"), "{message}");
+    }
+
+    #[test]
+    fn a_hanging_guest_is_told_with_its_console() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut machine = machine(dir.path(), "exec sleep 60");
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        File::options()
+            .write(true)
+            .open(&machine.console)
+            .and_then(|file| file.set_modified(long_ago))
+            .unwrap();
+        let message = machine.wait_for("ready", "", SHORT).unwrap_err().to_string();
+        assert!(message.contains("hangs"), "{message}");
+        assert!(message.contains("Linux version"), "{message}");
+    }
+
+    #[test]
+    fn a_busy_guest_runs_into_the_time_out() {
+        let message = failure("while sleep 0.05; do echo busy >> $0; done");
+        assert!(message.contains("time-out"), "{message}");
+        assert!(message.contains("\nbusy"), "{message}");
+    }
+
+    #[test]
+    fn what_the_guest_failed_to_do_is_told() {
+        let message = failure("echo failed to load module ext4; sleep 60");
+        assert!(
+            message.contains("the guest failed to load module ext4"),
+            "{message}"
+        );
+    }
+}
