@@ -11,6 +11,7 @@ mod decode;
 mod event;
 mod fields;
 pub mod format;
+pub mod kallsyms;
 pub mod kmsg;
 mod offsets;
 mod probes;

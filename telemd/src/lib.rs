@@ -1,10 +1,12 @@
 //! The agent: catches faults, keeps them on disk, ships them.
 
 pub mod agent;
+pub mod cgroup;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consent;
+pub mod container;
 pub mod control;
 pub mod durable;
 pub mod earlier;
