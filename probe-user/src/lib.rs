@@ -7,6 +7,7 @@
 mod attach;
 pub mod btf;
 pub mod catalogue;
+pub mod cost;
 mod decode;
 mod event;
 mod fields;
@@ -19,6 +20,7 @@ pub mod pstore;
 mod readable;
 mod reason;
 mod tracefs;
+pub mod user_probe;
 
 pub use attach::{AttachError, Options};
 pub use catalogue::{Best, Told, Twin};

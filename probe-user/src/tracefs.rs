@@ -77,6 +77,11 @@ impl Tracefs {
         Self::find().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// The tracepoints of this kernel, a `category:name` on each line.
+    pub(crate) fn tracepoints(&self) -> io::Result<String> {
+        fs::read_to_string(self.root.join("available_events"))
+    }
+
     /// The layout of a tracepoint's record.
     pub(crate) fn format(&self, category: &str, name: &str) -> Result<Format, TracefsError> {
         let path = self.root.join("events").join(category).join(name).join("format");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 mod check;
+pub mod probes_d;
 #[cfg(test)]
 mod tests;
 
@@ -75,6 +76,8 @@ pub struct Probes {
     pub ring_bytes: u32,
     /// Hooks to leave alone.
     pub disable: Vec<String>,
+    /// The folder of the administrator's own probes, see [`probes_d`].
+    pub user_dir: PathBuf,
     /// The kernel's log, read where the console hook cannot be attached.
     pub kmsg_path: PathBuf,
     /// Where the kernel shows what an earlier boot left.
@@ -142,6 +145,7 @@ impl Default for Probes {
             object: None,
             ring_bytes: 0,
             disable: Vec::new(),
+            user_dir: "/etc/telemetrics/probes.d".into(),
             kmsg_path: "/dev/kmsg".into(),
             pstore_dir: "/sys/fs/pstore".into(),
         }

@@ -41,6 +41,7 @@ fn every_key_is_read() {
         object = "p.o"
         ring_bytes = 65536
         disable = ["panic"]
+        user_dir = "/d"
         kmsg_path = "/m"
         pstore_dir = "/p"
         [storm]
