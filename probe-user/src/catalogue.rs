@@ -12,7 +12,7 @@ use crate::{event::Attach, fields::Fields};
 
 mod told;
 
-pub use told::{Best, Told, Twin};
+pub use told::{Best, Once, Told, Twin};
 
 /// Declares the hooks' files, and lists them. The order is that of [`crate::Probes::states`].
 macro_rules! hooks {

@@ -23,7 +23,7 @@ mod tracefs;
 pub mod user_probe;
 
 pub use attach::{AttachError, Options};
-pub use catalogue::{Best, Told, Twin};
+pub use catalogue::{Best, Once, Told, Twin};
 pub use event::{Attach, Context, Event, OomVictim};
 pub use fields::{Fields, Value};
 pub use probes::{HookLoss, HookState, Probes, ReadError};

@@ -12,16 +12,20 @@ pub struct Told {
     /// One line for people, at most 256 bytes. Records are grouped by it: no address, count or name of one machine.
     pub title: String,
     /// The error of the hardware that the record tells.
-    pub hardware: Option<HardwareError>,
+    pub hardware: Option<Box<HardwareError>>,
     /// Kernel text that tells the same fault.
     pub twin: Option<Twin>,
+    /// Set for a fault that goes on, which the kernel reports again and again.
+    pub once: Option<Once>,
 }
 
 /// Kernel text that tells the same fault as an event, so that it is stored once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Twin {
-    /// The kinds of report that it is.
+    /// The kinds of report that it is; none: every report of the kernel about itself.
     pub kinds: &'static [ReportKind],
+    /// One of these is in the text; none: its kind is enough.
+    pub says: &'static [&'static str],
     /// Which of the two is stored.
     pub best: Best,
 }
@@ -31,6 +35,15 @@ pub struct Twin {
 pub enum Best {
     /// The event: the text is left out.
     Hook,
-    /// The text: the event says who was running.
+    /// The text: the event says who was running, and is stored when no text comes.
     Text,
+}
+
+/// What tells a fault that goes on from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The same for every event of the fault.
+    pub key: String,
+    /// After this long without an event it is another fault, nanoseconds.
+    pub quiet_ns: u64,
 }

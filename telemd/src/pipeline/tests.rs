@@ -1,3 +1,4 @@
+use probe_user::kmsg::Caller;
 use probe_user::{Attach, OomVictim};
 use proptest::prelude::*;
 

@@ -1,0 +1,136 @@
+//! Kernel text to reports, from the console hook or from `/dev/kmsg`.
+
+use std::collections::VecDeque;
+
+use faults::{Assembled, Assembler, Limits, Line, log};
+use probe_user::Context;
+use probe_user::kmsg::{Caller, KmsgRecord};
+
+use super::twins::remember;
+use crate::lines::{Lines, TextLine};
+
+/// How `/dev/kmsg` is called as a way of attaching.
+pub const KMSG: &str = "kmsg";
+
+/// A piece of text that is not continued for this long is a line.
+const LINE_NS: u64 = 100_000_000;
+/// Tasks whose printing is remembered until their report is complete: more than the assembler collects at once.
+const PRINTERS: usize = 64;
+
+/// The text that is being printed.
+#[derive(Debug)]
+pub(super) struct Console {
+    lines: Lines,
+    assembler: Assembler,
+    /// Who printed lately, newest last.
+    printers: VecDeque<Context>,
+    /// How text reaches us; empty until some did.
+    pub(super) attach: &'static str,
+}
+
+impl Console {
+    pub(super) fn new() -> Self {
+        Self {
+            lines: Lines::default(),
+            assembler: Assembler::new(Limits::default()),
+            printers: VecDeque::new(),
+            attach: "",
+        }
+    }
+
+    /// Takes a piece of text that the console hook saw.
+    pub(super) fn piece(
+        &mut self,
+        context: Context,
+        text: &[u8],
+        continues: bool,
+        reports: &mut Vec<Assembled>,
+    ) {
+        let mut lines = Vec::new();
+        self.lines.push(context, text, continues, &mut lines);
+        self.assemble(&lines, reports);
+    }
+
+    /// Takes a record of the kernel log that was just read, at `read_at_us`.
+    pub(super) fn kmsg(&mut self, record: &KmsgRecord, read_at_us: u64, reports: &mut Vec<Assembled>) {
+        self.attach = KMSG;
+        let (cpu, task) = match record.caller {
+            Some(Caller::Cpu(cpu)) => (Some(cpu), None),
+            Some(Caller::Task(task)) => (None, Some(task)),
+            None => (None, None),
+        };
+        // The log's own clock stops in suspend and drifts; it was read as it was printed.
+        let line = Line {
+            text: &record.text,
+            at_us: read_at_us,
+            cpu,
+            task,
+        };
+        self.assembler.push(line, reports);
+    }
+
+    /// Ends what has waited long enough.
+    pub(super) fn tick(&mut self, now_ns: u64, reports: &mut Vec<Assembled>) {
+        let mut lines = Vec::new();
+        self.lines.expire(now_ns.saturating_sub(LINE_NS), &mut lines);
+        self.assemble(&lines, reports);
+        self.assembler.flush_idle(now_ns / 1_000, reports);
+    }
+
+    /// Ends everything.
+    pub(super) fn flush(&mut self, reports: &mut Vec<Assembled>) {
+        let mut lines = Vec::new();
+        self.lines.flush(&mut lines);
+        self.assemble(&lines, reports);
+        self.assembler.flush(reports);
+    }
+
+    /// Whether something waits for [`Console::tick`].
+    pub(super) fn is_busy(&self) -> bool {
+        !self.lines.is_empty() || self.is_collecting()
+    }
+
+    /// Whether a report is not complete yet.
+    pub(super) fn is_collecting(&self) -> bool {
+        self.assembler.is_collecting()
+    }
+
+    /// The task that printed a report.
+    pub(super) fn printer(&self, text: &Assembled) -> Option<&Context> {
+        let is_it = |context: &&Context| {
+            text.cpu.is_none_or(|cpu| cpu == context.cpu)
+                && text.task.map_or(context.pid == 0, |task| task == context.pid)
+        };
+        self.printers.iter().rev().find(is_it)
+    }
+
+    fn assemble(&mut self, lines: &[TextLine], reports: &mut Vec<Assembled>) {
+        for TextLine { context, text } in lines {
+            self.attach = context.attach.as_str();
+            for line in log::lines(text) {
+                // Before Linux 6.1 the console hook sees prefixed lines, printed by whoever holds the console: only the
+                // prefix knows whose they are.
+                let prefixed = line.text.len() < line.span.1 - line.span.0;
+                let task = (context.pid != 0).then_some(context.pid);
+                self.assembler.push(
+                    Line {
+                        text: &line.text,
+                        at_us: context.since_boot_ns / 1_000,
+                        cpu: if prefixed { line.cpu } else { Some(context.cpu) },
+                        task: if prefixed { line.task } else { task },
+                    },
+                    reports,
+                );
+            }
+            self.printed(context);
+        }
+    }
+
+    fn printed(&mut self, context: &Context) {
+        let same = |known: &Context| known.cpu == context.cpu && known.pid == context.pid;
+        if let Some(index) = self.printers.iter().position(same) {
+            self.printers.remove(index);
+        }
+        remember(&mut self.printers, PRINTERS, context.clone());
+    }
+}
