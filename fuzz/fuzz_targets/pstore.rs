@@ -4,12 +4,15 @@
 use std::fs;
 
 use libfuzzer_sys::fuzz_target;
+use probe_user::pstore::Origin;
 
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 6] = [
     "dmesg-ramoops-0",
     "dmesg-efi-170000000001001",
     "dmesg-efi-170000000002001",
     "console-ramoops-0",
+    "dmesg-efi-170000000003001.enc.z",
+    "mce-erst-1",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -17,5 +20,5 @@ fuzz_target!(|bytes: &[u8]| {
     for (name, text) in NAMES.iter().zip(bytes.split(|byte| *byte == 0)) {
         fs::write(dir.path().join(name), text).expect("write a dump");
     }
-    probe_user::pstore::read(dir.path()).expect("the folder can be listed");
+    probe_user::pstore::read(dir.path(), Origin::Pstore).expect("the folder can be listed");
 });

@@ -2,7 +2,7 @@
 //!
 //! [`Probes::attach`] tries, for every hook, the program types in the order of their cost and reach and keeps why each
 //! failed; [`Probes::next`] turns ring-buffer bytes into [`Event`]s by checked copies. [`kmsg`] reads `/dev/kmsg` where
-//! the console hook is missing, [`pstore`] reads what a crashed kernel left behind.
+//! the console hook is missing, [`past`] reads what earlier boots left behind.
 
 mod attach;
 pub mod btf;
@@ -15,6 +15,7 @@ pub mod format;
 pub mod kallsyms;
 pub mod kmsg;
 mod offsets;
+pub mod past;
 mod probes;
 pub mod pstore;
 mod readable;

@@ -1,17 +1,25 @@
 //! What a crashed kernel left in persistent storage.
 //!
 //! `fs/pstore` shows every record as a file `TYPE-BACKEND-ID`, for example `dmesg-ramoops-0` or `dmesg-efi_pstore-1769…`,
-//! with `.enc.z` behind it when the kernel could not decompress it. A dump of the kernel log starts with a line that
-//! `pstore_dump` writes, `Panic#2 Part1`: why, the how many-eth dump of that boot, and which part of it. Backends with
-//! small records (EFI, ERST) split a dump; **part 1 is its end**, higher parts are older. Ids sort differently in each
-//! backend, so parts are put together by their header and by the time of their files.
+//! with `.enc.z` behind it when the kernel could not decompress it ([`unpack`] tries what it can). A dump of the kernel log
+//! starts with a line that `pstore_dump` writes, `Panic#2 Part1`: why, the how many-eth dump of that boot, and which part
+//! of it. Backends with small records (EFI, ERST) split a dump; **part 1 is its end**, higher parts are older. Ids sort
+//! differently in each backend, so parts are put together by their header and by the time of their files.
+//!
+//! `mce-erst-ID` is a machine check that killed the machine, as a `struct mce`.
 
 use std::{
     fs, io,
     io::Read as _,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{SystemTime, UNIX_EPOCH},
 };
+
+use serde::{Deserialize, Serialize};
+
+pub use unpack::unpack;
+
+mod unpack;
 
 /// The most files of one folder that are looked at.
 const MAX_FILES: usize = 4096;
@@ -22,8 +30,29 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The most text of one dump; of a longer one the oldest parts are left out.
 const MAX_DUMP_BYTES: usize = 4 * 1024 * 1024;
 
+/// Where a dump was found, which says whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// `/sys/fs/pstore`.
+    Pstore,
+    /// Another tool's copy of that.
+    Copy,
+    /// The folder of kdump.
+    Kdump,
+}
+
+impl Origin {
+    /// The name for records and people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pstore | Self::Copy => "pstore",
+            Self::Kdump => "kdump",
+        }
+    }
+}
+
 /// Why the kernel wrote a dump.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DumpReason {
     /// A panic.
     Panic,
@@ -35,16 +64,53 @@ pub enum DumpReason {
 }
 
 /// One dump of the kernel log, its parts joined.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dump {
+    /// Where it was found.
+    pub origin: Origin,
     /// Why the kernel wrote it.
     pub reason: DumpReason,
     /// The kernel's count of dumps in that boot, from 1.
     pub number: Option<u32>,
     /// The text, oldest line first; lines may carry `<level>` prefixes.
     pub text: String,
+    /// When, by the time of its files: nanoseconds since 1970; 0 when not known. pstore gives a file the time of its dump.
+    pub written_unix_ns: u64,
     /// The files it came from.
     pub files: Vec<PathBuf>,
+}
+
+/// A record that is no text: a machine check in a `struct mce`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BinaryRecord {
+    /// Where it was found.
+    pub origin: Origin,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// When, by the time of its file: nanoseconds since 1970; 0 when not known.
+    pub written_unix_ns: u64,
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// What is not readable, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a folder holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Dumps of the kernel's log, oldest first.
+    pub dumps: Vec<Dump>,
+    /// Machine checks.
+    pub machine_checks: Vec<BinaryRecord>,
+    /// Files that are there and could not be read: compressed in a way that nobody here knows, or damaged.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// Why dumps could not be read or removed.
@@ -70,28 +136,34 @@ pub enum PstoreError {
     },
 }
 
-/// Reads every dump in a folder, usually `/sys/fs/pstore`. A folder that is missing or empty is no dumps.
+/// Reads everything in a folder, usually `/sys/fs/pstore`. A folder that is missing or empty holds nothing.
 ///
-/// A file that cannot be read (compressed in a way that this kernel does not know, or damaged) is left where it is and
-/// named in the log.
-pub fn read(dir: &Path) -> Result<Vec<Dump>, PstoreError> {
+/// Nothing is changed: what cannot be read stays where it is, too.
+pub fn read(dir: &Path, origin: Origin) -> Result<Found, PstoreError> {
+    let mut found = Found::default();
     let mut parts = Vec::new();
     for path in list(dir)? {
-        match Part::read(&path) {
-            Ok(Some(part)) => parts.push(part),
+        match read_record(&path, origin) {
+            Ok(Some(Record::Part(part))) => parts.push(part),
+            Ok(Some(Record::MachineCheck(record))) => found.machine_checks.push(record),
             Ok(None) => {}
-            Err(reason) => {
-                tracing::warn!(path = %path.display(), reason, "a crash dump is kept but not readable");
-            }
+            Err(reason) => found.unreadable.push(Unreadable { path, reason }),
         }
     }
-    Ok(join(parts))
+    found.dumps = join(parts, origin);
+    Ok(found)
 }
 
-/// Removes a dump's files, which frees the storage. Call it once the dump is kept elsewhere.
-pub fn remove(dump: &Dump) -> Result<(), PstoreError> {
-    for path in &dump.files {
-        match fs::remove_file(path) {
+/// Removes files, which frees the storage. Call it once what they hold is kept elsewhere. Only files that are right in
+/// `dir` are removed, others are refused; what is gone already is no error.
+pub fn remove(dir: &Path, files: &[PathBuf]) -> Result<(), PstoreError> {
+    for path in files {
+        let removed = if path.parent() == Some(dir) && path.file_name().is_some() {
+            fs::remove_file(path)
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        };
+        match removed {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(PstoreError::Remove {
                     path: path.clone(),
@@ -102,6 +174,12 @@ pub fn remove(dump: &Dump) -> Result<(), PstoreError> {
         }
     }
     Ok(())
+}
+
+/// Nanoseconds since 1970; 0 before.
+pub(crate) fn unix_ns(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>, PstoreError> {
@@ -138,20 +216,35 @@ struct Part {
     text: String,
 }
 
+/// What one file holds.
+enum Record {
+    Part(Part),
+    MachineCheck(BinaryRecord),
+}
+
+/// `None` when the file is of no interest here.
+fn read_record(path: &Path, origin: Origin) -> Result<Option<Record>, String> {
+    let name = path.file_name().and_then(|name| parse_name(name.to_str()?));
+    let Some((kind, backend, compressed)) = name else {
+        return Ok(None);
+    };
+    let (bytes, written) = read_file(path).map_err(|error| error.to_string())?;
+    let bytes = if compressed { unpack(&bytes)? } else { bytes };
+    Ok(Some(if kind == "mce" {
+        Record::MachineCheck(BinaryRecord {
+            origin,
+            bytes,
+            written_unix_ns: unix_ns(written),
+            file: path.to_owned(),
+        })
+    } else {
+        Record::Part(Part::new(path, kind, backend, &bytes, written))
+    }))
+}
+
 impl Part {
-    /// `None` when the file holds no kernel log.
-    fn read(path: &Path) -> Result<Option<Self>, String> {
-        let Some((kind, backend, compressed)) = path.file_name().and_then(|name| parse_name(name.to_str()?))
-        else {
-            return Ok(None);
-        };
-        if compressed {
-            return Err(
-                "the kernel could not decompress it: boot the kernel that wrote it to read it".to_owned(),
-            );
-        }
-        let (bytes, written) = read_file(path).map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&bytes);
+    fn new(path: &Path, kind: &str, backend: &str, bytes: &[u8], written: SystemTime) -> Self {
+        let text = String::from_utf8_lossy(bytes);
         let part = Self {
             path: path.to_owned(),
             backend: backend.to_owned(),
@@ -166,7 +259,7 @@ impl Part {
         } else {
             None
         };
-        Ok(Some(match header {
+        match header {
             Some((reason, number, index, text)) => Self {
                 reason,
                 number: Some(number),
@@ -178,7 +271,7 @@ impl Part {
                 text: text.into_owned(),
                 ..part
             },
-        }))
+        }
     }
 
     /// Whether this part, written later, belongs to the same dump.
@@ -198,7 +291,7 @@ fn read_file(path: &Path) -> io::Result<(Vec<u8>, SystemTime)> {
     Ok((bytes, written))
 }
 
-/// A file's kind (`dmesg` or `console`), backend, and whether it is compressed.
+/// A file's kind (`dmesg`, `console` or `mce`), backend, and whether it is compressed.
 fn parse_name(name: &str) -> Option<(&str, &str, bool)> {
     let (stem, compressed) = match name.strip_suffix(".enc.z") {
         Some(stem) => (stem, true),
@@ -206,13 +299,14 @@ fn parse_name(name: &str) -> Option<(&str, &str, bool)> {
     };
     let (kind, rest) = stem.split_once('-')?;
     let (backend, id) = rest.rsplit_once('-')?;
-    let known =
-        matches!(kind, "dmesg" | "console") && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    let known = matches!(kind, "dmesg" | "console" | "mce")
+        && !id.is_empty()
+        && id.bytes().all(|byte| byte.is_ascii_digit());
     known.then_some((kind, backend, compressed))
 }
 
 /// `Oops#1 Part1`, and the text behind it.
-fn parse_header(text: &str) -> Option<(DumpReason, u32, u32, &str)> {
+pub(crate) fn parse_header(text: &str) -> Option<(DumpReason, u32, u32, &str)> {
     let (line, rest) = text.split_once('\n')?;
     let (reason, numbers) = line.split_once('#')?;
     let (number, part) = numbers.split_once(" Part")?;
@@ -228,7 +322,7 @@ fn parse_header(text: &str) -> Option<(DumpReason, u32, u32, &str)> {
 }
 
 /// Parts to dumps, oldest dump first.
-fn join(mut parts: Vec<Part>) -> Vec<Dump> {
+fn join(mut parts: Vec<Part>, origin: Origin) -> Vec<Dump> {
     // The kernel writes a dump's parts one after the other, the end of the text first. Backends that tell the time to
     // the second only leave the part's number to tell their order.
     parts.sort_by(|a, b| {
@@ -246,11 +340,14 @@ fn join(mut parts: Vec<Part>) -> Vec<Dump> {
         }
     }
     dumps.sort_by_key(|dump| dump.first().map(|part| part.written));
-    dumps.into_iter().filter_map(join_parts).collect()
+    dumps
+        .into_iter()
+        .filter_map(|parts| join_parts(parts, origin))
+        .collect()
 }
 
 /// One dump; its parts come newest text first.
-fn join_parts(parts: Vec<Part>) -> Option<Dump> {
+fn join_parts(parts: Vec<Part>, origin: Origin) -> Option<Dump> {
     let (reason, number) = parts.first().map(|part| (part.reason.clone(), part.number))?;
     let mut bytes = 0;
     let kept = parts
@@ -267,6 +364,8 @@ fn join_parts(parts: Vec<Part>) -> Option<Dump> {
         .map(|part| part.text.as_str())
         .collect();
     Some(Dump {
+        origin,
+        written_unix_ns: parts.iter().map(|part| unix_ns(part.written)).max().unwrap_or(0),
         reason,
         number,
         text,

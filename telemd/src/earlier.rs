@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use faults::{Assembled, Assembler, Class, Limits, Severity, log};
-use probe_user::pstore::{self, Dump, DumpReason};
+use probe_user::pstore::{self, Dump, DumpReason, Origin, Unreadable};
 use proto::v1::record::Payload;
 use proto::v1::{KernelReport, Record};
 use uuid::Uuid;
@@ -28,14 +28,17 @@ const PANIC: &str = "Kernel panic - not syncing";
 /// Keeps what pstore holds and frees it. A dump is removed only once all its records are durable. `kept` is what was
 /// known at the start; the keeper has a list of its own for the disk.
 pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorder) -> Result<(), KeepError> {
-    let dumps = match pstore::read(dir) {
-        Ok(dumps) => dumps,
+    let found = match pstore::read(dir, Origin::Pstore) {
+        Ok(found) => found,
         Err(error) => {
             tracing::warn!(error = chain(&error), "pstore cannot be read");
             return Ok(());
         }
     };
-    for dump in dumps {
+    for Unreadable { path, reason } in &found.unreadable {
+        tracing::warn!(path = %path.display(), reason, "a crash dump is kept but not readable");
+    }
+    for dump in found.dumps {
         tracing::info!(
             reason = ?dump.reason,
             bytes = dump.text.len(),
@@ -44,7 +47,7 @@ pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorde
         );
         let digest = digest(&dump.text);
         if !kept.has_dump(digest) {
-            let Some(found) = reports(&dump, died_unix_ns(&dump), boots, kept) else {
+            let Some(found) = reports(&dump, dump.written_unix_ns, boots, kept) else {
                 continue;
             };
             let last = found.len().saturating_sub(1);
@@ -60,7 +63,7 @@ pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorde
                 recorder.keep_always(record, marks).await?;
             }
         }
-        if let Err(error) = pstore::remove(&dump) {
+        if let Err(error) = pstore::remove(dir, &dump.files) {
             tracing::warn!(
                 error = chain(&error),
                 "a pstore dump is kept but cannot be removed from pstore"
@@ -176,14 +179,4 @@ fn without_report(dump: &Dump, died_unix_ns: u64, boot_id: &str) -> Option<Found
         ..KernelReport::default()
     }));
     Some(Found { record, mark: None })
-}
-
-/// pstore gives a file the time of its dump; 0 when it has none.
-fn died_unix_ns(dump: &Dump) -> u64 {
-    let times = dump.files.iter().filter_map(|path| {
-        let modified = std::fs::metadata(path).ok()?.modified().ok()?;
-        let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-        u64::try_from(since.as_nanos()).ok()
-    });
-    times.max().unwrap_or(0)
 }

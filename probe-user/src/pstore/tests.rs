@@ -40,7 +40,7 @@ fn an_oops_and_the_panic_after_it_are_two_dumps() {
     );
     write(dir.path(), "pmsg-ramoops-0", b"not a log", 7);
     write(dir.path(), "mce-erst-1", b"\0\x01", 7);
-    let dumps = read(dir.path()).unwrap();
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
     assert_eq!(dumps.len(), 2);
     assert_eq!((&dumps[0].reason, dumps[0].number), (&DumpReason::Oops, Some(1)));
     assert_eq!(dumps[0].text, "<1>[    2.2] BUG: kernel NULL pointer\n");
@@ -82,7 +82,7 @@ fn parts_are_joined_oldest_text_first_whatever_their_ids_and_boots() {
         b"Panic#1 Part3\nsecond boot, start\n",
         51,
     );
-    let dumps = read(dir.path()).unwrap();
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
     let texts: Vec<&str> = dumps.iter().map(|dump| dump.text.as_str()).collect();
     assert_eq!(
         texts,
@@ -109,7 +109,7 @@ fn ten_parts_of_one_second_are_in_the_order_of_their_numbers() {
             0,
         );
     }
-    let dumps = read(dir.path()).unwrap();
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
     assert_eq!(dumps.len(), 1);
     assert_eq!(dumps[0].text, "11,10,9,8,7,6,5,4,3,2,1,");
 }
@@ -118,7 +118,7 @@ fn ten_parts_of_one_second_are_in_the_order_of_their_numbers() {
 fn what_cannot_be_read_is_no_dump_and_stays() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "dmesg-erst-5.enc.z", b"\x78\x9c", 0);
-    assert_eq!(read(dir.path()).unwrap(), []);
+    assert_eq!(read(dir.path(), Origin::Pstore).unwrap().dumps, []);
     assert!(dir.path().join("dmesg-erst-5.enc.z").exists());
 }
 
@@ -132,7 +132,7 @@ fn the_console_and_a_dump_without_header_are_dumps_of_their_own() {
         0,
     );
     write(dir.path(), "dmesg-nvram-0", b"[ 1.0] no header\n", 1);
-    let dumps = read(dir.path()).unwrap();
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
     assert_eq!(dumps[0].reason, DumpReason::Other("console".to_owned()));
     assert_eq!(dumps[0].text, "Panic#1 Part1\n[ 1.0] hello\u{fffd}\n");
     assert_eq!(dumps[1].reason, DumpReason::Other("unknown".to_owned()));
@@ -145,10 +145,13 @@ fn the_console_and_a_dump_without_header_are_dumps_of_their_own() {
 #[test]
 fn a_missing_folder_is_no_dumps_and_a_file_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(read(&dir.path().join("missing")).unwrap(), []);
+    assert_eq!(
+        read(&dir.path().join("missing"), Origin::Pstore).unwrap(),
+        Found::default()
+    );
     write(dir.path(), "file", b"", 0);
     assert!(matches!(
-        read(&dir.path().join("file")),
+        read(&dir.path().join("file"), Origin::Pstore),
         Err(PstoreError::List { .. })
     ));
 }
@@ -157,10 +160,10 @@ fn a_missing_folder_is_no_dumps_and_a_file_is_an_error() {
 fn a_removed_dump_is_gone_and_removing_it_again_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "dmesg-ramoops-0", b"Oops#1 Part1\nx\n", 0);
-    let dumps = read(dir.path()).unwrap();
-    remove(&dumps[0]).unwrap();
-    remove(&dumps[0]).unwrap();
-    assert_eq!(read(dir.path()).unwrap(), []);
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
+    remove(dir.path(), &dumps[0].files).unwrap();
+    remove(dir.path(), &dumps[0].files).unwrap();
+    assert_eq!(read(dir.path(), Origin::Pstore).unwrap().dumps, []);
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn of_a_dump_that_is_too_long_the_end_is_kept() {
         text.resize(usize::try_from(MAX_FILE_BYTES).unwrap(), b'0' + part);
         write(dir.path(), &format!("dmesg-efi_pstore-{part}"), &text, 0);
     }
-    let dumps = read(dir.path()).unwrap();
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
     assert_eq!(dumps[0].files.len(), 6);
     assert!(dumps[0].text.len() <= MAX_DUMP_BYTES);
     assert!(dumps[0].text.starts_with('4') && dumps[0].text.ends_with('1'));
@@ -190,7 +193,7 @@ proptest! {
         if !name.is_empty() && name != "-" {
             write(dir.path(), &name, &bytes, 0);
         }
-        let dumps = read(dir.path()).unwrap();
+        let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
         prop_assert!(dumps.len() <= 1);
     }
 }
