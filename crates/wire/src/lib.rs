@@ -3,9 +3,11 @@
 //! The agent and the collector's netconsole receiver both read reports of kernels; a report becomes the same record
 //! whoever read it.
 
+mod hardware;
 mod report;
 pub mod text;
 
+pub use hardware::hardware_error;
 pub use report::{fingerprint, kernel_report};
 
 /// Longest name of a task, bytes: `TASK_COMM_LEN` without its NUL (`include/linux/sched.h`).
