@@ -6,7 +6,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid,
     generated::{bpf_get_current_cgroup_id, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns},
 };
-use probe_common::{ABI_VERSION, COMM_LEN, Header, Hook};
+use probe_common::{ABI_VERSION, COMM_LEN, Header};
 
 use crate::maps::{COUNTERS, EVENTS, SEQUENCE};
 
@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
 
 /// The header of an event of the running task.
 #[inline(always)]
-pub(crate) fn header(hook: Hook) -> Header {
+pub(crate) fn header(hook: impl Into<u16>) -> Header {
     let id = bpf_get_current_pid_tgid();
     // SAFETY: helpers without pointer arguments.
     let (cpu, cgroup_id, since_boot_ns) = unsafe {
@@ -40,8 +40,7 @@ pub(crate) fn header(hook: Hook) -> Header {
     };
     Header {
         abi: ABI_VERSION,
-        hook: hook as u8,
-        pad: 0,
+        hook: hook.into(),
         cpu: cpu as u32,
         pid: id as u32,
         tgid: (id >> 32) as u32,
@@ -90,13 +89,13 @@ pub(crate) fn send<T: 'static>(event: T) -> Result<Outcome, ProbeError> {
 
 /// Counts what became of a call; the value is what the program returns.
 #[inline(always)]
-pub(crate) fn account(hook: Hook, result: Result<Outcome, ProbeError>) -> u32 {
+pub(crate) fn account(hook: impl Into<u16>, result: Result<Outcome, ProbeError>) -> u32 {
     let sent = match result {
         Ok(Outcome::Filtered) => return 0,
         Ok(Outcome::Sent) => true,
         Err(ProbeError::RingFull | ProbeError::Unreadable) => false,
     };
-    if let Some(counters) = COUNTERS.get_ptr_mut(hook as u32) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(u32::from(hook.into())) {
         // SAFETY: the map's slot is an aligned `Counters` that lives as long as the program and belongs to this CPU.
         unsafe {
             if sent {

@@ -26,6 +26,8 @@ mod oops;
 #[cfg(target_arch = "bpf")]
 mod printk;
 #[cfg(target_arch = "bpf")]
+mod record;
+#[cfg(target_arch = "bpf")]
 mod signal;
 
 #[cfg(not(target_arch = "bpf"))]
@@ -39,12 +41,12 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 // The name of the symbol below says the version.
 #[cfg(target_arch = "bpf")]
-const _: () = assert!(probe_common::ABI_VERSION == 1);
+const _: () = assert!(probe_common::ABI_VERSION == 2);
 
 /// See [`probe_common::ABI_SYMBOL`].
 #[cfg(target_arch = "bpf")]
 #[unsafe(no_mangle)]
-static TELEMETRICS_ABI_1: aya_ebpf::Global<u32> = aya_ebpf::Global::new(1);
+static TELEMETRICS_ABI_2: aya_ebpf::Global<u32> = aya_ebpf::Global::new(2);
 
 /// A panic that can be reached becomes an endless loop, which the verifier refuses: none can.
 #[cfg(target_arch = "bpf")]

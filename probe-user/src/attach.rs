@@ -93,7 +93,7 @@ pub(crate) type Link = Box<dyn Any + Send + Sync>;
 pub(crate) struct Attached {
     pub(crate) name: Arc<str>,
     /// Its number in events, and the index of its counters.
-    pub(crate) number: u8,
+    pub(crate) number: u16,
     pub(crate) attach: Option<Attach>,
     /// See [`crate::HookState::reason`].
     pub(crate) reason: String,
@@ -200,9 +200,10 @@ fn no_btf(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Ebpf, AttachError> {
+    let version = u32::from(ABI_VERSION);
     let mut loader = EbpfLoader::new();
     // Rust programs carry no relocations against the kernel's BTF, so the loader needs no copy of it.
-    loader.btf(None).override_global(ABI_SYMBOL, &1_u32, true);
+    loader.btf(None).override_global(ABI_SYMBOL, &version, true);
     for (name, value) in &offsets.globals {
         loader.override_global(name, value, true);
     }
@@ -274,11 +275,11 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
             hook,
             attempts,
             since,
-        } => (*hook as u8, *attempts, *since),
+        } => (u16::from(*hook), *attempts, *since),
         Source::Records(_) => {
             return Attached {
                 name: spec.name.into(),
-                number: u8::MAX,
+                number: u16::MAX,
                 attach: None,
                 reason: "the object has no program for it".to_owned(),
                 _link: None,

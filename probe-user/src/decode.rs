@@ -14,7 +14,7 @@ const MAX_CPUS: usize = 8192;
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     /// What is attached, by number.
-    sources: HashMap<u8, Source>,
+    sources: HashMap<u16, Source>,
     /// By CPU.
     last_text: HashMap<u32, Piece>,
 }
@@ -35,7 +35,7 @@ struct Piece {
 }
 
 impl Decoder {
-    pub(crate) fn new(sources: HashMap<u8, Source>) -> Self {
+    pub(crate) fn new(sources: HashMap<u16, Source>) -> Self {
         Self {
             sources,
             last_text: HashMap::new(),
@@ -72,6 +72,9 @@ impl Decoder {
                 context: self.context(&record.header)?,
                 victim: oom_victim(&record),
             },
+            probe_common::Event::Record(event) => {
+                return Err(format!("no probe has slot {}", event.record.header.hook));
+            }
             probe_common::Event::Signal(signal) => Event::FatalSignal {
                 context: self.context(&signal.header)?,
                 signal: u32::try_from(signal.signal)

@@ -162,7 +162,7 @@ impl Probes {
 }
 
 /// Where events come from, by number.
-fn sources(hooks: &[Attached]) -> HashMap<u8, Source> {
+fn sources(hooks: &[Attached]) -> HashMap<u16, Source> {
     let attached = hooks.iter().filter_map(|hook| {
         let source = Source {
             hook: Arc::clone(&hook.name),

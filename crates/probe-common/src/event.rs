@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use crate::{ABI_VERSION, COMM_LEN, TEXT_MAX, wire::wire_struct};
+use crate::{ABI_VERSION, COMM_LEN, FIRST_SLOT, RecordEvent, SLOTS, TEXT_MAX, wire::wire_struct};
 
-/// What an event is about; the value of [`Header::hook`] and the index of its [`Counters`].
-#[repr(u8)]
+/// A hook with programs of its own; the value of [`Header::hook`] and the index of its [`Counters`]. Those of slots
+/// start at [`crate::FIRST_SLOT`].
+#[repr(u16)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Hook {
     /// Kernel log text.
@@ -36,20 +37,26 @@ impl Hook {
     ];
 
     /// The hook with this value.
-    pub fn from_raw(raw: u8) -> Option<Self> {
+    pub fn from_raw(raw: u16) -> Option<Self> {
         Self::ALL.get(usize::from(raw)).copied()
     }
 }
+
+impl From<Hook> for u16 {
+    fn from(hook: Hook) -> Self {
+        hook as Self
+    }
+}
+
+const _: () = assert!(Hook::COUNT <= FIRST_SLOT as usize);
 
 wire_struct! {
     /// Starts every event: what happened where, and the task that was running.
     pub struct Header: 56 {
         /// [`ABI_VERSION`].
         0 abi: u16,
-        /// A [`Hook`].
-        2 hook: u8,
-        /// Zero.
-        3 pad: u8,
+        /// A [`Hook`], or [`FIRST_SLOT`] and the number of a slot.
+        2 hook: u16,
         /// The CPU.
         4 cpu: u32,
         /// Thread id in the initial pid namespace.
@@ -243,7 +250,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// What happened to the events of one hook on one CPU, by number; an element of the per-CPU map `COUNTERS`.
+    /// What happened to the events of one hook or slot on one CPU, by number; an element of the per-CPU map `COUNTERS`.
     pub struct Counters: 16 {
         /// Sent.
         0 events: u64,
@@ -267,6 +274,8 @@ pub enum Event<'a> {
     OomVictim(OomVictim),
     /// A fatal signal.
     Signal(Signal),
+    /// A tracepoint's record.
+    Record(RecordEvent<'a>),
 }
 
 /// Why bytes are no event.
@@ -288,8 +297,10 @@ pub enum DecodeError {
     },
     /// Another version of the format.
     Version(u16),
-    /// No such hook.
-    Hook(u8),
+    /// No such hook or slot.
+    Hook(u16),
+    /// The lengths of a record do not fit each other or the bytes.
+    RecordLengths,
     /// The text claims to be longer than [`TEXT_MAX`] or than itself.
     TextLength {
         /// Bytes claimed to be captured.
@@ -306,6 +317,7 @@ impl fmt::Display for DecodeError {
             Self::Long { needed, found } => write!(f, "{found} bytes are too many, {needed} expected"),
             Self::Version(version) => write!(f, "format version {version}, not {ABI_VERSION}"),
             Self::Hook(hook) => write!(f, "no hook has number {hook}"),
+            Self::RecordLengths => f.write_str("the lengths of a record do not fit"),
             Self::TextLength { captured, length } => {
                 write!(
                     f,
@@ -327,6 +339,11 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     if header.abi != ABI_VERSION {
         return Err(DecodeError::Version(header.abi));
     }
+    if is_slot(header.hook) {
+        return RecordEvent::decode(bytes)
+            .map(Event::Record)
+            .ok_or(DecodeError::RecordLengths);
+    }
     match Hook::from_raw(header.hook).ok_or(DecodeError::Hook(header.hook))? {
         Hook::PrintkConsole => decode_text(bytes),
         Hook::OopsEnter => exact(bytes, Header::SIZE, Header::decode).map(Event::OopsEnter),
@@ -335,6 +352,12 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         Hook::OomMarkVictim => exact(bytes, OomVictim::SIZE, OomVictim::decode).map(Event::OomVictim),
         Hook::SignalDeliver => exact(bytes, Signal::SIZE, Signal::decode).map(Event::Signal),
     }
+}
+
+fn is_slot(number: u16) -> bool {
+    number
+        .checked_sub(FIRST_SLOT)
+        .is_some_and(|slot| usize::from(slot) < SLOTS)
 }
 
 fn exact<T>(bytes: &[u8], needed: usize, decode: fn(&[u8]) -> Option<T>) -> Result<T, DecodeError> {

@@ -12,20 +12,26 @@
 //! | `MceRecord` | rest of [`MachineCheck`] |
 //! | `OomMarkVictim` | rest of [`OomVictim`] |
 //! | `SignalDeliver` | rest of [`Signal`] |
+//! | a slot | rest of [`Record`], then what its lengths say, then slack |
 
 mod event;
+mod slot;
 mod wire;
 
 pub use event::{
     Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Signal, Text, decode, mce, oom,
 };
+pub use slot::{
+    FIRST_SLOT, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_CLASSES, RECORD_MAX, RECORD_START, Record,
+    RecordEvent, SLOTS, STACK_FRAMES, STRING_BYTES, SlotConfig, TAKE_STACK, Tail, Term,
+};
 
 /// Version of these bytes. An object of another version is refused when it is loaded, an event of another version is
 /// not decoded.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;
 
 /// The symbol, a `u32` global, that an object of this version has. Loading sets it, which fails for another version.
-pub const ABI_SYMBOL: &str = "TELEMETRICS_ABI_1";
+pub const ABI_SYMBOL: &str = "TELEMETRICS_ABI_2";
 
 /// The most kernel log text one event carries, bytes; what is longer is cut and [`Text::length`] tells.
 ///

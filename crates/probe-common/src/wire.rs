@@ -23,13 +23,26 @@ macro_rules! integer_fields {
 }
 integer_fields!(u8, u16, u32, u64, i16, i32);
 
-impl<const N: usize> Field for [u8; N] {
+impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
     fn get(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok()
+        let mut items = [T::default(); N];
+        let (chunks, rest) = (bytes.chunks_exact(size_of::<T>()), bytes.len() % size_of::<T>());
+        if chunks.len() != N || rest != 0 {
+            return None;
+        }
+        for (item, chunk) in items.iter_mut().zip(chunks) {
+            *item = T::get(chunk)?;
+        }
+        Some(items)
     }
     fn put(&self, bytes: &mut [u8]) -> Option<()> {
-        *<&mut [u8; N]>::try_from(bytes).ok()? = *self;
-        Some(())
+        let mut chunks = bytes.chunks_exact_mut(size_of::<T>());
+        if chunks.len() != N {
+            return None;
+        }
+        self.iter()
+            .zip(&mut chunks)
+            .try_for_each(|(item, chunk)| item.put(chunk))
     }
 }
 

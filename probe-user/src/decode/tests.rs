@@ -8,13 +8,13 @@ fn decoder() -> Decoder {
         hook: format!("{hook:?}").into(),
         attach: Attach::Tracepoint,
     };
-    Decoder::new(Hook::ALL.map(|hook| (hook as u8, source(hook))).into())
+    Decoder::new(Hook::ALL.map(|hook| (hook as u16, source(hook))).into())
 }
 
 fn header(hook: Hook) -> Header {
     Header {
         abi: ABI_VERSION,
-        hook: hook as u8,
+        hook: hook as u16,
         cpu: 1,
         pid: 42,
         tgid: 40,
