@@ -18,9 +18,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let attach = state.attach.map_or("not attached", probe_user::Attach::as_str);
         println!("{:16} {attach:12} {}", state.hook, state.reason);
     }
+    let mut reader = probes.reader()?;
     let mut events = Vec::new();
     loop {
-        probes.next(&mut events).await?;
+        reader.next(&mut events).await?;
         for event in events.drain(..) {
             println!("{event:?}");
         }

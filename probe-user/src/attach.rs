@@ -4,7 +4,7 @@ use std::{any::Any, borrow::Cow, fs, io, path::PathBuf, sync::Arc};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
-    maps::{Map, MapData, PerCpuArray, RingBuf},
+    maps::{Map, MapData, PerCpuArray},
     programs::{BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
     util::KernelVersion,
 };
@@ -81,9 +81,6 @@ pub enum AttachError {
     /// The object has no map of this name and kind.
     #[error("the eBPF object has no usable map {0}")]
     Map(&'static str),
-    /// The ring buffer cannot be waited for.
-    #[error("wait for the ring buffer")]
-    Wait(#[source] io::Error),
 }
 
 /// Keeps a program attached until it is dropped.
@@ -103,7 +100,9 @@ pub(crate) struct Attached {
 /// What is kept of the object: its other parts are freed, they would be most of an idle agent's memory.
 pub(crate) struct Loaded {
     pub(crate) hooks: Vec<Attached>,
-    pub(crate) ring: RingBuf<MapData>,
+    pub(crate) ring: MapData,
+    /// Size of its data.
+    pub(crate) ring_bytes: u32,
     /// Each a [`Counters`] in bytes.
     pub(crate) counters: PerCpuArray<MapData, [u8; Counters::SIZE]>,
     /// Only of an object built with `build-ebpf --log`.
@@ -162,7 +161,7 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
     raise_memlock(version);
     let offsets = offsets();
     let mut ebpf = load_object(options, object, &offsets)?;
-    let ring = take(&mut ebpf, MAP_EVENTS)?;
+    let (ring, ring_bytes) = ring(&mut ebpf)?;
     let counters = take(&mut ebpf, MAP_COUNTERS)?;
     let logger = logger(&mut ebpf)?;
     let mut kernel = Kernel {
@@ -177,6 +176,7 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
     Ok(Loaded {
         hooks,
         ring,
+        ring_bytes,
         counters,
         logger,
     })
@@ -223,6 +223,14 @@ fn take<T: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, Attac
     ebpf.take_map(name)
         .and_then(|map| T::try_from(map).ok())
         .ok_or(AttachError::Map(name))
+}
+
+fn ring(ebpf: &mut Ebpf) -> Result<(MapData, u32), AttachError> {
+    let Some(Map::RingBuf(ring)) = ebpf.take_map(MAP_EVENTS) else {
+        return Err(AttachError::Map(MAP_EVENTS));
+    };
+    let info = ring.info().map_err(|_error| AttachError::Map(MAP_EVENTS))?;
+    Ok((ring, info.max_entries()))
 }
 
 fn logger(ebpf: &mut Ebpf) -> Result<Option<EbpfLogger<&'static dyn Log>>, AttachError> {

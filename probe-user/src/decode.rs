@@ -1,9 +1,13 @@
 //! Ring-buffer bytes to events.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use faults::mce::MachineCheck;
 use probe_common::{Header, oom};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Attach, Context, Event, OomVictim};
 
@@ -14,17 +18,18 @@ const MAX_CPUS: usize = 8192;
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     /// What is attached, by number.
-    sources: HashMap<u16, Source>,
+    origins: BTreeMap<u16, Origin>,
     /// By CPU.
     last_text: HashMap<u32, Piece>,
 }
 
-/// Where events of one number come from.
-#[derive(Debug, Clone)]
-pub(crate) struct Source {
+/// Where events of one number come from. It goes from the process that attaches to the one that decodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
     /// The hook's name.
-    pub(crate) hook: Arc<str>,
-    pub(crate) attach: Attach,
+    pub hook: Arc<str>,
+    /// How it is attached.
+    pub attach: Attach,
 }
 
 /// Where a piece of text ended.
@@ -35,9 +40,9 @@ struct Piece {
 }
 
 impl Decoder {
-    pub(crate) fn new(sources: HashMap<u16, Source>) -> Self {
+    pub(crate) fn new(origins: BTreeMap<u16, Origin>) -> Self {
         Self {
-            sources,
+            origins,
             last_text: HashMap::new(),
         }
     }
@@ -87,11 +92,11 @@ impl Decoder {
     }
 
     fn context(&self, header: &Header) -> Result<Context, String> {
-        let source = self.sources.get(&header.hook);
-        let source = source.ok_or_else(|| format!("hook {} is not attached", header.hook))?;
+        let origin = self.origins.get(&header.hook);
+        let origin = origin.ok_or_else(|| format!("hook {} is not attached", header.hook))?;
         Ok(Context {
-            hook: Arc::clone(&source.hook),
-            attach: source.attach,
+            hook: Arc::clone(&origin.hook),
+            attach: origin.attach,
             cpu: header.cpu,
             pid: header.pid,
             tgid: header.tgid,

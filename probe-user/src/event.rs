@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use faults::mce::MachineCheck;
+use serde::{Deserialize, Serialize};
 
 use crate::{catalogue::Told, fields::Fields};
 
 /// How a hook is attached, cheapest and most robust first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Attach {
     /// BTF-typed raw tracepoint.
     TpBtf,

@@ -1,7 +1,7 @@
 //! Finds out what this kernel offers, attaches the eBPF programs and decodes what they send.
 //!
 //! [`Probes::attach`] tries, for every hook, the program types in the order of their cost and reach and keeps why each
-//! failed; [`Probes::next`] turns ring-buffer bytes into [`Event`]s by checked copies. [`kmsg`] reads `/dev/kmsg` where
+//! failed; a [`Reader`] turns ring-buffer bytes into [`Event`]s by checked copies. [`kmsg`] reads `/dev/kmsg` where
 //! the console hook is missing, [`past`] reads what earlier boots left behind.
 
 mod attach;
@@ -19,15 +19,19 @@ pub mod past;
 mod probes;
 pub mod pstore;
 mod readable;
+mod reader;
 mod reason;
+pub mod ring;
 mod tracefs;
 pub mod user_probe;
 
 pub use attach::{AttachError, Options};
 pub use catalogue::{Best, Once, Told, Twin};
+pub use decode::Origin;
 pub use event::{Attach, Context, Event, OomVictim};
 pub use fields::{Fields, Value};
-pub use probes::{HookLoss, HookState, Probes, ReadError};
+pub use probes::{HookState, Probes};
+pub use reader::{ReadError, Reader};
 
 /// The names of the hooks that code refers to, and of all, in the order of [`Probes::states`].
 pub mod hook {

@@ -1,38 +1,27 @@
-//! The attached programs, and reading what they send.
+//! The attached programs. What they send is read by a [`Reader`], in this process or another.
 
-use std::{collections::HashMap, fmt, io, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    os::fd::{AsFd as _, BorrowedFd},
+    sync::Arc,
+};
 
-use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::maps::{MapData, PerCpuArray};
 use aya_log::EbpfLogger;
 use log::Log;
 use probe_common::Counters;
-use tokio::io::unix::AsyncFd;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     attach::{self, AttachError, Attached, Options},
-    decode::{Decoder, Source},
-    event::{Attach, Event},
-    readable::readable,
+    decode::Origin,
+    event::Attach,
+    reader::{ReadError, Reader},
 };
 
-/// The most events that one call of [`Probes::next`] returns.
-const MAX_BATCH: usize = 256;
-
-/// How often the ring buffer is looked at unasked. The kernel wakes its reader from an interrupt, which a CPU that is
-/// busy dying does not take any more; another CPU still finds what it wrote. Printing an oops to a serial console takes
-/// seconds, and waking up more often would be most of what an idle agent does.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// Why reading stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// Waiting for the ring buffer failed.
-    #[error("wait for the ring buffer")]
-    Wait(#[source] io::Error),
-}
-
 /// One hook on this kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookState {
     /// The hook, see [`crate::hook`].
     pub hook: Arc<str>,
@@ -47,42 +36,34 @@ pub struct HookState {
     pub lost: u64,
 }
 
-/// Events of one hook that the ring buffer had no room for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookLoss {
-    /// The hook, see [`crate::hook`].
-    pub hook: Arc<str>,
-    /// Cumulative since attaching, over all CPUs.
-    pub lost: u64,
-}
-
 /// The attached programs. Dropping it detaches them.
 pub struct Probes {
     /// By hook; holds the links.
     hooks: Vec<Attached>,
-    ring: AsyncFd<RingBuf<MapData>>,
+    ring: MapData,
+    ring_bytes: u32,
     counters: PerCpuArray<MapData, [u8; Counters::SIZE]>,
     logger: Option<EbpfLogger<&'static dyn Log>>,
-    decoder: Decoder,
 }
 
 impl Probes {
     /// Loads the object and attaches every hook that this kernel allows. Takes some tenths of a second.
-    ///
-    /// Must be called inside a tokio runtime with I/O and time enabled.
     pub fn attach(options: &Options) -> Result<Self, AttachError> {
         let loaded = attach::attach(options)?;
         Ok(Self {
-            decoder: Decoder::new(sources(&loaded.hooks)),
             hooks: loaded.hooks,
-            ring: readable(loaded.ring).map_err(AttachError::Wait)?,
+            ring: loaded.ring,
+            ring_bytes: loaded.ring_bytes,
             counters: loaded.counters,
             logger: loaded.logger,
         })
     }
 
-    /// Every hook, attached or not, with its counters.
-    pub fn states(&self) -> Vec<HookState> {
+    /// Every hook, attached or not, with its counters. What the programs logged is logged.
+    pub fn states(&mut self) -> Vec<HookState> {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
         self.rows()
             .map(|(attached, counters)| HookState {
                 hook: Arc::clone(&attached.name),
@@ -94,46 +75,32 @@ impl Probes {
             .collect()
     }
 
-    /// Waits for at least one event, then appends what is there, at most a bounded batch.
-    ///
-    /// Cancel-safe: an event is either appended or still in the ring buffer.
-    pub async fn next(&mut self, events: &mut Vec<Event>) -> Result<(), ReadError> {
-        loop {
-            if let Some(logger) = &mut self.logger {
-                logger.flush();
-            }
-            if self.drain(events) {
-                return Ok(());
-            }
-            tokio::select! {
-                // Readiness is cleared before the ring is drained, so what comes in between makes it ready again.
-                ready = self.ring.readable_mut() => ready.map_err(ReadError::Wait)?.clear_ready(),
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
+    /// The ring buffer, for a [`Reader`]. Only one may read it.
+    pub fn ring(&self) -> BorrowedFd<'_> {
+        self.ring.fd().as_fd()
     }
 
-    /// The loss counters alone.
-    pub fn losses(&self) -> Vec<HookLoss> {
-        self.rows()
-            .map(|(attached, counters)| HookLoss {
-                hook: Arc::clone(&attached.name),
-                lost: counters.lost,
-            })
-            .collect()
+    /// Size of the ring's data, bytes.
+    pub fn ring_bytes(&self) -> u32 {
+        self.ring_bytes
     }
 
-    /// Appends a batch; false when there was nothing.
-    fn drain(&mut self, events: &mut Vec<Event>) -> bool {
-        let ring = self.ring.get_mut();
-        let mut taken = 0;
-        while taken < MAX_BATCH
-            && let Some(entry) = ring.next()
-        {
-            events.push(self.decoder.decode(&entry));
-            taken += 1;
-        }
-        taken > 0
+    /// Where events come from, by the number in their header.
+    pub fn origins(&self) -> BTreeMap<u16, Origin> {
+        let attached = self.hooks.iter().filter_map(|hook| {
+            let origin = Origin {
+                hook: Arc::clone(&hook.name),
+                attach: hook.attach?,
+            };
+            Some((hook.number, origin))
+        });
+        attached.collect()
+    }
+
+    /// A reader in this process. Must be called inside a tokio runtime with I/O and time enabled.
+    pub fn reader(&self) -> Result<Reader, ReadError> {
+        let ring = self.ring().try_clone_to_owned().map_err(ReadError::Wait)?;
+        Reader::new(ring, self.ring_bytes, self.origins())
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Attached, Counters)> {
@@ -161,22 +128,11 @@ impl Probes {
     }
 }
 
-/// Where events come from, by number.
-fn sources(hooks: &[Attached]) -> HashMap<u16, Source> {
-    let attached = hooks.iter().filter_map(|hook| {
-        let source = Source {
-            hook: Arc::clone(&hook.name),
-            attach: hook.attach?,
-        };
-        Some((hook.number, source))
-    });
-    attached.collect()
-}
-
 impl fmt::Debug for Probes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Probes")
-            .field("states", &self.states())
+            .field("hooks", &self.hooks.len())
+            .field("ring_bytes", &self.ring_bytes)
             .finish_non_exhaustive()
     }
 }

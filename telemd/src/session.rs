@@ -116,8 +116,8 @@ impl<'a> Session<'a> {
         };
         let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000);
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm));
-        let sources = Sources::open(&config.probes);
-        announce(&sources);
+        let mut sources = Sources::open(&config.probes);
+        announce(&mut sources);
         if config.probes.enabled {
             earlier_boots(&config.probes.pstore_dir, &boots, known, &recorder).await;
         }
@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
     }
 
     /// How it goes.
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&mut self) -> Status {
         let config = self.surroundings.config;
         let stats = self.recorder.keeper().stats().borrow().clone();
         let (counted, rejected) = self.recorder.counts();
@@ -307,14 +307,15 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn heartbeat(&self, now: Moment) {
+    async fn heartbeat(&mut self, now: Moment) {
         let stats = self.recorder.keeper().stats().borrow().clone();
         if stats.failing.is_some() {
             return;
         }
         let uptime = self.surroundings.uptime_s();
+        let states = self.sources.states();
         let boot = self.recorder.boot();
-        let record = boot.heartbeat(uptime, &self.sources.states(), stats.backlog, now);
+        let record = boot.heartbeat(uptime, &states, stats.backlog, now);
         match self.recorder.keep_always(record, Vec::new()).await {
             Ok(_) | Err(KeepError::NotDurable) => {}
             Err(error) => tracing::warn!(error = chain(&error), "a heartbeat could not be kept"),
@@ -368,7 +369,7 @@ fn open_spool(config: &Config) -> Result<Spool, AgentError> {
     Ok(opened.spool)
 }
 
-fn announce(sources: &Sources) {
+fn announce(sources: &mut Sources) {
     for state in sources.states() {
         if state.attach.is_empty() {
             tracing::warn!(hook = state.name, reason = state.reason, "not watched");

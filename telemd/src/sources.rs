@@ -1,7 +1,7 @@
 //! Where faults of this boot come from: the eBPF hooks, and the kernel log where they do not see it.
 
 use probe_user::kmsg::{KernelLog, KmsgRecord, Position};
-use probe_user::{Event, Probes, hook};
+use probe_user::{Event, HookState, Probes, Reader, hook};
 use proto::v1::LossReason;
 
 use crate::config;
@@ -16,10 +16,25 @@ const EBPF: &str = "ebpf";
 /// The hooks and the kernel log, each with the reason why it is not there.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    probes: Result<Probes, String>,
+    probes: Result<Watch, String>,
     log: Result<KernelLog, String>,
     /// Records of the log that were read.
     log_records: u64,
+}
+
+/// The hooks, and what reads them.
+#[derive(Debug)]
+struct Watch {
+    probes: Probes,
+    reader: Reader,
+}
+
+impl Watch {
+    fn attach(options: &probe_user::Options) -> Result<Self, String> {
+        let probes = Probes::attach(options).map_err(|error| chain(&error))?;
+        let reader = probes.reader().map_err(|error| chain(&error))?;
+        Ok(Self { probes, reader })
+    }
 }
 
 /// What came.
@@ -53,12 +68,10 @@ impl Sources {
             ring_bytes: config.ring_bytes,
             disable: config.disable.clone(),
         };
-        let probes = Probes::attach(&options).map_err(|error| chain(&error));
-        let sees_text = probes.as_ref().is_ok_and(|probes| {
-            let sees = |state: &probe_user::HookState| {
-                &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some()
-            };
-            probes.states().iter().any(sees)
+        let mut probes = Watch::attach(&options);
+        let sees_text = probes.as_mut().is_ok_and(|watch| {
+            let sees = |state: &HookState| &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
+            watch.probes.states().iter().any(sees)
         });
         let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
         let log = if sees_text {
@@ -81,7 +94,7 @@ impl Sources {
         let Self { probes, log, .. } = self;
         let failed = tokio::select! {
             read = async { match probes {
-                Ok(probes) => probes.next(&mut buffers.events).await.map_err(|error| chain(&error)),
+                Ok(watch) => watch.reader.next(&mut buffers.events).await.map_err(|error| chain(&error)),
                 Err(_) => std::future::pending().await,
             }} => match read {
                 Ok(()) => return Caught::Events,
@@ -122,9 +135,9 @@ impl Sources {
     }
 
     /// Every hook, watched or not.
-    pub(crate) fn states(&self) -> Vec<HookStatus> {
-        let mut states: Vec<_> = match &self.probes {
-            Ok(probes) => probes.states().into_iter().map(status).collect(),
+    pub(crate) fn states(&mut self) -> Vec<HookStatus> {
+        let mut states: Vec<_> = match &mut self.probes {
+            Ok(watch) => watch.probes.states().into_iter().map(status).collect(),
             Err(reason) => hook::ALL
                 .iter()
                 .map(|name| HookStatus {
@@ -154,10 +167,10 @@ impl Sources {
     }
 
     /// Enters what was lost on the way into the books.
-    pub(crate) fn account(&self, recorder: &Recorder) {
-        if let Ok(probes) = &self.probes {
-            for loss in probes.losses() {
-                recorder.lost(LossReason::RingFull, &loss.hook, loss.lost);
+    pub(crate) fn account(&mut self, recorder: &Recorder) {
+        if let Ok(watch) = &mut self.probes {
+            for state in watch.probes.states() {
+                recorder.lost(LossReason::RingFull, &state.hook, state.lost);
             }
         }
         if let Ok(log) = &self.log {

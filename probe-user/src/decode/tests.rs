@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn decoder() -> Decoder {
-    let source = |hook: Hook| Source {
+    let origin = |hook: Hook| Origin {
         hook: format!("{hook:?}").into(),
         attach: Attach::Tracepoint,
     };
-    Decoder::new(Hook::ALL.map(|hook| (hook as u16, source(hook))).into())
+    Decoder::new(Hook::ALL.map(|hook| (hook as u16, origin(hook))).into())
 }
 
 fn header(hook: Hook) -> Header {
@@ -114,7 +114,7 @@ fn absent_sizes_of_a_victim_are_none() {
 #[test]
 fn an_event_of_a_hook_that_is_not_attached_is_undecodable() {
     let bytes = header(Hook::Panic).encode();
-    match Decoder::new(HashMap::new()).decode(&bytes) {
+    match Decoder::new(BTreeMap::new()).decode(&bytes) {
         Event::Undecodable { bytes: kept, reason } => {
             assert_eq!(kept, bytes);
             assert_eq!(reason, "hook 2 is not attached");
