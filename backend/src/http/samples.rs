@@ -1,10 +1,13 @@
 //! Faults for tests, as a collector would have stored them.
 
+mod told;
+
 use proto::v1::{
-    CallTrace, Context, Custom, Fault, Fingerprint, FingerprintLevel, Frame, Heartbeat, Hook, HookState,
-    Host, KernelReport, Loss, LossReason, MachineCheck, OomKill, ProgramCrash, Record, Register, Severity,
-    Undecodable, record::Payload,
+    CallTrace, Context, Fault, Fingerprint, FingerprintLevel, Frame, Hook, Host, KernelReport, MachineCheck,
+    OomConstraint, OomKill, Precursor, ProgramCrash, Record, Register, Severity, UserFrame, record::Payload,
 };
+
+pub(super) use told::{custom, hardware_error, heartbeat, kernel_event, loss, obituary, undecodable};
 
 /// 2026-11-24 21:53:30 UTC.
 pub(super) const THEN_NS: u64 = 1_795_557_210_000_000_000;
@@ -159,6 +162,20 @@ pub(super) fn oops() -> Fault {
         Payload::KernelReport(report),
     );
     if let Some(record) = &mut fault.record {
+        let before = |ms: u64, text: &str| Precursor {
+            since_boot_ns: record.since_boot_ns - ms * 1_000_000,
+            cpu: 2,
+            text: text.into(),
+        };
+        record.precursors = vec![
+            before(12_500, "scheduling stall 1.2 s of kworker/0:1"),
+            before(250, "block error on 8:0, sector 12345"),
+        ];
+        if let Some(context) = &mut record.context {
+            context.cgroup = "/system.slice/docker-0123456789ab.scope".into();
+            context.container_id = "0123456789ab".into();
+            context.stack = vec![frame("vprintk_emit", 0x1a0, 0x2c0, "", true)];
+        }
         record
             .fingerprints
             .push(fingerprint(FingerprintLevel::TopFrames, 0x71));
@@ -213,7 +230,13 @@ pub(super) fn oom_kill() -> Fault {
         pgtables_kib: Some(9000),
         uid: Some(0),
         oom_score_adj: Some(-500),
-        ..OomKill::default()
+        constraint: OomConstraint::Memcg.into(),
+        limit_cgroup: "/system.slice/postgresql.service".into(),
+        victim_cgroup: "/system.slice/postgresql.service/worker".into(),
+        order: Some(0),
+        gfp_mask: Some(0xcc0),
+        total_pages: Some(393_216),
+        points: Some(1_580_000),
     };
     fault(
         3,
@@ -231,7 +254,22 @@ pub(super) fn program_crash() -> Fault {
         code: 1,
         errno: 0,
         executable: "/usr/bin/demo-crash".into(),
-        ..ProgramCrash::default()
+        address: Some(0x18),
+        build_id: "6f1d".repeat(10),
+        frames: vec![
+            UserFrame {
+                build_id: "6f1d".repeat(10),
+                offset: 0x1149,
+                file: "/usr/bin/demo-crash".into(),
+                function: "demo::read".into(),
+            },
+            UserFrame {
+                build_id: "0a2b".repeat(10),
+                offset: 0x2_724a,
+                ..UserFrame::default()
+            },
+        ],
+        core_dumped: Some(true),
     };
     fault(
         4,
@@ -239,89 +277,6 @@ pub(super) fn program_crash() -> Fault {
         Severity::Medium,
         "SIGSEGV in demo-crash",
         Payload::ProgramCrash(crash),
-    )
-}
-
-/// Repeats that storm control counted.
-pub(super) fn loss() -> Fault {
-    let loss = Loss {
-        reason: LossReason::Storm.into(),
-        count: 12_345,
-        hook: "printk_console".into(),
-        class: "kernel.warning".into(),
-        title: "WARNING in example_write".into(),
-    };
-    fault(
-        5,
-        "telemetry.loss",
-        Severity::Low,
-        "12345 records lost: storm",
-        Payload::Loss(loss),
-    )
-}
-
-/// A heartbeat of an agent that may not attach everything.
-pub(super) fn heartbeat() -> Fault {
-    let hook = |name: &str, attach: &str, reason: &str, events| HookState {
-        name: name.into(),
-        attach: attach.into(),
-        reason: reason.into(),
-        events,
-        lost: 0,
-        ..HookState::default()
-    };
-    let heartbeat = Heartbeat {
-        agent_uptime_s: 7260,
-        hooks: vec![
-            hook("printk_console", "tp_btf", "", 1234),
-            hook(
-                "mce_record",
-                "",
-                "this kernel has no tracepoint mce:mce_record",
-                0,
-            ),
-        ],
-        spool_backlog: 3,
-    };
-    fault(
-        6,
-        "telemetry.heartbeat",
-        Severity::Low,
-        "heartbeat",
-        Payload::Heartbeat(heartbeat),
-    )
-}
-
-/// A record of a program's own.
-pub(super) fn custom() -> Fault {
-    let custom = Custom {
-        classification: "org.example/maintenance/disk".into(),
-        payload_version: 1,
-        payload: "disk swapped\nby hand".into(),
-        event_id: "00112233445566778899aabbccddeeff".into(),
-    };
-    fault(
-        7,
-        "custom",
-        Severity::Low,
-        "org.example/maintenance/disk",
-        Payload::Custom(custom),
-    )
-}
-
-/// Bytes that could not be understood.
-pub(super) fn undecodable() -> Fault {
-    let undecodable = Undecodable {
-        source: "ring".into(),
-        reason: "hook number 77 is not known".into(),
-        bytes: (0u8..40).collect::<Vec<_>>().into(),
-    };
-    fault(
-        8,
-        "telemetry.undecodable",
-        Severity::Medium,
-        "undecodable bytes",
-        Payload::Undecodable(undecodable),
     )
 }
 
@@ -365,5 +320,8 @@ pub(super) fn all() -> Vec<Fault> {
         heartbeat(),
         custom(),
         undecodable(),
+        kernel_event(),
+        hardware_error(),
+        obituary(),
     ]
 }

@@ -170,15 +170,22 @@ fn the_page_of_a_machine_check() {
 #[test]
 fn every_payload_has_its_page() {
     let expected = [
-        (samples::oom_kill(), ["postgres", "1.5 GiB", "-500"]),
+        (
+            samples::oom_kill(),
+            [
+                "1.5 GiB",
+                "the limit of a cgroup",
+                "/system.slice/postgresql.service",
+            ],
+        ),
         (
             samples::program_crash(),
-            ["SIGSEGV", "raised by the kernel", "/usr/bin/demo-crash"],
+            ["SEGV_MAPERR", "demo::read", "/usr/bin/demo-crash"],
         ),
         (samples::loss(), ["12,345", "storm", "only their count is kept"]),
         (
             samples::heartbeat(),
-            ["1 of 2 attached", "not attached", "no tracepoint mce:mce_record"],
+            ["1 of 2 attached", "1,085 ns", "no tracepoint mce:mce_record"],
         ),
         (
             samples::custom(),
@@ -191,6 +198,18 @@ fn every_payload_has_its_page() {
         (
             samples::undecodable(),
             ["hook number 77", "00000020  20 21", "40 B"],
+        ),
+        (
+            samples::kernel_event(),
+            ["block:block_rq_error", "0xffffffffffff", "-5"],
+        ),
+        (
+            samples::hardware_error(),
+            ["multi-bit ECC", "Replace the module.", "00000010  10 11"],
+        ),
+        (
+            samples::obituary(),
+            ["certain", "ends without a shutdown", "1 d 2 h"],
         ),
     ];
     for (fault, words) in expected {

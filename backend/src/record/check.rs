@@ -3,12 +3,22 @@
 use proto::{
     limits,
     v1::{
-        CallTrace, Custom, Fingerprint, FingerprintLevel, Frame, Heartbeat, Host, KernelReport, Loss,
-        MachineCheck, Record, Severity, Undecodable, record::Payload,
+        CallTrace, Confidence, Context, Custom, Demise, EventField, Fingerprint, FingerprintLevel, Frame,
+        HardwareError, Heartbeat, Host, KernelEvent, KernelReport, Loss, MachineCheck, Obituary, OomKill,
+        ProgramCrash, Record, Severity, Undecodable, event_field, record::Payload,
     },
 };
 
 type Checked = Result<(), String>;
+
+/// A task's name: 15 bytes, each of which may have been replaced by the three of U+FFFD.
+const COMM_BYTES: usize = 3 * wire::COMM_BYTES;
+/// A path, with the same in mind.
+const PATH_BYTES: usize = 3 * 4096;
+/// Path of a cgroup, bytes.
+const CGROUP_BYTES: usize = 1024;
+/// Hexadecimal digits of a GNU build id.
+const BUILD_ID_CHARS: usize = 40;
 
 /// Checks everything that `record.proto` states about a record.
 pub(super) fn record(record: &Record) -> Checked {
@@ -26,20 +36,26 @@ pub(super) fn record(record: &Record) -> Checked {
         text("hook.attach", &hook.attach, 16)?;
     }
     if let Some(context) = &record.context {
-        // 15 bytes, each of which may have been replaced by the three of U+FFFD.
-        text("context.comm", &context.comm, 45)?;
+        where_caught(context)?;
     }
+    count("precursors", record.precursors.len(), 256)?;
+    record
+        .precursors
+        .iter()
+        .try_for_each(|precursor| text("precursor.text", &precursor.text, 256))?;
     match &record.payload {
         None => Err("no payload, or one of a newer agent".to_owned()),
         Some(Payload::KernelReport(report)) => kernel_report(report),
         Some(Payload::MachineCheck(check)) => machine_check(check),
-        Some(Payload::OomKill(kill)) => text("victim_comm", &kill.victim_comm, 45),
-        Some(Payload::ProgramCrash(crash)) => text("executable", &crash.executable, 3 * 4096),
+        Some(Payload::OomKill(kill)) => oom_kill(kill),
+        Some(Payload::ProgramCrash(crash)) => program_crash(crash),
         Some(Payload::Loss(lost)) => loss(lost),
         Some(Payload::Heartbeat(beat)) => heartbeat(beat),
         Some(Payload::Custom(record)) => custom(record),
         Some(Payload::Undecodable(bytes)) => undecodable(bytes),
-        Some(Payload::KernelEvent(_) | Payload::HardwareError(_) | Payload::Obituary(_)) => Ok(()),
+        Some(Payload::KernelEvent(event)) => kernel_event(event),
+        Some(Payload::HardwareError(error)) => hardware_error(error),
+        Some(Payload::Obituary(end)) => obituary(end),
     }
 }
 
@@ -57,10 +73,19 @@ pub(crate) fn host(host: &Host) -> Checked {
         ("board", &host.board),
         ("bios", &host.bios),
         ("boot_id", &host.boot_id),
+        ("netconsole_token", &host.netconsole_token),
     ];
     strings
         .into_iter()
         .try_for_each(|(name, value)| text(name, value, 256))
+}
+
+fn where_caught(context: &Context) -> Checked {
+    text("context.comm", &context.comm, COMM_BYTES)?;
+    text("context.cgroup", &context.cgroup, CGROUP_BYTES)?;
+    text("context.container_id", &context.container_id, 128)?;
+    count("context.stack", context.stack.len(), 64)?;
+    context.stack.iter().try_for_each(frame)
 }
 
 fn fingerprint(fingerprint: &Fingerprint) -> Checked {
@@ -86,7 +111,7 @@ fn kernel_report(report: &KernelReport) -> Checked {
     text("text", &report.text, limits::REPORT_TEXT_BYTES)?;
     text("function", &report.function, 128)?;
     text("module", &report.module, 64)?;
-    text("comm", &report.comm, 45)?;
+    text("comm", &report.comm, COMM_BYTES)?;
     text("taint", &report.taint, 64)?;
     text("hardware", &report.hardware, 256)?;
     count("traces", report.traces.len(), 16)?;
@@ -119,6 +144,66 @@ fn frame(frame: &Frame) -> Checked {
 fn machine_check(check: &MachineCheck) -> Checked {
     text("what", &check.what, 256)?;
     text("outcome", &check.outcome, 64)
+}
+
+fn oom_kill(kill: &OomKill) -> Checked {
+    text("victim_comm", &kill.victim_comm, COMM_BYTES)?;
+    text("limit_cgroup", &kill.limit_cgroup, CGROUP_BYTES)?;
+    text("victim_cgroup", &kill.victim_cgroup, CGROUP_BYTES)
+}
+
+fn program_crash(crash: &ProgramCrash) -> Checked {
+    text("executable", &crash.executable, PATH_BYTES)?;
+    text("build_id", &crash.build_id, BUILD_ID_CHARS)?;
+    count("frames", crash.frames.len(), 64)?;
+    crash.frames.iter().try_for_each(|frame| {
+        text("frame.build_id", &frame.build_id, BUILD_ID_CHARS)?;
+        text("frame.file", &frame.file, PATH_BYTES)?;
+        text("frame.function", &frame.function, 512)
+    })
+}
+
+fn kernel_event(event: &KernelEvent) -> Checked {
+    text("tracepoint", &event.tracepoint, 128)?;
+    count("fields", event.fields.len(), 64)?;
+    event.fields.iter().try_for_each(event_field)
+}
+
+fn event_field(field: &EventField) -> Checked {
+    text("field.name", &field.name, 64)?;
+    match &field.value {
+        // 1024 bytes, which replacing may make three times as many.
+        Some(event_field::Value::Text(value)) => text("field.text", value, 3 * 1024),
+        Some(event_field::Value::Bytes(value)) => count("field.bytes", value.len(), 1024),
+        Some(event_field::Value::Unsigned(_) | event_field::Value::Signed(_)) | None => Ok(()),
+    }
+}
+
+fn hardware_error(error: &HardwareError) -> Checked {
+    text("source", &error.source, 64)?;
+    text("what", &error.what, 256)?;
+    text("part", &error.part, 256)?;
+    text("position", &error.position, 256)?;
+    text("processor", &error.processor, 64)?;
+    text("pci", &error.pci, 16)?;
+    text("advice", &error.advice, 512)?;
+    count("fields", error.fields.len(), 128)?;
+    error.fields.iter().try_for_each(event_field)?;
+    count("raw", error.raw.len(), 8192)
+}
+
+fn obituary(end: &Obituary) -> Checked {
+    if Demise::try_from(end.demise).is_err() {
+        return Err(format!("demise {} is unknown", end.demise));
+    }
+    if Confidence::try_from(end.confidence).is_err() {
+        return Err(format!("confidence {} is unknown", end.confidence));
+    }
+    count("evidence", end.evidence.len(), 32)?;
+    end.evidence.iter().try_for_each(|evidence| {
+        text("evidence.source", &evidence.source, 64)?;
+        text("evidence.text", &evidence.text, 1024)
+    })
 }
 
 fn loss(loss: &Loss) -> Checked {

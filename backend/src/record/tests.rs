@@ -72,6 +72,78 @@ fn each_broken_limit_is_named() {
     assert!(decode(&vec![0; limits::RECORD_BYTES + 1]).is_err());
 }
 
+#[test]
+fn each_payload_has_its_limits() {
+    use proto::v1::{
+        Context, Evidence, HardwareError, KernelEvent, Obituary, OomKill, Precursor, ProgramCrash, UserFrame,
+    };
+    let long = |length| "x".repeat(length);
+    let payloads: [(&str, Payload); 6] = [
+        (
+            "tracepoint",
+            Payload::KernelEvent(KernelEvent {
+                tracepoint: long(129),
+                ..KernelEvent::default()
+            }),
+        ),
+        (
+            "advice",
+            Payload::HardwareError(HardwareError {
+                advice: long(513),
+                ..HardwareError::default()
+            }),
+        ),
+        (
+            "evidence",
+            Payload::Obituary(Obituary {
+                evidence: vec![Evidence::default(); 33],
+                ..Obituary::default()
+            }),
+        ),
+        (
+            "demise",
+            Payload::Obituary(Obituary {
+                demise: 99,
+                ..Obituary::default()
+            }),
+        ),
+        (
+            "limit_cgroup",
+            Payload::OomKill(OomKill {
+                limit_cgroup: long(1025),
+                ..OomKill::default()
+            }),
+        ),
+        (
+            "frames",
+            Payload::ProgramCrash(ProgramCrash {
+                frames: vec![UserFrame::default(); 65],
+                ..ProgramCrash::default()
+            }),
+        ),
+    ];
+    for (name, payload) in payloads {
+        let record = Record {
+            payload: Some(payload),
+            ..custom()
+        };
+        assert!(refused(&record).contains(name), "{name}");
+    }
+    let record = Record {
+        context: Some(Context {
+            container_id: long(129),
+            ..Context::default()
+        }),
+        ..custom()
+    };
+    assert!(refused(&record).contains("container_id"));
+    let record = Record {
+        precursors: vec![Precursor::default(); 257],
+        ..custom()
+    };
+    assert!(refused(&record).contains("precursors"));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_a_good_record_or_kept_as_they_are(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {

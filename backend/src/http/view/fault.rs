@@ -167,10 +167,10 @@ fn same(record: &Record, known: &[FingerprintFacts]) -> Vec<SameFault> {
 fn caught(record: &Record) -> Facts {
     let mut facts = Facts::new("Where it was caught");
     if let Some(hook) = &record.hook {
-        let attach = if hook.attach.is_empty() {
-            String::new()
-        } else {
-            format!("attached as {}", hook.attach)
+        let attach = match (hook.name.as_str(), hook.attach.as_str()) {
+            ("netconsole", "") => "heard over the network, where anyone can say so".to_owned(),
+            (_, "") => String::new(),
+            (_, attach) => format!("attached as {attach}"),
         };
         facts.add_noted("Hook", hook.name.as_str(), attach);
     }
@@ -183,14 +183,16 @@ fn caught(record: &Record) -> Facts {
             format!("process {}", context.tgid)
         };
         facts.add_noted("Thread", context.pid.to_string(), process);
-        facts.add(
-            "Cgroup id",
-            if context.cgroup_id == 0 {
-                String::new()
-            } else {
-                context.cgroup_id.to_string()
-            },
-        );
+        let cgroup_id = match context.cgroup_id {
+            0 => String::new(),
+            id => id.to_string(),
+        };
+        if context.cgroup.is_empty() {
+            facts.add("Cgroup id", cgroup_id);
+        } else {
+            facts.add_mono("Cgroup", context.cgroup.as_str());
+        }
+        facts.add_mono("Container", context.container_id.as_str());
     }
     if record.since_boot_ns != 0 {
         facts.add("Since boot", duration(record.since_boot_ns / 1_000_000_000));

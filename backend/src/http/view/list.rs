@@ -1,20 +1,20 @@
 //! The list of faults.
 
+mod detail;
+
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse, Record, record::Payload};
+use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse, Record};
 
 use super::{
-    Moment, bytes, class_href, duration, filter_href, grouped, host_href, is_housekeeping, kernel_href,
-    list_href, payload, severity_word,
+    Moment, class_href, filter_href, grouped, host_href, is_housekeeping, kernel_href, list_href,
+    severity_word,
 };
 use crate::http::{json::bytes_text, query};
 use crate::store::{Facets, FingerprintFacts};
 
 /// A difference between a fault's own time and its arrival that is worth a word.
 const LATE_NS: u64 = 60_000_000_000;
-/// Characters of a payload in the list.
-const DETAIL_CHARS: usize = 120;
 /// An id before all others: the browser shows none.
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -264,7 +264,7 @@ impl Row {
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
             title: title(record),
-            detail: detail(record),
+            detail: detail::of(record),
             class_href: class_href(&class),
             class,
             host,
@@ -303,91 +303,6 @@ pub(super) fn title(record: &Record) -> String {
         .find(|text| !text.is_empty())
         .cloned()
         .unwrap_or("untitled".into())
-}
-
-/// What helps to tell one record from another of the same title.
-fn detail(record: &Record) -> String {
-    match &record.payload {
-        Some(Payload::KernelReport(report)) => joined([
-            task(&report.comm, report.pid),
-            report.cpu.map(|cpu| format!("CPU {cpu}")).unwrap_or_default(),
-            prefixed("module ", &report.module),
-        ]),
-        Some(Payload::MachineCheck(mce)) => joined([
-            mce.outcome.clone(),
-            format!("bank {}", mce.bank),
-            format!("CPU {}", mce.cpu),
-        ]),
-        Some(Payload::OomKill(kill)) => joined([
-            task(&kill.victim_comm, Some(kill.victim_pid)),
-            kill.anon_rss_kib
-                .map(|kib| format!("{} anonymous", bytes(kib.saturating_mul(1024))))
-                .unwrap_or_default(),
-            String::new(),
-        ]),
-        Some(Payload::ProgramCrash(crash)) => {
-            let process = record
-                .context
-                .as_ref()
-                .map(|context| format!("pid {}", context.tgid));
-            joined([
-                crash.executable.clone(),
-                process.unwrap_or_default(),
-                String::new(),
-            ])
-        }
-        Some(Payload::Loss(loss)) => joined([
-            format!("{} lost", grouped(loss.count)),
-            payload::reason_word(loss.reason()),
-            loss.title.clone(),
-        ]),
-        Some(Payload::Heartbeat(heartbeat)) => joined([
-            format!("agent up {}", duration(heartbeat.agent_uptime_s)),
-            format!("backlog {}", grouped(heartbeat.spool_backlog)),
-            String::new(),
-        ]),
-        Some(Payload::Custom(custom)) => first_line(&custom.payload),
-        Some(Payload::Undecodable(undecodable)) => undecodable.reason.clone(),
-        Some(Payload::KernelEvent(_) | Payload::HardwareError(_) | Payload::Obituary(_)) | None => {
-            String::new()
-        }
-    }
-}
-
-/// `kworker/0:1 (pid 77)`.
-fn task(comm: &str, pid: Option<u32>) -> String {
-    match (comm, pid) {
-        ("", None) => String::new(),
-        ("", Some(pid)) => format!("pid {pid}"),
-        (comm, None) => comm.to_owned(),
-        (comm, Some(pid)) => format!("{comm} (pid {pid})"),
-    }
-}
-
-/// The first line, shortened.
-fn first_line(text: &str) -> String {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(DETAIL_CHARS)
-        .collect()
-}
-
-fn prefixed(prefix: &str, value: &str) -> String {
-    if value.is_empty() {
-        String::new()
-    } else {
-        format!("{prefix}{value}")
-    }
-}
-
-fn joined(parts: [String; 3]) -> String {
-    parts
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" · ")
 }
 
 #[cfg(test)]

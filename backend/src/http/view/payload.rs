@@ -1,10 +1,16 @@
 //! What a record carries, as sections of its page.
 
+mod event;
+mod obituary;
+mod process;
+
 use faults::report::Taint;
 use proto::v1::{
-    Custom, Heartbeat, KernelReport, Loss, LossReason, OomKill, ProgramCrash, Record, Undecodable,
-    record::Payload,
+    Custom, Heartbeat, KernelReport, Loss, LossReason, Precursor, Record, Undecodable, record::Payload,
 };
+
+pub(super) use event::value as field_value;
+pub(super) use obituary::confidence;
 
 use super::machine_check::{self, Field};
 use super::text::{Text, hex_dump, text};
@@ -19,11 +25,32 @@ const DUMP_BYTES: usize = 4096;
 pub(in crate::http) struct Sections {
     pub(in crate::http) facts: Vec<Facts>,
     pub(in crate::http) traces: Vec<Trace>,
+    pub(in crate::http) tables: Vec<Table>,
     pub(in crate::http) fields: Vec<Field>,
     pub(in crate::http) registers: Vec<(String, String)>,
     pub(in crate::http) modules: Vec<String>,
     pub(in crate::http) hooks: Vec<Hook>,
     pub(in crate::http) text: Option<Text>,
+}
+
+/// Rows under a heading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Table {
+    pub(in crate::http) heading: &'static str,
+    pub(in crate::http) columns: &'static [&'static str],
+    /// A cell for each column; the first names the row.
+    pub(in crate::http) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// `None` when there are no rows.
+    fn new(heading: &'static str, columns: &'static [&'static str], rows: Vec<Vec<String>>) -> Option<Self> {
+        (!rows.is_empty()).then_some(Self {
+            heading,
+            columns,
+            rows,
+        })
+    }
 }
 
 /// The state of a hook.
@@ -36,10 +63,44 @@ pub(in crate::http) struct Hook {
     pub(in crate::http) reason: String,
     pub(in crate::http) events: String,
     pub(in crate::http) lost: String,
+    /// `85 ns`; empty: not measured.
+    pub(in crate::http) cost: String,
 }
 
-/// The sections of a record.
+/// The sections of a record: those of its payload, then what was found around it.
 pub(super) fn sections(record: &Record) -> Sections {
+    let mut sections = of_payload(record);
+    if let Some(context) = &record.context {
+        sections.traces.extend(trace::context(&context.stack));
+    }
+    sections.tables.extend(precursors(record));
+    sections
+}
+
+/// What the host did before, the latest first.
+fn precursors(record: &Record) -> Option<Table> {
+    let before = |precursor: &Precursor| match record.since_boot_ns {
+        0 => duration(precursor.since_boot_ns / 1_000_000_000),
+        at => {
+            let before_ms = at.saturating_sub(precursor.since_boot_ns) / 1_000_000;
+            format!("{}.{:03} s", before_ms / 1000, before_ms % 1000)
+        }
+    };
+    let rows = record.precursors.iter().rev().map(|precursor| {
+        vec![
+            before(precursor),
+            precursor.text.clone(),
+            precursor.cpu.to_string(),
+        ]
+    });
+    let columns: &[&str] = match record.since_boot_ns {
+        0 => &["Since boot", "What", "CPU"],
+        _ => &["Before", "What", "CPU"],
+    };
+    Table::new("What came before", columns, rows.collect())
+}
+
+fn of_payload(record: &Record) -> Sections {
     match &record.payload {
         Some(Payload::KernelReport(report)) => kernel_report(report, &record.title),
         Some(Payload::MachineCheck(mce)) => Sections {
@@ -48,15 +109,16 @@ pub(super) fn sections(record: &Record) -> Sections {
             registers: machine_check::registers(mce),
             ..Sections::default()
         },
-        Some(Payload::OomKill(kill)) => only(oom_kill(kill)),
-        Some(Payload::ProgramCrash(crash)) => only(program_crash(crash)),
+        Some(Payload::OomKill(kill)) => only(process::oom_kill(kill)),
+        Some(Payload::ProgramCrash(crash)) => process::program_crash(crash),
         Some(Payload::Loss(loss)) => only(loss_facts(loss)),
         Some(Payload::Heartbeat(heartbeat)) => heartbeat_sections(heartbeat),
         Some(Payload::Custom(custom)) => custom_sections(custom),
         Some(Payload::Undecodable(undecodable)) => undecodable_sections(undecodable),
-        Some(Payload::KernelEvent(_) | Payload::HardwareError(_) | Payload::Obituary(_)) | None => {
-            Sections::default()
-        }
+        Some(Payload::KernelEvent(event)) => event::kernel_event(event),
+        Some(Payload::HardwareError(error)) => event::hardware_error(error),
+        Some(Payload::Obituary(end)) => obituary::sections(end),
+        None => Sections::default(),
     }
 }
 
@@ -139,55 +201,6 @@ fn squeezed(letters: &str) -> String {
     letters.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn oom_kill(kill: &OomKill) -> Facts {
-    let kib = |size: Option<u64>| {
-        size.map(|kib| bytes(kib.saturating_mul(1024)))
-            .unwrap_or_default()
-    };
-    let mut facts = Facts::new("Out-of-memory kill");
-    facts.add_noted(
-        "Victim",
-        kill.victim_comm.as_str(),
-        format!("pid {}", kill.victim_pid),
-    );
-    if kill.victim_comm.is_empty() {
-        facts.add("Victim", format!("pid {}", kill.victim_pid));
-    }
-    facts.add("User id", kill.uid.map(|uid| uid.to_string()).unwrap_or_default());
-    facts.add(
-        "oom_score_adj",
-        kill.oom_score_adj
-            .map(|score| score.to_string())
-            .unwrap_or_default(),
-    );
-    facts.add("Anonymous", kib(kill.anon_rss_kib));
-    facts.add("File pages", kib(kill.file_rss_kib));
-    facts.add("Shared", kib(kill.shmem_rss_kib));
-    facts.add("Page tables", kib(kill.pgtables_kib));
-    facts.add("Virtual", kib(kill.total_vm_kib));
-    facts
-}
-
-fn program_crash(crash: &ProgramCrash) -> Facts {
-    let mut facts = Facts::new("Program crash");
-    let number = crash.signal.to_string();
-    match faults::signal::name(crash.signal) {
-        Some(name) => facts.add_noted("Signal", name, format!("signal {number}")),
-        None => facts.add_noted("Signal", number, ""),
-    }
-    let raised_by = if crash.code > 0 {
-        "raised by the kernel"
-    } else {
-        "sent by a program"
-    };
-    facts.add_noted("si_code", crash.code.to_string(), raised_by);
-    if crash.errno != 0 {
-        facts.add("si_errno", crash.errno.to_string());
-    }
-    facts.add_mono("Program", crash.executable.as_str());
-    facts
-}
-
 fn loss_facts(loss: &Loss) -> Facts {
     let mut facts = Facts::new("Lost records");
     facts.add("How many", grouped(loss.count));
@@ -249,6 +262,10 @@ fn heartbeat_sections(heartbeat: &Heartbeat) -> Sections {
         reason: hook.reason.clone(),
         events: grouped(hook.events),
         lost: grouped(hook.lost),
+        cost: match hook.ns_per_event {
+            0 => String::new(),
+            ns => format!("{} ns", grouped(ns.into())),
+        },
     });
     Sections {
         facts: vec![facts],

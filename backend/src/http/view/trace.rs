@@ -8,6 +8,10 @@ pub(in crate::http) struct Trace {
     pub(in crate::http) heading: String,
     /// `12 frames, 3 of them guessed`.
     pub(in crate::http) size: String,
+    /// What the column of offsets is called.
+    pub(in crate::http) place: &'static str,
+    /// What the column of what holds the function is called.
+    pub(in crate::http) holder: &'static str,
     pub(in crate::http) frames: Vec<TraceRow>,
     /// Whether any frame is in a module.
     pub(in crate::http) modular: bool,
@@ -37,6 +41,15 @@ pub(super) fn traces(report: &KernelReport) -> Vec<Trace> {
     traces
 }
 
+/// The kernel's stack where a hook ran; `None` when it was not taken.
+pub(super) fn context(frames: &[Frame]) -> Option<Trace> {
+    let taken = CallTrace {
+        heading: "Kernel stack where it was caught".to_owned(),
+        frames: frames.to_vec(),
+    };
+    (!frames.is_empty()).then(|| trace(&taken))
+}
+
 fn trace(trace: &CallTrace) -> Trace {
     let guessed = trace.frames.iter().filter(|frame| !frame.reliable).count();
     let size = match (trace.frames.len(), guessed) {
@@ -57,6 +70,8 @@ fn trace(trace: &CallTrace) -> Trace {
             trace.heading.clone()
         },
         size,
+        place: "Offset/size",
+        holder: "Module",
         frames: rows,
         modular: trace.frames.iter().any(|frame| !frame.module.is_empty()),
         located: trace.frames.iter().any(|frame| !frame.location.is_empty()),
