@@ -98,11 +98,11 @@ impl CollectorService {
         check::host(&host)
             .and_then(|()| check::text("agent_version", &hello.agent_version, AGENT_VERSION_BYTES))
             .map_err(Status::invalid_argument)?;
-        let sender = Sender {
-            agent_id: id("agent_id", &hello.agent_id)?,
-            epoch: id("epoch", &hello.epoch)?,
-            kernel_release: host.kernel_release.clone(),
-        };
+        let sender = Sender::new(
+            id("agent_id", &hello.agent_id)?,
+            id("epoch", &hello.epoch)?,
+            &host.kernel_release,
+        );
         let stored_seq = self
             .store
             .hello(&sender, &host, &hello.agent_version)

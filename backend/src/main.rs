@@ -26,6 +26,8 @@ Examples:
       Collect into a private PostgreSQL; the page is at http://127.0.0.1:7131/
   backend serve --data-dir /srv/telemetrics --grpc 0.0.0.0:7130 --http 127.0.0.1:7131
       The same elsewhere, and for agents of other hosts
+  backend serve --netconsole 0.0.0.0:6666
+      And for the last words of hosts that die (telemctl netconsole setup)
   BACKEND_DATABASE_URL=postgres://collector:secret@db/telemetrics backend serve
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
@@ -98,7 +100,10 @@ struct Serve {
         default_value = "127.0.0.1:7131"
     )]
     http: SocketAddr,
-    /// Write {"grpc":"ip:port","http":"ip:port"} to this file once both listen.
+    /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
+    #[arg(long, value_name = "ADDR", env = "BACKEND_NETCONSOLE", hide_env_values = true)]
+    netconsole: Option<SocketAddr>,
+    /// Write {"grpc":"ip:port","http":"ip:port"} (and "netconsole") to this file once all listen.
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
 }
@@ -166,6 +171,7 @@ impl Serve {
             postgres_bin: self.postgres_bin,
             grpc: self.grpc,
             http: self.http,
+            netconsole: self.netconsole,
             address_file: self.address_file,
         })
     }

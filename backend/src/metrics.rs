@@ -25,6 +25,35 @@ pub struct Metrics {
     refused: Family<[(&'static str, String); 1], Counter>,
     delivery: Histogram,
     streams: Gauge,
+    netconsole: Netconsole,
+}
+
+/// What came by netconsole.
+#[derive(Clone, Debug, Default)]
+struct Netconsole {
+    datagrams: Counter,
+    dropped: Counter,
+    joined: Counter,
+}
+
+impl Netconsole {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "netconsole_datagrams",
+            "Datagrams of netconsole",
+            self.datagrams.clone(),
+        );
+        registry.register(
+            "netconsole_dropped",
+            "What netconsole told and could not be kept",
+            self.dropped.clone(),
+        );
+        registry.register(
+            "netconsole_joined",
+            "Reports by netconsole that their hosts told themselves",
+            self.joined.clone(),
+        );
+    }
 }
 
 impl Metrics {
@@ -57,6 +86,8 @@ impl Metrics {
             delivery.clone(),
         );
         registry.register("streams", "Agents connected", streams.clone());
+        let netconsole = Netconsole::default();
+        netconsole.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             records,
@@ -65,6 +96,7 @@ impl Metrics {
             refused,
             delivery,
             streams,
+            netconsole,
         }
     }
 
@@ -89,6 +121,21 @@ impl Metrics {
     /// A message was refused.
     pub(crate) fn refused(&self, code: tonic::Code) {
         self.refused.get_or_create(&[("code", format!("{code:?}"))]).inc();
+    }
+
+    /// A datagram of netconsole has come.
+    pub(crate) fn netconsole_datagram(&self) {
+        self.netconsole.datagrams.inc();
+    }
+
+    /// Things that netconsole told could not be kept.
+    pub(crate) fn netconsole_dropped(&self, count: u64) {
+        self.netconsole.dropped.inc_by(count);
+    }
+
+    /// A report by netconsole was told by its host as well.
+    pub(crate) fn netconsole_joined(&self) {
+        self.netconsole.joined.inc();
     }
 
     /// An agent has connected; it counts until the value is dropped.

@@ -1,19 +1,12 @@
 //! `backend serve`: everything together, from the first connection to the last.
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    pin::pin,
-    time::Duration,
-};
+mod listeners;
 
-use futures::future::{join, try_join};
+use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
+
+use futures::future::{OptionFuture, join, try_join};
 use proto::v1::{FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer};
-use tokio::{
-    net::TcpListener,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{
     Server,
@@ -26,9 +19,11 @@ use crate::{
     embedded::{Cluster, EmbeddedError},
     http,
     metrics::Metrics,
+    netconsole,
     query::{self, QueryService},
     store::{Store, StoreError, chain},
 };
+use listeners::Listeners;
 
 /// How long open requests may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,7 +47,9 @@ pub struct Config {
     pub grpc: SocketAddr,
     /// Address of REST and pages.
     pub http: SocketAddr,
-    /// Where to write the addresses once both listen.
+    /// UDP address of the netconsole receiver. None: there is none.
+    pub netconsole: Option<SocketAddr>,
+    /// Where to write the addresses once all listen.
     pub address_file: Option<PathBuf>,
 }
 
@@ -64,6 +61,7 @@ impl std::fmt::Debug for Config {
             .field("postgres_bin", &self.postgres_bin)
             .field("grpc", &self.grpc)
             .field("http", &self.http)
+            .field("netconsole", &self.netconsole)
             .field("address_file", &self.address_file)
             .finish()
     }
@@ -79,7 +77,7 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An address is taken or not ours.
-    #[error("cannot listen on {address} (--grpc and --http choose the addresses)")]
+    #[error("cannot listen on {address} (--grpc, --http and --netconsole choose the addresses)")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -109,8 +107,7 @@ pub enum ServeError {
 
 /// Serves until `shutdown`, then drains. Call it from the main thread: the private PostgreSQL ends with the thread.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), ServeError> {
-    let grpc = listen(config.grpc).await?;
-    let http = listen(config.http).await?;
+    let listeners = Listeners::open(&config).await?;
     let mut cluster = None;
     let url = if let Some(url) = &config.database {
         url.clone()
@@ -122,7 +119,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
         cluster.insert(started?).url()
     };
     let result = {
-        let mut serve = pin!(serve(&config, &url, grpc, http, &shutdown));
+        let mut serve = pin!(serve(&config, &url, listeners, &shutdown));
         let supervise = async {
             match &mut cluster {
                 Some(cluster) => cluster.supervise(&shutdown).await,
@@ -143,8 +140,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
 async fn serve(
     config: &Config,
     url: &str,
-    grpc: TcpListener,
-    http: TcpListener,
+    listeners: Listeners,
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let store = Store::new(url)?;
@@ -153,33 +149,61 @@ async fn serve(
     };
     migrated?;
     let metrics = Metrics::new();
-    let addresses = (local(&grpc, config.grpc)?, local(&http, config.http)?);
+    let addresses = listeners.addresses(config)?;
     let (reporter, health) = tonic_health::server::health_reporter();
     // The database has just been migrated.
     set_health(&reporter, true).await;
     let grpc = services(&store, &metrics, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(grpc).with_nodelay(Some(true)),
+            TcpIncoming::from(listeners.grpc).with_nodelay(Some(true)),
             shutdown.clone().cancelled_owned(),
         );
-    let http = axum::serve(http, http::router(store.clone(), metrics, shutdown.clone()))
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let netconsole = listeners.netconsole.map(|socket| {
+        tokio::spawn(netconsole::run(
+            socket,
+            store.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        ))
+    });
+    let http = axum::serve(
+        listeners.http,
+        http::router(store.clone(), metrics, shutdown.clone()),
+    )
+    .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
         http.await.map_err(ServeError::Http)
     },));
     if let Some(path) = &config.address_file {
-        write_addresses(path, addresses)?;
+        addresses.write(path)?;
     }
-    tracing::info!(grpc = %addresses.0, page = %format!("http://{}/", addresses.1), "collecting");
+    tracing::info!(
+        grpc = %addresses.grpc,
+        page = %format!("http://{}/", addresses.http),
+        netconsole = addresses.netconsole.map(tracing::field::display),
+        "collecting"
+    );
 
-    tokio::select! {
-        ended = &mut servers => return ended.map(|_both| ()),
-        _ = join(store.keep_up(shutdown), report_health(&store, &reporter, shutdown)) => {}
-    }
+    // The servers end by themselves when they fail, or at shutdown when nobody is connected.
+    let ended = tokio::select! {
+        ended = &mut servers => Some(ended?),
+        _ = join(store.keep_up(shutdown), report_health(&store, &reporter, shutdown)) => None,
+    };
     tracing::info!("shutting down");
-    match timeout(DRAIN, servers).await {
-        Ok(ended) => ended.map(|_both| ()),
+    let servers = async {
+        match ended {
+            Some(_both) => Ok(()),
+            None => servers.await.map(|_both| ()),
+        }
+    };
+    let netconsole = async {
+        if let Some(Err(error)) = OptionFuture::from(netconsole).await {
+            tracing::error!(error = %chain(&error), "the netconsole receiver failed");
+        }
+    };
+    match timeout(DRAIN, join(servers, netconsole)).await {
+        Ok((ended, ())) => ended,
         Err(_late) => {
             // Nothing that was acknowledged is lost by this.
             tracing::warn!("some requests did not end in time");
@@ -203,18 +227,6 @@ fn services(store: &Store, metrics: &Metrics, shutdown: &CancellationToken) -> R
         .add_service(reflection)
         .add_service(collector::server(collector))
         .add_service(query::server(query)))
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { address, source })
-}
-
-fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServeError> {
-    listener
-        .local_addr()
-        .map_err(|source| ServeError::Listen { address, source })
 }
 
 /// Brings the schema up to date; waits for a database that is away.
@@ -253,16 +265,4 @@ async fn set_health(reporter: &HealthReporter, serving: bool) {
             .await;
         reporter.set_not_serving::<QueryServer<QueryService>>().await;
     }
-}
-
-/// Writes `{"grpc":"ip:port","http":"ip:port"}`; whoever waits for the file never sees half of it.
-fn write_addresses(path: &Path, (grpc, http): (SocketAddr, SocketAddr)) -> Result<(), ServeError> {
-    let failed = |source| ServeError::AddressFile {
-        path: path.to_owned(),
-        source,
-    };
-    let json = serde_json::json!({ "grpc": grpc, "http": http }).to_string();
-    let new = path.with_extension("new");
-    fs::write(&new, json).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)
 }

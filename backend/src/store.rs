@@ -7,6 +7,7 @@ mod facts;
 mod filter;
 mod id;
 mod list;
+mod netconsole;
 mod rows;
 mod tail;
 mod time;
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 pub use deliver::{Delivered, Sender};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
+pub use netconsole::{OpenRecord, Owner};
 pub use tail::TailCursor;
 
 /// How long the database may take to answer at all.

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store,
+    DeliverError, Store, netconsole,
     rows::{Row, reason},
     time::Micros,
     write,
@@ -32,6 +32,20 @@ pub struct Sender {
     pub epoch: Uuid,
     /// The host's present kernel, for records that don't name their own.
     pub kernel_release: String,
+    /// The collector itself, by what it heard of the host: no sign of life of its agent.
+    pub by_netconsole: bool,
+}
+
+impl Sender {
+    /// An agent.
+    pub fn new(agent_id: Uuid, epoch: Uuid, kernel_release: &str) -> Self {
+        Self {
+            agent_id,
+            epoch,
+            kernel_release: kernel_release.to_owned(),
+            by_netconsole: false,
+        }
+    }
 }
 
 /// What became of a batch or a gap.
@@ -55,14 +69,31 @@ impl Store {
         host: &Host,
         agent_version: &str,
     ) -> Result<u64, DeliverError> {
+        self.introduce(sender, Some(host), agent_version).await
+    }
+
+    /// The same for a sender whose host is known already.
+    pub(super) async fn introduce(
+        &self,
+        sender: &Sender,
+        host: Option<&Host>,
+        agent_version: &str,
+    ) -> Result<u64, DeliverError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        write::host(&transaction, sender.agent_id, host, agent_version).await?;
+        if let Some(host) = host {
+            write::host(&transaction, sender.agent_id, host, agent_version).await?;
+            if !host.netconsole_token.is_empty() {
+                netconsole::boot(&transaction, sender.agent_id, host).await?;
+            }
+        }
         let insert = transaction
-            .prepare_cached("INSERT INTO senders (agent_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .prepare_cached(
+                "INSERT INTO senders (agent_id, epoch, by_netconsole) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            )
             .await?;
         transaction
-            .execute(&insert, &[&sender.agent_id, &sender.epoch])
+            .execute(&insert, &[&sender.agent_id, &sender.epoch, &sender.by_netconsole])
             .await?;
         let stored = transaction
             .prepare_cached("SELECT stored_seq FROM senders WHERE agent_id = $1 AND epoch = $2")
@@ -142,6 +173,7 @@ impl Store {
             ),
         )
         .await?;
+        netconsole::open(&transaction, sender, new, mark.now).await?;
         transaction.commit().await?;
         Ok(delivered(last_seq))
     }
@@ -251,14 +283,20 @@ impl Mark {
     ) -> Result<(), DeliverError> {
         let advance = transaction
             .prepare_cached(
-                "WITH host AS (UPDATE hosts SET last_seen = $4 WHERE agent_id = $1)
+                "WITH host AS (UPDATE hosts SET last_seen = $4 WHERE agent_id = $1 AND NOT $5)
                  UPDATE senders SET stored_seq = $3, stored_at = $4 WHERE agent_id = $1 AND epoch = $2",
             )
             .await?;
         transaction
             .execute(
                 &advance,
-                &[&sender.agent_id, &sender.epoch, &stored_seq, &self.now],
+                &[
+                    &sender.agent_id,
+                    &sender.epoch,
+                    &stored_seq,
+                    &self.now,
+                    &sender.by_netconsole,
+                ],
             )
             .await?;
         Ok(())

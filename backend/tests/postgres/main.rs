@@ -3,6 +3,7 @@
 
 mod delivery;
 mod discovery;
+mod netconsole;
 mod outage;
 mod partitions;
 mod program;

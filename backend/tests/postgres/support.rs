@@ -207,6 +207,7 @@ async fn connect(url: &str) -> tokio_postgres::Client {
 /// A whole collector on a database.
 pub(crate) struct Collector {
     pub(crate) grpc: SocketAddr,
+    pub(crate) netconsole: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<Result<(), ServeError>>,
 }
@@ -222,6 +223,7 @@ impl Collector {
             postgres_bin: None,
             grpc: any,
             http: any,
+            netconsole: Some(any),
             address_file: Some(file.clone()),
         };
         let shutdown = CancellationToken::new();
@@ -236,13 +238,13 @@ impl Collector {
         })
         .await
         .expect("the collector listens");
-        let grpc = addresses["grpc"]
-            .as_str()
-            .expect("an address")
-            .parse()
-            .expect("an address");
+        let address = |of: &str| {
+            let text = addresses[of].as_str().expect("an address");
+            text.parse().expect("an address")
+        };
         Self {
-            grpc,
+            grpc: address("grpc"),
+            netconsole: address("netconsole"),
             shutdown,
             served,
         }
@@ -329,11 +331,7 @@ pub(crate) fn host() -> Host {
 }
 
 pub(crate) fn sender() -> Sender {
-    Sender {
-        agent_id: Uuid::new_v4(),
-        epoch: Uuid::new_v4(),
-        kernel_release: "6.1.0-test".to_owned(),
-    }
+    Sender::new(Uuid::new_v4(), Uuid::new_v4(), "6.1.0-test")
 }
 
 /// A custom record that is told from others by its payload.
