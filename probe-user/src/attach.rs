@@ -94,6 +94,8 @@ pub(crate) struct Attached {
     pub(crate) attach: Option<Attach>,
     /// See [`crate::HookState::reason`].
     pub(crate) reason: String,
+    /// The kernel's number of its program.
+    pub(crate) program: Option<u32>,
     pub(crate) _link: Option<Link>,
 }
 
@@ -290,6 +292,7 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
                 number: u16::MAX,
                 attach: None,
                 reason: "the object has no program for it".to_owned(),
+                program: None,
                 _link: None,
             };
         }
@@ -300,6 +303,7 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
         number,
         attach: None,
         reason,
+        program: None,
         _link: None,
     };
     if options.disable.iter().any(|name| name == spec.name) {
@@ -315,13 +319,14 @@ fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &
     for attempt in attempts {
         let attach = attempt.target.attach();
         match try_attach(ebpf, kernel, attempt) {
-            Ok(link) => {
+            Ok((link, program)) => {
                 tracing::debug!(hook = spec.name, %attach, "attached");
                 return Attached {
                     name,
                     number,
                     attach: Some(attach),
                     reason: summary(&failed),
+                    program,
                     _link: Some(link),
                 };
             }
@@ -338,7 +343,8 @@ macro_rules! load_and_attach {
         let $program: &mut $kind = program($ebpf, $attempt.program)?;
         let loaded = $load;
         let attached = loaded.and_then(|()| $attach).and_then(|id| $program.take_link(id));
-        attached.map(|link| Box::new(link) as Link).map_err(|error| {
+        let id = $program.info().ok().map(|info| info.id());
+        attached.map(|link| (Box::new(link) as Link, id)).map_err(|error| {
             if let Err(error) = $program.unload() {
                 tracing::debug!(program = $attempt.program, %error, "not unloaded");
             }
@@ -347,7 +353,11 @@ macro_rules! load_and_attach {
     }};
 }
 
-fn try_attach(ebpf: &mut Ebpf, kernel: &mut Kernel, attempt: &Attempt) -> Result<Link, String> {
+fn try_attach(
+    ebpf: &mut Ebpf,
+    kernel: &mut Kernel,
+    attempt: &Attempt,
+) -> Result<(Link, Option<u32>), String> {
     if let Some(reason) = kernel.offsets.unusable(attempt.target) {
         return Err(reason.to_owned());
     }

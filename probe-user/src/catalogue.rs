@@ -11,8 +11,10 @@ use probe_common::Hook;
 use crate::{event::Attach, fields::Fields};
 
 mod told;
+mod way;
 
 pub use told::{Best, Once, Told, Twin};
+pub use way::{Offer, Place, Read, Way, offers};
 
 /// Declares the hooks' files, and lists them. The order is that of [`crate::Probes::states`].
 macro_rules! hooks {
@@ -144,6 +146,12 @@ pub struct Term<'a> {
     pub value: i128,
 }
 
+impl fmt::Display for Term<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.field, self.is, self.value)
+    }
+}
+
 /// Comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Is {
@@ -161,6 +169,26 @@ pub enum Is {
     AtLeast,
     /// `&`: a bit of the value is set in the field.
     AnyBit,
+}
+
+impl Is {
+    /// How comparisons are written. Those of two characters come first: `<=` begins as `<` does.
+    pub const OPERATORS: [(Self, &'static str); 7] = [
+        (Self::Equal, "=="),
+        (Self::NotEqual, "!="),
+        (Self::AtMost, "<="),
+        (Self::AtLeast, ">="),
+        (Self::Less, "<"),
+        (Self::Greater, ">"),
+        (Self::AnyBit, "&"),
+    ];
+}
+
+impl fmt::Display for Is {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = Self::OPERATORS.iter().find(|(known, _)| known == self);
+        f.pad(written.map_or("", |(_, operator)| operator))
+    }
 }
 
 /// The kernel from which on a hook does what it should.

@@ -34,6 +34,8 @@ pub struct HookState {
     pub events: u64,
     /// Events lost since attaching because the ring buffer was full.
     pub lost: u64,
+    /// The kernel's number of its program, see [`crate::cost`]; `None` when it is not attached.
+    pub program: Option<u32>,
 }
 
 /// The attached programs. Dropping it detaches them.
@@ -71,6 +73,7 @@ impl Probes {
                 reason: attached.reason.clone(),
                 events: counters.events,
                 lost: counters.lost,
+                program: attached.program,
             })
             .collect()
     }

@@ -191,5 +191,6 @@ fn status(state: probe_user::HookState) -> HookStatus {
         reason: state.reason,
         events: state.events,
         lost: state.lost,
+        program: state.program,
     }
 }

@@ -62,6 +62,9 @@ pub struct HookStatus {
     pub events: u64,
     /// Events lost.
     pub lost: u64,
+    /// The kernel's number of its program; `None` when it is not attached.
+    #[serde(default)]
+    pub program: Option<u32>,
 }
 
 /// The queue on disk.

@@ -21,10 +21,14 @@ fn every_program_has_help_with_examples() {
 }
 
 #[test]
-fn explain_and_decode_have_help_with_examples() {
+fn commands_with_options_have_help() {
     let host = Host::new("");
     for command in [
-        &["explain"][..],
+        &["doctor"][..],
+        &["probes"],
+        &["probes", "show"],
+        &["probes", "check"],
+        &["explain"],
         &["decode"],
         &["decode", "mce"],
         &["decode", "cper"],
@@ -77,7 +81,7 @@ fn a_wrong_configuration_is_64_before_anything_is_touched() {
     ] {
         let said = said(&host, &output);
         assert!(said.starts_with("exit 64"), "{said}");
-        assert!(said.contains("DIR/telemd.toml:9: firts"), "{said}");
+        assert!(said.contains("DIR/telemd.toml:10: firts"), "{said}");
     }
     assert!(!host.path("state").exists() && !host.path("socket").exists());
 
@@ -163,6 +167,7 @@ fn completions_name_every_command() {
     let script = String::from_utf8(output.stdout).unwrap();
     for command in [
         "doctor",
+        "probes",
         "status",
         "opt-in",
         "opt-out",

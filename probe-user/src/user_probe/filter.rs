@@ -27,24 +27,6 @@ pub const MAX_INTEGER_TERMS: usize = 4;
 /// The most comparisons of texts.
 pub const MAX_TEXT_TERMS: usize = 4;
 
-/// How comparisons are written. Those of two characters come first: `<=` begins as `<` does.
-const OPERATORS: [(Is, &str); 7] = [
-    (Is::Equal, "=="),
-    (Is::NotEqual, "!="),
-    (Is::AtMost, "<="),
-    (Is::AtLeast, ">="),
-    (Is::Less, "<"),
-    (Is::Greater, ">"),
-    (Is::AnyBit, "&"),
-];
-
-fn operator(is: Is) -> &'static str {
-    OPERATORS
-        .iter()
-        .find_map(|(known, text)| (*known == is).then_some(*text))
-        .unwrap_or_default()
-}
-
 /// What a field is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
@@ -132,7 +114,7 @@ impl Filter {
 
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ", self.field, operator(self.is))?;
+        write!(f, "{} {} ", self.field, self.is)?;
         match &self.value {
             Operand::Integer(number) => write!(f, "{number}"),
             // A text holds at most one of the two quotes, because it was written between the other.
@@ -228,7 +210,7 @@ impl<'a> Reader<'a> {
             return Err(Wrong {
                 part: Part::Filter,
                 range: field_at.start..value_at.end,
-                problem: format!("texts are not compared with `{}`", operator(is)),
+                problem: format!("texts are not compared with `{is}`"),
                 remedy: "use `==` or `!=`".to_owned(),
             });
         }
@@ -266,7 +248,7 @@ impl<'a> Reader<'a> {
 
     fn operator(&mut self, field: &str) -> Result<Is, Wrong> {
         let rest = self.rest();
-        match OPERATORS.iter().find(|(_, text)| rest.starts_with(text)) {
+        match Is::OPERATORS.iter().find(|(_, text)| rest.starts_with(text)) {
             Some((Is::AnyBit, _)) if rest.starts_with("&&") => Err(self.wrong(
                 &format!("`{field}` is compared with nothing"),
                 "write `FIELD != 0`",

@@ -41,11 +41,12 @@ impl Host {
         let path = |name: &str| dir.path().join(name).display().to_string();
         let config = format!(
             "state_dir = {:?}\nopt_in_file = {:?}\nsocket_path = {:?}\ncontrol_path = {:?}\nhostname = \"under-test\"\n\
-             collector.url = \"http://{collector}\"\n{probes}\n{extra}\n",
+             collector.url = \"http://{collector}\"\nprobes.user_dir = {:?}\n{probes}\n{extra}\n",
             path("state"),
             path("opt-in"),
             path("socket"),
             path("control"),
+            path("probes.d"),
         );
         std::fs::write(dir.path().join("telemd.toml"), config).unwrap();
         Self { dir, agent: None }

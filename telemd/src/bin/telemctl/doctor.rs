@@ -18,6 +18,15 @@ use telemd::text::chain;
 
 use crate::show;
 
+mod cost;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Measure what the programs and the processes cost instead, for 5 s or as long as is said; takes root.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    cost: Option<u64>,
+}
+
 /// How long the collector may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// A spool that is fuller than this will soon give up its oldest records, percent.
@@ -43,7 +52,10 @@ struct Check {
     remedy: String,
 }
 
-pub(crate) fn doctor(config: &Config, json: bool) -> ExitCode {
+pub(crate) fn doctor(options: &Options, config: &Config, json: bool) -> ExitCode {
+    if let Some(seconds) = options.cost {
+        return cost::cost(config, seconds, json);
+    }
     let mut checks = Checks::default();
     opt_in(config, &mut checks);
     match ask(&config.control_path, Question::Status) {

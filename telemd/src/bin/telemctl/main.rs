@@ -1,4 +1,4 @@
-//! telemctl: opting in and out, how telemd is, and what a log or a hardware error record says.
+//! telemctl: opting in and out, how telemd is, what is watched, and what a log or a hardware error record says.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,11 +10,14 @@ use telemd::control::{Question, ask};
 use telemd::text::chain;
 
 mod consent;
+mod cost;
 mod decode;
 mod doctor;
 mod explain;
 mod input;
 mod output;
+mod probes;
+mod processes;
 mod show;
 
 /// Opts this host in or out of telemetrics, tells how telemd is, and explains kernel logs and hardware errors.
@@ -24,6 +27,7 @@ mod show;
     version,
     after_help = "Examples:\n  telemctl opt-in            begin to record and ship faults\n  \
                   telemctl doctor            what is watched here, what is not, and what to do\n  \
+                  telemctl probes            the hooks, with what they have seen\n  \
                   telemctl status --json | jq .session.spool\n  \
                   dmesg | telemctl explain   the faults in a log: what, where, why\n  \
                   telemctl decode bert       what firmware saw when the boot before ended\n  \
@@ -34,7 +38,7 @@ struct Args {
     /// The configuration file of telemd.
     #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Answer in JSON (doctor, status, explain and decode).
+    /// Answer in JSON (doctor, probes, status, explain and decode).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -44,7 +48,8 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Look for problems: hooks, opt-in, spool, connection, permissions. Works without telemd running.
-    Doctor,
+    Doctor(doctor::Options),
+    Probes(probes::Options),
     /// How telemd is: what it watches, what waits on disk, whether the collector takes it.
     Status,
     /// Agree that faults of this host are recorded and shipped. Takes effect at once.
@@ -82,7 +87,8 @@ fn run() -> Result<ExitCode, ExitCode> {
     }
     let config = cli::config(args.config.as_deref())?;
     Ok(match args.command {
-        Command::Doctor => doctor::doctor(&config, args.json),
+        Command::Doctor(options) => doctor::doctor(&options, &config, args.json),
+        Command::Probes(options) => probes::probes(&options, &config, args.json),
         Command::Status => status(&config, args.json),
         Command::OptIn => consent::opt_in(&config),
         Command::OptOut => consent::opt_out(&config),

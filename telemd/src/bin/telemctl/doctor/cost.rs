@@ -1,0 +1,142 @@
+//! `telemctl doctor --cost`: what the agent's programs and processes cost.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use telemd::cli;
+use telemd::config::Config;
+use telemd::control::{Question, ask};
+use telemd::text::chain;
+
+use crate::cost::{self, Cost};
+use crate::processes::{Process, of_agent};
+use crate::show;
+
+/// What everything cost while it was measured.
+#[derive(Debug, Serialize)]
+struct Costs {
+    seconds: u64,
+    processes: Vec<ProcessCost>,
+    /// All processes together.
+    rss_kib: u64,
+    cpu_percent: f64,
+    /// Every program; empty when the kernel did not count.
+    programs: Vec<Cost>,
+    /// Why the kernel did not count; empty when it did.
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ProcessCost {
+    pid: u32,
+    name: String,
+    rss_kib: u64,
+    /// Of one core.
+    cpu_percent: f64,
+}
+
+pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
+    let status = match ask(&config.control_path, Question::Status) {
+        Ok(status) => status,
+        Err(error) => {
+            cli::complain(&format!(
+                "telemctl: {}: there is nothing to measure",
+                chain(&error)
+            ));
+            return ExitCode::FAILURE;
+        }
+    };
+    let hooks = status.session.map(|session| session.hooks).unwrap_or_default();
+    let before = of_agent(status.pid);
+    let (programs, reason) = match cost::measure(&hooks, seconds) {
+        Ok(programs) => (programs, String::new()),
+        Err(error) => {
+            cost::wait(seconds);
+            (Vec::new(), chain(&error))
+        }
+    };
+    let processes: Vec<_> = of_agent(status.pid)
+        .iter()
+        .map(|after| {
+            ProcessCost::new(
+                before.iter().find(|process| process.pid == after.pid),
+                after,
+                seconds,
+            )
+        })
+        .collect();
+    let costs = Costs {
+        seconds,
+        rss_kib: processes.iter().map(|process| process.rss_kib).sum(),
+        cpu_percent: processes.iter().map(|process| process.cpu_percent).sum(),
+        processes,
+        programs,
+        reason,
+    };
+    cli::say(&if json { show::json(&costs) } else { costs.text() });
+    ExitCode::from(u8::from(!costs.reason.is_empty()))
+}
+
+impl ProcessCost {
+    fn new(before: Option<&Process>, after: &Process, seconds: u64) -> Self {
+        let used = after.cpu_ms - before.map_or(0, |before| before.cpu_ms.min(after.cpu_ms));
+        Self {
+            pid: after.pid,
+            name: after.name.clone(),
+            rss_kib: after.rss_kib,
+            cpu_percent: cost::float(used) / cost::float(seconds) / 10.0,
+        }
+    }
+}
+
+impl Costs {
+    fn text(&self) -> String {
+        // Writing to a String cannot fail, here and below.
+        let mut out = format!(
+            "over {} s\n\n{:<16}  {:>8}  {:>9}  {:>9}",
+            self.seconds, "PROCESS", "PID", "RSS KiB", "CPU %"
+        );
+        for process in &self.processes {
+            let ProcessCost {
+                pid,
+                name,
+                rss_kib,
+                cpu_percent,
+            } = process;
+            let _infallible = write!(out, "\n{name:<16}  {pid:>8}  {rss_kib:>9}  {cpu_percent:>9.3}");
+        }
+        let _infallible = write!(
+            out,
+            "\n{:<16}  {:>8}  {:>9}  {:>9.3}",
+            "all", "", self.rss_kib, self.cpu_percent
+        );
+        if !self.reason.is_empty() {
+            let _infallible = write!(out, "\n\nprograms: {}", self.reason);
+            return out;
+        }
+        let width = self
+            .programs
+            .iter()
+            .map(|cost| cost.hook.len())
+            .max()
+            .unwrap_or(0)
+            .max(7);
+        let _infallible = write!(
+            out,
+            "\n\n{:<width$}  NS/EVENT   EVENTS/S     MISSED      CPU %",
+            "PROGRAM"
+        );
+        for cost in &self.programs {
+            let _infallible = write!(
+                out,
+                "\n{:<width$}  {}  {:>9}  {:>9.4}",
+                cost.hook,
+                cost.columns(),
+                cost.missed,
+                cost.core_percent
+            );
+        }
+        out
+    }
+}
