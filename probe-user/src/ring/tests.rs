@@ -125,18 +125,15 @@ proptest! {
         let mut model = VecDeque::new();
         let mut record = Vec::new();
         for step in steps {
-            match step {
-                Some((bytes, given_up)) => {
-                    if kernel.write(&bytes, if given_up { DISCARDED } else { 0 }) && !given_up {
-                        model.push_back(bytes);
-                    }
+            if let Some((bytes, given_up)) = step {
+                if kernel.write(&bytes, if given_up { DISCARDED } else { 0 }) && !given_up {
+                    model.push_back(bytes);
                 }
-                None => {
-                    let expected = model.pop_front();
-                    prop_assert_eq!(ring.next(&mut record).unwrap(), expected.is_some());
-                    if let Some(expected) = expected {
-                        prop_assert_eq!(&record, &expected);
-                    }
+            } else {
+                let expected = model.pop_front();
+                prop_assert_eq!(ring.next(&mut record).unwrap(), expected.is_some());
+                if let Some(expected) = expected {
+                    prop_assert_eq!(&record, &expected);
                 }
             }
         }
