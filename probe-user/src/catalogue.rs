@@ -3,6 +3,11 @@
 //! A hook either has programs of its own in the object ([`Source::Own`]) or is a tracepoint whose record the generic
 //! program copies and this crate decodes ([`Source::Records`]): the latter needs no eBPF code at all.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "`tell` has one type; the records of most hooks are always faults"
+)]
+
 use std::fmt;
 
 use faults::{Class, Severity};
@@ -10,6 +15,7 @@ use probe_common::Hook;
 
 use crate::{event::Attach, fields::Fields};
 
+mod cxl;
 mod told;
 mod way;
 
@@ -32,6 +38,35 @@ hooks! {
     mce_record
     oom_mark_victim
     signal_deliver
+    error_report_end
+    rcu_stall_warning
+    sched_process_hang
+    module_load
+    mc_event
+    aer_event
+    arm_event
+    extlog_mem_event
+    non_standard_event
+    memory_failure_event
+    cxl_general_media
+    cxl_dram
+    cxl_memory_module
+    cxl_generic_event
+    cxl_poison
+    cxl_overflow
+    cxl_aer_uncorrectable_error
+    cxl_aer_correctable_error
+    cxl_port_aer_uncorrectable_error
+    cxl_port_aer_correctable_error
+    thermal_zone_trip
+    block_rq_error
+    nvme_async_event
+    scsi_dispatch_cmd_timeout
+    filemap_set_wb_err
+    ext4_error
+    xfs_force_shutdown
+    net_dev_xmit_timeout
+    devlink_health_report
 }
 
 /// Every way to attach a program of its own.
@@ -317,7 +352,10 @@ const fn member(structure: &'static str, path: &'static str, global: &'static st
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::fields::Value;
 
     #[test]
     fn names_are_short_plain_and_unique() {
@@ -335,6 +373,121 @@ mod tests {
                 hook.name
             );
             assert!(!hook.sees.is_empty() && !hook.without.is_empty(), "{}", hook.name);
+        }
+    }
+
+    /// Fields that some hook reads, each as an integer, as text or as an array.
+    const NAMES: &[&str] = &[
+        "dev",
+        "s_dev",
+        "errseq",
+        "error",
+        "rwbs",
+        "function",
+        "flags",
+        "driver",
+        "driver_name",
+        "reporter_name",
+        "msg",
+        "error_type",
+        "label",
+        "error_count",
+        "mc_index",
+        "top_layer",
+        "address",
+        "grain_bits",
+        "syndrome",
+        "driver_detail",
+        "dev_name",
+        "status",
+        "severity",
+        "tlp_header_valid",
+        "tlp_header",
+        "mpidr",
+        "affinity",
+        "sev",
+        "pei_buf",
+        "ctx_buf",
+        "oem_buf",
+        "etype",
+        "pa",
+        "pa_mask_lsb",
+        "fru_id",
+        "fru_text",
+        "data",
+        "sec_type",
+        "buf",
+        "pfn",
+        "type",
+        "result",
+        "log",
+        "descriptor",
+        "validity_flags",
+        "channel",
+        "comp_id",
+        "event_type",
+        "hdr_uuid",
+        "memdev",
+        "host",
+        "trace_type",
+        "source",
+        "dpa",
+        "hpa",
+        "first_error",
+        "trip_type",
+        "thermal_zone",
+        "pid",
+        "comm",
+        "error_detector",
+        "taints",
+        "name",
+        "opcode",
+    ];
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            (0u64..20).prop_map(Value::Unsigned),
+            any::<u64>().prop_map(Value::Unsigned),
+            any::<i64>().prop_map(Value::Signed),
+            "(?s).{0,300}".prop_map(Value::Text),
+            prop::collection::vec(any::<u8>(), 0..100).prop_map(Value::Bytes),
+            prop::collection::vec(any::<u8>(), 16).prop_map(Value::Bytes),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_told_in_one_short_line_or_not_at_all(
+            values in prop::collection::vec(prop::option::weighted(0.8, value()), NAMES.len()),
+        ) {
+            let named = NAMES.iter().zip(values).filter_map(|(name, value)| Some((*name, value?)));
+            let fields: Fields = named.collect();
+            for hook in HOOKS {
+                let Source::Records(records) = &hook.source else { continue };
+                if let Some(told) = (records.tell)(&fields) {
+                    prop_assert!(!told.title.is_empty() && told.title.len() <= 256, "{}: {told:?}", hook.name);
+                    prop_assert!(!told.title.chars().any(char::is_control), "{}: {told:?}", hook.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_without_its_fields_says_less() {
+        for hook in HOOKS {
+            let Source::Records(records) = &hook.source else {
+                continue;
+            };
+            let told = (records.tell)(&Fields::default());
+            assert!(told.is_none_or(|told| !told.title.is_empty()), "{}", hook.name);
+            for record in records.attempts {
+                assert!(
+                    record.tracepoint.split_once(':').is_some(),
+                    "{}",
+                    record.tracepoint
+                );
+                assert!(record.filter.len() <= probe_common::MAX_TERMS, "{}", hook.name);
+            }
         }
     }
 

@@ -17,12 +17,36 @@ pub enum Value {
 
 /// The fields of one record, in the order of its format, without those that every record has (`common_type`, …).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields(Vec<(Arc<str>, Value)>);
+pub struct Fields {
+    list: Vec<(Arc<str>, Value)>,
+    meanings: Arc<Meanings>,
+}
+
+/// What the numbers of some fields mean on this kernel: see [`crate::format::Format::meanings`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meanings(Vec<Meaning>);
+
+/// What one number of one field means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meaning {
+    /// The field.
+    pub field: String,
+    /// The number.
+    pub number: i64,
+    /// The kernel's words for it.
+    pub means: String,
+}
+
+impl FromIterator<Meaning> for Meanings {
+    fn from_iter<I: IntoIterator<Item = Meaning>>(meanings: I) -> Self {
+        Self(meanings.into_iter().collect())
+    }
+}
 
 impl Fields {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (&**name, value))
+        self.list.iter().map(|(name, value)| (&**name, value))
     }
 
     /// A field by its name; `None` when this kernel's record has none.
@@ -38,6 +62,11 @@ impl Fields {
             Value::Signed(number) => u64::try_from(*number).ok(),
             Value::Text(_) | Value::Bytes(_) => None,
         }
+    }
+
+    /// An integer that is not negative and fits a type.
+    pub fn number<T: TryFrom<u64>>(&self, name: &str) -> Option<T> {
+        T::try_from(self.unsigned(name)?).ok()
     }
 
     /// An integer.
@@ -64,15 +93,34 @@ impl Fields {
             _ => None,
         }
     }
+
+    /// An array of `N` bytes.
+    pub fn array<const N: usize>(&self, name: &str) -> Option<[u8; N]> {
+        self.bytes(name)?.try_into().ok()
+    }
+
+    /// What an integer means on this kernel, in the kernel's words.
+    pub fn meaning(&self, name: &str) -> Option<&str> {
+        let number = self.signed(name)?;
+        let is_it = |meaning: &&Meaning| meaning.field == name && meaning.number == number;
+        self.meanings.0.iter().find(is_it).map(|meaning| &*meaning.means)
+    }
+
+    /// The same with what numbers mean.
+    #[must_use]
+    pub fn with_meanings(self, meanings: Arc<Meanings>) -> Self {
+        Self { meanings, ..self }
+    }
 }
 
 impl<N: Into<Arc<str>>> FromIterator<(N, Value)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(fields: I) -> Self {
-        Self(
-            fields
+        Self {
+            list: fields
                 .into_iter()
                 .map(|(name, value)| (name.into(), value))
                 .collect(),
-        )
+            meanings: Arc::default(),
+        }
     }
 }

@@ -12,10 +12,17 @@
 //! print fmt: "..."
 //! ```
 
+use std::sync::Arc;
+
+use crate::fields::{Meaning, Meanings};
+
 /// The longest file that is read, bytes; the longest in Linux 6.18 has 13 KiB.
 pub const MAX_BYTES: usize = 256 * 1024;
 /// The most fields of one record.
 pub const MAX_FIELDS: usize = 256;
+
+/// The most numbers whose meaning is kept; `mm` tracepoints have a few dozen.
+const MAX_MEANINGS: usize = 256;
 
 /// How a field is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +57,8 @@ pub struct Format {
     pub name: String,
     /// The fields in the file's order, common ones first.
     pub fields: Vec<Field>,
+    /// What numbers of its fields mean: they differ between kernels, and the kernel says so in `print fmt`.
+    pub meanings: Arc<Meanings>,
 }
 
 /// Why a text is no `format` file.
@@ -80,9 +89,11 @@ impl Format {
         }
         let mut name = None;
         let mut fields = Vec::new();
+        let mut meanings = Meanings::default();
         for line in text.lines() {
             let line = line.trim();
             if line.starts_with("print fmt:") {
+                meanings = parse_meanings(line);
                 break;
             } else if let Some(value) = line.strip_prefix("name:") {
                 name = Some(value.trim().to_owned());
@@ -99,13 +110,42 @@ impl Format {
         if fields.is_empty() {
             return Err(FormatError::NoFields);
         }
-        Ok(Self { name, fields })
+        Ok(Self {
+            name,
+            fields,
+            meanings: Arc::new(meanings),
+        })
     }
 
     /// The field with this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+}
+
+/// `__print_symbolic(REC->type, { 0, "reserved kernel page" }, { 1, "high-order kernel page" })`
+fn parse_meanings(print: &str) -> Meanings {
+    let symbolic = print.split("__print_symbolic(REC->").skip(1);
+    let of_field = symbolic.filter_map(|arguments| {
+        let (field, pairs) = arguments.split_once(',')?;
+        // Names hold parentheses, but no braces.
+        let pairs = pairs.split('{').skip(1).map_while(|pair| pair.split_once('}'));
+        let end = |(_, rest): &(&str, &str)| rest.trim_start().starts_with(')');
+        let count = pairs
+            .clone()
+            .position(|pair| end(&pair))
+            .map_or(usize::MAX, |last| last + 1);
+        let pairs = pairs.take(count).filter_map(|(pair, _)| {
+            let (number, name) = pair.split_once(',')?;
+            Some(Meaning {
+                field: field.trim().to_owned(),
+                number: number.trim().parse().ok()?,
+                means: name.trim().strip_prefix('"')?.strip_suffix('"')?.to_owned(),
+            })
+        });
+        Some(pairs)
+    });
+    of_field.flatten().take(MAX_MEANINGS).collect()
 }
 
 /// `unsigned long ip; offset:8; size:8; signed:0;`
@@ -149,6 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fields::{Fields, Value};
 
     /// Read from tracefs of Linux 6.12.
     const MARK_VICTIM: &str = "name: mark_victim
@@ -212,7 +253,30 @@ print fmt: \"pid=%d comm=%s field:x;\", REC->pid, __get_str(comm)
         );
     }
 
+    #[test]
+    fn numbers_mean_what_the_kernel_prints() {
+        // Linux 6.12, `ras:memory_failure_event`, shortened.
+        let text = "name: memory_failure_event\n field:int type; offset:16; size:4; signed:1;\n\nprint fmt: \
+                    \"pfn %#lx: recovery action for %s: %s\", REC->pfn, __print_symbolic(REC->type, { 0, \"reserved \
+                    kernel page\" }, { 12, \"dirty (LRU) page\" }), __print_symbolic(REC->result, { 0, \"Ignored\" }, \
+                    { 0x1, \"no decimal\" })";
+        let format = Format::parse(text).unwrap();
+        let means = |field: &str, number: i64| {
+            let fields = Fields::from_iter([(field, Value::Signed(number))]);
+            let fields = fields.with_meanings(Arc::clone(&format.meanings));
+            fields.meaning(field).map(str::to_owned)
+        };
+        assert_eq!(means("type", 12).as_deref(), Some("dirty (LRU) page"));
+        assert_eq!(means("result", 0).as_deref(), Some("Ignored"));
+        assert_eq!((means("type", 1), means("result", 1)), (None, None));
+    }
+
     proptest! {
+        #[test]
+        fn any_meanings_are_read(print in "(__print_symbolic\\(REC->)?[a-z, {}()\"0-9-]{0,200}") {
+            parse_meanings(&print);
+        }
+
         #[test]
         fn any_text_parses_or_fails_without_a_panic(text in "(?s).{0,400}") {
             let _checked = Format::parse(&text);

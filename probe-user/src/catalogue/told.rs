@@ -2,6 +2,9 @@
 
 use faults::{Class, ReportKind, Severity, hardware::HardwareError};
 
+/// Longest title, bytes (`Record.title`).
+const TITLE_BYTES: usize = 256;
+
 /// What a record means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
@@ -17,6 +20,50 @@ pub struct Told {
     pub twin: Option<Twin>,
     /// Set for a fault that goes on, which the kernel reports again and again.
     pub once: Option<Once>,
+    /// The block device that it happened on, as tracepoints number it: `major << 20 | minor`. Its sort (`sd`) belongs
+    /// to the title, as it does in the kernel's text.
+    pub device: Option<u32>,
+}
+
+impl Told {
+    /// A fault of which there is no more to say than its title.
+    pub(super) fn new(class: Class, severity: Severity, title: impl AsRef<str>) -> Self {
+        Self {
+            class,
+            severity,
+            title: line(title.as_ref()),
+            hardware: None,
+            twin: None,
+            once: None,
+            device: None,
+        }
+    }
+
+    /// An error of the hardware.
+    pub(super) fn hardware(error: HardwareError) -> Self {
+        Self {
+            hardware: Some(Box::new(error.clone())),
+            ..Self::new(error.class, error.severity, error.title)
+        }
+    }
+
+    /// The same, with the text that tells it too.
+    pub(super) fn or_text(self, twin: Twin) -> Self {
+        Self {
+            twin: Some(twin),
+            ..self
+        }
+    }
+}
+
+/// One line of printable text, at most [`TITLE_BYTES`] long: names of drivers and firmware are foreign.
+fn line(text: &str) -> String {
+    let printable: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let printable = printable.trim();
+    printable[..printable.floor_char_boundary(TITLE_BYTES)].to_owned()
 }
 
 /// Kernel text that tells the same fault as an event, so that it is stored once.

@@ -285,6 +285,16 @@ impl Section {
         }
     }
 
+    /// A section whose body was not bytes: a tracepoint has taken it apart.
+    pub fn of_parts(kind: Guid, body: Body, severity: ErrorSeverity) -> Self {
+        Self {
+            body,
+            severity,
+            damage: None,
+            ..Self::of_body(kind, &[])
+        }
+    }
+
     /// The body was read as if the input began with it: corrects the offsets.
     fn move_to(&mut self, by: usize, number: usize) {
         self.offset = by;

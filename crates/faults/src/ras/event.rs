@@ -123,12 +123,9 @@ impl ArmEvent<'_> {
             psci_state: known(self.psci_state),
         };
         let error = ArmError::of_parts(processor, self.errors, self.contexts, self.vendor);
-        let mut section = Section::of_body(guids::PROCESSOR_ARM, &[]);
-        section.body = Body::Arm(error);
-        section.damage = None;
-        section.severity = self.severity.map_or(ErrorSeverity::Unknown, |severity| {
+        let severity = self.severity.map_or(ErrorSeverity::Unknown, |severity| {
             ErrorSeverity::of_number(severity.into())
         });
-        section
+        Section::of_parts(guids::PROCESSOR_ARM, Body::Arm(error), severity)
     }
 }
