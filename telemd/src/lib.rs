@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod lines;
 pub mod listener;
 pub mod logging;
+pub mod netconsole;
 pub mod pipeline;
 pub mod process;
 pub mod record;

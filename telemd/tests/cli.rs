@@ -34,6 +34,8 @@ fn commands_with_options_have_help() {
         &["decode", "cper"],
         &["decode", "bert"],
         &["decode", "aer"],
+        &["netconsole"],
+        &["netconsole", "setup"],
     ] {
         let name = format!("help_{}", command.join("_"));
         insta::assert_snapshot!(

@@ -15,6 +15,7 @@ mod decode;
 mod doctor;
 mod explain;
 mod input;
+mod netconsole;
 mod output;
 mod probes;
 mod processes;
@@ -58,6 +59,7 @@ enum Command {
     OptOut,
     Explain(explain::Options),
     Decode(decode::Options),
+    Netconsole(netconsole::Options),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -92,6 +94,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Status => status(&config, args.json),
         Command::OptIn => consent::opt_in(&config),
         Command::OptOut => consent::opt_out(&config),
+        Command::Netconsole(options) => netconsole::netconsole(&config, &options),
         Command::Explain(_) | Command::Decode(_) | Command::Completions { .. } => ExitCode::SUCCESS,
     })
 }

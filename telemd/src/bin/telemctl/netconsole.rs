@@ -1,0 +1,350 @@
+//! `telemctl netconsole`: the kernel's last words, sent to the collector.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use std::{fs, thread};
+
+use clap::{Args, Subcommand};
+use telemd::cli;
+use telemd::config::Config;
+use telemd::netconsole::route::{is_mac, neighbour, route};
+use telemd::netconsole::target::{Goal, NAME, State, Step, StepError, TARGETS};
+use telemd::netconsole::{make_token, token, token_path};
+use telemd::text::chain;
+
+/// The port that netconsole has sent to since it exists (`drivers/net/netconsole.c`).
+const PORT: u16 = 6666;
+/// How often the next hop's address is looked for, and the pause between: two seconds, as long as the kernel asks.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(100);
+/// Nobody listens there (RFC 863), and what is sent makes the kernel ask who the next hop is.
+const DISCARD: u16 = 9;
+
+/// Send the kernel's last words to the collector.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  telemctl netconsole setup --dry-run\n  telemctl netconsole setup --to 192.0.2.7:6666\n  \
+                  telemctl netconsole status\n\n\
+                  It holds until the next boot. The collector has to listen: backend serve --netconsole 0.0.0.0:6666"
+)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a target that sends to the collector, and a token by which it knows this boot.
+    Setup(Setup),
+    /// Whether kernel messages are sent, and where.
+    Status,
+    /// Remove the target.
+    Remove,
+}
+
+#[derive(Debug, Args)]
+struct Setup {
+    /// Where lines go [default: the collector's host, port 6666].
+    #[arg(long, value_name = "HOST:PORT")]
+    to: Option<String>,
+    /// The network device [default: that of the route].
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// The next hop's address on the wire [default: it is asked for].
+    #[arg(long, value_name = "MAC")]
+    mac: Option<String>,
+    /// Print what would be done and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Why it did not work, and what to do.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot find {0}: give an address with --to")]
+    Resolve(String, #[source] io::Error),
+    #[error("collector.url has no host: give an address with --to")]
+    NoHost,
+    #[error("there is no way to {0} from here: see `ip route get {0}`")]
+    NoRoute(IpAddr, #[source] io::Error),
+    #[error("the route to {0} is not known: give --device and --mac, of the next hop")]
+    NoDevice(IpAddr),
+    #[error("{0} is on this machine: a kernel that dies cannot send to itself")]
+    Loopback(IpAddr),
+    #[error(
+        "{next_hop} does not answer on {device}: is it up? If so, give its address on the wire with --mac"
+    )]
+    NoNeighbour { next_hop: Ipv4Addr, device: String },
+    #[error("{0} is no address on the wire: write it like 52:54:00:12:34:56")]
+    Mac(String),
+    #[error(
+        "this kernel has no netconsole: `modprobe netconsole` does not work here, or configfs is not mounted"
+    )]
+    NoNetconsole,
+    #[error("cannot use {}: run this as root", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error("cannot enable the target: does the driver of {0} support netpoll? The kernel's log says why")]
+    Enable(String, #[source] StepError),
+    #[error("cannot write the token to {}: run this as root", .0.display())]
+    Token(PathBuf, #[source] io::Error),
+    #[error("cannot tell the token in the kernel's log")]
+    Announce(#[source] io::Error),
+}
+
+pub(crate) fn netconsole(config: &Config, options: &Options) -> ExitCode {
+    let done = match &options.action {
+        Action::Setup(wanted) => setup(config, wanted),
+        Action::Status => status(config),
+        Action::Remove => remove(config),
+    };
+    match done {
+        Ok(said) => {
+            cli::say(&said);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            cli::complain(&format!("telemctl: {}", chain(&failure)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn setup(config: &Config, wanted: &Setup) -> Result<String, Failure> {
+    let remote = remote(config, wanted)?;
+    let (local_ip, device, mac) = way(remote, wanted)?;
+    let folder = Path::new(TARGETS).join(NAME);
+    let token_path = token_path(config);
+    let mut goal = Goal {
+        remote,
+        local_ip,
+        device,
+        mac,
+        token: "TOKEN".to_owned(),
+    };
+    if wanted.dry_run {
+        return Ok(dry_run(&goal, &folder, &token_path));
+    }
+    load()?;
+    goal.token =
+        make_token(&token_path, &boot_id()).map_err(|error| Failure::Token(token_path.clone(), error))?;
+    if read(&folder)?.is_none() {
+        fs::create_dir(&folder).map_err(|error| Failure::Folder(folder.clone(), error))?;
+    }
+    let state = read(&folder)?.unwrap_or_default();
+    let steps = state.steps(&goal);
+    for step in &steps {
+        step.run(&folder).map_err(|error| match step {
+            Step::Write("enabled", value) if value == "1" => Failure::Enable(goal.device.clone(), error),
+            _ => error.into(),
+        })?;
+    }
+    if !state.has_user_data {
+        announce(&goal.token)?;
+    }
+    let already = if steps.is_empty() { "already " } else { "" };
+    Ok(format!(
+        "kernel messages are {already}sent to {remote} from {} by {}; telemd tells the collector whose they are",
+        goal.local_ip, goal.device
+    ))
+}
+
+fn dry_run(goal: &Goal, folder: &Path, token_path: &Path) -> String {
+    let known = State::read(folder).ok().flatten();
+    let mut lines = Vec::new();
+    if known.is_none() {
+        lines.push("modprobe netconsole".to_owned());
+        lines.push(format!("mkdir {}", folder.display()));
+    }
+    lines.push(format!("echo TOKEN BOOT_ID > {}", token_path.display()));
+    let state = known.unwrap_or_else(State::fresh);
+    lines.extend(state.steps(goal).iter().map(|step| step.shown(folder)));
+    if !state.has_user_data {
+        lines.push(format!("echo '{}' > /dev/kmsg", announcement("TOKEN")));
+    }
+    lines.join("\n")
+}
+
+fn status(config: &Config) -> Result<String, Failure> {
+    let folder = Path::new(TARGETS).join(NAME);
+    let Some(state) = read(&folder)? else {
+        return Ok(
+            "not set up: `telemctl netconsole setup` sends the kernel's last words to the collector"
+                .to_owned(),
+        );
+    };
+    let value = |file: &str| state.files.get(file).map_or("?", String::as_str);
+    let told = match token(&token_path(config), &boot_id()) {
+        Some(_) if state.has_user_data => "each line has this boot's token",
+        Some(_) => "this boot's token was told in the kernel's log: this kernel has no user data (Linux 6.9)",
+        None => "the token is missing: run `telemctl netconsole setup` again",
+    };
+    Ok(format!(
+        "{}: to {}:{} by {} ({})\n{told}",
+        if state.is_enabled() {
+            "sending"
+        } else {
+            "not enabled"
+        },
+        value("remote_ip"),
+        value("remote_port"),
+        value("dev_name"),
+        value("remote_mac"),
+    ))
+}
+
+fn remove(config: &Config) -> Result<String, Failure> {
+    let folder = Path::new(TARGETS).join(NAME);
+    let path = token_path(config);
+    let said = match read(&folder)? {
+        Some(state) => {
+            for step in state.removal() {
+                step.run(&folder)?;
+            }
+            "removed: kernel messages are not sent any more"
+        }
+        None => "there is nothing to remove",
+    };
+    telemd::durable::remove(&path).map_err(|error| Failure::Token(path, error))?;
+    Ok(said.to_owned())
+}
+
+fn read(folder: &Path) -> Result<Option<State>, Failure> {
+    State::read(folder).map_err(|error| Failure::Folder(folder.to_owned(), error))
+}
+
+/// Where lines go.
+fn remote(config: &Config, wanted: &Setup) -> Result<SocketAddr, Failure> {
+    let to = match &wanted.to {
+        Some(to) => to.clone(),
+        None => format!("{}:{PORT}", host(&config.collector.url).ok_or(Failure::NoHost)?),
+    };
+    let mut found = to
+        .to_socket_addrs()
+        .map_err(|error| Failure::Resolve(to.clone(), error))?;
+    let none = || Failure::Resolve(to.clone(), io::ErrorKind::NotFound.into());
+    let remote = found.next().ok_or_else(none)?;
+    if remote.ip().is_loopback() {
+        return Err(Failure::Loopback(remote.ip()));
+    }
+    Ok(remote)
+}
+
+/// The host of `http://HOST:PORT`.
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let host = match authority.rfind(']') {
+        Some(end) => &authority[..=end],
+        None => authority.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+/// Our address, the device and the next hop's address on the wire.
+fn way(remote: SocketAddr, wanted: &Setup) -> Result<(IpAddr, String, String), Failure> {
+    let local_ip = source(remote).map_err(|error| Failure::NoRoute(remote.ip(), error))?;
+    if let Some(mac) = wanted.mac.as_ref().filter(|mac| !is_mac(mac)) {
+        return Err(Failure::Mac(mac.clone()));
+    }
+    if let (Some(device), Some(mac)) = (&wanted.device, &wanted.mac) {
+        return Ok((local_ip, device.clone(), mac.clone()));
+    }
+    let IpAddr::V4(ip) = remote.ip() else {
+        return Err(Failure::NoDevice(remote.ip()));
+    };
+    let table = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let found = route(&table, ip).ok_or(Failure::NoDevice(remote.ip()))?;
+    let device = wanted.device.clone().unwrap_or(found.device);
+    let mac = match &wanted.mac {
+        Some(mac) => mac.clone(),
+        None => ask(found.next_hop, &device)?,
+    };
+    Ok((local_ip, device, mac))
+}
+
+/// The address that the kernel would send from.
+fn source(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = if remote.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        std::net::Ipv6Addr::UNSPECIFIED.into()
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(remote)?;
+    Ok(socket.local_addr()?.ip())
+}
+
+/// The next hop's address on the wire.
+fn ask(next_hop: Ipv4Addr, device: &str) -> Result<String, Failure> {
+    for _ in 0..LOOKS {
+        let table = fs::read_to_string("/proc/net/arp").unwrap_or_default();
+        if let Some(mac) = neighbour(&table, next_hop, device) {
+            return Ok(mac);
+        }
+        if let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)) {
+            // Whether it arrives does not matter: to send it, the kernel has to ask.
+            socket.send_to(b"", (next_hop, DISCARD)).ok();
+        }
+        thread::sleep(LOOK);
+    }
+    Err(Failure::NoNeighbour {
+        next_hop,
+        device: device.to_owned(),
+    })
+}
+
+/// Makes configfs show netconsole's targets.
+fn load() -> Result<(), Failure> {
+    let is_there = || Path::new(TARGETS).is_dir();
+    let commands: [&[&str]; 3] = [
+        &["modprobe", "configfs"],
+        &["mount", "-t", "configfs", "none", "/sys/kernel/config"],
+        &["modprobe", "netconsole"],
+    ];
+    for command in commands {
+        if is_there() {
+            break;
+        }
+        // What is built in or mounted already fails, and is no failure: what counts is the folder.
+        Command::new(command[0]).args(&command[1..]).output().ok();
+    }
+    if is_there() {
+        Ok(())
+    } else {
+        Err(Failure::NoNetconsole)
+    }
+}
+
+fn announcement(token: &str) -> String {
+    // User's message (facility 1) of level 3: a console that is quiet takes it too.
+    format!("<11>telemetrics: netconsole token {token}")
+}
+
+/// Tells the token in the kernel's log, where lines have no user data.
+fn announce(token: &str) -> Result<(), Failure> {
+    fs::write("/dev/kmsg", announcement(token)).map_err(Failure::Announce)
+}
+
+fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_address() {
+        assert_eq!(host("http://10.0.2.2:7130"), Some("10.0.2.2"));
+        assert_eq!(host("https://collector.example/"), Some("collector.example"));
+        assert_eq!(host("http://[2001:db8::1]:7130"), Some("[2001:db8::1]"));
+        assert_eq!(host("http://:7130"), None);
+        assert_eq!(host("nonsense"), None);
+    }
+}
