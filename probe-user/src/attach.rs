@@ -1,6 +1,6 @@
 //! Loading the object and attaching its programs.
 
-use std::{any::Any, borrow::Cow, fs, io, path::PathBuf, sync::Arc};
+use std::{any::Any, borrow::Cow, fs, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
@@ -15,12 +15,21 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::{
     btf,
-    catalogue::{Attempt, HOOKS, HookSpec, Since, Source, Target},
+    catalogue::{Attempt, HOOKS, Since, Source, Target},
+    decode::RecordOrigin,
     event::Attach,
     offsets::Offsets,
     reason::{chain, explain, missing_capabilities, no_kprobes, summary},
     tracefs::with_tracefs,
+    user_probe::UserProbe,
+    watch::Watch,
 };
+
+mod perf;
+mod records;
+mod slot;
+
+pub(crate) use records::Slots;
 
 /// The object that `cargo xtask build-ebpf` made, or nothing; see `build.rs`.
 static EMBEDDED: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probes.bpf.o"));
@@ -38,8 +47,10 @@ pub struct Options {
     pub object: Option<PathBuf>,
     /// Size of the ring buffer in bytes, a power of two and a multiple of the page size; 0 keeps the object's own size.
     pub ring_bytes: u32,
-    /// Hooks (names of [`crate::hook`]) to leave alone.
+    /// Hooks (names of [`crate::hook`], or [`UserProbe::hook`]) to leave alone.
     pub disable: Vec<String>,
+    /// Probes of the configuration.
+    pub probes: Vec<UserProbe>,
 }
 
 /// Why no program could be loaded at all. A single hook that fails is not an error but a [`crate::HookState`].
@@ -94,14 +105,39 @@ pub(crate) struct Attached {
     pub(crate) attach: Option<Attach>,
     /// See [`crate::HookState::reason`].
     pub(crate) reason: String,
+    /// Keeps the program attached.
+    pub(crate) link: Option<Link>,
     /// The kernel's number of its program.
     pub(crate) program: Option<u32>,
-    pub(crate) _link: Option<Link>,
+    /// A program that is loaded and waits for its tracepoint.
+    pub(crate) held: Option<OwnedFd>,
+    /// What the generic program sends for it.
+    pub(crate) record: Option<RecordOrigin>,
+    /// What it will watch when a module brings it.
+    pub(crate) waits: Option<Watch>,
+}
+
+impl Attached {
+    /// A hook that is not attached.
+    fn new(name: &str, number: u16) -> Self {
+        Self {
+            name: name.into(),
+            number,
+            attach: None,
+            reason: String::new(),
+            link: None,
+            program: None,
+            held: None,
+            record: None,
+            waits: None,
+        }
+    }
 }
 
 /// What is kept of the object: its other parts are freed, they would be most of an idle agent's memory.
 pub(crate) struct Loaded {
     pub(crate) hooks: Vec<Attached>,
+    pub(crate) slots: Slots,
     pub(crate) ring: MapData,
     /// Size of its data.
     pub(crate) ring_bytes: u32,
@@ -171,12 +207,33 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
         offsets,
         btf: None,
     };
-    let hooks = HOOKS
-        .iter()
-        .map(|spec| attach_hook(&mut ebpf, &mut kernel, spec, options))
-        .collect();
+    let (slots, records) = Slots::attach(&mut ebpf, options)?;
+    let mut records = records.into_iter();
+    let mut hooks = Vec::with_capacity(HOOKS.len() + options.probes.len());
+    // The catalogue's order is kept: rows of the generic program come out of `records` in it.
+    for spec in HOOKS {
+        let attached = match &spec.source {
+            Source::Own {
+                hook,
+                attempts,
+                since,
+            } => {
+                let own = Own {
+                    name: spec.name,
+                    number: u16::from(*hook),
+                    attempts,
+                    since: *since,
+                };
+                Some(attach_hook(&mut ebpf, &mut kernel, &own, options))
+            }
+            Source::Records(_) => records.next(),
+        };
+        hooks.extend(attached);
+    }
+    hooks.extend(records);
     Ok(Loaded {
         hooks,
+        slots,
         ring,
         ring_bytes,
         counters,
@@ -279,61 +336,40 @@ impl Kernel {
     }
 }
 
-fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, spec: &HookSpec, options: &Options) -> Attached {
-    let (number, attempts, since) = match &spec.source {
-        Source::Own {
-            hook,
-            attempts,
-            since,
-        } => (u16::from(*hook), *attempts, *since),
-        Source::Records(_) => {
-            return Attached {
-                name: spec.name.into(),
-                number: u16::MAX,
-                attach: None,
-                reason: "the object has no program for it".to_owned(),
-                program: None,
-                _link: None,
-            };
-        }
-    };
-    let name: Arc<str> = spec.name.into();
-    let left_alone = |reason: String| Attached {
-        name: Arc::clone(&name),
-        number,
-        attach: None,
-        reason,
-        program: None,
-        _link: None,
-    };
-    if options.disable.iter().any(|name| name == spec.name) {
-        return left_alone("disabled in the configuration".to_owned());
+/// A hook with programs of its own.
+struct Own<'a> {
+    name: &'a str,
+    number: u16,
+    attempts: &'a [Attempt],
+    since: Option<Since>,
+}
+
+fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, hook: &Own<'_>, options: &Options) -> Attached {
+    let mut attached = Attached::new(hook.name, hook.number);
+    if options.disable.iter().any(|name| name == hook.name) {
+        "disabled in the configuration".clone_into(&mut attached.reason);
+        return attached;
     }
-    if let Some(since) = since.filter(|since| is_older(kernel.version, *since)) {
-        return left_alone(format!(
-            "before Linux {}.{} {}",
-            since.major, since.minor, since.before
-        ));
+    if let Some(since) = hook.since.filter(|since| is_older(kernel.version, *since)) {
+        attached.reason = format!("before Linux {}.{} {}", since.major, since.minor, since.before);
+        return attached;
     }
     let mut failed = Vec::new();
-    for attempt in attempts {
+    for attempt in hook.attempts {
         let attach = attempt.target.attach();
         match try_attach(ebpf, kernel, attempt) {
             Ok((link, program)) => {
-                tracing::debug!(hook = spec.name, %attach, "attached");
-                return Attached {
-                    name,
-                    number,
-                    attach: Some(attach),
-                    reason: summary(&failed),
-                    program,
-                    _link: Some(link),
-                };
+                tracing::debug!(hook = hook.name, %attach, "attached");
+                attached.attach = Some(attach);
+                attached.link = Some(link);
+                attached.program = program;
+                break;
             }
             Err(reason) => failed.push((format!("{attach} {}", attempt.target.name()), reason)),
         }
     }
-    left_alone(summary(&failed))
+    attached.reason = summary(&failed);
+    attached
 }
 
 /// Loads a program and attaches it; a program that loads but cannot be attached is unloaded, so that it can be tried
@@ -343,16 +379,22 @@ macro_rules! load_and_attach {
         let $program: &mut $kind = program($ebpf, $attempt.program)?;
         let loaded = $load;
         let attached = loaded.and_then(|()| $attach).and_then(|id| $program.take_link(id));
-        let id = $program.info().ok().map(|info| info.id());
-        attached.map(|link| (Box::new(link) as Link, id)).map_err(|error| {
-            if let Err(error) = $program.unload() {
-                tracing::debug!(program = $attempt.program, %error, "not unloaded");
+        match attached {
+            Ok(link) => {
+                let id = $program.info().ok().map(|info| info.id());
+                Ok((Box::new(link) as Link, id))
             }
-            explain($attempt.target, &error)
-        })
+            Err(error) => {
+                if let Err(error) = $program.unload() {
+                    tracing::debug!(program = $attempt.program, %error, "not unloaded");
+                }
+                Err(explain($attempt.target, &error))
+            }
+        }
     }};
 }
 
+/// The link, and the kernel's number of the program.
 fn try_attach(
     ebpf: &mut Ebpf,
     kernel: &mut Kernel,
@@ -434,6 +476,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use probe_common::SLOTS;
+
     use super::*;
 
     #[test]
@@ -460,7 +504,9 @@ mod tests {
         let file = object::File::parse(EMBEDDED).unwrap();
         let symbols: std::collections::HashSet<&str> =
             file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
-        let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS];
+        let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS, records::MAP_SLOTS];
+        let slots: Vec<String> = (0..SLOTS).map(|slot| format!("record_{slot}")).collect();
+        wanted.extend(slots.iter().map(String::as_str));
         for attempt in crate::catalogue::attempts() {
             wanted.push(attempt.program);
             match attempt.target {

@@ -6,10 +6,15 @@ use std::{
 };
 
 use faults::mce::MachineCheck;
-use probe_common::{Header, oom};
+use probe_common::{Header, RecordEvent, oom};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Attach, Context, Event, OomVictim};
+use crate::{
+    event::{Attach, Context, Event, OomVictim},
+    format::Format,
+    user_probe::UserProbe,
+    watch::Watch,
+};
 
 /// The most CPUs whose last piece of text is remembered; `NR_CPUS` is at most 8192 on the architectures Linux runs on.
 const MAX_CPUS: usize = 8192;
@@ -18,7 +23,8 @@ const MAX_CPUS: usize = 8192;
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     /// What is attached, by number.
-    origins: BTreeMap<u16, Origin>,
+    origins: BTreeMap<u16, Known>,
+    probes: Vec<Arc<UserProbe>>,
     /// By CPU.
     last_text: HashMap<u32, Piece>,
 }
@@ -30,6 +36,24 @@ pub struct Origin {
     pub hook: Arc<str>,
     /// How it is attached.
     pub attach: Attach,
+    /// What the generic program sends for it.
+    pub record: Option<RecordOrigin>,
+}
+
+/// What the generic program is attached to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordOrigin {
+    /// `category:name`
+    pub tracepoint: Arc<str>,
+    /// How its record is laid out on this kernel.
+    pub format: Format,
+}
+
+/// An origin, and what its records mean.
+#[derive(Debug)]
+struct Known {
+    origin: Origin,
+    watch: Option<Watch>,
 }
 
 /// Where a piece of text ended.
@@ -40,23 +64,42 @@ struct Piece {
 }
 
 impl Decoder {
-    pub(crate) fn new(origins: BTreeMap<u16, Origin>) -> Self {
-        Self {
-            origins,
-            last_text: HashMap::new(),
-        }
+    /// A decoder for what is attached, and the configuration's probes among it.
+    pub(crate) fn new(origins: BTreeMap<u16, Origin>, probes: &[UserProbe]) -> Self {
+        let mut decoder = Self {
+            probes: probes.iter().cloned().map(Arc::new).collect(),
+            ..Self::default()
+        };
+        decoder.set_origins(origins);
+        decoder
     }
 
-    /// Decodes one entry; bytes that are no event become one of their own.
-    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Event {
-        self.try_decode(bytes)
-            .unwrap_or_else(|reason| Event::Undecodable {
+    /// More, or other things are attached now.
+    pub(crate) fn set_origins(&mut self, origins: BTreeMap<u16, Origin>) {
+        let known = origins.into_iter().map(|(number, origin)| {
+            let is_it = |probe: &&Arc<UserProbe>| *probe.hook == *origin.hook;
+            let probe = self
+                .probes
+                .iter()
+                .find(is_it)
+                .map(|probe| Watch::Probe(Arc::clone(probe)));
+            let watch = probe.or_else(|| Watch::row(&origin.hook));
+            (number, Known { origin, watch })
+        });
+        self.origins = known.collect();
+    }
+
+    /// Decodes one entry; bytes that are no event become one of their own. `None`: a record that is not meant.
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Option<Event> {
+        self.try_decode(bytes).unwrap_or_else(|reason| {
+            Some(Event::Undecodable {
                 bytes: bytes.to_vec(),
                 reason,
             })
+        })
     }
 
-    fn try_decode(&mut self, bytes: &[u8]) -> Result<Event, String> {
+    fn try_decode(&mut self, bytes: &[u8]) -> Result<Option<Event>, String> {
         let event = match probe_common::decode(bytes).map_err(|error| error.to_string())? {
             probe_common::Event::Text(text, captured) => Event::KernelText {
                 context: self.context(&text.header)?,
@@ -77,9 +120,7 @@ impl Decoder {
                 context: self.context(&record.header)?,
                 victim: oom_victim(&record),
             },
-            probe_common::Event::Record(event) => {
-                return Err(format!("no probe has slot {}", event.record.header.hook));
-            }
+            probe_common::Event::Record(event) => return self.record(&event),
             probe_common::Event::Signal(signal) => Event::FatalSignal {
                 context: self.context(&signal.header)?,
                 signal: u32::try_from(signal.signal)
@@ -88,11 +129,30 @@ impl Decoder {
                 errno: signal.errno,
             },
         };
-        Ok(event)
+        Ok(Some(event))
+    }
+
+    fn record(&self, event: &RecordEvent<'_>) -> Result<Option<Event>, String> {
+        let context = self.context(&event.record.header)?;
+        let known = self.origins.get(&event.record.header.hook);
+        let Some((record, watch)) =
+            known.and_then(|known| Some((known.origin.record.as_ref()?, known.watch.as_ref()?)))
+        else {
+            return Err(format!("nobody knows what records of {} mean", context.hook));
+        };
+        let fields = record.format.decode(event.bytes, event.strings);
+        let told = watch.tell(fields);
+        Ok(told.map(|(told, fields)| Event::Record {
+            context,
+            tracepoint: Arc::clone(&record.tracepoint),
+            fields,
+            told,
+            stack: event.stack.chunks_exact(8).filter_map(address).collect(),
+        }))
     }
 
     fn context(&self, header: &Header) -> Result<Context, String> {
-        let origin = self.origins.get(&header.hook);
+        let origin = self.origins.get(&header.hook).map(|known| &known.origin);
         let origin = origin.ok_or_else(|| format!("hook {} is not attached", header.hook))?;
         Ok(Context {
             hook: Arc::clone(&origin.hook),
@@ -126,6 +186,10 @@ impl Decoder {
                 end: text.address,
             })
     }
+}
+
+fn address(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_ne_bytes)
 }
 
 /// A NUL-terminated name.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// What a field holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// An unsigned integer, a pointer or a boolean.
+    /// An unsigned integer or a boolean.
     Unsigned(u64),
     /// A signed integer.
     Signed(i64),
@@ -23,11 +25,11 @@ pub struct Fields {
 }
 
 /// What the numbers of some fields mean on this kernel: see [`crate::format::Format::meanings`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meanings(Vec<Meaning>);
 
 /// What one number of one field means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meaning {
     /// The field.
     pub field: String,

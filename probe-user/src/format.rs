@@ -14,7 +14,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::fields::{Meaning, Meanings};
+
+mod record;
 
 /// The longest file that is read, bytes; the longest in Linux 6.18 has 13 KiB.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -25,7 +29,7 @@ pub const MAX_FIELDS: usize = 256;
 const MAX_MEANINGS: usize = 256;
 
 /// How a field is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// The value itself.
     Inline,
@@ -35,13 +39,30 @@ pub enum Place {
     RelLoc,
 }
 
+/// What a field is, by its declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// An integer of 1, 2, 4 or 8 bytes.
+    Integer,
+    /// Characters, NUL-terminated where they do not fill their room.
+    Text,
+    /// The address of a string in the kernel.
+    StringPointer,
+    /// The address of anything else in the kernel.
+    Pointer,
+    /// Anything else: arrays of integers, structs.
+    Bytes,
+}
+
 /// One field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     /// Its name, without array brackets.
-    pub name: String,
+    pub name: Arc<str>,
     /// How it is laid out.
     pub place: Place,
+    /// What it is.
+    pub kind: Kind,
     /// Bytes from the start of the record.
     pub offset: u32,
     /// Bytes taken in the record; 4 for a location.
@@ -51,7 +72,7 @@ pub struct Field {
 }
 
 /// A record's layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Format {
     /// The tracepoint's name.
     pub name: String,
@@ -119,7 +140,7 @@ impl Format {
 
     /// The field with this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+        self.fields.iter().find(|field| *field.name == *name)
     }
 }
 
@@ -170,127 +191,51 @@ fn parse_field(line: &str) -> Option<Field> {
     } else {
         (Place::Inline, declaration)
     };
-    let (_ty, name) = declaration.trim().rsplit_once(char::is_whitespace)?;
-    let name = name.split('[').next()?.trim_start_matches('*');
-    if name.is_empty() {
-        return None;
-    }
+    let (ty, name) = split_declaration(declaration.trim())?;
     Some(Field {
-        name: name.to_owned(),
+        name: name.into(),
         place,
+        kind: kind(ty, declaration, place, size),
         offset,
         size,
         signed,
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// Type and name of `char comm[TASK_COMM_LEN]`, `const char * function`, `char *function`.
+fn split_declaration(declaration: &str) -> Option<(&str, &str)> {
+    let named = declaration.split('[').next()?.trim_end();
+    // `__data_loc char[] comm`: the brackets belong to the type.
+    let named = if declaration.ends_with(']') {
+        named
+    } else {
+        declaration
+    };
+    let start = named
+        .rfind(|character: char| character.is_whitespace() || character == '*')
+        .map(|space| space + 1)?;
+    let (ty, name) = (named.get(..start)?, named.get(start..)?);
+    (!name.is_empty() && !name.contains('[')).then_some((ty.trim(), name))
+}
 
-    use super::*;
-    use crate::fields::{Fields, Value};
-
-    /// Read from tracefs of Linux 6.12.
-    const MARK_VICTIM: &str = "name: mark_victim
-ID: 566
-format:
-\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;
-\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;
-\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;
-\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;
-
-\tfield:int pid;\toffset:8;\tsize:4;\tsigned:1;
-\tfield:__data_loc char[] comm;\toffset:12;\tsize:4;\tsigned:0;
-\tfield:unsigned long total_vm;\toffset:16;\tsize:8;\tsigned:0;
-\tfield:uid_t uid;\toffset:48;\tsize:4;\tsigned:0;
-\tfield:short oom_score_adj;\toffset:64;\tsize:2;\tsigned:1;
-
-print fmt: \"pid=%d comm=%s field:x;\", REC->pid, __get_str(comm)
-";
-
-    #[test]
-    fn fields_have_their_place() {
-        let format = Format::parse(MARK_VICTIM).unwrap();
-        assert_eq!(format.name, "mark_victim");
-        assert_eq!(format.fields.len(), 9);
-        let comm = format.field("comm").unwrap();
-        assert_eq!((comm.place, comm.offset, comm.size), (Place::DataLoc, 12, 4));
-        let adjustment = format.field("oom_score_adj").unwrap();
-        assert_eq!(
-            (adjustment.offset, adjustment.size, adjustment.signed),
-            (64, 2, true)
-        );
-        assert_eq!(format.field("anon_rss"), None);
+fn kind(ty: &str, declaration: &str, place: Place, size: u32) -> Kind {
+    let element = ty.split(['[', '*']).next().unwrap_or_default().trim();
+    let is_char = element.strip_prefix("const ").unwrap_or(element) == "char";
+    if place != Place::Inline || declaration.ends_with(']') {
+        return if is_char { Kind::Text } else { Kind::Bytes };
     }
-
-    #[test]
-    fn arrays_and_pointers_lose_their_decoration() {
-        let text = "name: x\n field:char comm[TASK_COMM_LEN]; offset:8; size:16; signed:1;\n \
-                    field:const char * function; offset:24; size:8; signed:0;\n \
-                    field:__rel_loc char[] late; offset:32; size:4; signed:0;";
-        let format = Format::parse(text).unwrap();
-        assert_eq!(format.field("comm").unwrap().size, 16);
-        assert_eq!(format.field("function").unwrap().place, Place::Inline);
-        assert_eq!(format.field("late").unwrap().place, Place::RelLoc);
-    }
-
-    #[test]
-    fn what_is_no_format_file_is_an_error() {
-        assert_eq!(Format::parse(""), Err(FormatError::NoName));
-        assert_eq!(Format::parse("name: x"), Err(FormatError::NoFields));
-        assert!(matches!(
-            Format::parse("name: x\nfield:int pid; size:4;"),
-            Err(FormatError::Field(_))
-        ));
-        assert!(matches!(
-            Format::parse("name: x\nfield:int pid; offset:4294967295; size:4;"),
-            Err(FormatError::Field(_))
-        ));
-        assert_eq!(
-            Format::parse(&"x".repeat(MAX_BYTES + 1)),
-            Err(FormatError::TooLong(MAX_BYTES + 1))
-        );
-    }
-
-    #[test]
-    fn numbers_mean_what_the_kernel_prints() {
-        // Linux 6.12, `ras:memory_failure_event`, shortened.
-        let text = "name: memory_failure_event\n field:int type; offset:16; size:4; signed:1;\n\nprint fmt: \
-                    \"pfn %#lx: recovery action for %s: %s\", REC->pfn, __print_symbolic(REC->type, { 0, \"reserved \
-                    kernel page\" }, { 12, \"dirty (LRU) page\" }), __print_symbolic(REC->result, { 0, \"Ignored\" }, \
-                    { 0x1, \"no decimal\" })";
-        let format = Format::parse(text).unwrap();
-        let means = |field: &str, number: i64| {
-            let fields = Fields::from_iter([(field, Value::Signed(number))]);
-            let fields = fields.with_meanings(Arc::clone(&format.meanings));
-            fields.meaning(field).map(str::to_owned)
+    if ty.contains('*') {
+        return if is_char {
+            Kind::StringPointer
+        } else {
+            Kind::Pointer
         };
-        assert_eq!(means("type", 12).as_deref(), Some("dirty (LRU) page"));
-        assert_eq!(means("result", 0).as_deref(), Some("Ignored"));
-        assert_eq!((means("type", 1), means("result", 1)), (None, None));
     }
-
-    proptest! {
-        #[test]
-        fn any_meanings_are_read(print in "(__print_symbolic\\(REC->)?[a-z, {}()\"0-9-]{0,200}") {
-            parse_meanings(&print);
-        }
-
-        #[test]
-        fn any_text_parses_or_fails_without_a_panic(text in "(?s).{0,400}") {
-            let _checked = Format::parse(&text);
-        }
-
-        #[test]
-        fn any_field_line_parses_or_fails_without_a_panic(
-            line in "(__data_loc |__rel_loc )?[a-z *]{0,12}[a-z\\[\\]*0-9]{0,8};?[ \t]?(offset:[0-9]{0,12};)?[ \t]?(size:[0-9-]{0,12};)?.{0,8}",
-        ) {
-            if let Ok(format) = Format::parse(&format!("name: x\nfield:{line}\n")) {
-                let field = &format.fields[0];
-                prop_assert!(!field.name.is_empty());
-                prop_assert!(field.offset.checked_add(field.size).is_some());
-            }
-        }
+    match size {
+        1 | 2 | 4 | 8 => Kind::Integer,
+        _ => Kind::Bytes,
     }
 }
+
+#[cfg(test)]
+mod tests;

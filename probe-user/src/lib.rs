@@ -24,10 +24,11 @@ mod reason;
 pub mod ring;
 mod tracefs;
 pub mod user_probe;
+mod watch;
 
 pub use attach::{AttachError, Options};
 pub use catalogue::{Best, Once, Told, Twin};
-pub use decode::Origin;
+pub use decode::{Origin, RecordOrigin};
 pub use event::{Attach, Context, Event, OomVictim};
 pub use fields::{Fields, Value};
 pub use probes::{HookState, Probes};

@@ -14,10 +14,11 @@ use probe_common::Counters;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attach::{self, AttachError, Attached, Options},
+    attach::{self, AttachError, Attached, Options, Slots},
     decode::Origin,
     event::Attach,
     reader::{ReadError, Reader},
+    user_probe::UserProbe,
 };
 
 /// One hook on this kernel.
@@ -42,6 +43,8 @@ pub struct HookState {
 pub struct Probes {
     /// By hook; holds the links.
     hooks: Vec<Attached>,
+    slots: Slots,
+    configured: Vec<UserProbe>,
     ring: MapData,
     ring_bytes: u32,
     counters: PerCpuArray<MapData, [u8; Counters::SIZE]>,
@@ -54,6 +57,8 @@ impl Probes {
         let loaded = attach::attach(options)?;
         Ok(Self {
             hooks: loaded.hooks,
+            slots: loaded.slots,
+            configured: options.probes.clone(),
             ring: loaded.ring,
             ring_bytes: loaded.ring_bytes,
             counters: loaded.counters,
@@ -78,6 +83,15 @@ impl Probes {
             .collect()
     }
 
+    /// Attaches to tracepoints that modules have brought since; true when there was one: then [`Probes::origins`] has
+    /// more. Cheap while the number of modules stays the same: meant to be called every few seconds.
+    ///
+    /// A module whose tracepoint is watched cannot be unloaded (`perf_trace_event_open` of
+    /// `kernel/trace/trace_event_perf.c` holds it).
+    pub fn attach_missing(&mut self) -> bool {
+        self.slots.attach_missing(&mut self.hooks)
+    }
+
     /// The ring buffer, for a [`Reader`]. Only one may read it.
     pub fn ring(&self) -> BorrowedFd<'_> {
         self.ring.fd().as_fd()
@@ -94,6 +108,7 @@ impl Probes {
             let origin = Origin {
                 hook: Arc::clone(&hook.name),
                 attach: hook.attach?,
+                record: hook.record.clone(),
             };
             Some((hook.number, origin))
         });
@@ -103,7 +118,7 @@ impl Probes {
     /// A reader in this process. Must be called inside a tokio runtime with I/O and time enabled.
     pub fn reader(&self) -> Result<Reader, ReadError> {
         let ring = self.ring().try_clone_to_owned().map_err(ReadError::Wait)?;
-        Reader::new(ring, self.ring_bytes, self.origins())
+        Reader::new(ring, self.ring_bytes, self.origins(), &self.configured)
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Attached, Counters)> {

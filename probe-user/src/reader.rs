@@ -9,6 +9,7 @@ use crate::{
     event::Event,
     readable::readable,
     ring::{Ring, RingError},
+    user_probe::UserProbe,
 };
 
 /// The most events that one call of [`Reader::next`] returns.
@@ -41,13 +42,25 @@ pub struct Reader {
 
 impl Reader {
     /// Reads `ring`, whose data has `ring_bytes` bytes. Must be called inside a tokio runtime with I/O and time enabled.
-    pub fn new(ring: OwnedFd, ring_bytes: u32, origins: BTreeMap<u16, Origin>) -> Result<Self, ReadError> {
+    ///
+    /// `probes` are those that the programs were attached with ([`crate::Options::probes`]).
+    pub fn new(
+        ring: OwnedFd,
+        ring_bytes: u32,
+        origins: BTreeMap<u16, Origin>,
+        probes: &[UserProbe],
+    ) -> Result<Self, ReadError> {
         let ring = Ring::open(ring, ring_bytes).map_err(ReadError::Ring)?;
         Ok(Self {
             ring: readable(ring).map_err(ReadError::Wait)?,
             record: Vec::new(),
-            decoder: Decoder::new(origins),
+            decoder: Decoder::new(origins, probes),
         })
+    }
+
+    /// More is attached now, see [`crate::Probes::attach_missing`].
+    pub fn set_origins(&mut self, origins: BTreeMap<u16, Origin>) {
+        self.decoder.set_origins(origins);
     }
 
     /// Waits for at least one event, then appends what is there, at most a bounded batch.
@@ -71,7 +84,7 @@ impl Reader {
         let ring = self.ring.get_mut();
         let mut taken = 0;
         while taken < MAX_BATCH && ring.next(&mut self.record).map_err(ReadError::Ring)? {
-            events.push(self.decoder.decode(&self.record));
+            events.extend(self.decoder.decode(&self.record));
             taken += 1;
         }
         Ok(taken > 0)

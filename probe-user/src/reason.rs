@@ -38,20 +38,7 @@ pub(crate) fn no_kprobes() -> Option<String> {
 /// Why a program could not be loaded or attached.
 pub(crate) fn explain(target: Target, error: &ProgramError) -> String {
     match error {
-        ProgramError::LoadError {
-            io_error,
-            verifier_log,
-        } => match last_lines(&verifier_log.to_string()) {
-            // The verifier says why it refuses; other parts of the kernel do not.
-            log if !log.is_empty() => {
-                format!("the verifier refuses the program ({}): {log}", errno(io_error))
-            }
-            _ if io_error.kind() == ErrorKind::PermissionDenied => format!(
-                "the kernel refuses programs of this type ({}): lockdown, seccomp or a restricted kernel",
-                errno(io_error)
-            ),
-            _ => format!("the kernel refuses to load the program ({})", errno(io_error)),
-        },
+        ProgramError::LoadError { .. } => explain_load(error),
         ProgramError::Btf(error) => match target {
             Target::Fentry(_) | Target::TpBtf(_)
                 if matches!(error, aya::BtfError::UnknownBtfTypeName { .. }) =>
@@ -70,6 +57,27 @@ pub(crate) fn explain(target: Target, error: &ProgramError) -> String {
     }
 }
 
+/// Why a program could not be loaded.
+pub(crate) fn explain_load(error: &ProgramError) -> String {
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => match last_lines(&verifier_log.to_string()) {
+            // The verifier says why it refuses; other parts of the kernel do not.
+            log if !log.is_empty() => {
+                format!("the verifier refuses the program ({}): {log}", errno(io_error))
+            }
+            _ if io_error.kind() == ErrorKind::PermissionDenied => format!(
+                "the kernel refuses programs of this type ({}): lockdown, seccomp or a restricted kernel",
+                errno(io_error)
+            ),
+            _ => format!("the kernel refuses to load the program ({})", errno(io_error)),
+        },
+        error => chain(error),
+    }
+}
+
 fn absent(target: Target) -> String {
     match target {
         Target::Fentry(_) | Target::Kprobe(_) => {
@@ -82,7 +90,7 @@ fn absent(target: Target) -> String {
 }
 
 /// What the kernel said, without the number that the standard library adds.
-fn errno(error: &io::Error) -> String {
+pub(crate) fn errno(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error")
         .map_or(text.as_str(), |(words, _number)| words)

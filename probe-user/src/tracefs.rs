@@ -84,17 +84,25 @@ impl Tracefs {
 
     /// The layout of a tracepoint's record.
     pub(crate) fn format(&self, category: &str, name: &str) -> Result<Format, TracefsError> {
-        let path = self.root.join("events").join(category).join(name).join("format");
-        let text = fs::read_to_string(&path).map_err(|source| {
-            if source.kind() == io::ErrorKind::NotFound {
-                TracefsError::NoTracepoint
-            } else {
-                TracefsError::Read {
-                    path: path.clone(),
-                    source,
-                }
-            }
-        })?;
+        let (path, text) = self.read(category, name, "format")?;
         Format::parse(&text).map_err(|source| TracefsError::Format { path, source })
+    }
+
+    /// The number by which `perf_event_open` knows a tracepoint.
+    pub(crate) fn id(&self, category: &str, name: &str) -> Result<u64, TracefsError> {
+        let (path, text) = self.read(category, name, "id")?;
+        text.trim().parse().map_err(|source| TracefsError::Read {
+            path,
+            source: io::Error::new(io::ErrorKind::InvalidData, source),
+        })
+    }
+
+    fn read(&self, category: &str, name: &str, file: &str) -> Result<(PathBuf, String), TracefsError> {
+        let path = self.root.join("events").join(category).join(name).join(file);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok((path, text)),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Err(TracefsError::NoTracepoint),
+            Err(source) => Err(TracefsError::Read { path, source }),
+        }
     }
 }

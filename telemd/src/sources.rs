@@ -67,6 +67,7 @@ impl Sources {
             object: config.object.clone(),
             ring_bytes: config.ring_bytes,
             disable: config.disable.clone(),
+            probes: Vec::new(),
         };
         let mut probes = Watch::attach(&options);
         let sees_text = probes.as_mut().is_ok_and(|watch| {

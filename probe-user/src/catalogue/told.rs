@@ -27,7 +27,7 @@ pub struct Told {
 
 impl Told {
     /// A fault of which there is no more to say than its title.
-    pub(super) fn new(class: Class, severity: Severity, title: impl AsRef<str>) -> Self {
+    pub(crate) fn new(class: Class, severity: Severity, title: impl AsRef<str>) -> Self {
         Self {
             class,
             severity,

@@ -7,8 +7,9 @@ fn decoder() -> Decoder {
     let origin = |hook: Hook| Origin {
         hook: format!("{hook:?}").into(),
         attach: Attach::Tracepoint,
+        record: None,
     };
-    Decoder::new(Hook::ALL.map(|hook| (hook as u16, origin(hook))).into())
+    Decoder::new(Hook::ALL.map(|hook| (hook as u16, origin(hook))).into(), &[])
 }
 
 fn header(hook: Hook) -> Header {
@@ -36,7 +37,7 @@ fn text(address: u64, bytes: &[u8]) -> Vec<u8> {
 
 fn continues(decoder: &mut Decoder, address: u64, bytes: &[u8]) -> bool {
     match decoder.decode(&text(address, bytes)) {
-        Event::KernelText { continues, text, .. } => {
+        Some(Event::KernelText { continues, text, .. }) => {
             assert_eq!(text, bytes);
             continues
         }
@@ -47,7 +48,7 @@ fn continues(decoder: &mut Decoder, address: u64, bytes: &[u8]) -> bool {
 #[test]
 fn the_context_is_copied_and_names_end_at_nul() {
     match decoder().decode(&header(Hook::OopsEnter).encode()) {
-        Event::OopsEnter { context } => {
+        Some(Event::OopsEnter { context }) => {
             assert_eq!((context.cpu, context.pid, context.tgid), (1, 42, 40));
             assert_eq!(context.comm, "a\u{fffd}b");
             assert_eq!(
@@ -87,7 +88,7 @@ fn absent_sizes_of_a_victim_are_none() {
         ..Default::default()
     };
     let victim = |record: &probe_common::OomVictim| match decoder().decode(&record.encode()) {
-        Event::OomVictim { victim, .. } => victim,
+        Some(Event::OomVictim { victim, .. }) => victim,
         other => panic!("{other:?}"),
     };
     assert_eq!(
@@ -114,8 +115,8 @@ fn absent_sizes_of_a_victim_are_none() {
 #[test]
 fn an_event_of_a_hook_that_is_not_attached_is_undecodable() {
     let bytes = header(Hook::Panic).encode();
-    match Decoder::new(BTreeMap::new()).decode(&bytes) {
-        Event::Undecodable { bytes: kept, reason } => {
+    match Decoder::new(BTreeMap::new(), &[]).decode(&bytes) {
+        Some(Event::Undecodable { bytes: kept, reason }) => {
             assert_eq!(kept, bytes);
             assert_eq!(reason, "hook 2 is not attached");
         }
@@ -151,11 +152,11 @@ proptest! {
     #[test]
     fn any_bytes_are_an_event(bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..300), plausible()]) {
         match decoder().decode(&bytes) {
-            Event::Undecodable { bytes: kept, reason } => {
+            Some(Event::Undecodable { bytes: kept, reason }) => {
                 prop_assert_eq!(kept, bytes);
                 prop_assert!(!reason.is_empty());
             }
-            Event::KernelText { text, .. } => prop_assert!(text.len() <= TEXT_MAX && text.len() < bytes.len()),
+            Some(Event::KernelText { text, .. }) => prop_assert!(text.len() <= TEXT_MAX && text.len() < bytes.len()),
             _ => {}
         }
     }
@@ -164,7 +165,7 @@ proptest! {
     fn a_signal_survives(signal in 0_i32..65, code: i32, errno: i32) {
         let sent = Signal { header: header(Hook::SignalDeliver), signal, errno, code, pad: 0 };
         match decoder().decode(&sent.encode()) {
-            Event::FatalSignal { signal: found, code: found_code, errno: found_errno, .. } => {
+            Some(Event::FatalSignal { signal: found, code: found_code, errno: found_errno, .. }) => {
                 prop_assert_eq!((i64::from(found), found_code, found_errno), (i64::from(signal), code, errno));
             }
             other => prop_assert!(false, "{:?}", other),

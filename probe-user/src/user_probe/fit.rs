@@ -6,7 +6,7 @@ use super::{Operand, Part, Term, UserProbe, Wrong, nearest, words};
 use crate::{
     catalogue::Is,
     fields::{Fields, Value},
-    format::{Field, Format, Place},
+    format::{self, Field, Format},
     tracefs::{Tracefs, TracefsError, with_tracefs},
 };
 
@@ -28,11 +28,11 @@ pub enum Kind {
 
 impl Kind {
     fn of(field: &Field) -> Self {
-        match (field.place, field.size) {
-            (Place::Inline, size @ (1 | 2 | 4 | 8)) if field.signed => Self::Signed(size),
-            (Place::Inline, size @ (1 | 2 | 4 | 8)) => Self::Unsigned(size),
-            (Place::Inline, _) => Self::Bytes,
-            (Place::DataLoc | Place::RelLoc, _) => Self::Text,
+        match field.kind {
+            format::Kind::Integer if field.signed => Self::Signed(field.size),
+            format::Kind::Integer => Self::Unsigned(field.size),
+            format::Kind::Text | format::Kind::StringPointer => Self::Text,
+            format::Kind::Pointer | format::Kind::Bytes => Self::Bytes,
         }
     }
 
@@ -164,11 +164,11 @@ impl UserProbe {
         if !wrongs.is_empty() {
             return Err(wrongs);
         }
-        let kept = |name: &String| self.fields.is_empty() || self.fields.contains(name);
+        let kept = |name: &str| self.fields.is_empty() || self.fields.iter().any(|kept| kept == name);
         let fields = record.fields().map(|field| FitField {
             kept: kept(&field.name),
             kind: Kind::of(field),
-            name: field.name.clone(),
+            name: field.name.to_string(),
         });
         Ok(Fit {
             fields: fields.collect(),
@@ -231,10 +231,10 @@ impl Record<'_> {
     }
 
     fn field(&self, name: &str, part: Part, at: &Range<usize>) -> Result<&Field, Wrong> {
-        if let Some(field) = self.fields().find(|field| field.name == name) {
+        if let Some(field) = self.fields().find(|field| *field.name == *name) {
             return Ok(field);
         }
-        let names = || self.fields().map(|field| field.name.as_str());
+        let names = || self.fields().map(|field| &*field.name);
         let remedy = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its fields are: {}", names().collect::<Vec<_>>().join(", ")),

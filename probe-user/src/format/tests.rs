@@ -1,0 +1,107 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::fields::{Fields, Value};
+
+/// Read from tracefs of Linux 6.12.
+const MARK_VICTIM: &str = "name: mark_victim
+ID: 566
+format:
+\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;
+\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;
+\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;
+\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;
+
+\tfield:int pid;\toffset:8;\tsize:4;\tsigned:1;
+\tfield:__data_loc char[] comm;\toffset:12;\tsize:4;\tsigned:0;
+\tfield:unsigned long total_vm;\toffset:16;\tsize:8;\tsigned:0;
+\tfield:uid_t uid;\toffset:48;\tsize:4;\tsigned:0;
+\tfield:short oom_score_adj;\toffset:64;\tsize:2;\tsigned:1;
+
+print fmt: \"pid=%d comm=%s field:x;\", REC->pid, __get_str(comm)
+";
+
+#[test]
+fn fields_have_their_place() {
+    let format = Format::parse(MARK_VICTIM).unwrap();
+    assert_eq!(format.name, "mark_victim");
+    assert_eq!(format.fields.len(), 9);
+    let comm = format.field("comm").unwrap();
+    assert_eq!((comm.place, comm.offset, comm.size), (Place::DataLoc, 12, 4));
+    let adjustment = format.field("oom_score_adj").unwrap();
+    assert_eq!(
+        (adjustment.offset, adjustment.size, adjustment.signed),
+        (64, 2, true)
+    );
+    assert_eq!(format.field("anon_rss"), None);
+}
+
+#[test]
+fn arrays_and_pointers_lose_their_decoration() {
+    let text = "name: x\n field:char comm[TASK_COMM_LEN]; offset:8; size:16; signed:1;\n \
+                field:const char * function; offset:24; size:8; signed:0;\n \
+                field:__rel_loc char[] late; offset:32; size:4; signed:0;";
+    let format = Format::parse(text).unwrap();
+    assert_eq!(format.field("comm").unwrap().size, 16);
+    assert_eq!(format.field("function").unwrap().place, Place::Inline);
+    assert_eq!(format.field("late").unwrap().place, Place::RelLoc);
+}
+
+#[test]
+fn what_is_no_format_file_is_an_error() {
+    assert_eq!(Format::parse(""), Err(FormatError::NoName));
+    assert_eq!(Format::parse("name: x"), Err(FormatError::NoFields));
+    assert!(matches!(
+        Format::parse("name: x\nfield:int pid; size:4;"),
+        Err(FormatError::Field(_))
+    ));
+    assert!(matches!(
+        Format::parse("name: x\nfield:int pid; offset:4294967295; size:4;"),
+        Err(FormatError::Field(_))
+    ));
+    assert_eq!(
+        Format::parse(&"x".repeat(MAX_BYTES + 1)),
+        Err(FormatError::TooLong(MAX_BYTES + 1))
+    );
+}
+
+#[test]
+fn numbers_mean_what_the_kernel_prints() {
+    // Linux 6.12, `ras:memory_failure_event`, shortened.
+    let text = "name: memory_failure_event\n field:int type; offset:16; size:4; signed:1;\n\nprint fmt: \
+                \"pfn %#lx: recovery action for %s: %s\", REC->pfn, __print_symbolic(REC->type, { 0, \"reserved \
+                kernel page\" }, { 12, \"dirty (LRU) page\" }), __print_symbolic(REC->result, { 0, \"Ignored\" }, \
+                { 0x1, \"no decimal\" })";
+    let format = Format::parse(text).unwrap();
+    let means = |field: &str, number: i64| {
+        let fields = Fields::from_iter([(field, Value::Signed(number))]);
+        let fields = fields.with_meanings(Arc::clone(&format.meanings));
+        fields.meaning(field).map(str::to_owned)
+    };
+    assert_eq!(means("type", 12).as_deref(), Some("dirty (LRU) page"));
+    assert_eq!(means("result", 0).as_deref(), Some("Ignored"));
+    assert_eq!((means("type", 1), means("result", 1)), (None, None));
+}
+
+proptest! {
+    #[test]
+    fn any_meanings_are_read(print in "(__print_symbolic\\(REC->)?[a-z, {}()\"0-9-]{0,200}") {
+        parse_meanings(&print);
+    }
+
+    #[test]
+    fn any_text_parses_or_fails_without_a_panic(text in "(?s).{0,400}") {
+        let _checked = Format::parse(&text);
+    }
+
+    #[test]
+    fn any_field_line_parses_or_fails_without_a_panic(
+        line in "(__data_loc |__rel_loc )?[a-z *]{0,12}[a-z\\[\\]*0-9]{0,8};?[ \t]?(offset:[0-9]{0,12};)?[ \t]?(size:[0-9-]{0,12};)?.{0,8}",
+    ) {
+        if let Ok(format) = Format::parse(&format!("name: x\nfield:{line}\n")) {
+            let field = &format.fields[0];
+            prop_assert!(!field.name.is_empty());
+            prop_assert!(field.offset.checked_add(field.size).is_some());
+        }
+    }
+}
