@@ -76,8 +76,11 @@ pub struct Probes {
     pub ring_bytes: u32,
     /// Hooks to leave alone.
     pub disable: Vec<String>,
-    /// The folder of the administrator's own probes, see [`probes_d`].
+    /// The folder of the administrator's own probes.
     pub user_dir: PathBuf,
+    /// What is in that folder; [`Config::load`] reads it.
+    #[serde(skip)]
+    pub user: probes_d::Probes,
     /// The kernel's log, read where the console hook cannot be attached.
     pub kmsg_path: PathBuf,
     /// Where the kernel shows what an earlier boot left.
@@ -146,6 +149,7 @@ impl Default for Probes {
             ring_bytes: 0,
             disable: Vec::new(),
             user_dir: "/etc/telemetrics/probes.d".into(),
+            user: probes_d::Probes::default(),
             kmsg_path: "/dev/kmsg".into(),
             pstore_dir: "/sys/fs/pstore".into(),
         }
@@ -224,19 +228,22 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads `path`; without one the default file, or all defaults when that does not exist.
+    /// Reads `path`, without one the default file, or all defaults when that does not exist; and the host's own probes,
+    /// whose mistakes are no error: the others are watched all the same.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.unwrap_or_else(|| Path::new(DEFAULT_PATH));
-        match std::fs::read_to_string(named) {
-            Ok(text) => Self::parse(named, &text),
-            Err(source) if path.is_none() && source.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Self::default())
+        let mut config = match std::fs::read_to_string(named) {
+            Ok(text) => Self::parse(named, &text)?,
+            Err(source) if path.is_none() && source.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(source) => {
+                return Err(ConfigError::Read {
+                    path: named.to_owned(),
+                    source,
+                });
             }
-            Err(source) => Err(ConfigError::Read {
-                path: named.to_owned(),
-                source,
-            }),
-        }
+        };
+        config.probes.user = probes_d::Probes::of_folder(&config.probes.user_dir);
+        Ok(config)
     }
 
     /// Understands `text`, which came from `path`.

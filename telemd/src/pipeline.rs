@@ -3,11 +3,13 @@
 //! Most faults are seen twice: by a hook of their own and in the kernel's text. [`twins`] knows which belong together
 //! and which of the two is told.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use faults::{Assembled, Class, ReportKind, Severity};
 use probe_user::kmsg::KmsgRecord;
+use probe_user::user_probe::UserProbe;
 use probe_user::{Best, Context, Event, Once, Twin, hook};
 use proto::v1::Record;
 use proto::v1::record::Payload;
@@ -15,7 +17,7 @@ use proto::v1::record::Payload;
 use crate::clock::Moment;
 use crate::kept::Mark;
 use crate::process;
-use crate::record::{Boot, Signal, hook as wire_hook, wire_context};
+use crate::record::{Boot, Signal, hook as wire_hook, reclass, wire_context};
 use console::Console;
 use twins::{Text, Twins, Waiting};
 
@@ -64,6 +66,8 @@ pub struct Pipeline {
     proc: PathBuf,
     console: Console,
     twins: Twins,
+    /// The classes of the host's own probes, by hook.
+    classes: HashMap<String, String>,
 }
 
 impl Pipeline {
@@ -74,6 +78,19 @@ impl Pipeline {
             proc,
             console: Console::new(),
             twins: Twins::default(),
+            classes: HashMap::new(),
+        }
+    }
+
+    /// The same with the host's own probes.
+    #[must_use]
+    pub fn with_probes<'a>(self, probes: impl IntoIterator<Item = &'a UserProbe>) -> Self {
+        let classes = probes
+            .into_iter()
+            .map(|probe| (probe.hook.clone(), probe.class.clone()));
+        Self {
+            classes: classes.collect(),
+            ..self
         }
     }
 
@@ -129,7 +146,10 @@ impl Pipeline {
                 told,
                 ..
             } => {
-                let record = boot.kernel_event(&context, &tracepoint, &fields, &told, at(&context, now));
+                let mut record = boot.kernel_event(&context, &tracepoint, &fields, &told, at(&context, now));
+                if let Some(class) = self.classes.get(&*context.hook) {
+                    reclass(&mut record, class);
+                }
                 match told.twin {
                     Some(twin) if twin.best == Best::Text => {
                         self.wait(record, twin, told.once, &context, out);

@@ -164,9 +164,14 @@ impl Recorder {
     fn judge(&self, record: &Record, now: Moment) -> Verdict {
         let mut ended = Vec::new();
         let mut books = self.books();
-        let verdict = books
-            .storm
-            .judge(&record.class, &record.title, now.since_boot_ms(), &mut ended);
+        let hook = record.hook.as_ref().map_or("", |hook| &hook.name);
+        let verdict = books.storm.judge(
+            hook,
+            &record.class,
+            &record.title,
+            now.since_boot_ms(),
+            &mut ended,
+        );
         books.counted(ended);
         verdict
     }

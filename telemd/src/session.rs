@@ -24,7 +24,7 @@ use crate::record::Boot;
 use crate::recorder::Recorder;
 use crate::sources::{Buffers, Caught, Sources};
 use crate::status::{SessionStatus, SpoolStatus, Status};
-use crate::storm::Storm;
+use crate::storm::{Limits, Storm};
 use crate::text::chain;
 use crate::{earlier, host};
 
@@ -114,7 +114,8 @@ impl<'a> Session<'a> {
             id: host.boot_id.clone(),
             kernel_release: host.kernel_release.clone(),
         };
-        let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000);
+        let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000)
+            .with_limits(Limits::new(config.probes.user.alone()));
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm));
         let mut sources = Sources::open(&config.probes);
         announce(&mut sources);
@@ -130,7 +131,7 @@ impl<'a> Session<'a> {
             recorder,
             thread,
             sources,
-            pipeline: Pipeline::new(boot, "/proc".into()),
+            pipeline: Pipeline::new(boot, "/proc".into()).with_probes(config.probes.user.alone()),
             heartbeat_at: Instant::now() + ROUND,
         })
     }

@@ -20,6 +20,8 @@ pub(crate) struct Sources {
     log: Result<KernelLog, String>,
     /// Records of the log that were read.
     log_records: u64,
+    /// The host's own probes that are wrong.
+    unfit: Vec<HookStatus>,
 }
 
 /// The hooks, and what reads them.
@@ -61,6 +63,7 @@ impl Sources {
                 probes: Err(reason.into()),
                 log: Err(reason.into()),
                 log_records: 0,
+                unfit: unfit(config),
             };
         }
         let options = probe_user::Options {
@@ -86,6 +89,7 @@ impl Sources {
             probes,
             log,
             log_records: 0,
+            unfit: unfit(config),
         }
     }
 
@@ -164,6 +168,7 @@ impl Sources {
                 Err(_) => {}
             }
         }
+        states.extend(self.unfit.iter().cloned());
         states
     }
 
@@ -183,6 +188,18 @@ impl Sources {
 /// What the log held and nobody could read is as gone as what it overwrote.
 fn lost(log: &KernelLog) -> u64 {
     log.lost() + log.undecodable()
+}
+
+/// Probes that are wrong are told as hooks that are not watched.
+fn unfit(config: &config::Probes) -> Vec<HookStatus> {
+    let mistakes = config.user.unfit().into_iter();
+    mistakes
+        .map(|(name, mistake)| HookStatus {
+            name,
+            reason: mistake.to_string(),
+            ..HookStatus::default()
+        })
+        .collect()
 }
 
 fn status(state: probe_user::HookState) -> HookStatus {

@@ -7,6 +7,10 @@
 
 use std::collections::HashMap;
 
+mod limits;
+
+pub use limits::{Limit, Limits};
+
 /// Windows that are open at once, those shared by a class not counted: about 64 KiB of titles.
 pub const KEYS: usize = 256;
 /// Classes are a fixed list in code; the limit only makes the bound independent of that.
@@ -43,16 +47,23 @@ struct Key {
 
 #[derive(Debug)]
 struct Window {
+    limit: Limit,
     opened_ms: u64,
     kept: u32,
     counted: u64,
 }
 
+impl Window {
+    fn has_ended(&self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.opened_ms) >= self.limit.window_ms
+    }
+}
+
 /// The open windows.
 #[derive(Debug)]
 pub struct Storm {
-    first: u32,
-    window_ms: u64,
+    limit: Limit,
+    limits: Limits,
     windows: HashMap<Key, Window>,
     total: u64,
 }
@@ -61,29 +72,44 @@ impl Storm {
     /// Keeps `first` occurrences of a key in `window_ms` milliseconds.
     pub fn new(first: u32, window_ms: u64) -> Self {
         Self {
-            first,
-            window_ms,
+            limit: Limit { first, window_ms },
+            limits: Limits::default(),
             windows: HashMap::new(),
             total: 0,
         }
     }
 
-    /// Judges one occurrence at `now_ms`. A window that ended is reported to `out` before a new one opens.
-    pub fn judge(&mut self, class: &str, title: &str, now_ms: u64, out: &mut Vec<Suppressed>) -> Verdict {
+    /// The same with other limits for some hooks.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Judges one occurrence that `hook` saw at `now_ms`. A window that ended is reported to `out` before a new one opens.
+    pub fn judge(
+        &mut self,
+        hook: &str,
+        class: &str,
+        title: &str,
+        now_ms: u64,
+        out: &mut Vec<Suppressed>,
+    ) -> Verdict {
         let key = self.key(class, title, now_ms, out);
+        let limit = self.limits.of(hook).unwrap_or(self.limit);
         let fresh = || Window {
+            limit,
             opened_ms: now_ms,
             kept: 0,
             counted: 0,
         };
         if let Some(window) = self.windows.get_mut(&key)
-            && now_ms.saturating_sub(window.opened_ms) >= self.window_ms
+            && window.has_ended(now_ms)
         {
             let ended = std::mem::replace(window, fresh());
             out.extend(suppressed(&key, &ended));
         }
         let window = self.windows.entry(key).or_insert_with(fresh);
-        if window.kept < self.first {
+        if window.kept < window.limit.first {
             window.kept += 1;
             Verdict::Keep
         } else {
@@ -93,13 +119,16 @@ impl Storm {
         }
     }
 
-    /// Closes the windows that ended by `now_ms` and reports their counts.
+    /// Closes the windows that ended by `now_ms` and reports their counts, and those of windows that never end.
     pub fn expire(&mut self, now_ms: u64, out: &mut Vec<Suppressed>) {
-        let length = self.window_ms;
-        let ended = self
-            .windows
-            .extract_if(|_, window| now_ms.saturating_sub(window.opened_ms) >= length);
+        let ended = self.windows.extract_if(|_, window| window.has_ended(now_ms));
         out.extend(ended.filter_map(|(key, window)| suppressed(&key, &window)));
+        for (key, window) in &mut self.windows {
+            if window.limit.window_ms == u64::MAX {
+                out.extend(suppressed(key, window));
+                window.counted = 0;
+            }
+        }
     }
 
     /// Closes every window and reports its count.
@@ -165,6 +194,7 @@ fn suppressed(key: &Key, window: &Window) -> Option<Suppressed> {
 
 #[cfg(test)]
 mod tests {
+    use probe_user::user_probe::UserProbe;
     use proptest::prelude::*;
 
     use super::*;
@@ -173,7 +203,9 @@ mod tests {
     fn the_first_are_kept_and_the_rest_counted_once_the_window_ends() {
         let mut storm = Storm::new(2, 1_000);
         let mut out = Vec::new();
-        let verdicts: Vec<_> = (0..5).map(|ms| storm.judge("c", "t", ms, &mut out)).collect();
+        let verdicts: Vec<_> = (0..5)
+            .map(|ms| storm.judge("h", "c", "t", ms, &mut out))
+            .collect();
         assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Keep).count(), 2);
         storm.expire(999, &mut out);
         assert!(out.is_empty());
@@ -186,7 +218,40 @@ mod tests {
                 count: 3
             }]
         );
-        assert_eq!(storm.judge("c", "t", 1_001, &mut out), Verdict::Keep);
+        assert_eq!(storm.judge("h", "c", "t", 1_001, &mut out), Verdict::Keep);
+    }
+
+    #[test]
+    fn a_hook_may_have_a_limit_of_its_own() {
+        let written = probe_user::user_probe::Written {
+            name: "x".into(),
+            tracepoint: "a:b".into(),
+            rate: 3,
+            ..Default::default()
+        };
+        let probe = UserProbe::new(&written).unwrap();
+        let mut storm = Storm::new(1, 1_000).with_limits(Limits::new([&probe]));
+        let mut out = Vec::new();
+        let mut kept = |hook: &str, title: &str| {
+            (0..5)
+                .filter(|ms| storm.judge(hook, "c", title, 2_000 * ms, &mut out) == Verdict::Keep)
+                .count()
+        };
+        assert_eq!((kept("user.x", "t"), kept("user.y", "u")), (3, 5));
+    }
+
+    #[test]
+    fn a_window_without_end_is_counted_all_the_same() {
+        let mut storm = Storm::new(1, u64::MAX);
+        let mut out = Vec::new();
+        for ms in 0..3 {
+            storm.judge("h", "c", "t", ms, &mut out);
+        }
+        storm.expire(10, &mut out);
+        assert_eq!(out.iter().map(|told| told.count).sum::<u64>(), 2);
+        assert_eq!(storm.judge("h", "c", "t", 20, &mut out), Verdict::Counted);
+        storm.flush(&mut out);
+        assert_eq!(out.iter().map(|told| told.count).sum::<u64>(), 3);
     }
 
     #[test]
@@ -194,7 +259,7 @@ mod tests {
         let mut storm = Storm::new(1, 60_000);
         let mut out = Vec::new();
         let kept = (0..100_000u32)
-            .filter(|n| storm.judge("c", &n.to_string(), 5, &mut out) == Verdict::Keep)
+            .filter(|n| storm.judge("h", "c", &n.to_string(), 5, &mut out) == Verdict::Keep)
             .count();
         assert_eq!(kept, KEYS + 1);
         assert!(storm.open() <= KEYS + CLASSES + 1);
@@ -214,7 +279,7 @@ mod tests {
         let mut storm = Storm::new(1, 60_000);
         let mut out = Vec::new();
         let kept = (0..1_000u64)
-            .filter(|n| storm.judge(&n.to_string(), "t", 5, &mut out) == Verdict::Keep)
+            .filter(|n| storm.judge("h", &n.to_string(), "t", 5, &mut out) == Verdict::Keep)
             .count() as u64;
         storm.flush(&mut out);
         assert_eq!(kept + out.iter().map(|s| s.count).sum::<u64>(), 1_000);
@@ -236,7 +301,7 @@ mod tests {
                 }
                 seen += 1;
                 let title = (key / 3).to_string();
-                kept += u64::from(storm.judge(["a", "b", "c"][key as usize % 3], &title, now, &mut out) == Verdict::Keep);
+                kept += u64::from(storm.judge("h", ["a", "b", "c"][key as usize % 3], &title, now, &mut out) == Verdict::Keep);
                 prop_assert!(storm.open() <= KEYS + CLASSES + 1);
             }
             storm.flush(&mut out);

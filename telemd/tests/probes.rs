@@ -1,4 +1,5 @@
 //! `telemctl probes`: the catalogue, and files of probes.d compared with this kernel.
+#![expect(clippy::unwrap_used, reason = "a test panics")]
 
 mod common;
 

@@ -142,7 +142,12 @@ pub fn of_report(report: &KernelReport) -> Vec<Fingerprint> {
 
 /// The fingerprint of a title alone.
 pub fn of_title(class: Class, title: &str) -> Fingerprint {
-    value(Level::Title, [class.as_str(), title])
+    of_title_in(class.as_str(), title)
+}
+
+/// The same for a class that is not of the list, such as one that a host's administrator made up.
+pub fn of_title_in(class: &str, title: &str) -> Fingerprint {
+    value(Level::Title, [class, title])
 }
 
 /// The fingerprints of a report with what went into each and which rules fired on the way.

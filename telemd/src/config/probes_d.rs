@@ -8,9 +8,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use probe_user::user_probe::{DEFAULT_RATE, Part, UserProbe, Written, Wrong};
+use probe_user::user_probe::{DEFAULT_RATE, HOOK_PREFIX, Part, UserProbe, Written, Wrong};
 use serde::Deserialize;
 use toml::Spanned;
+
+use crate::text::cut;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,9 @@ mod tests;
 pub const FILE_BYTES: u64 = 256 * 1024;
 /// The most probes of all files: each takes a slot of the generic program, and hooks of the catalogue need some too.
 pub const MAX_PROBES: usize = 16;
+
+/// Longest name of a hook in a heartbeat, bytes (`HookState.name`).
+const HOOK_BYTES: usize = 64;
 
 /// A probe and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +159,29 @@ impl Probes {
             }
         }
         self.mistakes[before..].sort_by_key(|mistake| (mistake.line, mistake.column));
+    }
+
+    /// The probes without their places.
+    pub fn alone(&self) -> impl Iterator<Item = &UserProbe> {
+        self.probes.iter().map(|located| &located.probe)
+    }
+
+    /// The hooks that mistakes left out, and the first mistake of each. Where no probe can be named, the file is.
+    pub fn unfit(&self) -> BTreeMap<String, &Mistake> {
+        let mut unfit = BTreeMap::new();
+        for mistake in &self.mistakes {
+            let of_probe = mistake
+                .probe
+                .as_ref()
+                .map(|probe| format!("{HOOK_PREFIX}{probe}"));
+            let is_free = |hook: &String| self.alone().all(|probe| probe.hook != *hook);
+            let file = mistake.file.file_name().unwrap_or_default();
+            let name = of_probe
+                .filter(is_free)
+                .unwrap_or_else(|| format!("{HOOK_PREFIX}{}", file.display()));
+            unfit.entry(cut(&name, HOOK_BYTES).to_owned()).or_insert(mistake);
+        }
+        unfit
     }
 
     fn add_probe(&mut self, probe: Probe) {

@@ -1,5 +1,6 @@
 use probe_user::kmsg::Caller;
-use probe_user::{Attach, OomVictim};
+use probe_user::user_probe::Written;
+use probe_user::{Attach, Fields, OomVictim, Told};
 use proptest::prelude::*;
 
 use super::*;
@@ -286,4 +287,38 @@ proptest! {
             prop_assert!(crate::record::encode(&mut found.record).len() <= proto::limits::RECORD_BYTES);
         }
     }
+}
+
+#[test]
+fn a_record_of_the_hosts_own_probe_has_the_class_that_was_chosen() {
+    let written = Written {
+        name: "x".into(),
+        tracepoint: "a:b".into(),
+        class: "storage.own".into(),
+        rate: 1,
+        ..Written::default()
+    };
+    let probe = UserProbe::new(&written).unwrap();
+    let mut pipeline = pipeline().with_probes([&probe]);
+    let mut out = Vec::new();
+    for hook in ["user.x", "other"] {
+        let event = Event::Record {
+            context: context(hook, 5),
+            tracepoint: "a:b".into(),
+            fields: Fields::default(),
+            told: Told {
+                class: Class::CustomTracepoint,
+                severity: Severity::Low,
+                title: "t".into(),
+                hardware: None,
+                twin: None,
+                once: None,
+                device: None,
+            },
+            stack: Vec::new(),
+        };
+        pipeline.event(event, moment(6), &mut out);
+    }
+    assert_eq!(told(&out), [("storage.own", "t"), ("custom.tracepoint", "t")]);
+    assert_ne!(out[0].record.fingerprints, out[1].record.fingerprints);
 }

@@ -37,6 +37,6 @@ pub(crate) fn probes(options: &Options, config: &Config, json: bool) -> ExitCode
     match &options.command {
         None => list::list(options.measure, config, json),
         Some(Command::Show(options)) => show::show(options, config, json),
-        Some(Command::Check(options)) => check::check(options, &config.probes.user_dir, json),
+        Some(Command::Check(options)) => check::check(options, config, json),
     }
 }

@@ -88,6 +88,15 @@ fn names_are_unique_and_probes_few() {
 }
 
 #[test]
+fn what_is_left_out_has_a_name_that_no_probe_has() {
+    let mut probes = probes("[probe.a]\ntracepoint = 'a:b'\n[probe.b]\ntracepoint = 'b'");
+    probes.add(Path::new("other.toml"), "[probe.a]\ntracepoint = 'a:b'");
+    probes.add(Path::new("broken.toml"), "x");
+    let names: Vec<String> = probes.unfit().into_keys().collect();
+    assert_eq!(names, ["user.b", "user.broken.toml", "user.other.toml"]);
+}
+
+#[test]
 fn the_files_of_a_folder_are_read_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

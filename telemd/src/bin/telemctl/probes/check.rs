@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use probe_user::user_probe::{Fit, Operand, UserProbe, Verdict, look_up};
 use serde::Serialize;
 use telemd::cli;
+use telemd::config::Config;
 use telemd::config::probes_d::{Mistake, Probe, Probes};
 
 use crate::output::{EXIT_UNREADABLE, harmless};
@@ -92,9 +93,9 @@ struct Told<'a> {
     remedy: &'a str,
 }
 
-pub(super) fn check(options: &Options, folder: &std::path::Path, json: bool) -> ExitCode {
+pub(super) fn check(options: &Options, config: &Config, json: bool) -> ExitCode {
     let mut probes = if options.files.is_empty() {
-        Probes::of_folder(folder)
+        config.probes.user.clone()
     } else {
         Probes::of_files(&options.files)
     };
@@ -123,7 +124,7 @@ fn compare(probes: &mut Probes, file_only: bool) -> Vec<Report> {
             .map(|probe| Report::new(probe, State::NotCompared))
             .collect();
     }
-    let alone: Vec<UserProbe> = probes.iter().map(|probe| probe.probe.clone()).collect();
+    let alone: Vec<UserProbe> = probes.iter().map(|located| located.probe.clone()).collect();
     let verdicts = look_up(&alone);
     let with = probes.iter().zip(verdicts).map(|(probe, verdict)| match verdict {
         Verdict::Fits(fit) => Report {

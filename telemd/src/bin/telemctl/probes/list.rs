@@ -33,21 +33,18 @@ struct Row {
 }
 
 pub(super) fn list(measure: Option<u64>, config: &Config, json: bool) -> ExitCode {
-    let user = Probes::of_folder(&config.probes.user_dir);
+    let user = &config.probes.user;
     let asked = ask(&config.control_path, Question::Status);
     let mut problem = None;
     let (mut rows, watched) = match asked.map(|status| status.session.map(|session| session.hooks)) {
-        Ok(Some(hooks)) => (
-            hooks.iter().map(|hook| Row::watched(hook, &user)).collect(),
-            hooks,
-        ),
+        Ok(Some(hooks)) => (hooks.iter().map(|hook| Row::watched(hook, user)).collect(), hooks),
         Ok(None) => {
             problem = Some("this host has not opted in, nothing is watched: `telemctl opt-in`".to_owned());
-            (offered(&user), Vec::new())
+            (offered(user), Vec::new())
         }
         Err(error) => {
             problem = Some(format!("{}: this is what the kernel offers", chain(&error)));
-            (offered(&user), Vec::new())
+            (offered(user), Vec::new())
         }
     };
     if let Some(seconds) = measure {
@@ -94,7 +91,7 @@ fn offered(user: &Probes) -> Vec<Row> {
     let hooks = offers
         .into_iter()
         .map(|(hook, offer)| (hook.name.to_owned(), offer));
-    let alone: Vec<_> = user.probes.iter().map(|probe| probe.probe.clone()).collect();
+    let alone: Vec<_> = user.alone().cloned().collect();
     let probes = alone
         .iter()
         .zip(probe_user::user_probe::look_up(&alone))

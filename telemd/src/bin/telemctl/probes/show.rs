@@ -8,7 +8,7 @@ use probe_user::user_probe::nearest;
 use serde::Serialize;
 use telemd::cli;
 use telemd::config::Config;
-use telemd::config::probes_d::{Probe, Probes};
+use telemd::config::probes_d::Probe;
 use telemd::control::{Question, ask};
 
 use crate::output::harmless;
@@ -55,7 +55,7 @@ struct FieldSheet {
 }
 
 pub(super) fn show(options: &Options, config: &Config, json: bool) -> ExitCode {
-    let user = Probes::of_folder(&config.probes.user_dir);
+    let user = &config.probes.user;
     let spec = HOOKS.iter().find(|spec| spec.name == options.name);
     let is_it = |probe: &&Probe| probe.name() == options.name || probe.probe.hook == options.name;
     let mut sheet = match (spec, user.probes.iter().find(is_it)) {
