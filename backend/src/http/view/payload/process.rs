@@ -32,16 +32,24 @@ pub(super) fn oom_kill(kill: &OomKill) -> Facts {
     facts.add("Virtual", kib(kill.total_vm_kib));
     match kill.order {
         Some(-1) => facts.add_noted("Asked for", "by hand", "SysRq f"),
-        Some(order) => facts.add_noted(
-            "Asked for",
-            format!("2^{order} pages at once"),
-            gfp(kill.gfp_mask),
-        ),
+        Some(order) => facts.add_noted("Asked for", pages(order), gfp(kill.gfp_mask)),
         None => facts.add_noted("Asked for with", gfp(kill.gfp_mask), ""),
     }
     let total = kill.total_pages.map(|pages| format!("{} pages", grouped(pages)));
     facts.add("Could be used", total.unwrap_or_default());
     facts
+}
+
+/// `1 page`, `8 pages at once`.
+fn pages(order: i32) -> String {
+    let count = u32::try_from(order)
+        .ok()
+        .and_then(|order| 1u64.checked_shl(order));
+    match count {
+        Some(1) => "1 page".to_owned(),
+        Some(count) => format!("{} pages at once", grouped(count)),
+        None => format!("order {order}"),
+    }
 }
 
 fn gfp(mask: Option<u32>) -> String {
