@@ -11,14 +11,18 @@ use std::{
     ffi::OsStr,
     io::{IsTerminal as _, Read as _, Seek as _},
     process::{Command, Stdio},
+    sync::LazyLock,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// How much of a failed command's output is shown.
 const TAIL_LINES: usize = 60;
+
+/// The spinners of steps that are under way at the same time, one below the other.
+static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// A step that is under way. Dropped without [`Step::done`], it shows as failed.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub(crate) struct Step {
 pub(crate) fn step(what: impl Into<String>) -> Step {
     let what = what.into();
     let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new_spinner();
+        let bar = SPINNERS.add(ProgressBar::new_spinner());
         if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}") {
             bar.set_style(style);
         }
@@ -70,12 +74,13 @@ impl Step {
     fn end(&mut self, word: &str) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+            SPINNERS.remove(&bar);
         }
-        eprintln!(
+        say(format!(
             "{word:>5} {} ({:.1} s)",
             self.what,
             self.started.elapsed().as_secs_f64()
-        );
+        ));
         self.finished = true;
     }
 }
@@ -90,12 +95,12 @@ impl Drop for Step {
 
 /// Says one line of a command's result: on stdout, so that it can be piped.
 pub(crate) fn result(line: impl AsRef<str>) {
-    println!("{}", line.as_ref());
+    SPINNERS.suspend(|| println!("{}", line.as_ref()));
 }
 
 /// Says one line about the work.
 pub(crate) fn say(line: impl AsRef<str>) {
-    eprintln!("{}", line.as_ref());
+    SPINNERS.suspend(|| eprintln!("{}", line.as_ref()));
 }
 
 /// Shows an error with its whole chain.

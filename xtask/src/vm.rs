@@ -40,7 +40,7 @@ pub(crate) use self::{
     boot::Boot,
     collector::{Collector, Stored},
     expect::{Expect, Expected},
-    guest::{AgentOptions, Guest, GuestOptions},
+    guest::{AgentOptions, Caused, Guest, GuestOptions},
     kernels::{Kernel, Series},
     scenario::{Scenario, crashing_program},
 };
@@ -242,7 +242,11 @@ fn keep_logs(kernel: &Kernel, scenarios: &[&Scenario], dir: &Path) -> Result<()>
             progress::say(format!("SKIP vm::{}::{scenario}: {reason}", kernel.series));
             continue;
         }
-        let log = guest.cause_and_listen(scenario)?;
+        let (caused, log) = guest.cause_and_listen(scenario)?;
+        if let Caused::Cannot(reason) = caused {
+            progress::say(format!("SKIP vm::{}::{scenario}: {reason}", kernel.series));
+            continue;
+        }
         let file = dir.join(format!("{}-{scenario}.txt", kernel.series));
         fs::write(&file, log).with_context(|| format!("write {}", file.display()))?;
         progress::result(file.display().to_string());

@@ -82,7 +82,7 @@ const PLAIN_DEVICES: [&str; 6] = [
     "-netdev",
     "hubport,id=net1,hubid=1",
     "-device",
-    "e1000,netdev=net1,romfile=",
+    "pcnet,netdev=net1,romfile=",
     "-device",
     "pcie-root-port,id=port1,chassis=1",
 ];

@@ -127,10 +127,10 @@ impl Guest {
         Ok(Caused::Done)
     }
 
-    /// Causes a fault and returns what the console said meanwhile, up to the next boot.
-    pub(crate) fn cause_and_listen(&mut self, scenario: &Scenario) -> Result<Vec<u8>> {
+    /// Causes something and returns how that went with what the console said meanwhile, up to the next boot.
+    pub(crate) fn cause_and_listen(&mut self, scenario: &Scenario) -> Result<(Caused, Vec<u8>)> {
         let before = self.console()?.len();
-        self.cause(scenario)?;
+        let caused = self.cause(scenario)?;
         thread::sleep(LAST_WORDS);
         let console = self.console()?;
         let said = console.get(before..).unwrap_or_default();
@@ -139,7 +139,8 @@ impl Guest {
             .position(|window| window == NEXT_BOOT);
         let said = said.get(..end.unwrap_or(said.len())).unwrap_or_default();
         let last = said.iter().rposition(|byte| *byte == b'\n');
-        Ok(said.get(..=last.unwrap_or(0)).unwrap_or_default().to_vec())
+        let said = said.get(..=last.unwrap_or(0)).unwrap_or_default();
+        Ok((caused, said.to_vec()))
     }
 
     fn console(&self) -> Result<Vec<u8>> {

@@ -36,6 +36,7 @@ const LOG_KEEPER: &str = "ramoops";
 const CHECKSUM_MODULE: &str = "crc32c_generic";
 
 const INIT: &str = include_str!("init.sh");
+const USER_PROBE: &str = include_str!("user-probe.toml");
 const PROGRAMS: [&str; 3] = ["telemd", "telemctl", "telem-record-gen"];
 
 /// Writes the archive to `into`.
@@ -120,8 +121,6 @@ fn options_of(module: &str) -> String {
         "ramoops" => format!(
             " mem_address={RESERVED_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
         ),
-        // The fewest that it takes, so that they are soon used up.
-        "e1000" => " TxDescriptors=80".to_owned(),
         // Sectors from 0x1234 on cannot be read.
         "scsi_debug" => " dev_size_mb=8 opts=2".to_owned(),
         _ => String::new(),
@@ -153,6 +152,11 @@ fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>, boot: 
     );
     archive.file("etc/telemetrics/telemd.toml", 0o644, config.as_bytes())?;
     archive.file("etc/telemetrics/opt-in", 0o644, b"")?;
+    archive.file(
+        "etc/telemetrics/probes.d/guest.toml",
+        0o644,
+        USER_PROBE.as_bytes(),
+    )?;
     Ok(())
 }
 

@@ -113,7 +113,11 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         name: "mc-event",
         what: "a corrected error that a memory controller reports, by the core of EDAC",
         cause: Cause::Code(code::mc_event),
-        expects: &[Expect::record("hardware.memory_error", "")],
+        // It also wonders that nobody says how finely such a controller sees.
+        expects: &[
+            Expect::record("hardware.memory_error", ""),
+            Expect::record("kernel.warning", "edac_raw_mc_handle_error"),
+        ],
         ..ROW
     },
     Scenario {
@@ -137,8 +141,8 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         name: "netdev-timeout",
         what: "a network card that sends nothing, because it may not read memory",
         cause: Cause::Script(include_str!("../causes/netdev-timeout.sh")),
-        modules: &["e1000"],
-        expects: &[Expect::record("network.timeout", "e1000")],
+        modules: &["pcnet32"],
+        expects: &[Expect::record("network.timeout", "pcnet32")],
         ..ROW
     },
     Scenario {
@@ -146,6 +150,14 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         what: "a module without a signature",
         cause: Cause::Code(code::nothing),
         expects: &[Expect::record("kernel.module_taint", "")],
+        ..ROW
+    },
+    Scenario {
+        name: "user-tracepoint",
+        what: "a signal that a probe of the administrator's own is after",
+        cause: Cause::Script(include_str!("../causes/user-tracepoint.sh")),
+        expects: &[Expect::record("guest.signal", "signal 40 was sent")
+            .with(&[("/kernel_event/tracepoint", Is::Text("signal:signal_generate"))])],
         ..ROW
     },
     Scenario {
