@@ -171,6 +171,7 @@ impl Demo {
             agent: Some(AgentOptions {
                 programs,
                 collector_port: self.collector.grpc_port(),
+                netconsole_port: self.collector.netconsole_port(),
             }),
             hostname: GUEST,
             work_dir: &work_dir,

@@ -31,6 +31,7 @@ pub(crate) struct Collector {
 struct Addresses {
     grpc: SocketAddr,
     http: SocketAddr,
+    netconsole: SocketAddr,
 }
 
 /// What the collector says about a stored record.
@@ -53,7 +54,7 @@ impl Collector {
         let step = progress::step("start a collector with a private PostgreSQL");
         let (data_dir, address_file) = (dir.join("backend"), dir.join("addresses.json"));
         let http = http.to_string();
-        let arguments: [&OsStr; 9] = [
+        let arguments: [&OsStr; 11] = [
             "serve".as_ref(),
             "--data-dir".as_ref(),
             data_dir.as_os_str(),
@@ -61,6 +62,8 @@ impl Collector {
             "127.0.0.1:0".as_ref(),
             "--http".as_ref(),
             http.as_ref(),
+            "--netconsole".as_ref(),
+            "127.0.0.1:0".as_ref(),
             "--address-file".as_ref(),
             address_file.as_os_str(),
         ];
@@ -89,6 +92,11 @@ impl Collector {
     /// Port of its gRPC.
     pub(crate) fn grpc_port(&self) -> u16 {
         self.addresses.grpc.port()
+    }
+
+    /// Port on which it takes netconsole in.
+    pub(crate) fn netconsole_port(&self) -> u16 {
+        self.addresses.netconsole.port()
     }
 
     /// The folder with the socket of its database.

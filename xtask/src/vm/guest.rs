@@ -57,6 +57,8 @@ pub(crate) struct AgentOptions<'a> {
     pub(crate) programs: &'a Path,
     /// Port of the collector's gRPC on this host's loopback.
     pub(crate) collector_port: u16,
+    /// Port of the collector's netconsole there.
+    pub(crate) netconsole_port: u16,
 }
 
 /// A running guest. It dies when this value is dropped, and with this process.

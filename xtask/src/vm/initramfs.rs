@@ -151,6 +151,8 @@ fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>, boot: 
         agent.collector_port
     );
     archive.file("etc/telemetrics/telemd.toml", 0o644, config.as_bytes())?;
+    let port = agent.netconsole_port.to_string();
+    archive.file("etc/guest/netconsole-port", 0o644, port.as_bytes())?;
     archive.file("etc/telemetrics/opt-in", 0o644, b"")?;
     archive.file(
         "etc/telemetrics/probes.d/guest.toml",

@@ -8,6 +8,9 @@ use super::{collector::Stored, expect::Expect, scenario::Scenario};
 /// a record of each beside its own.
 const MODULE_TAINT: &str = "kernel.module_taint";
 
+/// How the boot before ended, which the agent tells after every start of another boot.
+const BOOT_END: &str = "boot.end";
+
 /// The records of a guest, each with the scenario that it is of.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -24,8 +27,8 @@ pub(super) struct Entry {
     pub(super) met: Vec<(Expect, Vec<Stored>)>,
     /// Records that it should not have left.
     pub(super) strangers: Vec<Stored>,
-    /// Titles of the modules that tainted.
-    taints: BTreeSet<String>,
+    /// Titles of records that belong to it beside those.
+    companions: BTreeSet<String>,
 }
 
 impl Entry {
@@ -46,10 +49,14 @@ impl Entry {
             .map(|(_, records)| records)
     }
 
-    fn takes_taint(&mut self, stored: &Stored) -> bool {
-        stored.class == MODULE_TAINT
-            && self.scenario.loads_a_broken_module()
-            && self.taints.insert(stored.title.clone())
+    /// Whether a record belongs to the scenario beside what it expects: once each.
+    fn takes(&mut self, stored: &Stored) -> bool {
+        let comes_with_it = match stored.class.as_str() {
+            MODULE_TAINT => self.scenario.loads_a_broken_module(),
+            BOOT_END => self.scenario.is_fatal,
+            _ => false,
+        };
+        comes_with_it && self.companions.insert(stored.title.clone())
     }
 }
 
@@ -64,7 +71,7 @@ impl Ledger {
                 .map(|expect| (*expect, Vec::new()))
                 .collect(),
             strangers: Vec::new(),
-            taints: BTreeSet::new(),
+            companions: BTreeSet::new(),
         });
     }
 
@@ -90,12 +97,7 @@ impl Ledger {
                 return;
             }
         }
-        if self
-            .entries
-            .iter_mut()
-            .rev()
-            .any(|entry| entry.takes_taint(stored))
-        {
+        if self.entries.iter_mut().rev().any(|entry| entry.takes(stored)) {
             return;
         }
         let culprit = self

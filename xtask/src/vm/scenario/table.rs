@@ -359,9 +359,11 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         name: "panic-netconsole",
         what: "a panic that only the network console tells of",
         boot: Boot::Netconsole,
-        cause: Cause::Script(include_str!("../causes/panic.sh")),
+        cause: Cause::Script(include_str!("../causes/panic-netconsole.sh")),
+        modules: &["netconsole"],
         is_fatal: true,
-        expects: &[Expect::record("kernel.panic", "sysrq triggered crash")],
+        expects: &[Expect::record("kernel.panic", "sysrq triggered crash")
+            .with(&[("/hook/name", Is::Text("netconsole"))])],
         ..ROW
     },
     Scenario {

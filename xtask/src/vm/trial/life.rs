@@ -58,6 +58,7 @@ impl<'a> Life<'a> {
             agent: Some(AgentOptions {
                 programs: surroundings.programs,
                 collector_port: surroundings.collector.grpc_port(),
+                netconsole_port: surroundings.collector.netconsole_port(),
             }),
             hostname: host,
             work_dir: scratch.path(),
