@@ -9,10 +9,13 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{build_ebpf, packages, paths, progress, vm};
+use crate::{
+    build_ebpf, packages, paths, progress,
+    vm::{self, Series, Verdict},
+};
 
 /// The kernels whose guests have to work.
-const KERNELS: [&str; 2] = ["6.1", "6.12"];
+const KERNELS: [Series; 2] = [Series::V6_1, Series::V6_12];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --no-vm")]
@@ -135,22 +138,31 @@ fn cargo_tests(tally: &mut Tally, bin_dir: Option<&Path>) -> Result<()> {
 
 /// Real faults on real kernels.
 fn guests(tally: &mut Tally, leave_out: bool) {
-    for kernel in KERNELS {
-        let test = format!("vm::{kernel}::all");
-        if leave_out {
-            tally.skip(&test, "left out by --no-vm");
-            continue;
+    if leave_out {
+        for kernel in KERNELS {
+            tally.skip(&format!("vm::{kernel}"), "left out by --no-vm");
         }
-        match vm::check(kernel) {
-            Ok(vm::Outcome::Passed) => {
+        return;
+    }
+    let checks = match vm::check(&KERNELS) {
+        Ok(checks) => checks,
+        Err(error) => {
+            tally.failed += 1;
+            progress::result("test vm ... FAILED");
+            progress::print_error(&error);
+            return;
+        }
+    };
+    for vm::Check { test, verdict } in checks {
+        match verdict {
+            Verdict::Passed => {
                 tally.passed += 1;
                 progress::result(format!("test {test} ... ok"));
             }
-            Ok(vm::Outcome::Unavailable(reason)) => tally.skip(&test, &reason),
-            Err(error) => {
+            Verdict::Impossible(reason) => tally.skip(&test, &reason),
+            Verdict::Failed(reason) => {
                 tally.failed += 1;
-                progress::result(format!("test {test} ... FAILED"));
-                progress::print_error(&error);
+                progress::result(format!("test {test} ... FAILED: {reason}"));
             }
         }
     }

@@ -43,6 +43,7 @@ pub(crate) use self::{
     guest::{AgentOptions, Caused, Guest, GuestOptions},
     kernels::{Kernel, Series},
     scenario::{Scenario, crashing_program},
+    trial::Verdict,
 };
 use crate::{build_ebpf, packages, paths, progress};
 
@@ -109,13 +110,13 @@ impl std::str::FromStr for Kernels {
     }
 }
 
-/// How a check ended that did not fail.
+/// A scenario on a kernel, as `cargo xtask test` counts it.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Every fault arrived exactly once.
-    Passed,
-    /// It could not be run here, for this reason.
-    Unavailable(String),
+pub(crate) struct Check {
+    /// `vm::KERNEL::SCENARIO`, or `vm::KERNEL` when there is no such kernel to be had.
+    pub(crate) test: String,
+    /// How it ended.
+    pub(crate) verdict: Verdict,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -182,26 +183,32 @@ impl Args {
     }
 }
 
-/// Goes through the scenarios of the tests on a kernel and checks that each record arrives exactly once, and nothing
-/// else.
-pub(crate) fn check(kernel: &str) -> Result<Outcome> {
-    let series =
-        Series::from_str(kernel, false).map_err(|error| anyhow::anyhow!("kernel {kernel}: {error}"))?;
-    let kernel = match prepare(series, false) {
-        Ok(kernel) => kernel,
-        Err(error) => return Ok(Outcome::Unavailable(format!("{error:#}"))),
-    };
+/// Goes through the scenarios of the tests on kernels.
+pub(crate) fn check(series: &[Series]) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    let mut kernels = Vec::new();
+    for series in series {
+        match prepare(*series, false) {
+            Ok(kernel) => kernels.push(kernel),
+            Err(error) => checks.push(Check {
+                test: format!("vm::{series}"),
+                verdict: Verdict::Impossible(format!("{error:#}")),
+            }),
+        }
+    }
     build_ebpf::ensure()?;
     let programs = build_programs()?;
     let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| scenario.is_quick).collect();
     let scratch = paths::scratch("vm/collector")?;
     let collector = Collector::start(&programs, scratch.path(), ANY_PORT)?;
     let surroundings = matrix::surroundings(&programs, &collector);
-    let kernels = [kernel];
-    let columns = matrix::run(&kernels, &scenarios, surroundings, 1);
-    matrix::print(&columns);
-    matrix::verdict(&columns)?;
-    Ok(Outcome::Passed)
+    for column in matrix::run(&kernels, &scenarios, surroundings, GUESTS) {
+        checks.extend(column.cells.into_iter().map(|cell| Check {
+            test: format!("vm::{}::{}", column.kernel.series, cell.scenario),
+            verdict: cell.verdict,
+        }));
+    }
+    Ok(checks)
 }
 
 /// Puts in place what a guest needs: the kernel, QEMU and the tools that make its files.
