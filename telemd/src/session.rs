@@ -291,6 +291,7 @@ impl<'a> Session<'a> {
 
     async fn round(&mut self) {
         let now = Moment::now();
+        self.sources.attach_missing();
         self.sources.account(&self.recorder);
         self.recorder.close_windows(now, false);
         match self.recorder.tell_losses(now).await {

@@ -132,6 +132,15 @@ impl Sources {
         }
     }
 
+    /// Attaches hooks whose tracepoints a module has brought since.
+    pub(crate) fn attach_missing(&mut self) {
+        if let Ok(watch) = &mut self.probes
+            && watch.probes.attach_missing()
+        {
+            watch.reader.set_origins(watch.probes.origins());
+        }
+    }
+
     /// Detaches the hooks.
     pub(crate) fn close(&mut self) {
         let reason = "the agent stops".to_owned();
