@@ -1,4 +1,5 @@
-//! The kernel log through `/dev/kmsg`, for kernels where the console hook cannot be attached.
+//! The kernel log through `/dev/kmsg`: what was printed before anything watched, and all of it on kernels where the console
+//! hook cannot be attached.
 //!
 //! One `read` gives one record (`Documentation/ABI/testing/dev-kmsg`, `kernel/printk/printk.c`: `devkmsg_read`):
 //!
@@ -137,7 +138,7 @@ impl KernelLog {
     /// Waits for at least one record, then appends what is there, at most a bounded batch. Cancel-safe.
     pub async fn next(&mut self, out: &mut Vec<KmsgRecord>) -> Result<(), KmsgError> {
         loop {
-            if self.drain(out)? {
+            if self.read_available(out)? {
                 return Ok(());
             }
             // Readiness is cleared before the log is drained, so what comes in between makes it ready again.
@@ -153,7 +154,8 @@ impl KernelLog {
         }
     }
 
-    /// Records the kernel overwrote before they were read, cumulative.
+    /// Records the kernel overwrote before they were read, cumulative. Those before the first one that was asked for do not
+    /// count.
     pub fn lost(&self) -> u64 {
         self.records.lost
     }
@@ -163,8 +165,13 @@ impl KernelLog {
         self.records.undecodable
     }
 
-    /// Appends a batch; false when there was nothing.
-    fn drain(&mut self, out: &mut Vec<KmsgRecord>) -> Result<bool, KmsgError> {
+    /// The sequence of the record that is read next; `None` before the first one.
+    pub fn next_sequence(&self) -> Option<u64> {
+        self.records.expected
+    }
+
+    /// Appends what is there now, at most a bounded batch; false when there was nothing.
+    pub fn read_available(&mut self, out: &mut Vec<KmsgRecord>) -> Result<bool, KmsgError> {
         let before = out.len();
         while out.len() - before < MAX_BATCH {
             match self.read_one() {

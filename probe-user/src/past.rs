@@ -19,6 +19,8 @@ pub mod syslog;
 pub mod watchdog;
 pub mod wtmp;
 
+/// Where Linux 4.14 and later show the region of the Boot Error Record Table (`drivers/acpi/sysfs.c`).
+const BERT: &str = "sys/firmware/acpi/tables/data/BERT";
 /// The most bytes of a BERT region that are read; firmware reserves some tens of KiB.
 const BERT_BYTES: u64 = 1 << 20;
 
@@ -85,7 +87,7 @@ pub fn read(places: &Places, previous_boot: &str) -> Past {
     past.dumps = found.dumps;
     past.machine_checks = found.machine_checks;
     past.unreadable.append(&mut found.unreadable);
-    let bert = root.join("sys/firmware/acpi/tables/data/BERT");
+    let bert = root.join(BERT);
     past.bert = past.unless_unreadable(&bert, read_some(&bert, BERT_BYTES));
     let wtmp = root.join("var/log/wtmp");
     past.wtmp = past.unless_unreadable(&wtmp, wtmp::read(&wtmp));
@@ -95,6 +97,11 @@ pub fn read(places: &Places, previous_boot: &str) -> Past {
         past.syslog = syslog::read_end(&root.join("var/log"));
     }
     past
+}
+
+/// Whether the firmware has left a region of errors.
+pub fn has_bert(places: &Places) -> bool {
+    places.root.join(BERT).exists()
 }
 
 /// Removes files of pstore. What is not right in its folder is refused.

@@ -81,10 +81,12 @@ pub struct Probes {
     /// What is in that folder; [`Config::load`] reads it.
     #[serde(skip)]
     pub user: probes_d::Probes,
-    /// The kernel's log, read where the console hook cannot be attached.
+    /// The kernel's log: read from the boot's beginning at the start, and on where the console hook cannot be attached.
     pub kmsg_path: PathBuf,
     /// Where the kernel shows what an earlier boot left.
     pub pstore_dir: PathBuf,
+    /// Below which root everything else is looked for that earlier boots left.
+    pub earlier_root: PathBuf,
 }
 
 /// `[storm]`
@@ -152,6 +154,7 @@ impl Default for Probes {
             user: probes_d::Probes::default(),
             kmsg_path: "/dev/kmsg".into(),
             pstore_dir: "/sys/fs/pstore".into(),
+            earlier_root: "/".into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 7] = [
+const STATE: [&str; 8] = [
     "spool",
     "agent_id",
     "agent_id.new",
@@ -15,6 +15,7 @@ const STATE: [&str; 7] = [
     "boots.json.new",
     "kept.json",
     "kept.json.new",
+    crate::alive::FILE,
 ];
 
 /// Whether this host takes part.

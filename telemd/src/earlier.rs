@@ -1,11 +1,14 @@
-//! Faults of earlier boots: what a dying kernel left in pstore.
+//! Faults of earlier boots: what a dying kernel, the firmware and kdump left.
+//!
+//! [`keep`] makes records of what is not known yet and says which files of pstore may be removed: those whose records are
+//! durable. Removing is somebody else's, and so is telling how the boot ended (`obituary`).
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use faults::{Assembled, Assembler, Class, Limits, Severity, log};
-use probe_user::pstore::{self, Dump, DumpReason, Origin, Unreadable};
-use proto::v1::record::Payload;
-use proto::v1::{KernelReport, Record};
+use faults::mce::MachineCheck;
+use probe_user::past::Past;
+use probe_user::pstore::{BinaryRecord, Dump, Origin};
+use proto::v1::Record;
 use uuid::Uuid;
 
 use crate::clock::Moment;
@@ -15,168 +18,155 @@ use crate::kept::{Kept, Mark, digest};
 use crate::pipeline::Found;
 use crate::record::{Boot, hook};
 use crate::recorder::Recorder;
-use crate::text::{chain, cut_front};
 
+mod dump;
 #[cfg(test)]
 mod tests;
 
-/// The text of a dump in which no report is found is kept from its end, bytes.
-const TEXT_BYTES: usize = 64 << 10;
-/// How the kernel begins its last words (`kernel/panic.c`).
-const PANIC: &str = "Kernel panic - not syncing";
+/// Errors of one BERT region that become records. Firmware keeps a handful.
+const BERT_ERRORS: usize = 32;
+/// A copy or a log of kdump that is older is not told: it is of another time, seconds. Thirty days.
+const OLD_S: u64 = 30 * 86_400;
 
-/// Keeps what pstore holds and frees it. A dump is removed only once all its records are durable. `kept` is what was
-/// known at the start; the keeper has a list of its own for the disk.
-pub async fn keep(dir: &Path, boots: &Boots, kept: &mut Kept, recorder: &Recorder) -> Result<(), KeepError> {
-    let found = match pstore::read(dir, Origin::Pstore) {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::warn!(error = chain(&error), "pstore cannot be read");
-            return Ok(());
-        }
-    };
-    for Unreadable { path, reason } in &found.unreadable {
-        tracing::warn!(path = %path.display(), reason, "a crash dump is kept but not readable");
-    }
-    for dump in found.dumps {
-        tracing::info!(
-            reason = ?dump.reason,
-            bytes = dump.text.len(),
-            files = dump.files.len(),
-            "pstore holds a dump"
-        );
-        let digest = digest(&dump.text);
-        if !kept.has_dump(digest) {
-            let Some(found) = reports(&dump, dump.written_unix_ns, boots, kept) else {
+/// Tells what earlier boots left, durably.
+#[derive(Debug)]
+pub(crate) struct Teller<'a> {
+    pub(crate) boots: &'a Boots,
+    /// When the boot before began, nanoseconds since 1970.
+    pub(crate) previous_began_ns: Option<u64>,
+    /// What was known at the start, and what was told since; the keeper has a list of its own for the disk.
+    pub(crate) kept: Kept,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) now: Moment,
+}
+
+impl Teller<'_> {
+    /// Keeps what `past` tells and is not known yet. Appends the files of pstore that are kept to `done`; when the disk
+    /// refuses, the rest stays where it is.
+    pub(crate) async fn keep(&mut self, past: &Past, done: &mut Vec<PathBuf>) -> Result<(), KeepError> {
+        for dump in &past.dumps {
+            if self.is_old(dump.origin, dump.written_unix_ns) {
                 continue;
-            };
-            let last = found.len().saturating_sub(1);
-            for (index, Found { record, mark }) in found.into_iter().enumerate() {
-                let mut marks: Vec<_> = mark.into_iter().collect();
-                // The last record stands for the whole dump: once it is durable so are the ones before it.
-                if index == last {
-                    marks.push(Mark::Dump { digest });
-                }
-                for mark in marks.iter().cloned() {
-                    kept.note(mark, Uuid::nil(), 0);
-                }
-                recorder.keep_always(record, marks).await?;
+            }
+            tracing::info!(
+                origin = ?dump.origin,
+                reason = ?dump.reason,
+                bytes = dump.text.len(),
+                files = dump.files.len(),
+                "an earlier boot left a dump"
+            );
+            if self.keep_dump(dump).await? && dump.origin == Origin::Pstore {
+                done.extend(dump.files.iter().cloned());
             }
         }
-        if let Err(error) = pstore::remove(dir, &dump.files) {
-            tracing::warn!(
-                error = chain(&error),
-                "a pstore dump is kept but cannot be removed from pstore"
-            );
+        for stored in &past.machine_checks {
+            if self.is_old(stored.origin, stored.written_unix_ns) {
+                continue;
+            }
+            self.keep_machine_check(stored).await?;
+            if stored.origin == Origin::Pstore {
+                done.push(stored.file.clone());
+            }
+        }
+        self.keep_bert(&past.bert).await
+    }
+
+    /// Files that others keep stay for years; those of pstore go once they are told.
+    fn is_old(&self, origin: Origin, written_unix_ns: u64) -> bool {
+        let age_s = self.now.unix_ns.saturating_sub(written_unix_ns) / 1_000_000_000;
+        origin != Origin::Pstore && age_s > OLD_S
+    }
+
+    /// Whether the dump is kept now; one that tells of no fault is left to whoever wants it.
+    async fn keep_dump(&mut self, dump: &Dump) -> Result<bool, KeepError> {
+        let digest = digest(dump.text.as_bytes());
+        if self.kept.has_dump(digest) {
+            return Ok(true);
+        }
+        let Some(found) = dump::reports(
+            dump,
+            self.boot_of(dump.written_unix_ns),
+            &self.boots.current,
+            &self.kept,
+        ) else {
+            return Ok(false);
+        };
+        self.keep_all(found, digest).await?;
+        Ok(true)
+    }
+
+    async fn keep_machine_check(&mut self, stored: &BinaryRecord) -> Result<(), KeepError> {
+        let digest = digest(&stored.bytes);
+        if self.kept.has_dump(digest) {
+            return Ok(());
+        }
+        let boot = self.boot_of(stored.written_unix_ns);
+        let at = at(stored.written_unix_ns);
+        let mut record = match MachineCheck::from_record(&stored.bytes) {
+            Ok(check) => boot.saved_machine_check(&check, at),
+            Err(error) => boot.undecodable("pstore", &stored.bytes, &error.to_string(), at),
+        };
+        record.hook = Some(hook("pstore", ""));
+        self.keep_all(vec![Found { record, mark: None }], digest).await
+    }
+
+    /// The firmware shows the same region for as long as a boot lasts.
+    async fn keep_bert(&mut self, region: &[u8]) -> Result<(), KeepError> {
+        let digest = digest(&[self.boots.current.as_bytes(), region].concat());
+        let read = faults::cper::region(region);
+        if read.sections().next().is_none() || self.kept.has_dump(digest) {
+            return Ok(());
+        }
+        let found = read.sections().take(BERT_ERRORS).map(|section| {
+            let body = region.get(section.offset..).unwrap_or_default();
+            let body = body.get(..section.length).unwrap_or(body);
+            let record = Record {
+                boot_id: self.boots.previous.clone(),
+                hook: Some(hook("bert", "")),
+                ..wire::hardware_error(&section.hardware_error(), "BERT", 1, body)
+            };
+            Found { record, mark: None }
+        });
+        self.keep_all(found.collect(), digest).await
+    }
+
+    /// Keeps records; the last stands for all of `digest`: once it is durable so are the ones before it.
+    async fn keep_all(&mut self, found: Vec<Found>, digest: Uuid) -> Result<(), KeepError> {
+        let last = found.len().saturating_sub(1);
+        for (index, Found { record, mark }) in found.into_iter().enumerate() {
+            let mut marks: Vec<_> = mark.into_iter().collect();
+            if index == last {
+                marks.push(Mark::Dump { digest });
+            }
+            for mark in marks.iter().cloned() {
+                self.kept.note(mark, Uuid::nil(), 0);
+            }
+            self.recorder.keep_always(record, marks).await?;
+        }
+        Ok(())
+    }
+
+    /// The boot in which something was written. One before the last that the agent knows has no name.
+    fn boot_of(&self, written_unix_ns: u64) -> Boot {
+        let is_older = self
+            .previous_began_ns
+            .is_some_and(|began| written_unix_ns < began);
+        Boot {
+            id: if is_older {
+                String::new()
+            } else {
+                self.boots.previous.clone()
+            },
+            kernel_release: String::new(),
         }
     }
-    Ok(())
 }
 
-/// What a dump tells that is not known yet. At least one record for a panic or an oops that was not caught live; `None`
-/// for a dump that tells of no fault, such as a shutdown: it is left to whoever wants it.
-fn reports(dump: &Dump, died_unix_ns: u64, boots: &Boots, kept: &Kept) -> Option<Vec<Found>> {
-    let mut assembler = Assembler::new(Limits::default());
-    let mut texts = Vec::new();
-    let mut last_us = 0;
-    for line in log::lines(dump.text.as_bytes()) {
-        last_us = line.at_us;
-        assembler.push(line.as_line(), &mut texts);
-    }
-    assembler.flush(&mut texts);
-    let parsed: Vec<_> = texts
-        .iter()
-        .filter_map(|text| Some((text, faults::parse(&text.text)?)))
-        .collect();
-    // One boot, one kernel: a report that does not name it (or whose line was overwritten) is of the same.
-    let release = parsed
-        .iter()
-        .find_map(|(_, report)| report.kernel_release.as_deref());
-    let boot = Boot {
-        id: boots.previous.clone(),
-        kernel_release: release
-            .unwrap_or_default()
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-    };
-    let mut found: Vec<Found> = Vec::new();
-    for (text, report) in &parsed {
-        let died_before = |at_us: u64| Moment {
-            unix_ns: died_unix_ns.saturating_sub(last_us.saturating_sub(at_us) * 1_000),
-            since_boot_ns: at_us.saturating_mul(1_000),
-            asleep_ns: 0,
-        };
-        let known = |record: &Record| {
-            kept.has_record(record, &boots.previous) || kept.has_record(record, &boots.current)
-        };
-        let record = of_report(&boot, report, text, died_before(text.first_at_us));
-        let record = if known(&record) {
-            // A panic that follows a report is part of its text; what was known live is only the beginning.
-            panic_of(text)
-                .map(|(report, panic)| of_report(&boot, &report, &panic, died_before(panic.first_at_us)))
-        } else {
-            Some(record)
-        };
-        if let Some(record) = record.filter(|record| !known(record)) {
-            let mark = Some(Mark::of_record(&record, 0));
-            found.push(Found { record, mark });
-        }
-    }
-    if parsed.is_empty() {
-        found.push(without_report(dump, died_unix_ns, &boots.previous)?);
-    }
-    Some(found)
-}
-
-/// The panic that a report's text ends with; `None` when there is none, or nothing before it.
-fn panic_of(text: &Assembled) -> Option<(faults::KernelReport, Assembled)> {
-    let start = text.text.find(PANIC).filter(|start| *start > 0)?;
-    let panic = Assembled {
-        text: text.text[start..].to_owned(),
-        first_at_us: text.last_at_us,
-        ..text.clone()
-    };
-    Some((faults::parse(&panic.text)?, panic))
-}
-
-fn of_report(boot: &Boot, report: &faults::KernelReport, text: &Assembled, at: Moment) -> Record {
-    let mut record = boot.kernel_report(report, &text.text, text.truncated, at);
-    record.hook = Some(hook("pstore", ""));
-    record
-}
-
-/// A panic or an oops of which no report is found; other dumps (a shutdown) are no faults.
-fn without_report(dump: &Dump, died_unix_ns: u64, boot_id: &str) -> Option<Found> {
-    let (class, severity, title) = match dump.reason {
-        DumpReason::Panic => (
-            Class::KernelPanic,
-            Severity::Critical,
-            "kernel panic, its report was not found",
-        ),
-        DumpReason::Oops => (
-            Class::KernelOops,
-            Severity::High,
-            "kernel oops, its report was not found",
-        ),
-        DumpReason::Other(_) => return None,
-    };
-    let boot = Boot {
-        id: boot_id.to_owned(),
-        kernel_release: String::new(),
-    };
-    let at = Moment {
-        unix_ns: died_unix_ns,
+/// A moment of which only the wall time is known.
+fn at(unix_ns: u64) -> Moment {
+    Moment {
+        unix_ns,
         since_boot_ns: 0,
         asleep_ns: 0,
-    };
-    let mut record = boot.record(class, severity, title, at);
-    record.hook = Some(hook("pstore", ""));
-    record.payload = Some(Payload::KernelReport(KernelReport {
-        text: cut_front(&dump.text, TEXT_BYTES).to_owned(),
-        truncated: true,
-        ..KernelReport::default()
-    }));
-    Some(Found { record, mark: None })
+    }
 }

@@ -72,6 +72,7 @@ enum Ask {
         _room: OwnedSemaphorePermit,
     },
     Read(Read),
+    Note(Mark),
     Acknowledge(u64),
     Retry(Answer<()>),
 }
@@ -114,6 +115,11 @@ impl Handle {
         }))
         .await?;
         chunk.await.map_err(|_closed| KeepError::Stopped)?
+    }
+
+    /// Notes a mark that stands for all records that were handed over before.
+    pub async fn note(&self, mark: Mark) -> Result<(), KeepError> {
+        self.ask(Ask::Note(mark)).await
     }
 
     /// Lets go of all records up to `seq`.
@@ -168,6 +174,7 @@ pub fn start(spool: Spool, kept: Kept, kept_path: PathBuf) -> std::io::Result<(H
     let epoch = Uuid::from_bytes(spool.epoch());
     let (publish, stats) = watch::channel(Stats::default());
     let mut keeper = Keeper {
+        appended_seq: spool.durable_seq(),
         spool,
         epoch,
         kept,
@@ -193,6 +200,8 @@ pub fn start(spool: Spool, kept: Kept, kept_path: PathBuf) -> std::io::Result<(H
 
 struct Keeper {
     spool: Spool,
+    /// Sequence of the record that was appended last.
+    appended_seq: u64,
     epoch: Uuid,
     kept: Kept,
     kept_path: PathBuf,
@@ -256,6 +265,10 @@ impl Keeper {
                 }
             },
             Ask::Read(read) => group.reads.push(read),
+            Ask::Note(mark) => {
+                group.marked = true;
+                self.kept.note(mark, self.epoch, self.appended_seq);
+            }
             Ask::Acknowledge(seq) => {
                 if let Err(error) = self.spool.acknowledge(seq) {
                     tracing::warn!(seq, error = %chain(&error), "acknowledgement was not kept, it will come again");
@@ -281,6 +294,7 @@ impl Keeper {
             }
             Err(error) => return Err(KeepError::Unfit(error)),
         };
+        self.appended_seq = seq;
         group.unsynced = true;
         group.marked |= !marks.is_empty();
         for mark in marks {

@@ -1,15 +1,15 @@
 //! What was already kept, so that nothing is reported twice over restarts.
 //!
-//! A kernel that dies repeats in its pstore dump what was reported live, and a dump that cannot be removed is read at
-//! every start. Both are known by small marks in `kept.json`. A mark is written before the record that it stands for
-//! is synced and names that record's place in the spool; when the file is read, only marks whose record did become
-//! durable count. So a crash between the two neither loses a report nor reports it twice.
+//! A kernel that dies repeats in its pstore dump what was reported live, a dump that cannot be removed is read at every
+//! start, and the kernel's log of this boot is read again by an agent that is started again. All are known by small
+//! marks in `kept.json`. A mark is written before the record that it stands for is synced and names that record's place in
+//! the spool; when the file is read, only marks whose record did become durable count. So a crash between the two neither
+//! loses a report nor reports it twice.
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
-use faults::Class;
 use proto::v1::Record;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,8 +18,10 @@ use crate::durable;
 
 /// Reports that are remembered: more than one boot's log buffer holds.
 const REPORTS: usize = 256;
-/// Dumps that are remembered: more than any pstore backend stores.
+/// Dumps and firmware records that are remembered: more than any pstore backend stores, and the copies that are read.
 const DUMPS: usize = 256;
+/// Places in the log, and ends of boots, that are remembered: the newest may not be durable, the one before it is.
+const PLACES: usize = 2;
 /// Times of one report differ between the live text and the dump by as much as printing took, seconds.
 const SAME_S: u64 = 10;
 /// The log's clock is not corrected by NTP: it drifts by at most 500 ppm, one second in this many.
@@ -38,19 +40,59 @@ pub enum Mark {
         /// Seconds since that boot, by the clock of the kernel's log.
         at_s: u64,
     },
-    /// All that a pstore dump holds.
+    /// All that a dump, or a record of the firmware, holds.
     Dump {
-        /// [`digest`] of its text.
+        /// [`digest`] of it.
         digest: Uuid,
+    },
+    /// Every fault that the kernel's log tells before this place.
+    Log {
+        /// The boot whose log it is.
+        boot_id: String,
+        /// Sequence of the first record that is not behind it.
+        next: u64,
+    },
+    /// How the boot before ended.
+    End {
+        /// The boot that came after it.
+        boot_id: String,
     },
 }
 
+/// Marks of a kind are limited together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Report,
+    Dump,
+    Log,
+    End,
+}
+
+impl Kind {
+    fn limit(self) -> usize {
+        match self {
+            Self::Report => REPORTS,
+            Self::Dump => DUMPS,
+            Self::Log | Self::End => PLACES,
+        }
+    }
+}
+
 impl Mark {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Report { .. } => Kind::Report,
+            Self::Dump { .. } => Kind::Dump,
+            Self::Log { .. } => Kind::Log,
+            Self::End { .. } => Kind::End,
+        }
+    }
+
     /// What a record of a kernel's fault stands for. `asleep_ns`: how much of its time since boot the host was
     /// suspended; 0 for what a dump tells, whose times are the log's.
     pub fn of_record(record: &Record, asleep_ns: u64) -> Self {
-        let told_by_hook = [Class::MemoryOomKill, Class::HardwareMachineCheck];
-        let by_class = told_by_hook.iter().any(|class| class.as_str() == record.class);
+        // The kernel's reports about itself are told by their text; all others may come from a hook.
+        let by_class = !record.class.starts_with("kernel.");
         Self::Report {
             boot_id: record.boot_id.clone(),
             title: if by_class { &record.class } else { &record.title }.clone(),
@@ -59,9 +101,9 @@ impl Mark {
     }
 }
 
-/// Tells dumps apart by their text.
-pub fn digest(text: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
+/// Tells dumps apart by what they hold.
+pub fn digest(bytes: &[u8]) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,9 +143,9 @@ impl Kept {
 
     /// Notes that the record `seq` of the spool `epoch` stands for `mark`. The oldest of its kind gives way.
     pub fn note(&mut self, mark: Mark, epoch: Uuid, seq: u64) {
-        let report = matches!(mark, Mark::Report { .. });
-        let same = |entry: &Entry| matches!(entry.mark, Mark::Report { .. }) == report;
-        if self.entries.iter().filter(|entry| same(entry)).count() >= if report { REPORTS } else { DUMPS }
+        let kind = mark.kind();
+        let same = |entry: &Entry| entry.mark.kind() == kind;
+        if self.entries.iter().filter(|entry| same(entry)).count() >= kind.limit()
             && let Some(oldest) = self.entries.iter().position(same)
         {
             self.entries.remove(oldest);
@@ -113,21 +155,32 @@ impl Kept {
 
     /// Whether the fault that a dump tells was kept already, as one of the boot `boot_id`.
     pub fn has_record(&self, record: &Record, boot_id: &str) -> bool {
-        match Mark::of_record(record, 0) {
-            Mark::Report { title, at_s, .. } => self.has_report(boot_id, &title, at_s),
-            Mark::Dump { digest } => self.has_dump(digest),
-        }
+        let Mark::Report { title, at_s, .. } = Mark::of_record(record, 0) else {
+            return false;
+        };
+        self.entries
+            .iter()
+            .any(|entry| is_report(&entry.mark, boot_id, &title, at_s))
     }
 
-    pub(crate) fn has_report(&self, boot_id: &str, title: &str, at_s: u64) -> bool {
-        self.entries.iter().any(|entry| match &entry.mark {
-            Mark::Report {
-                boot_id: boot,
-                title: known,
-                at_s: at,
-            } => boot == boot_id && known == title && at.abs_diff(at_s) <= SAME_S + at_s / DRIFT_S,
-            Mark::Dump { .. } => false,
-        })
+    /// From where on the log of the boot `boot_id` may tell something that is not kept (`None`: from its beginning), and what
+    /// it tells again from there on.
+    pub(crate) fn of_log(&self, boot_id: &str) -> (Option<u64>, Told) {
+        let place = |entry: &Entry| match &entry.mark {
+            Mark::Log { boot_id: boot, next } if boot == boot_id => Some(*next),
+            _ => None,
+        };
+        let newest = self.entries.iter().rposition(|entry| place(entry).is_some());
+        let next = newest.and_then(|at| place(self.entries.get(at)?));
+        let behind = self.entries.iter().skip(newest.map_or(0, |at| at + 1));
+        let told = behind.map(|entry| entry.mark.clone()).collect();
+        (next, Told(told))
+    }
+
+    /// Whether the end of the boot before `boot_id` was told.
+    pub(crate) fn has_end(&self, boot_id: &str) -> bool {
+        let told = |entry: &Entry| matches!(&entry.mark, Mark::End { boot_id: boot } if boot == boot_id);
+        self.entries.iter().any(told)
     }
 
     /// Whether the dump was kept already.
@@ -135,6 +188,33 @@ impl Kept {
         self.entries
             .iter()
             .any(|entry| entry.mark == Mark::Dump { digest })
+    }
+}
+
+/// What was kept of a part of the log that is read again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told(Vec<Mark>);
+
+impl Told {
+    /// Takes the mark of a fault that the log tells again; false when there is none. It stands for one fault.
+    pub(crate) fn take(&mut self, mark: &Mark) -> bool {
+        let Mark::Report { boot_id, title, at_s } = mark else {
+            return false;
+        };
+        let known = |mark: &Mark| is_report(mark, boot_id, title, *at_s);
+        let at = self.0.iter().position(known);
+        at.map(|at| self.0.swap_remove(at)).is_some()
+    }
+}
+
+fn is_report(mark: &Mark, boot_id: &str, title: &str, at_s: u64) -> bool {
+    match mark {
+        Mark::Report {
+            boot_id: boot,
+            title: known,
+            at_s: at,
+        } => boot == boot_id && known == title && at.abs_diff(at_s) <= SAME_S + at_s / DRIFT_S,
+        Mark::Dump { .. } | Mark::Log { .. } | Mark::End { .. } => false,
     }
 }
 
@@ -158,14 +238,15 @@ mod tests {
         let mut kept = Kept::default();
         kept.note(report("synced", 100), epoch, 1);
         kept.note(report("cut off", 100), epoch, 2);
-        kept.note(Mark::Dump { digest: digest("x") }, epoch, 1);
+        kept.note(Mark::Dump { digest: digest(b"x") }, epoch, 1);
         kept.save(&path).unwrap();
         let kept = Kept::load(&path, epoch, 1).unwrap();
-        assert!(kept.has_report("b", "synced", 109));
-        assert!(!kept.has_report("b", "synced", 111));
-        assert!(!kept.has_report("other", "synced", 100));
-        assert!(!kept.has_report("b", "cut off", 100));
-        assert!(kept.has_dump(digest("x")) && !kept.has_dump(digest("y")));
+        let (_, mut told) = kept.of_log("b");
+        assert!(!told.take(&report("synced", 111)));
+        assert!(!told.take(&report("cut off", 100)));
+        assert!(told.take(&report("synced", 109)));
+        assert!(!told.take(&report("synced", 109)), "it stands for one report");
+        assert!(kept.has_dump(digest(b"x")) && !kept.has_dump(digest(b"y")));
         assert_eq!(Kept::load(&path, Uuid::new_v4(), 9).unwrap(), Kept::default());
     }
 
@@ -173,13 +254,46 @@ mod tests {
     fn the_list_is_bounded_and_the_oldest_gives_way() {
         let epoch = Uuid::new_v4();
         let mut kept = Kept::default();
-        kept.note(Mark::Dump { digest: digest("x") }, epoch, 0);
+        kept.note(Mark::Dump { digest: digest(b"x") }, epoch, 0);
         for seq in 0..=REPORTS as u64 {
             kept.note(report("t", seq * 100), epoch, seq);
         }
-        assert!(!kept.has_report("b", "t", 0) && kept.has_report("b", "t", 100));
-        assert!(kept.has_dump(digest("x")));
         assert_eq!(kept.entries.len(), REPORTS + 1);
+        let (_, mut told) = kept.of_log("b");
+        assert!(!told.take(&report("t", 0)) && told.take(&report("t", 100)));
+        assert!(kept.has_dump(digest(b"x")));
+    }
+
+    #[test]
+    fn the_log_is_read_from_its_newest_durable_place_and_marks_before_it_do_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kept.json");
+        let epoch = Uuid::new_v4();
+        let place = |boot_id: &str, next| Mark::Log {
+            boot_id: boot_id.into(),
+            next,
+        };
+        let mut kept = Kept::default();
+        assert_eq!(kept.of_log("b").0, None);
+        kept.note(place("b", 10), epoch, 1);
+        kept.note(report("before", 50), epoch, 2);
+        kept.note(place("b", 20), epoch, 2);
+        kept.note(report("behind", 60), epoch, 3);
+        kept.note(place("b", 30), epoch, 4);
+        kept.save(&path).unwrap();
+        // The last sync did not come about.
+        let kept = Kept::load(&path, epoch, 3).unwrap();
+        assert_eq!(kept.of_log("other").0, None);
+        let (next, mut told) = kept.of_log("b");
+        assert_eq!(next, Some(20));
+        assert!(!told.take(&report("before", 50)) && told.take(&report("behind", 60)));
+    }
+
+    #[test]
+    fn the_end_of_a_boot_is_told_once_in_the_next() {
+        let mut kept = Kept::default();
+        kept.note(Mark::End { boot_id: "b".into() }, Uuid::nil(), 0);
+        assert!(kept.has_end("b") && !kept.has_end("c"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The agent: catches faults, keeps them on disk, ships them.
 
 pub mod agent;
+pub mod alive;
 pub mod cgroup;
 pub mod cli;
 pub mod clock;
@@ -20,10 +21,12 @@ pub mod lines;
 pub mod listener;
 pub mod logging;
 pub mod netconsole;
+pub mod obituary;
 pub mod pipeline;
 pub mod process;
 pub mod record;
 pub mod recorder;
+mod replay;
 pub mod retry;
 mod session;
 pub mod ship;

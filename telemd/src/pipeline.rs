@@ -166,12 +166,23 @@ impl Pipeline {
 
     /// Takes a record of the kernel log that was just read, where no hook sees the text.
     pub fn kmsg(&mut self, record: &KmsgRecord, now: Moment, out: &mut Vec<Found>) {
+        // The log's own clock stops in suspend and drifts; it was read as it was printed.
+        self.log(record, now.since_boot_ns / 1_000, now, out);
+    }
+
+    /// Takes a record of the kernel log that was printed before anything was watched.
+    pub fn replay(&mut self, record: &KmsgRecord, now: Moment, out: &mut Vec<Found>) {
+        let at_us = record.at_us.saturating_add(now.asleep_ns / 1_000);
+        self.log(record, at_us.min(now.since_boot_ns / 1_000), now, out);
+    }
+
+    fn log(&mut self, record: &KmsgRecord, at_us: u64, now: Moment, out: &mut Vec<Found>) {
         // What programs write to the log is not the kernel's word.
         if record.facility != 0 {
             return;
         }
         let mut reports = Vec::new();
-        self.console.kmsg(record, now.since_boot_ns / 1_000, &mut reports);
+        self.console.kmsg(record, at_us, &mut reports);
         self.reports(reports, now, out);
     }
 

@@ -74,8 +74,17 @@ impl Boot {
         }
     }
 
-    /// A machine check.
+    /// A machine check that a hook saw.
     pub fn machine_check(&self, context: &Context, check: &faults::mce::MachineCheck, at: Moment) -> Record {
+        Record {
+            hook: Some(hook(&context.hook, context.attach.as_str())),
+            context: Some(wire_context(context)),
+            ..self.saved_machine_check(check, at)
+        }
+    }
+
+    /// A machine check that was found afterwards.
+    pub fn saved_machine_check(&self, check: &faults::mce::MachineCheck, at: Moment) -> Record {
         let decoded = check.decode();
         let record = self.record(Class::HardwareMachineCheck, decoded.severity, &decoded.title, at);
         let payload = MachineCheck {
@@ -100,7 +109,10 @@ impl Boot {
             what: cut(&decoded.what, SENTENCE_BYTES).to_owned(),
             outcome: decoded.outcome.to_string(),
         };
-        caught(record, context, Payload::MachineCheck(payload))
+        Record {
+            payload: Some(Payload::MachineCheck(payload)),
+            ..record
+        }
     }
 
     /// A process that the kernel killed to get memory. `comm` is its name, empty when nobody knows it.

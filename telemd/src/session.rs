@@ -16,7 +16,8 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::consent::Consent;
 use crate::control::{Asked, Question};
-use crate::identity::{Boots, StateDir};
+use crate::host;
+use crate::identity::StateDir;
 use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
@@ -26,10 +27,11 @@ use crate::sources::{Buffers, Caught, Sources};
 use crate::status::{SessionStatus, SpoolStatus, Status};
 use crate::storm::{Limits, Storm};
 use crate::text::chain;
-use crate::{earlier, host};
 
+mod before;
 mod shipping;
 
+use before::Before;
 use shipping::Shipping;
 
 /// How often the books are looked at, storm windows closed and consent checked.
@@ -93,12 +95,14 @@ pub(crate) struct Session<'a> {
     thread: JoinHandle<()>,
     sources: Sources,
     pipeline: Pipeline,
+    before: Before,
     shipping: Shipping,
     heartbeat_at: Instant,
 }
 
 impl<'a> Session<'a> {
-    /// Opens the spool, attaches the hooks, takes in what earlier boots left and begins to ship.
+    /// Opens the spool, begins to ship and to read what earlier boots left, takes in the log of this one and attaches the
+    /// hooks.
     pub(crate) async fn start(surroundings: &'a Surroundings<'a>) -> Result<Self, AgentError> {
         let Surroundings { config, state, .. } = *surroundings;
         let agent_id = state.agent_id()?;
@@ -108,7 +112,7 @@ impl<'a> Session<'a> {
         let kept_path = state.path().join("kept.json");
         let epoch = Uuid::from_bytes(spool.epoch());
         let kept = Kept::load(&kept_path, epoch, spool.durable_seq()).map_err(AgentError::Marks)?;
-        let known = kept.clone();
+        let (before, log_from) = Before::new(&config.probes, boots, kept.clone());
         let (keeper, thread) = keeper::start(spool, kept, kept_path).map_err(AgentError::Thread)?;
         let boot = Boot {
             id: host.boot_id.clone(),
@@ -117,23 +121,22 @@ impl<'a> Session<'a> {
         let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000)
             .with_limits(Limits::new(config.probes.user.alone()));
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm));
-        let mut sources = Sources::open(&config.probes);
-        announce(&mut sources);
-        if config.probes.enabled {
-            earlier_boots(&config.probes.pstore_dir, &boots, known, &recorder).await;
-        }
         let hostname = host.hostname.clone();
-        Ok(Self {
+        let mut session = Self {
             surroundings,
             agent_id,
             hostname,
             shipping: Shipping::start(config, agent_id, host, &recorder),
             recorder,
             thread,
-            sources,
+            sources: Sources::open(&config.probes, log_from),
             pipeline: Pipeline::new(boot, "/proc".into()).with_probes(config.probes.user.alone()),
+            before,
             heartbeat_at: Instant::now() + ROUND,
-        })
+        };
+        session.catch_up().await;
+        announce(&mut session.sources);
+        Ok(session)
     }
 
     /// Who takes records of the local socket in.
@@ -178,6 +181,7 @@ impl<'a> Session<'a> {
                     answer(reply, self.status());
                 }
                 caught = self.sources.next(&mut buffers, &self.recorder) => self.take(caught, &mut buffers, &mut found),
+                past = self.before.past(), if self.before.is_reading() => self.tell_past(&past).await,
                 () = tokio::time::sleep_until(tick_at), if busy => {}
                 _ = round.tick() => {
                     if !self.surroundings.consent.given() {
@@ -206,6 +210,7 @@ impl<'a> Session<'a> {
             .finish(&self.recorder, started + LAST_SHIPPING)
             .await;
         let left = self.recorder.keeper().stats().borrow().backlog;
+        self.stop_pulse();
         self.close(started + DRAIN).await;
         tracing::info!(
             backlog = left,
@@ -216,6 +221,7 @@ impl<'a> Session<'a> {
     /// Keeps what the hooks have already sent, ends what waits for more, and closes the books.
     async fn keep_last(&mut self) -> Result<(), KeepError> {
         let mut buffers = Buffers::default();
+        let place = self.sample_place();
         for _ in 0..LAST_BATCHES {
             let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers, &self.recorder));
             let Ok(caught) = next.await else { break };
@@ -229,6 +235,9 @@ impl<'a> Session<'a> {
         let now = Moment::now();
         self.pipeline.flush(now, &mut found);
         self.hand_over(found).await;
+        if let Some(place) = place.filter(|_| !self.has_told()) {
+            self.note_place(place).await;
+        }
         self.recorder.close_windows(now, true);
         self.recorder.tell_losses(now).await
     }
@@ -280,9 +289,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn hand_over(&self, found: Vec<Found>) {
+    async fn hand_over(&mut self, found: Vec<Found>) {
         let now = Moment::now();
         for found in found {
+            if self.before.is_known(&found) {
+                continue;
+            }
             if let Err(error) = self.recorder.hand_over(found, now).await {
                 tracing::error!(error = chain(&error), "a fault could not be kept");
             }
@@ -302,7 +314,9 @@ impl<'a> Session<'a> {
                 "the count of what was lost could not be kept"
             ),
         }
+        self.leave_traces(now).await;
         if Instant::now() >= self.heartbeat_at {
+            self.want_place();
             self.heartbeat_at =
                 Instant::now() + Duration::from_secs(self.surroundings.config.heartbeat.interval_s);
             self.heartbeat(now).await;
@@ -383,15 +397,6 @@ fn announce(sources: &mut Sources) {
                 "watched"
             );
         }
-    }
-}
-
-async fn earlier_boots(pstore: &Path, boots: &Boots, mut kept: Kept, recorder: &Recorder) {
-    if let Err(error) = earlier::keep(pstore, boots, &mut kept, recorder).await {
-        tracing::error!(
-            error = chain(&error),
-            "what an earlier boot left in pstore could not be kept; it stays there"
-        );
     }
 }
 

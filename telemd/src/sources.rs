@@ -1,17 +1,28 @@
 //! Where faults of this boot come from: the eBPF hooks, and the kernel log where they do not see it.
 
+use std::time::Duration;
+
 use probe_user::kmsg::{KernelLog, KmsgRecord, Position};
 use probe_user::{Event, HookState, Probes, Reader, hook};
 use proto::v1::LossReason;
 
+use crate::clock::Moment;
 use crate::config;
 use crate::pipeline::KMSG;
 use crate::recorder::Recorder;
+use crate::replay;
 use crate::status::HookStatus;
 use crate::text::chain;
 
 /// How the hooks are called together.
 const EBPF: &str = "ebpf";
+/// How long the ring is listened to for what the hooks have brought while they were attached.
+const SEAM: Duration = Duration::from_millis(20);
+/// Batches of events that are taken there: more than the ring holds.
+const SEAM_BATCHES: usize = 64;
+
+/// Why nothing is watched when somebody wants it so.
+const DISABLED: &str = "probes.enabled is false in the configuration";
 
 /// The hooks and the kernel log, each with the reason why it is not there.
 #[derive(Debug)]
@@ -20,6 +31,10 @@ pub(crate) struct Sources {
     log: Result<KernelLog, String>,
     /// Records of the log that were read.
     log_records: u64,
+    /// The log where the hook sees the text: only to know how far it is.
+    place: Option<KernelLog>,
+    /// What the log had lost when the hook took over.
+    overrun: u64,
     /// The host's own probes that are wrong.
     unfit: Vec<HookStatus>,
 }
@@ -54,17 +69,50 @@ pub(crate) struct Buffers {
 }
 
 impl Sources {
-    /// Attaches what this kernel allows. What it does not allow is told in [`Sources::states`].
-    pub(crate) fn open(config: &config::Probes) -> Self {
-        let not_needed = Err("the console hook sees the kernel's text".to_owned());
+    /// Opens the kernel's log at the record `from`, at its beginning without one. Nothing is attached yet.
+    pub(crate) fn open(config: &config::Probes, from: Option<u64>) -> Self {
+        let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
+        let log = if !config.enabled {
+            Err(DISABLED.to_owned())
+        } else if unwanted {
+            Err("disabled in the configuration".to_owned())
+        } else {
+            let position = from.map_or(Position::Oldest, Position::Sequence);
+            KernelLog::open(&config.kmsg_path, position).map_err(|error| chain(&error))
+        };
+        Self {
+            probes: Err(if config.enabled {
+                "not attached yet"
+            } else {
+                DISABLED
+            }
+            .to_owned()),
+            log,
+            log_records: 0,
+            place: None,
+            overrun: 0,
+            unfit: unfit(config),
+        }
+    }
+
+    /// Appends what the log holds, at most a bounded batch; false at its end.
+    pub(crate) fn read_log(&mut self, records: &mut Vec<KmsgRecord>) -> bool {
+        let Ok(log) = &mut self.log else { return false };
+        match log.read_available(records) {
+            Ok(more) => more,
+            Err(error) => {
+                self.log = Err(chain(&error));
+                false
+            }
+        }
+    }
+
+    /// Attaches what this kernel allows. What it does not allow is told in [`Sources::states`]. Where the console hook sees
+    /// the text the log ends here: `buffers` has the records that the hook did not bring, and the events that came
+    /// meanwhile.
+    pub(crate) async fn attach(&mut self, config: &config::Probes, buffers: &mut Buffers) {
         if !config.enabled {
-            let reason = "probes.enabled is false in the configuration";
-            return Self {
-                probes: Err(reason.into()),
-                log: Err(reason.into()),
-                log_records: 0,
-                unfit: unfit(config),
-            };
+            return;
         }
         let options = probe_user::Options {
             object: config.object.clone(),
@@ -72,25 +120,46 @@ impl Sources {
             disable: config.disable.clone(),
             probes: Vec::new(),
         };
-        let mut probes = Watch::attach(&options);
-        let sees_text = probes.as_mut().is_ok_and(|watch| {
+        self.probes = Watch::attach(&options);
+        let sees_text = self.probes.as_mut().is_ok_and(|watch| {
             let sees = |state: &HookState| &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
             watch.probes.states().iter().any(sees)
         });
-        let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
-        let log = if sees_text {
-            not_needed
-        } else if unwanted {
-            Err("disabled in the configuration".to_owned())
-        } else {
-            KernelLog::open(&config.kmsg_path, Position::Now).map_err(|error| chain(&error))
-        };
-        Self {
-            probes,
-            log,
-            log_records: 0,
-            unfit: unfit(config),
+        if sees_text {
+            self.join(buffers).await;
         }
+    }
+
+    /// Ends the log where the hook begins, see [`replay`].
+    async fn join(&mut self, buffers: &mut Buffers) {
+        while self.read_log(&mut buffers.log) {}
+        let until_ns = Moment::now().since_boot_ns;
+        let not_needed = Err("the console hook sees the kernel's text".to_owned());
+        self.place = std::mem::replace(&mut self.log, not_needed).ok();
+        self.overrun = self.place.as_ref().map_or(0, lost);
+        let Ok(Watch { reader, .. }) = &mut self.probes else {
+            return;
+        };
+        for _ in 0..SEAM_BATCHES {
+            let next = tokio::time::timeout(SEAM, reader.next(&mut buffers.events));
+            // A failure is told by the next reading.
+            if !matches!(next.await, Ok(Ok(()))) || is_behind(buffers.events.last(), until_ns) {
+                break;
+            }
+        }
+        buffers.log = replay::unseen(std::mem::take(&mut buffers.log), &buffers.events, until_ns);
+    }
+
+    /// The sequence of the first record of the log that was not printed yet, or not read where the log is what is watched.
+    pub(crate) fn place(&mut self) -> Option<u64> {
+        let Some(log) = &mut self.place else {
+            return self.log.as_ref().ok()?.next_sequence();
+        };
+        let mut passed = Vec::new();
+        while log.read_available(&mut passed).ok()? {
+            passed.clear();
+        }
+        log.next_sequence()
     }
 
     /// Waits until something comes. A source that fails is closed, and told as such; what it lost is in the books then.
@@ -188,10 +257,14 @@ impl Sources {
                 recorder.lost(LossReason::RingFull, &state.hook, state.lost);
             }
         }
-        if let Ok(log) = &self.log {
-            recorder.lost(LossReason::KmsgOverrun, KMSG, lost(log));
-        }
+        let overrun = self.log.as_ref().map_or(self.overrun, lost);
+        recorder.lost(LossReason::KmsgOverrun, KMSG, overrun);
     }
+}
+
+/// Whether an event came behind a moment.
+fn is_behind(event: Option<&Event>, until_ns: u64) -> bool {
+    matches!(event, Some(Event::KernelText { context, .. }) if context.since_boot_ns > until_ns)
 }
 
 /// What the log held and nobody could read is as gone as what it overwrote.

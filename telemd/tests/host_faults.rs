@@ -16,7 +16,10 @@ use telemd::status::HookStatus;
 /// An agent with its hooks, or why there is none. The collector is the test's own, so everybody's faults arrive there.
 fn start(test: &str, wanted: &str) -> Option<(Host, Running)> {
     let collector = Running::start();
-    let mut host = Host::new_with(&collector.address.to_string(), "", "");
+    // What this host's log and earlier boots tell is not this test's.
+    let elsewhere = "probes.kmsg_path = \"/nonexistent/kmsg\"\nprobes.pstore_dir = \"/nonexistent/pstore\"\n\
+        probes.earlier_root = \"/nonexistent\"";
+    let mut host = Host::new_with(&collector.address.to_string(), elsewhere, "");
     host.telemctl(&["opt-in"]);
     host.start();
     let hooks = host.status().session.unwrap().hooks;

@@ -44,6 +44,7 @@ fn every_key_is_read() {
         user_dir = "/d"
         kmsg_path = "/m"
         pstore_dir = "/p"
+        earlier_root = "/r"
         [storm]
         first = 3
         window_s = 5

@@ -1,4 +1,9 @@
+use std::path::Path;
+
+use faults::log;
+use probe_user::past::{self, Places};
 use proto::v1::Severity as WireSeverity;
+use proto::v1::record::Payload;
 
 use super::*;
 use crate::storm::Storm;
@@ -64,8 +69,28 @@ impl Host {
     }
 
     async fn keep(&mut self, pstore: &Path) {
-        let mut kept = self.kept.clone();
-        keep(pstore, &boots(), &mut kept, &self.recorder).await.unwrap();
+        let places = Places {
+            root: self.dir.path().join("root"),
+            pstore: pstore.to_owned(),
+        };
+        let past = past::read(&places, "");
+        let mut done = Vec::new();
+        let mut teller = Teller {
+            boots: &boots(),
+            previous_began_ns: Some(0),
+            kept: self.kept.clone(),
+            recorder: &self.recorder,
+            now: Moment::now(),
+        };
+        teller.keep(&past, &mut done).await.unwrap();
+        past::clear(&places, &done).unwrap();
+    }
+
+    /// Puts a file below the root.
+    fn put(&self, path: &str, bytes: &[u8]) {
+        let path = self.dir.path().join("root").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
 
     async fn records(&self) -> Vec<Record> {
@@ -197,6 +222,111 @@ async fn a_panic_without_a_report_is_still_told_and_a_shutdown_is_no_fault() {
     assert!(report.text.contains("hello"));
     // The shutdown's is left to whoever wants it.
     assert_eq!(files(&pstore), 1);
+}
+
+#[tokio::test]
+async fn copies_of_a_dump_that_was_told_from_pstore_are_known_and_stay() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let pstore = host.dump(OOPS, PANIC);
+    host.keep(&pstore).await;
+    let Host { dir, recorder, .. } = host;
+    drop(recorder);
+    let mut host = loop_until_unlocked(dir).await;
+    host.put(
+        "var/lib/systemd/pstore/dmesg-ramoops-1",
+        format!("Panic#2 Part1\n{OOPS}{PANIC}").as_bytes(),
+    );
+    // kdump has more of the log, and the same faults.
+    host.put(
+        "var/crash/1/vmcore-dmesg.txt",
+        format!("{OOPS}{PANIC}").as_bytes(),
+    );
+    host.keep(&pstore).await;
+    assert_eq!(host.records().await.len(), 2);
+    assert_eq!(files(&host.dir.path().join("root/var/lib/systemd/pstore")), 1);
+    assert_eq!(files(&host.dir.path().join("root/var/crash/1")), 1);
+}
+
+#[tokio::test]
+async fn errors_that_the_firmware_kept_are_told_once_in_a_boot() {
+    let mut host = Host::start(tempfile::tempdir().unwrap());
+    let mut region = vec![0; 20 + 64 + 80];
+    region[12] = 64 + 80;
+    region[16] = 1;
+    region[20..36].copy_from_slice(&faults::cper::guids::MEMORY.bytes());
+    region[36] = 1;
+    region[44] = 80;
+    region[84..92].copy_from_slice(&(1u64 << 14).to_le_bytes());
+    region[84 + 72] = 3;
+    host.put("sys/firmware/acpi/tables/data/BERT", &region);
+    let mut check = vec![0; 128];
+    check[..8].copy_from_slice(&0xbe00_0000_0080_0400_u64.to_le_bytes());
+    let pstore = host.dir.path().join("pstore");
+    std::fs::create_dir_all(&pstore).unwrap();
+    std::fs::write(pstore.join("mce-erst-1"), &check).unwrap();
+    host.keep(&pstore).await;
+    let records = host.records().await;
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| (record.class.as_str(), record.hook.as_ref().unwrap().name.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("hardware.machine_check", "pstore"),
+            ("hardware.memory_error", "bert")
+        ]
+    );
+    assert_eq!(records[1].title, "memory error: multi-bit ECC (fatal)");
+    let Some(Payload::HardwareError(error)) = &records[1].payload else {
+        panic!("{records:?}");
+    };
+    assert_eq!((error.source.as_str(), error.raw.len()), ("BERT", 80));
+    assert_eq!(files(&pstore), 0);
+
+    let Host { dir, recorder, .. } = host;
+    drop(recorder);
+    let mut host = loop_until_unlocked(dir).await;
+    host.keep(&pstore).await;
+    assert_eq!(host.records().await.len(), 2);
+}
+
+#[tokio::test]
+async fn dumps_of_other_times_are_told_without_a_boot_and_very_old_ones_not_at_all() {
+    let host = Host::start(tempfile::tempdir().unwrap());
+    for (name, age_s) in [("1", 60), ("2", OLD_S + 60)] {
+        host.put(
+            &format!("var/crash/{name}/dmesg.txt"),
+            format!("{name}{PANIC}").as_bytes(),
+        );
+        let path = host.dir.path().join(format!("root/var/crash/{name}/dmesg.txt"));
+        let written = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(Moment::now().unix_ns)
+            - std::time::Duration::from_secs(age_s);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(written).unwrap();
+    }
+    let places = Places {
+        root: host.dir.path().join("root"),
+        pstore: host.dir.path().join("pstore"),
+    };
+    let mut teller = Teller {
+        boots: &boots(),
+        previous_began_ns: Some(Moment::now().unix_ns),
+        kept: host.kept.clone(),
+        recorder: &host.recorder,
+        now: Moment::now(),
+    };
+    let past = past::read(&places, "");
+    teller.keep(&past, &mut Vec::new()).await.unwrap();
+    let records = host.records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (
+            records[0].boot_id.as_str(),
+            records[0].hook.as_ref().unwrap().name.as_str()
+        ),
+        ("", "kdump")
+    );
 }
 
 fn lines(log: &str) -> String {

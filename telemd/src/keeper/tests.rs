@@ -63,7 +63,12 @@ async fn a_mark_is_on_disk_when_its_record_is_durable() {
     };
     let seq = handle.keep(vec![1], vec![mark]).await.unwrap();
     let kept = Kept::load(&dir.path().join("kept.json"), handle.epoch(), seq).unwrap();
-    assert!(kept.has_report("b", "t", 3));
+    let (_, mut told) = kept.of_log("b");
+    assert!(told.take(&Mark::Report {
+        boot_id: "b".into(),
+        title: "t".into(),
+        at_s: 3,
+    }));
     drop(handle);
     thread.join().unwrap();
 }

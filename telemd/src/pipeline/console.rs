@@ -51,18 +51,17 @@ impl Console {
         self.assemble(&lines, reports);
     }
 
-    /// Takes a record of the kernel log that was just read, at `read_at_us`.
-    pub(super) fn kmsg(&mut self, record: &KmsgRecord, read_at_us: u64, reports: &mut Vec<Assembled>) {
+    /// Takes a record of the kernel log that was printed at `at_us`, microseconds since boot.
+    pub(super) fn kmsg(&mut self, record: &KmsgRecord, at_us: u64, reports: &mut Vec<Assembled>) {
         self.attach = KMSG;
         let (cpu, task) = match record.caller {
             Some(Caller::Cpu(cpu)) => (Some(cpu), None),
             Some(Caller::Task(task)) => (None, Some(task)),
             None => (None, None),
         };
-        // The log's own clock stops in suspend and drifts; it was read as it was printed.
         let line = Line {
             text: &record.text,
-            at_us: read_at_us,
+            at_us,
             cpu,
             task,
         };

@@ -1,0 +1,263 @@
+//! What the real agent tells of the time before it: the log of this boot, and the end of the last one. The kernel's log and
+//! everything that earlier boots leave are the test's own; there are no hooks.
+#![expect(clippy::unwrap_used, reason = "tests panic")]
+
+mod common;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use common::Host;
+use common::collector::Running;
+use proto::v1::record::Payload;
+use proto::v1::{Confidence, Demise, Record};
+use rustix::fs::{FileType, Mode, OFlags};
+
+/// A kernel log that the test writes: one `write` is one record for one `read`, as in `/dev/kmsg`.
+struct Log {
+    pipe: File,
+    next: u64,
+}
+
+impl Log {
+    fn create(path: &Path) -> Self {
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, mode, 0).unwrap();
+        // Open for both, so that what nobody has read yet stays.
+        let pipe = File::options().read(true).write(true).open(path).unwrap();
+        rustix::fs::fcntl_setfl(&pipe, OFlags::DIRECT).unwrap();
+        rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20).unwrap();
+        Self { pipe, next: 0 }
+    }
+
+    /// Prints a report of four lines, `number` in its title.
+    fn report(&mut self, number: u32, at_s: u64) {
+        self.line(
+            &format!("BUG: scheduling while atomic: test/77/0x{number:08x}"),
+            at_s,
+        );
+        self.line("Call Trace:", at_s);
+        self.line(&format!(" example_{number}+0x1f/0x40"), at_s);
+        self.line(" example_ioctl+0x8/0x90", at_s);
+        self.line("eth0: link up", at_s + 1);
+    }
+
+    fn line(&mut self, text: &str, at_s: u64) {
+        let record = format!("4,{},{},-;{text}\n", self.next, at_s * 1_000_000);
+        self.pipe.write_all(record.as_bytes()).unwrap();
+        self.next += 1;
+    }
+
+    /// As the kernel does for a reader that comes anew: everything from the beginning.
+    fn again(&mut self) {
+        self.next = 0;
+    }
+}
+
+/// A host that has opted in, without hooks, whose log and earlier boots are in its own folder.
+fn host(collector: &Running) -> (Host, Log) {
+    let host = Host::new_with(&collector.address.to_string(), "", "");
+    let path = |name: &str| host.path(name).display().to_string();
+    let probes = format!(
+        "probes.object = \"/nonexistent\"\nprobes.kmsg_path = {:?}\nprobes.pstore_dir = {:?}\nprobes.earlier_root = {:?}\n",
+        path("kmsg"),
+        path("pstore"),
+        path("root"),
+    );
+    let config = std::fs::read_to_string(host.path("telemd.toml")).unwrap();
+    std::fs::write(host.path("telemd.toml"), config + &probes).unwrap();
+    let log = Log::create(&host.path("kmsg"));
+    let given = host.telemctl(&["opt-in"]);
+    assert!(given.status.success(), "{given:?}");
+    (host, log)
+}
+
+fn records(collector: &Running, class: &str) -> Vec<Record> {
+    let sender = collector.store.lock().sender();
+    let records = sender.records.into_iter().map(|(_, record)| record);
+    records.filter(|record| record.class == class).collect()
+}
+
+fn titles(collector: &Running) -> Vec<String> {
+    records(collector, "kernel.bug")
+        .into_iter()
+        .map(|record| record.title)
+        .collect()
+}
+
+/// Waits until the fault `number` has arrived, and for a while longer for what should not come.
+fn wait_for(host: &mut Host, collector: &Running, number: u32) {
+    let title = title(number);
+    host.wait(&title, |_| titles(collector).contains(&title));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+}
+
+fn title(number: u32) -> String {
+    format!("BUG: scheduling while atomic in example_{number}")
+}
+
+#[test]
+fn the_log_of_this_boot_is_told_once_however_often_the_agent_starts() {
+    let collector = Running::start();
+    let (mut host, mut log) = host(&collector);
+    log.report(1, 1);
+    host.start();
+    wait_for(&mut host, &collector, 1);
+    log.report(2, 2);
+    wait_for(&mut host, &collector, 2);
+    assert_eq!(host.stop(), Some(0));
+
+    // While no agent runs.
+    log.again();
+    for number in 1..=3 {
+        log.report(number, number.into());
+    }
+    host.start();
+    wait_for(&mut host, &collector, 3);
+    host.kill();
+
+    log.again();
+    for number in 1..=4 {
+        log.report(number, number.into());
+    }
+    host.start();
+    wait_for(&mut host, &collector, 4);
+    assert_eq!(host.stop(), Some(0));
+    let expected: Vec<_> = (1..=4).map(title).collect();
+    assert_eq!(titles(&collector), expected);
+    assert_eq!(records(&collector, "telemetry.loss"), []);
+    let first = &records(&collector, "kernel.bug")[0];
+    assert_eq!(first.since_boot_ns / 1_000_000_000, 1);
+    assert_eq!(first.hook.as_ref().unwrap().attach, "kmsg");
+}
+
+#[test]
+fn what_the_log_has_lost_since_the_last_agent_is_counted() {
+    let collector = Running::start();
+    let (mut host, mut log) = host(&collector);
+    log.report(1, 1);
+    host.start();
+    wait_for(&mut host, &collector, 1);
+    assert_eq!(host.stop(), Some(0));
+    // Ten records were printed and overwritten before the next one.
+    let before = log.next;
+    log.next += 10;
+    log.report(2, 2);
+    host.start();
+    wait_for(&mut host, &collector, 2);
+    assert_eq!(host.stop(), Some(0));
+    let lost = records(&collector, "telemetry.loss");
+    let counts: Vec<_> = lost
+        .iter()
+        .map(|record| match &record.payload {
+            Some(Payload::Loss(loss)) => (loss.hook.as_str(), loss.count),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(counts, [("kmsg", 10)], "from {before}");
+}
+
+#[test]
+fn how_the_last_boot_ended_is_told_once_with_its_evidence() {
+    let collector = Running::start();
+    let (mut host, _log) = host(&collector);
+    let then = "11111111-2222-4333-8444-555555555555";
+    std::fs::create_dir_all(host.path("state")).unwrap();
+    let known = format!("{{\"current\":\"{then}\",\"previous\":\"\"}}");
+    std::fs::write(host.path("state/boots.json"), known).unwrap();
+    let alive = format!(
+        "{{\"boot_id\":\"{then}\",\"kernel_release\":\"6.1.0\",\"booted_at_unix_ns\":1,\"at_unix_ns\":2,\"stopped\":false}}\n"
+    );
+    std::fs::write(host.path("state/alive.json"), alive).unwrap();
+    let pstore = host.path("pstore");
+    std::fs::create_dir(&pstore).unwrap();
+    let panic = "Panic#1 Part1\n<0>[   60.3][    T1] Kernel panic - not syncing: sysrq triggered crash\n";
+    std::fs::write(pstore.join("dmesg-ramoops-0"), panic).unwrap();
+
+    host.start();
+    host.wait("the obituary", |_| !records(&collector, "boot.end").is_empty());
+    host.kill();
+    host.start();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(host.stop(), Some(0));
+    let ends = records(&collector, "boot.end");
+    assert_eq!(ends.len(), 1, "{ends:#?}");
+    assert_eq!(ends[0].title, "previous boot ended: kernel panic");
+    assert_eq!(
+        (ends[0].boot_id.as_str(), ends[0].kernel_release.as_str()),
+        (then, "6.1.0")
+    );
+    let Some(Payload::Obituary(obituary)) = &ends[0].payload else {
+        panic!("{ends:#?}");
+    };
+    assert_eq!(
+        (obituary.demise(), obituary.confidence()),
+        (Demise::Panic, Confidence::High)
+    );
+    let sources: Vec<_> = obituary
+        .evidence
+        .iter()
+        .map(|evidence| evidence.source.as_str())
+        .collect();
+    assert_eq!(sources, ["pstore", "heartbeat"]);
+    assert_eq!(records(&collector, "kernel.panic").len(), 1);
+    assert_eq!(std::fs::read_dir(&pstore).unwrap().count(), 0);
+    // The agent's own trace of this boot.
+    let alive = std::fs::read_to_string(host.path("state/alive.json")).unwrap();
+    assert!(alive.contains("\"stopped\":true"), "{alive}");
+}
+
+#[test]
+fn dumps_that_belong_to_another_tool_are_told_and_left() {
+    let collector = Running::start();
+    let (mut host, _log) = host(&collector);
+    let units = host.path("root/run/systemd/system/sysinit.target.wants");
+    std::fs::create_dir_all(&units).unwrap();
+    std::fs::write(units.join("systemd-pstore.service"), "").unwrap();
+    let pstore = host.path("pstore");
+    std::fs::create_dir(&pstore).unwrap();
+    std::fs::write(pstore.join("dmesg-efi_pstore-1"), "Panic#1 Part1\nhello\n").unwrap();
+    host.start();
+    host.wait("the panic", |_| !records(&collector, "kernel.panic").is_empty());
+    host.wait("why the dump stays", |host| {
+        host.log().contains("systemd-pstore.service")
+    });
+    assert_eq!(host.stop(), Some(0));
+    assert_eq!(std::fs::read_dir(&pstore).unwrap().count(), 1);
+}
+
+#[test]
+fn what_the_firmware_kept_is_told_from_its_bytes_and_not_from_the_log_as_well() {
+    let collector = Running::start();
+    let (mut host, mut log) = host(&collector);
+    // One block with one fatal memory error.
+    let mut region = vec![0; 20 + 64 + 80];
+    region[12] = 64 + 80;
+    region[16] = 1;
+    region[20..36].copy_from_slice(&faults::cper::guids::MEMORY.bytes());
+    region[36] = 1;
+    region[44] = 80;
+    let tables = host.path("root/sys/firmware/acpi/tables/data");
+    std::fs::create_dir_all(&tables).unwrap();
+    std::fs::write(tables.join("BERT"), region).unwrap();
+    for text in [
+        "BERT: Error records from previous boot:",
+        "[Hardware Error]: event severity: fatal",
+        "[Hardware Error]:  Error 0, type: fatal",
+        "[Hardware Error]:   section_type: memory error",
+        "BERT: Total records found: 1",
+    ] {
+        log.line(text, 1);
+    }
+    log.report(1, 2);
+    host.start();
+    wait_for(&mut host, &collector, 1);
+    host.wait("the error", |_| {
+        !records(&collector, "hardware.memory_error").is_empty()
+    });
+    assert_eq!(host.stop(), Some(0));
+    let errors = records(&collector, "hardware.memory_error");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert_eq!(errors[0].hook.as_ref().unwrap().name, "bert");
+}
