@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::durable;
 
+/// The file with the agent's id.
+const AGENT_ID: &str = "agent_id";
+
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -85,18 +88,13 @@ impl StateDir {
 
     /// The agent's id: 16 random bytes, made once and kept as a UUID in text.
     pub fn agent_id(&self) -> Result<Uuid, StateError> {
-        let path = self.path.join("agent_id");
-        let file = |source| StateError::File {
-            path: path.clone(),
-            source,
-        };
-        if let Some(bytes) = durable::read(&path).map_err(file)? {
-            let text = String::from_utf8_lossy(&bytes);
-            let id = Uuid::parse_str(text.trim()).ok();
-            return id.ok_or_else(|| StateError::AgentId { path: path.clone() });
+        if let Some(id) = known_agent_id(&self.path)? {
+            return Ok(id);
         }
+        let path = self.path.join(AGENT_ID);
         let id = Uuid::new_v4();
-        durable::write(&path, format!("{id}\n").as_bytes()).map_err(file)?;
+        durable::write(&path, format!("{id}\n").as_bytes())
+            .map_err(|source| StateError::File { path, source })?;
         Ok(id)
     }
 
@@ -141,6 +139,22 @@ pub struct Boots {
     pub current: String,
     /// The one in which the agent ran before; empty when there is none.
     pub previous: String,
+}
+
+/// The id of the agent whose state is in `folder`, without taking the folder; `None` before it has one.
+pub fn known_agent_id(folder: &Path) -> Result<Option<Uuid>, StateError> {
+    let path = folder.join(AGENT_ID);
+    let Some(bytes) = durable::read(&path).map_err(|source| StateError::File {
+        path: path.clone(),
+        source,
+    })?
+    else {
+        return Ok(None);
+    };
+    match Uuid::parse_str(String::from_utf8_lossy(&bytes).trim()) {
+        Ok(id) => Ok(Some(id)),
+        Err(_no_uuid) => Err(StateError::AgentId { path }),
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::host;
 use crate::identity::StateDir;
 use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
+use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
 use crate::record::Boot;
 use crate::recorder::Recorder;
@@ -106,7 +107,8 @@ impl<'a> Session<'a> {
     pub(crate) async fn start(surroundings: &'a Surroundings<'a>) -> Result<Self, AgentError> {
         let Surroundings { config, state, .. } = *surroundings;
         let agent_id = state.agent_id()?;
-        let host = host::facts(Path::new("/"), config.hostname.as_deref());
+        let mut host = host::facts(Path::new("/"), config.hostname.as_deref());
+        host.netconsole_token = netconsole::token(agent_id, &host.boot_id);
         let boots = state.enter_boot(&host.boot_id)?;
         let spool = open_spool(config)?;
         let kept_path = state.path().join("kept.json");

@@ -5,7 +5,6 @@
 //! collector costs no memory. Several are in flight, bounded by count and bytes; each answer frees what it covers, here
 //! and in the spool.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
 use crate::keeper::{Handle, KeepError};
-use crate::netconsole;
 use crate::retry::{Backoff, Pauses, Recovery};
 use crate::text::chain;
 
@@ -139,10 +137,8 @@ impl ShipError {
 pub struct Shipper {
     /// The collector's address.
     pub url: String,
-    /// First message of every stream, but for the token of netconsole.
+    /// First message of every stream.
     pub hello: Hello,
-    /// Where that is kept, when netconsole is set up ([`crate::netconsole::token`]).
-    pub token_path: PathBuf,
     /// The spool.
     pub keeper: Handle,
     /// How to behave.
@@ -165,10 +161,8 @@ impl Shipper {
             });
             let started = Instant::now();
             let mut session = session::Session::new(&self);
-            let error = match session.run(&stop).await {
-                Ok(session::End::Stopped) => break,
-                Ok(session::End::TokenChanged) => continue,
-                Err(error) => error,
+            let Err(error) = session.run(&stop).await else {
+                break;
             };
             if session.progressed() || started.elapsed() > self.options.pauses.longest {
                 backoff.reset();
@@ -184,12 +178,6 @@ impl Shipper {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-    }
-
-    /// The token of netconsole; empty where it is not set up.
-    fn token(&self) -> String {
-        let boot_id = self.hello.host.as_ref().map_or("", |host| &host.boot_id);
-        netconsole::token(&self.token_path, boot_id).unwrap_or_default()
     }
 
     fn tell(&self, error: &ShipError, recovery: Recovery, pause: Duration, failures: u32) {

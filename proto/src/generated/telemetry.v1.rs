@@ -918,8 +918,8 @@ pub struct Host {
     /// The present boot: /proc/sys/kernel/random/boot_id.
     #[prost(string, tag = "13")]
     pub boot_id: ::prost::alloc::string::String,
-    /// The word that this boot puts into the user data of its netconsole lines, by which the collector knows whose they
-    /// are. 32 hexadecimal digits. Empty: netconsole is not set up.
+    /// The word that this boot puts into its netconsole lines when that is set up, by which the collector knows whose they
+    /// are. 32 hexadecimal digits. Empty: not known.
     #[prost(string, tag = "14")]
     pub netconsole_token: ::prost::alloc::string::String,
 }

@@ -10,6 +10,9 @@ pub const TARGETS: &str = "/sys/kernel/config/netconsole";
 /// The name of our target.
 pub const NAME: &str = "telemetrics";
 
+/// The file with the token, and its folder.
+pub const VALUE: &str = "userdata/telemetrics/value";
+const USER_DATA: &str = "userdata/telemetrics";
 /// The files of a target that are read.
 const FILES: [&str; 9] = [
     "enabled",
@@ -20,7 +23,7 @@ const FILES: [&str; 9] = [
     "remote_ip",
     "remote_port",
     "remote_mac",
-    "userdata/telemetrics/value",
+    VALUE,
 ];
 
 /// What a target should be.
@@ -93,7 +96,7 @@ impl State {
 
     /// A target that a new kernel has just made, to tell what would be done.
     pub fn fresh() -> Self {
-        let files = FILES.into_iter().filter(|file| !file.starts_with("userdata/"));
+        let files = FILES.into_iter().filter(|file| *file != VALUE);
         Self {
             files: files.map(|file| (file, String::new())).collect(),
             has_user_data: true,
@@ -155,9 +158,6 @@ impl State {
         steps
     }
 }
-
-const USER_DATA: &str = "userdata/telemetrics";
-const VALUE: &str = FILES[8];
 
 impl Step {
     /// Does it.

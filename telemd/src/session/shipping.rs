@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::netconsole;
 use crate::recorder::Recorder;
 use crate::ship::{Link, LinkState, Options, Shipper};
 
@@ -34,7 +33,6 @@ impl Shipping {
                 host: Some(host),
                 agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            token_path: netconsole::token_path(config),
             keeper: recorder.keeper().clone(),
             options: Options::default(),
             link,

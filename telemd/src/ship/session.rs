@@ -1,7 +1,6 @@
 //! One stream to the collector.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use proto::limits::{BATCH_RECORDS, MESSAGE_BYTES};
@@ -28,17 +27,6 @@ const BYTES: usize = 512 * 1024;
 const IN_FLIGHT: usize = 8;
 /// Bytes that wait for their answer; with the above, what shipping may hold in memory.
 const IN_FLIGHT_BYTES: usize = 2 * 1024 * 1024;
-
-/// How often it is looked whether netconsole was set up or removed.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// Why a stream ended without a failure.
-pub(super) enum End {
-    /// The agent stops.
-    Stopped,
-    /// Netconsole was set up or removed, which a new Hello tells.
-    TokenChanged,
-}
 
 /// A message that waits for its answer.
 struct Sent {
@@ -72,24 +60,16 @@ impl<'a> Session<'a> {
         self.progressed
     }
 
-    /// Ships until `stop`, until there is something new to say of the host, or until something fails.
-    pub(super) async fn run(&mut self, stop: &CancellationToken) -> Result<End, ShipError> {
-        let shipper = self.shipper;
-        let token = shipper.token();
-        let changed = async {
-            while shipper.token() == token {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
+    /// Ships until `stop` (Ok) or until something fails.
+    pub(super) async fn run(&mut self, stop: &CancellationToken) -> Result<(), ShipError> {
         tokio::select! {
-            () = stop.cancelled() => Ok(End::Stopped),
-            () = changed => Ok(End::TokenChanged),
-            Err(error) = self.ship(&token) => Err(error),
+            () = stop.cancelled() => Ok(()),
+            ended = self.ship() => ended,
         }
     }
 
-    async fn ship(&mut self, token: &str) -> Result<Infallible, ShipError> {
-        let (requests, mut answers) = self.open(token).await?;
+    async fn ship(&mut self) -> Result<(), ShipError> {
+        let (requests, mut answers) = self.open().await?;
         let mut stats = self.shipper.keeper.stats();
         let hello = self.answer(&mut answers).await?;
         let known = stats.borrow_and_update().clone();
@@ -128,10 +108,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn open(
-        &self,
-        token: &str,
-    ) -> Result<(mpsc::Sender<DeliverRequest>, Streaming<DeliverResponse>), ShipError> {
+    async fn open(&self) -> Result<(mpsc::Sender<DeliverRequest>, Streaming<DeliverResponse>), ShipError> {
         let Shipper {
             url, options, hello, ..
         } = self.shipper;
@@ -161,12 +138,8 @@ impl<'a> Session<'a> {
             .max_encoding_message_size(MESSAGE_BYTES);
         // Two: one being sent, one ready. What is in flight is bounded elsewhere.
         let (requests, queue) = mpsc::channel(2);
-        let mut hello = hello.clone();
-        if let Some(host) = &mut hello.host {
-            token.clone_into(&mut host.netconsole_token);
-        }
         let hello = DeliverRequest {
-            message: Some(Message::Hello(hello)),
+            message: Some(Message::Hello(hello.clone())),
         };
         requests.try_send(hello).map_err(|_full| ShipError::Closed)?;
         let call = client.deliver(ReceiverStream::new(queue));

@@ -10,9 +10,10 @@ use std::{fs, thread};
 use clap::{Args, Subcommand};
 use telemd::cli;
 use telemd::config::Config;
+use telemd::identity::{StateError, known_agent_id};
 use telemd::netconsole::route::{is_mac, neighbour, route};
-use telemd::netconsole::target::{Goal, NAME, State, Step, StepError, TARGETS};
-use telemd::netconsole::{make_token, token, token_path};
+use telemd::netconsole::target::{Goal, NAME, State, Step, StepError, TARGETS, VALUE};
+use telemd::netconsole::token;
 use telemd::text::chain;
 
 /// The port that netconsole has sent to since it exists (`drivers/net/netconsole.c`).
@@ -37,7 +38,7 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a target that sends to the collector, and a token by which it knows this boot.
+    /// Make a target that sends to the collector, with a token by which it knows this boot.
     Setup(Setup),
     /// Whether kernel messages are sent, and where.
     Status,
@@ -90,8 +91,10 @@ enum Failure {
     Step(#[from] StepError),
     #[error("cannot enable the target: does the driver of {0} support netpoll? The kernel's log says why")]
     Enable(String, #[source] StepError),
-    #[error("cannot write the token to {}: run this as root", .0.display())]
-    Token(PathBuf, #[source] io::Error),
+    #[error("cannot read the agent's id: run this as root")]
+    Agent(#[from] StateError),
+    #[error("telemd has not run here yet, so there is no id to tell this host by: start it and try again")]
+    NoAgent,
     #[error("cannot tell the token in the kernel's log")]
     Announce(#[source] io::Error),
 }
@@ -100,7 +103,7 @@ pub(crate) fn netconsole(config: &Config, options: &Options) -> ExitCode {
     let done = match &options.action {
         Action::Setup(wanted) => setup(config, wanted),
         Action::Status => status(config),
-        Action::Remove => remove(config),
+        Action::Remove => remove(),
     };
     match done {
         Ok(said) => {
@@ -118,20 +121,17 @@ fn setup(config: &Config, wanted: &Setup) -> Result<String, Failure> {
     let remote = remote(config, wanted)?;
     let (local_ip, device, mac) = way(remote, wanted)?;
     let folder = Path::new(TARGETS).join(NAME);
-    let token_path = token_path(config);
-    let mut goal = Goal {
+    let goal = Goal {
         remote,
         local_ip,
         device,
         mac,
-        token: "TOKEN".to_owned(),
+        token: our_token(config)?.ok_or(Failure::NoAgent)?,
     };
     if wanted.dry_run {
-        return Ok(dry_run(&goal, &folder, &token_path));
+        return Ok(dry_run(&goal, &folder));
     }
     load()?;
-    goal.token =
-        make_token(&token_path, &boot_id()).map_err(|error| Failure::Token(token_path.clone(), error))?;
     if read(&folder)?.is_none() {
         fs::create_dir(&folder).map_err(|error| Failure::Folder(folder.clone(), error))?;
     }
@@ -148,23 +148,22 @@ fn setup(config: &Config, wanted: &Setup) -> Result<String, Failure> {
     }
     let already = if steps.is_empty() { "already " } else { "" };
     Ok(format!(
-        "kernel messages are {already}sent to {remote} from {} by {}; telemd tells the collector whose they are",
+        "kernel messages are {already}sent to {remote} from {} by {}",
         goal.local_ip, goal.device
     ))
 }
 
-fn dry_run(goal: &Goal, folder: &Path, token_path: &Path) -> String {
+fn dry_run(goal: &Goal, folder: &Path) -> String {
     let known = State::read(folder).ok().flatten();
     let mut lines = Vec::new();
     if known.is_none() {
         lines.push("modprobe netconsole".to_owned());
         lines.push(format!("mkdir {}", folder.display()));
     }
-    lines.push(format!("echo TOKEN BOOT_ID > {}", token_path.display()));
     let state = known.unwrap_or_else(State::fresh);
     lines.extend(state.steps(goal).iter().map(|step| step.shown(folder)));
     if !state.has_user_data {
-        lines.push(format!("echo '{}' > /dev/kmsg", announcement("TOKEN")));
+        lines.push(format!("echo '{}' > /dev/kmsg", announcement(&goal.token)));
     }
     lines.join("\n")
 }
@@ -178,10 +177,14 @@ fn status(config: &Config) -> Result<String, Failure> {
         );
     };
     let value = |file: &str| state.files.get(file).map_or("?", String::as_str);
-    let told = match token(&token_path(config), &boot_id()) {
-        Some(_) if state.has_user_data => "each line has this boot's token",
-        Some(_) => "this boot's token was told in the kernel's log: this kernel has no user data (Linux 6.9)",
-        None => "the token is missing: run `telemctl netconsole setup` again",
+    let in_lines = state.files.get(VALUE);
+    let told = match our_token(config)? {
+        None => "telemd has not run here yet: nobody knows whose lines these are",
+        Some(_) if !state.has_user_data => {
+            "this boot's token was told in the kernel's log: this kernel has no user data (Linux 6.9)"
+        }
+        Some(ours) if in_lines == Some(&ours) => "each line has this boot's token",
+        Some(_) => "the token is not this boot's: run `telemctl netconsole setup` again",
     };
     Ok(format!(
         "{}: to {}:{} by {} ({})\n{told}",
@@ -197,20 +200,21 @@ fn status(config: &Config) -> Result<String, Failure> {
     ))
 }
 
-fn remove(config: &Config) -> Result<String, Failure> {
+fn remove() -> Result<String, Failure> {
     let folder = Path::new(TARGETS).join(NAME);
-    let path = token_path(config);
-    let said = match read(&folder)? {
-        Some(state) => {
-            for step in state.removal() {
-                step.run(&folder)?;
-            }
-            "removed: kernel messages are not sent any more"
-        }
-        None => "there is nothing to remove",
+    let Some(state) = read(&folder)? else {
+        return Ok("there is nothing to remove".to_owned());
     };
-    telemd::durable::remove(&path).map_err(|error| Failure::Token(path, error))?;
-    Ok(said.to_owned())
+    for step in state.removal() {
+        step.run(&folder)?;
+    }
+    Ok("removed: kernel messages are not sent any more".to_owned())
+}
+
+/// The token of this boot; `None` before the agent has an id.
+fn our_token(config: &Config) -> Result<Option<String>, Failure> {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    Ok(known_agent_id(&config.state_dir)?.map(|id| token(id, boot_id.trim())))
 }
 
 fn read(folder: &Path) -> Result<Option<State>, Failure> {
@@ -328,11 +332,6 @@ fn announcement(token: &str) -> String {
 /// Tells the token in the kernel's log, where lines have no user data.
 fn announce(token: &str) -> Result<(), Failure> {
     fs::write("/dev/kmsg", announcement(token)).map_err(Failure::Announce)
-}
-
-fn boot_id() -> String {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    text.trim().to_owned()
 }
 
 #[cfg(test)]
