@@ -118,7 +118,7 @@ impl Sources {
             object: config.object.clone(),
             ring_bytes: config.ring_bytes,
             disable: config.disable.clone(),
-            probes: Vec::new(),
+            probes: config.user.alone().cloned().collect(),
         };
         self.probes = Watch::attach(&options);
         let sees_text = self.probes.as_mut().is_ok_and(|watch| {

@@ -1,43 +1,97 @@
 //! `cargo xtask bench`: how fast the parts are, each beside what limits it on this machine.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
-use crate::{paths, progress};
+use crate::{build_ebpf, paths, progress};
+
+mod idle;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --json bench.json")]
+#[command(
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --json bench.json\n  \
+                  cargo xtask bench probes --seconds 60"
+)]
 pub(crate) struct Args {
+    /// What is measured
+    #[arg(value_enum, default_value_t = What::Reports)]
+    what: What,
     /// Write the figures to this file as JSON instead of printing a table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// How long an idle agent is watched (probes)
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// How long 100,000 events a second are sent (probes)
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    flood: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// How fast kernel logs become reports
+    Reports,
+    /// What probes cost: an event that is turned away, a flood of events, an idle agent. Takes root
+    Probes,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut command = Command::new("cargo");
-    command
-        .args(["bench", "--quiet", "-p", "faults", "--bench", "reports", "--"])
-        .current_dir(paths::workspace());
-    let Some(file) = &args.json else {
-        let status = command.status().context("start cargo bench")?;
-        if !status.success() {
-            bail!("cargo bench ended with {status}");
-        }
+    let json = args.json.is_some();
+    let figures = match args.what {
+        What::Reports => figures("faults", "reports", &[], json)?.map(|figures| ("faults", figures)),
+        What::Probes => probes(args, json)?.map(|figures| ("probes", figures)),
+    };
+    let (Some(file), Some((name, figures))) = (&args.json, figures) else {
         return Ok(());
     };
+    let figures = serde_json::json!({ name: figures });
+    std::fs::write(file, format!("{figures:#}\n")).with_context(|| format!("write {}", file.display()))?;
+    progress::result(file.display().to_string());
+    Ok(())
+}
+
+fn probes(args: &Args, json: bool) -> Result<Option<Value>> {
+    build_ebpf::ensure()?;
+    let flood = args.flood.to_string();
+    let kernel = figures("probe-user", "probes", &["--flood", &flood], json)?;
+    let idle = idle::measure(args.seconds)?;
+    let Some(mut all) = kernel else {
+        progress::result(idle.rows());
+        return Ok(None);
+    };
+    if let Some(all) = all.as_object_mut() {
+        all.insert("idle".to_owned(), idle.json());
+    }
+    Ok(Some(all))
+}
+
+/// Runs a benchmark of a crate. Its figures are answered in JSON when asked for; otherwise it prints its table.
+fn figures(package: &str, bench: &str, arguments: &[&str], json: bool) -> Result<Option<Value>> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["bench", "--quiet", "-p", package, "--bench", bench, "--"])
+        .args(arguments)
+        .current_dir(paths::workspace());
+    if json {
+        command.arg("--json").stdout(Stdio::piped());
+    }
     let output = command
-        .arg("--json")
-        .stderr(std::process::Stdio::inherit())
-        .output()
+        .stderr(Stdio::inherit())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
         .context("start cargo bench")?;
     if !output.status.success() {
         bail!("cargo bench ended with {}", output.status);
     }
-    let faults: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("read the figures of cargo bench")?;
-    let figures = serde_json::json!({ "faults": faults });
-    std::fs::write(file, format!("{figures:#}\n")).with_context(|| format!("write {}", file.display()))?;
-    progress::result(file.display().to_string());
-    Ok(())
+    if !json {
+        return Ok(None);
+    }
+    serde_json::from_slice(&output.stdout)
+        .map(Some)
+        .context("read the figures of cargo bench")
 }

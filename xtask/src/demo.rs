@@ -3,7 +3,7 @@
 //! A collector with a private PostgreSQL, an agent on this host, and a QEMU guest as a second host of the fleet. The
 //! faults on this host harm nothing; those in the guest kill its kernel.
 
-mod agent;
+pub(crate) mod agent;
 mod host_faults;
 
 use std::{

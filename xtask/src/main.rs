@@ -38,7 +38,7 @@ enum Command {
     Test(test::Args),
     /// Build the eBPF object, target/bpf/probes.bpf.o
     BuildEbpf(build_ebpf::Args),
-    /// Measure how fast kernel logs become reports
+    /// Measure how fast kernel logs become reports, and what probes cost
     Bench(bench::Args),
     /// Check formatting and lints, warnings denied
     Lint,

@@ -20,7 +20,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running agent. It ends when this value is dropped, and with this process.
 #[derive(Debug)]
-pub(super) struct Agent {
+pub(crate) struct Agent {
     service: Service,
     programs: PathBuf,
     config: PathBuf,
@@ -55,7 +55,7 @@ pub(super) struct Hook {
 
 impl Agent {
     /// Opts in and starts `telemd` with its files in `dir`; waits until it watches.
-    pub(super) fn start(programs: &Path, dir: &Path, collector_port: u16) -> Result<Self> {
+    pub(crate) fn start(programs: &Path, dir: &Path, collector_port: u16) -> Result<Self> {
         let step = progress::step("start an agent on this host");
         fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
         let sockets = tempfile::Builder::new()
@@ -100,6 +100,11 @@ impl Agent {
     /// The file to give to `telemctl --config`.
     pub(super) fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// `telemctl` with this agent's configuration.
+    pub(crate) fn telemctl(&self) -> Command {
+        telemctl(&self.programs, &self.config)
     }
 
     /// What it watches, and under which name.
