@@ -100,7 +100,7 @@ pub(crate) type Link = Box<dyn Any + Send + Sync>;
 /// What became of one hook.
 pub(crate) struct Attached {
     pub(crate) name: Arc<str>,
-    /// Its number in events, and the index of its counters.
+    /// Its number in events, and the index of its counters, where it is attached.
     pub(crate) number: u16,
     pub(crate) attach: Option<Attach>,
     /// See [`crate::HookState::reason`].

@@ -122,9 +122,14 @@ impl Probes {
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Attached, Counters)> {
-        self.hooks
-            .iter()
-            .map(|attached| (attached, self.counters(u32::from(attached.number))))
+        self.hooks.iter().map(|attached| {
+            (
+                attached,
+                attached
+                    .attach
+                    .map_or_else(Counters::default, |_| self.counters(u32::from(attached.number))),
+            )
+        })
     }
 
     /// The counters of a hook, summed over CPUs.

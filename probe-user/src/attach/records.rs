@@ -6,6 +6,7 @@ use std::{
         fd::{AsFd as _, OwnedFd},
         unix::fs::MetadataExt as _,
     },
+    path::Path,
     sync::Arc,
 };
 
@@ -74,8 +75,23 @@ impl Slots {
             .map(|probe| Watch::Probe(Arc::new(probe.clone())));
         let watches: Vec<Watch> = rows.chain(probes).collect();
         let attached = with_tracefs(|tracefs| {
-            let attach = |(index, watch)| slots.attach_one(ebpf, &tracefs, index, watch, options);
-            watches.into_iter().enumerate().map(attach).collect()
+            let mut free = 0..SLOTS;
+            let mut attach = |watch: Watch| {
+                let refused = |reason: String| Attached {
+                    reason,
+                    ..Attached::new(watch.name(), u16::MAX)
+                };
+                if options.disable.iter().any(|name| name == watch.name()) {
+                    return refused("disabled in the configuration".to_owned());
+                }
+                match free.next() {
+                    Some(slot) => slots.attach_one(ebpf, &tracefs, slot, watch),
+                    None => refused(format!(
+                        "all {SLOTS} slots are taken: name hooks that may go in probes.disable"
+                    )),
+                }
+            };
+            watches.into_iter().map(&mut attach).collect()
         });
         Ok((slots, attached))
     }
@@ -84,24 +100,14 @@ impl Slots {
         &mut self,
         ebpf: &mut Ebpf,
         tracefs: &Result<Tracefs, TracefsError>,
-        index: usize,
+        slot: usize,
         watch: Watch,
-        options: &Options,
     ) -> Attached {
-        let number = u16::try_from(index).map_or(u16::MAX, |slot| FIRST_SLOT.saturating_add(slot));
+        let number = u16::try_from(slot).map_or(u16::MAX, |slot| FIRST_SLOT.saturating_add(slot));
         let mut attached = Attached::new(watch.name(), number);
-        if options.disable.iter().any(|name| name == watch.name()) {
-            "disabled in the configuration".clone_into(&mut attached.reason);
-            return attached;
-        }
-        if index >= SLOTS {
-            attached.reason =
-                format!("all {SLOTS} slots are taken: list hooks or probes that may go in probes.disable");
-            return attached;
-        }
         match find(&watch, tracefs) {
             Found::Not(reason) => attached.reason = reason,
-            found => match load(ebpf, index) {
+            found => match load(ebpf, slot) {
                 Ok((id, program)) => {
                     attached.program = Some(id);
                     attached.held = Some(program);
@@ -206,6 +212,7 @@ fn find(watch: &Watch, tracefs: &Result<Tracefs, TracefsError>) -> Found {
             Err(Missing::Tracepoint) => {
                 later = later.or(match candidate.module {
                     Module::Never => None,
+                    Module::Named(module) if is_loaded(module) => None,
                     Module::Named(module) => Some(format!("waits for the module {module}")),
                     Module::Any => Some(format!("waits for a module that brings {tracepoint}")),
                 });
@@ -254,6 +261,11 @@ fn load(ebpf: &mut Ebpf, slot: usize) -> Result<(u32, OwnedFd), String> {
     let descriptor = program.fd().map_err(|error| explain_load(&error))?;
     let held = descriptor.as_fd().try_clone_to_owned();
     held.map(|held| (id, held)).map_err(|error| errno(&error))
+}
+
+/// Whether a module is there, or built in.
+fn is_loaded(module: &str) -> bool {
+    Path::new(MODULES).join(module).exists()
 }
 
 fn modules() -> Option<u64> {

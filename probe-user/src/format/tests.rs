@@ -83,7 +83,98 @@ fn numbers_mean_what_the_kernel_prints() {
     assert_eq!((means("type", 1), means("result", 1)), (None, None));
 }
 
+/// Every sort of field, each at an offset of its own.
+const MANY: &str = "name: many
+ field:unsigned short common_type; offset:0; size:2; signed:0;
+ field:u8 small; offset:8; size:1; signed:0;
+ field:short signed_small; offset:10; size:2; signed:1;
+ field:unsigned long large; offset:16; size:8; signed:0;
+ field:char comm[4]; offset:24; size:4; signed:1;
+ field:u8 raw[3]; offset:28; size:3; signed:0;
+ field:__data_loc char[] name; offset:32; size:4; signed:0;
+ field:__rel_loc u8[] late; offset:36; size:4; signed:0;
+ field:const char * function; offset:40; size:8; signed:0;
+ field:void * address; offset:48; size:8; signed:0;
+ field:struct in6_addr place; offset:56; size:16; signed:0;";
+
+fn location(length: u32, offset: u32) -> [u8; 4] {
+    (length << 16 | offset).to_ne_bytes()
+}
+
+#[cfg(target_endian = "little")]
+fn many() -> Vec<u8> {
+    let mut record = vec![0; 72];
+    record[8] = 200;
+    record[10..12].copy_from_slice(&(-2_i16).to_ne_bytes());
+    record[16..24].copy_from_slice(&u64::MAX.to_ne_bytes());
+    record[24..28].copy_from_slice(b"four");
+    record[28..31].copy_from_slice(&[1, 2, 3]);
+    record[32..36].copy_from_slice(&location(5, 72));
+    record[36..40].copy_from_slice(&location(2, 37));
+    record[48..56].copy_from_slice(&0xffff_8881_0000_0000_u64.to_ne_bytes());
+    record.extend(b"disk\0\x08\x09");
+    record
+}
+
+fn function() -> [u8; probe_common::STRING_BYTES] {
+    let mut strings = [0; probe_common::STRING_BYTES];
+    strings[..4].copy_from_slice(b"work");
+    strings
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn fields_are_decoded_by_their_sort() {
+    let fields = Format::parse(MANY).unwrap().decode(&many(), &function());
+    let found: Vec<_> = fields.iter().collect();
+    let bytes = Value::Bytes(vec![0; 16]);
+    assert_eq!(
+        found,
+        [
+            ("small", &Value::Unsigned(200)),
+            ("signed_small", &Value::Signed(-2)),
+            ("large", &Value::Unsigned(u64::MAX)),
+            ("comm", &Value::Text("four".into())),
+            ("raw", &Value::Bytes(vec![1, 2, 3])),
+            ("name", &Value::Text("disk".into())),
+            ("late", &Value::Bytes(vec![8, 9])),
+            ("function", &Value::Text("work".into())),
+            ("place", &bytes),
+        ]
+    );
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn what_a_cut_record_has_lost_is_left_out() {
+    let format = Format::parse(MANY).unwrap();
+    let record = many();
+    let whole = format.decode(&record, &function());
+    assert_eq!(format.decode(&record[..74], &[]).text("name"), Some("di"));
+    for end in 0..record.len() {
+        let fields = format.decode(&record[..end], &[]);
+        for (name, value) in fields.iter() {
+            match (value, whole.get(name).unwrap()) {
+                (Value::Text(cut), Value::Text(text)) => {
+                    assert!(text.starts_with(cut.as_str()), "{end} {name}");
+                }
+                (Value::Bytes(cut), Value::Bytes(bytes)) => assert!(bytes.starts_with(cut), "{end} {name}"),
+                (cut, whole) => assert_eq!(cut, whole, "{end} {name}"),
+            }
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_record_decodes(
+        record in prop::collection::vec(any::<u8>(), 0..200),
+        strings in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let format = Format::parse(MANY).unwrap();
+        prop_assert!(format.decode(&record, &strings).iter().count() <= format.fields.len());
+    }
+
     #[test]
     fn any_meanings_are_read(print in "(__print_symbolic\\(REC->)?[a-z, {}()\"0-9-]{0,200}") {
         parse_meanings(&print);
