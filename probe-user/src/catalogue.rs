@@ -19,7 +19,7 @@ mod cxl;
 mod told;
 mod way;
 
-pub use told::{Best, Once, Told, Twin};
+pub use told::{Best, Device, Once, Told, Twin};
 pub use way::{Offer, Place, Read, Way, offers};
 
 /// Declares the hooks' files, and lists them. The order is that of [`crate::Probes::states`].

@@ -28,6 +28,10 @@ pub const MAX_FIELDS: usize = 256;
 /// The most numbers whose meaning is kept; `mm` tracepoints have a few dozen.
 const MAX_MEANINGS: usize = 256;
 
+/// Arrays of `char` that hold no text: GUIDs (`include/ras/ras_event.h`: `non_standard_event`;
+/// `drivers/cxl/core/trace.h`: `cxl_poison`).
+const BINARY: &[&str] = &["sec_type", "fru_id", "uuid"];
+
 /// How a field is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
@@ -195,7 +199,11 @@ fn parse_field(line: &str) -> Option<Field> {
     Some(Field {
         name: name.into(),
         place,
-        kind: kind(ty, declaration, place, size),
+        kind: if BINARY.contains(&name) {
+            Kind::Bytes
+        } else {
+            kind(ty, declaration, place, size)
+        },
         offset,
         size,
         signed,

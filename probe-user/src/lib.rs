@@ -27,7 +27,7 @@ pub mod user_probe;
 mod watch;
 
 pub use attach::{AttachError, Options};
-pub use catalogue::{Best, Once, Told, Twin};
+pub use catalogue::{Best, Device, Once, Told, Twin};
 pub use decode::{Origin, RecordOrigin};
 pub use event::{Attach, Context, Event, OomVictim};
 pub use fields::{Fields, Value};

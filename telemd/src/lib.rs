@@ -9,6 +9,7 @@ pub mod config;
 pub mod consent;
 pub mod container;
 pub mod control;
+pub mod device;
 pub mod durable;
 pub mod earlier;
 pub mod frame;

@@ -15,9 +15,10 @@ use proto::v1::Record;
 use proto::v1::record::Payload;
 
 use crate::clock::Moment;
+use crate::device;
 use crate::kept::Mark;
 use crate::process;
-use crate::record::{Boot, Signal, hook as wire_hook, reclass, wire_context};
+use crate::record::{Boot, Signal, Tracepoint, hook as wire_hook, reclass, wire_context};
 use console::Console;
 use twins::{Text, Twins, Waiting};
 
@@ -64,6 +65,7 @@ pub struct Found {
 pub struct Pipeline {
     boot: Boot,
     proc: PathBuf,
+    sys: PathBuf,
     console: Console,
     twins: Twins,
     /// The classes of the host's own probes, by hook.
@@ -71,11 +73,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline for this boot. `proc` is where /proc is mounted.
-    pub fn new(boot: Boot, proc: PathBuf) -> Self {
+    /// A pipeline for this boot. `proc` and `sys` are where /proc and /sys are mounted.
+    pub fn new(boot: Boot, proc: PathBuf, sys: PathBuf) -> Self {
         Self {
             boot,
             proc,
+            sys,
             console: Console::new(),
             twins: Twins::default(),
             classes: HashMap::new(),
@@ -146,7 +149,16 @@ impl Pipeline {
                 told,
                 ..
             } => {
-                let mut record = boot.kernel_event(&context, &tracepoint, &fields, &told, at(&context, now));
+                let device = told
+                    .device
+                    .and_then(|device| device::name(&self.sys, device.number));
+                let tracepoint = Tracepoint {
+                    name: &tracepoint,
+                    fields: &fields,
+                    told: &told,
+                    device: device.as_deref(),
+                };
+                let mut record = boot.tracepoint(&context, &tracepoint, at(&context, now));
                 if let Some(class) = self.classes.get(&*context.hook) {
                     reclass(&mut record, class);
                 }

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use faults::{Class, KernelReport, Severity, fingerprint};
-use probe_user::{Context, Fields, OomVictim, Told, Value};
+use probe_user::{Context, OomVictim};
 use prost::Message as _;
 use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{
-    Custom, EventField, Heartbeat, Hook, HookState, KernelEvent, Loss, LossReason, MachineCheck, OomKill,
-    ProgramCrash, Record, Undecodable, event_field,
+    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, ProgramCrash, Record,
+    Undecodable,
 };
 
 use crate::clock::Moment;
@@ -17,18 +17,14 @@ use crate::status::HookStatus;
 use crate::text::{cut, title};
 use wire::COMM_BYTES;
 
+mod event;
+
+pub use event::Tracepoint;
+
 /// Longest reason of a hook's state, bytes.
 const HOOK_REASON_BYTES: usize = 512;
 /// Longest reason, decoded text or other sentence, bytes.
 const SENTENCE_BYTES: usize = 256;
-/// Longest name of a tracepoint, bytes.
-const TRACEPOINT_BYTES: usize = 128;
-/// Most fields of an event.
-const FIELDS: usize = 64;
-/// Longest name of a field, bytes.
-const FIELD_NAME_BYTES: usize = 64;
-/// Longest text or array of a field, bytes.
-const FIELD_BYTES: usize = 1024;
 /// Longest path of a program, bytes.
 const EXECUTABLE_BYTES: usize = 4096;
 
@@ -65,12 +61,17 @@ impl Boot {
 
     /// A report of this boot's kernel, its text beside what was understood of it.
     pub fn kernel_report(&self, report: &KernelReport, text: &str, truncated: bool, at: Moment) -> Record {
+        self.stamped(wire::kernel_report(report, text, truncated), at)
+    }
+
+    /// The same record, of this boot.
+    fn stamped(&self, record: Record, at: Moment) -> Record {
         Record {
             occurred_at_unix_ns: at.unix_ns,
             since_boot_ns: at.since_boot_ns,
             boot_id: self.id.clone(),
             kernel_release: cut(&self.kernel_release, 128).to_owned(),
-            ..wire::kernel_report(report, text, truncated)
+            ..record
         }
     }
 
@@ -147,34 +148,6 @@ impl Boot {
             ..ProgramCrash::default()
         };
         caught(record, context, Payload::ProgramCrash(payload))
-    }
-
-    /// What a tracepoint's record told.
-    pub fn kernel_event(
-        &self,
-        context: &Context,
-        tracepoint: &str,
-        fields: &Fields,
-        told: &Told,
-        at: Moment,
-    ) -> Record {
-        let record = self.record(told.class, told.severity, &told.title, at);
-        let field = |(name, value): (&str, &Value)| EventField {
-            name: cut(name, FIELD_NAME_BYTES).to_owned(),
-            value: Some(match value {
-                Value::Unsigned(number) => event_field::Value::Unsigned(*number),
-                Value::Signed(number) => event_field::Value::Signed(*number),
-                Value::Text(text) => event_field::Value::Text(cut(text, FIELD_BYTES).to_owned()),
-                Value::Bytes(bytes) => {
-                    event_field::Value::Bytes(Bytes::copy_from_slice(&bytes[..bytes.len().min(FIELD_BYTES)]))
-                }
-            }),
-        };
-        let payload = KernelEvent {
-            tracepoint: cut(tracepoint, TRACEPOINT_BYTES).to_owned(),
-            fields: fields.iter().take(FIELDS).map(field).collect(),
-        };
-        caught(record, context, Payload::KernelEvent(payload))
     }
 
     /// Bytes from `source` that nobody understands.

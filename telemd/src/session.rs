@@ -132,7 +132,8 @@ impl<'a> Session<'a> {
             recorder,
             thread,
             sources: Sources::open(&config.probes, log_from),
-            pipeline: Pipeline::new(boot, "/proc".into()).with_probes(config.probes.user.alone()),
+            pipeline: Pipeline::new(boot, "/proc".into(), "/sys".into())
+                .with_probes(config.probes.user.alone()),
             before,
             heartbeat_at: Instant::now() + ROUND,
         };

@@ -54,6 +54,6 @@ pub use assembler::{Assembled, Assembler, Limits};
 pub use class::{Class, Severity, UnknownClass};
 pub use kind::ReportKind;
 pub use log::Line;
-pub use parse::parse;
+pub use parse::{device_sort, parse};
 pub use reader::{LogReport, Reader, SourceLine, reports};
 pub use report::{CallTrace, Frame, KernelReport};

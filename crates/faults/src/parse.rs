@@ -31,6 +31,7 @@ use scan::Scan;
 use traces::{Placed, Traces};
 
 pub(crate) use title::clean as clean_title;
+pub use title::device_sort;
 
 /// Lines after the head in which the detail of a format is looked for.
 const DETAIL_LINES: usize = 1024;

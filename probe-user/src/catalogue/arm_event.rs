@@ -44,7 +44,8 @@ fn tell(fields: &Fields) -> Option<Told> {
         contexts: fields.bytes("ctx_buf").unwrap_or_default(),
         vendor: fields.bytes("oem_buf").unwrap_or_default(),
     };
-    Some(Told::hardware(event.section().hardware_error()).or_text(TWIN))
+    let told = Told::hardware(event.section().hardware_error()).or_text(TWIN);
+    Some(told.made_of("pei_buf"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! request that ends is told, and the kernel tests the error.
 
 use super::{
-    Best, Class, Fields, HookSpec, Is, Privacy, Record, Records, Severity, Source, Storm, Term, Told, Twin,
+    Best, Class, Device, Fields, HookSpec, Is, Privacy, Record, Records, Severity, Source, Storm, Term, Told, Twin,
 };
 use faults::ReportKind;
 
@@ -71,7 +71,10 @@ fn tell(fields: &Fields) -> Option<Told> {
     }
     let what = fields.signed("error").map_or("I/O", name_of);
     Some(Told {
-        device: fields.number("dev"),
+        device: fields.number("dev").map(|number| Device {
+            number,
+            in_title: true,
+        }),
         ..Told::new(HOOK.class, HOOK.severity, format!("{what} error")).or_text(TWIN)
     })
 }
@@ -115,7 +118,7 @@ mod tests {
     fn errors_have_the_names_that_the_kernel_prints() {
         let told = failed(-61, "RS").unwrap();
         assert_eq!(
-            (told.title.as_str(), told.device),
+            (told.title.as_str(), told.device.map(|device| device.number)),
             ("critical medium error", Some(8 << 20))
         );
         assert_eq!(failed(-5, "W").unwrap().title, "I/O error");

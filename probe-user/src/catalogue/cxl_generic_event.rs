@@ -21,7 +21,7 @@ fn tell(fields: &Fields) -> Option<Told> {
     });
     let what = uuid.map_or_else(|| "event".to_owned(), |uuid| format!("event {uuid}"));
     let severity = cxl::severity_of(fields);
-    Some(Told::hardware(HardwareError {
+    let told = Told::hardware(HardwareError {
         class: HOOK.class,
         severity: severity.severity(),
         title: format!("CXL device: {what} ({severity})"),
@@ -33,7 +33,8 @@ fn tell(fields: &Fields) -> Option<Told> {
         },
         advice: "Keep the record and give it to the vendor of the device: only its tools read it.",
         fields: Vec::new(),
-    }))
+    });
+    Some(told.made_of("data"))
 }
 
 #[cfg(test)]

@@ -35,8 +35,6 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some(function) => format!("EXT4-fs error in {function}"),
         None => "EXT4-fs error".to_owned(),
     };
-    Some(Told {
-        device: fields.number("dev"),
-        ..Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN)
-    })
+    let told = Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN);
+    Some(told.on_device(fields.number("dev")))
 }

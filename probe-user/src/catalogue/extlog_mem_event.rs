@@ -41,7 +41,8 @@ fn tell(fields: &Fields) -> Option<Told> {
         fru_text: fields.text("fru_text").unwrap_or_default(),
         data: fields.bytes("data").unwrap_or_default(),
     };
-    Some(Told::hardware(event.section().hardware_error()).or_text(TWIN))
+    let told = Told::hardware(event.section().hardware_error()).or_text(TWIN);
+    Some(told.made_of("data"))
 }
 
 #[cfg(test)]

@@ -33,10 +33,8 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some(117) => "lost writes: file system is inconsistent",
         _ => "lost writes",
     };
-    Some(Told {
-        device: fields.number("s_dev"),
-        ..Told::new(HOOK.class, HOOK.severity, title)
-    })
+    let told = Told::new(HOOK.class, HOOK.severity, title);
+    Some(told.on_device(fields.number("s_dev")))
 }
 
 /// `lib/errseq.c`: the error is in the lower bits, a flag and a counter are above.

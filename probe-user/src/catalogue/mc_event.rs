@@ -53,7 +53,10 @@ fn tell(fields: &Fields) -> Option<Told> {
     };
     let address = fields.signed("address").map_or(0, i64::cast_unsigned);
     let error = error.at(address, fields.number("grain_bits").unwrap_or(u8::MAX));
-    Some(Told::hardware(error.hardware_error()).or_text(TWIN))
+    Some(Told {
+        count: error.count.into(),
+        ..Told::hardware(error.hardware_error()).or_text(TWIN)
+    })
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ fn tell(fields: &Fields) -> Option<Told> {
         severity: fields.number("sev").unwrap_or(u8::MAX),
         data: fields.bytes("buf").unwrap_or_default(),
     };
-    Some(Told::hardware(event.section().hardware_error()).or_text(TWIN))
+    let told = Told::hardware(event.section().hardware_error()).or_text(TWIN);
+    Some(told.made_of("buf"))
 }
 
 #[cfg(test)]

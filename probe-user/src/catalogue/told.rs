@@ -20,9 +20,21 @@ pub struct Told {
     pub twin: Option<Twin>,
     /// Set for a fault that goes on, which the kernel reports again and again.
     pub once: Option<Once>,
-    /// The block device that it happened on, as tracepoints number it: `major << 20 | minor`. Its sort (`sd`) belongs
-    /// to the title, as it does in the kernel's text.
-    pub device: Option<u32>,
+    /// The block device that it happened on.
+    pub device: Option<Device>,
+    /// How many errors it stands for.
+    pub count: u64,
+    /// The field that holds the bytes of which `hardware` was made.
+    pub raw: Option<&'static str>,
+}
+
+/// A block device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// As tracepoints number it: `major << 20 | minor` (`include/linux/kdev_t.h`).
+    pub number: u32,
+    /// Its sort (`sd`) ends the title, as it does in the kernel's text.
+    pub in_title: bool,
 }
 
 impl Told {
@@ -36,6 +48,8 @@ impl Told {
             twin: None,
             once: None,
             device: None,
+            count: 1,
+            raw: None,
         }
     }
 
@@ -44,6 +58,23 @@ impl Told {
         Self {
             hardware: Some(Box::new(error.clone())),
             ..Self::new(error.class, error.severity, error.title)
+        }
+    }
+
+    /// The same, on the block device that a field numbers.
+    pub(super) fn on_device(self, number: Option<u32>) -> Self {
+        let device = number.map(|number| Device {
+            number,
+            in_title: false,
+        });
+        Self { device, ..self }
+    }
+
+    /// The same, made of the bytes in a field.
+    pub(super) fn made_of(self, field: &'static str) -> Self {
+        Self {
+            raw: Some(field),
+            ..self
         }
     }
 

@@ -48,10 +48,8 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some((_, reason)) => format!("XFS: shut down, {reason}"),
         None => "XFS: shut down".to_owned(),
     };
-    Some(Told {
-        device: fields.number("dev"),
-        ..Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN)
-    })
+    let told = Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN);
+    Some(told.on_device(fields.number("dev")))
 }
 
 #[cfg(test)]

@@ -48,6 +48,16 @@ fn arrays_and_pointers_lose_their_decoration() {
 }
 
 #[test]
+fn an_identifier_that_is_declared_as_characters_is_no_text() {
+    let text = "name: non_standard_event\n field:char sec_type[16]; offset:8; size:16; signed:0;\n \
+                field:char comm[16]; offset:24; size:16; signed:0;";
+    let format = Format::parse(text).unwrap();
+    let fields = format.decode(&[0; 40], &[]);
+    assert_eq!(fields.array("sec_type"), Some([0; 16]));
+    assert_eq!(fields.text("comm"), Some(""));
+}
+
+#[test]
 fn what_is_no_format_file_is_an_error() {
     assert_eq!(Format::parse(""), Err(FormatError::NoName));
     assert_eq!(Format::parse("name: x"), Err(FormatError::NoFields));

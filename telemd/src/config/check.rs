@@ -124,7 +124,19 @@ fn hooks(disable: &[String]) -> Result<(), Wrong> {
             key: "probes.disable",
             value: format!("{disable:?}"),
             problem: format!("there is no hook {name:?}"),
-            remedy: format!("the hooks are: {}", probe_user::hook::ALL.join(", ")),
+            remedy: match meant(name) {
+                Some(hook) => format!("did you mean {hook}? `telemctl probes` lists all hooks"),
+                None => "`telemctl probes` lists all hooks".to_owned(),
+            },
         }),
     }
+}
+
+/// The hook whose name begins like this one, or is a slip away.
+fn meant(name: &str) -> Option<&'static str> {
+    let all = probe_user::hook::ALL;
+    let begins = all.iter().find(|hook| !name.is_empty() && hook.starts_with(name));
+    begins
+        .copied()
+        .or_else(|| probe_user::user_probe::nearest(name, all))
 }

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod twins;
+
 const REPORT: [&str; 4] = [
     "BUG: scheduling while atomic: test/77/0x00000002",
     "Call Trace:",
@@ -18,7 +20,7 @@ fn pipeline() -> Pipeline {
         id: "boot".into(),
         kernel_release: "6.1.0".into(),
     };
-    Pipeline::new(boot, "/nonexistent".into())
+    Pipeline::new(boot, "/nonexistent".into(), "/nonexistent".into())
 }
 
 fn context(hook: &'static str, at_ms: u64) -> Context {
@@ -314,6 +316,8 @@ fn a_record_of_the_hosts_own_probe_has_the_class_that_was_chosen() {
                 twin: None,
                 once: None,
                 device: None,
+                count: 1,
+                raw: None,
             },
             stack: Vec::new(),
         };

@@ -41,8 +41,9 @@ pub(crate) fn fill(template: &str, fields: &Captures<'_>, frame: &str) -> String
     clean(&title)
 }
 
-/// `sd` of `sda1`, `nvme` of `nvme0n1`; other names without what begins with a digit.
-fn device_sort(name: &str) -> &str {
+/// The sort of a block device by its name, as titles have it: `sd` of `sda1`, `nvme` of `nvme0n1`; of names that are not
+/// known what comes before the first digit.
+pub fn device_sort(name: &str) -> &str {
     let known = DEVICES.iter().find(|sort| name.starts_with(**sort));
     let end = name.find(|c: char| c.is_ascii_digit()).unwrap_or(name.len());
     known.copied().unwrap_or_else(|| name.get(..end).unwrap_or(name))
