@@ -67,6 +67,7 @@ hooks! {
     xfs_force_shutdown
     net_dev_xmit_timeout
     devlink_health_report
+    iommu_page_fault
 }
 
 /// Every way to attach a program of its own.
