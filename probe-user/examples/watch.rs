@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "the output is the point")]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use probe_user::{Options, Probes};
 
@@ -14,16 +14,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         object,
         ..Options::default()
     })?;
-    for state in probes.states() {
-        let attach = state.attach.map_or("not attached", probe_user::Attach::as_str);
-        println!("{:16} {attach:12} {}", state.hook, state.reason);
-    }
+    show(&mut probes);
     let mut reader = probes.reader()?;
     let mut events = Vec::new();
+    let mut modules = tokio::time::interval(Duration::from_secs(1));
     loop {
-        reader.next(&mut events).await?;
+        tokio::select! {
+            read = reader.next(&mut events) => read?,
+            _ = modules.tick() => if probes.attach_missing() {
+                reader.set_origins(probes.origins());
+                show(&mut probes);
+            },
+        }
         for event in events.drain(..) {
             println!("{event:?}");
         }
+    }
+}
+
+fn show(probes: &mut Probes) {
+    for state in probes.states() {
+        let attach = state.attach.map_or("not attached", probe_user::Attach::as_str);
+        println!("{:32} {attach:12} {}", state.hook, state.reason);
     }
 }
