@@ -271,11 +271,11 @@ impl Pipeline {
             task: context.pid,
             at_ns: context.since_boot_ns,
         });
-        // In a storm each fault has its text and only the context of the oldest is forgotten; where no text reaches us,
-        // the oldest is told now.
-        if let Some(oldest) = too_many
-            && self.console.attach.is_empty()
-        {
+        let Some(oldest) = too_many else { return };
+        // In a storm each oops has its text and only the context of the oldest is forgotten. Where no text reaches us, or
+        // the kernel limits what it prints of such faults, the oldest is told now.
+        if self.console.attach.is_empty() || !oldest.twin.kinds.is_empty() {
+            self.twins.told_by_hook(oldest.twin, oldest.at_ns);
             self.without_text(oldest, out);
         }
     }

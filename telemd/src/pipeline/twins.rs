@@ -17,8 +17,8 @@ use proto::v1::Record;
 const TEXT_NS: u64 = 5_000_000_000;
 /// The hook and the text of one fault are at most this far apart.
 const SAME_FAULT_NS: u64 = 2_000_000_000;
-/// Records of hooks that wait for their text.
-const WAITING: usize = 16;
+/// Records of hooks that wait for their text: in a storm, what comes while one text is being printed.
+const WAITING: usize = 64;
 /// Faults told by their hooks that are remembered to know their text by. A storm of one sort is one.
 const TOLD: usize = 64;
 /// Texts that wait for a hook to tell their fault.
@@ -142,7 +142,12 @@ impl Twins {
     /// Takes a text that is complete. Answers it when it is to be told now.
     pub(super) fn text(&mut self, assembled: Assembled, report: KernelReport) -> Option<Text> {
         let around = around(&assembled);
-        let (hooks, context) = self.take_waiting(&assembled, report.kind, &around);
+        let by_hook = |told: &&Told| {
+            let near = told.first_ns <= *around.end() && *around.start() <= told.last_ns;
+            near && fits(&told.twin, report.kind, &assembled.text)
+        };
+        let told: Vec<Twin> = self.told.iter().filter(by_hook).map(|told| told.twin).collect();
+        let (hooks, context) = self.take_waiting(&assembled, report.kind, &around, &told);
         let past = Past {
             kind: report.kind,
             text: crate::text::cut(&assembled.text, TEXT_BYTES).to_owned(),
@@ -152,11 +157,7 @@ impl Twins {
             hooks,
         };
         remember(&mut self.texts, TEXTS, past);
-        let by_hook = |told: &Told| {
-            let near = told.first_ns <= *around.end() && *around.start() <= told.last_ns;
-            near && fits(&told.twin, report.kind, &assembled.text)
-        };
-        if self.told.iter().any(by_hook) {
+        if !told.is_empty() {
             return None;
         }
         let text = Text {
@@ -173,23 +174,29 @@ impl Twins {
         oldest
     }
 
-    /// The records of hooks that this text tells: those of its CPU or task and time. The first lends its context.
+    /// The records of hooks that this text tells: those of its CPU or task and time, of each hook the oldest and one for
+    /// each repetition that the text leaves out; of deaths all. The first lends its context. Where hooks tell such faults
+    /// without their texts (`told`), the text tells none.
     fn take_waiting(
         &mut self,
         text: &Assembled,
         kind: ReportKind,
         around: &RangeInclusive<u64>,
+        told: &[Twin],
     ) -> (Vec<Arc<str>>, Option<proto::v1::Context>) {
         let (mut hooks, mut context, mut ongoing) = (Vec::new(), None, Vec::new());
         self.waiting.retain_mut(|waiting| {
             let place = text.cpu.is_none_or(|cpu| cpu == waiting.cpu) || text.task == Some(waiting.task);
-            let told = place && around.contains(&waiting.at_ns) && fits(&waiting.twin, kind, &text.text);
-            if told {
+            let same = place && around.contains(&waiting.at_ns) && fits(&waiting.twin, kind, &text.text);
+            let before = hooks.iter().filter(|hook| **hook == waiting.hook).count() as u64;
+            let more = waiting.twin.kinds.is_empty() || before <= text.left_out;
+            let is_told = same && more && !told.contains(&waiting.twin);
+            if is_told {
                 hooks.push(Arc::clone(&waiting.hook));
                 context = context.take().or_else(|| waiting.record.context.take());
                 ongoing.extend(waiting.once.take().map(|once| (once, waiting.at_ns)));
             }
-            !told
+            !is_told
         });
         for (once, at_ns) in ongoing {
             self.is_again(&once, at_ns);

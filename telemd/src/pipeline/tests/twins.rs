@@ -239,6 +239,20 @@ fn two_faults_at_once_are_two() {
 }
 
 #[test]
+fn a_text_tells_one_of_two_faults_and_the_other_is_told_without() {
+    let other = Fault {
+        fields: &[("function", Field::Text("ext4_iget"))],
+        ..EXT4
+    };
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    fire(&mut pipeline, &EXT4, 1_000, &mut out);
+    fire(&mut pipeline, &other, 1_001, &mut out);
+    print(&mut pipeline, EXT4.text, 1_002, &mut out);
+    settle(&mut pipeline, 1_002, &mut out);
+    assert_eq!(titles(&out), [EXT4.by_text, "EXT4-fs error in ext4_iget"]);
+}
+
+#[test]
 fn a_storm_that_the_kernel_prints_a_part_of_is_told_in_full() {
     let (mut pipeline, mut out) = (pipeline(), Vec::new());
     for at in 0..10_000 {
@@ -250,6 +264,20 @@ fn a_storm_that_the_kernel_prints_a_part_of_is_told_in_full() {
     settle(&mut pipeline, 11_000, &mut out);
     assert_eq!(out.len(), 10_000);
     assert!(out.iter().all(|found| found.record.title == BLOCK.by_hook));
+}
+
+#[test]
+fn a_storm_whose_texts_the_kernel_limits_is_told_once_each() {
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    for at in 0..1_000 {
+        fire(&mut pipeline, &EXT4, 1_000 + at, &mut out);
+        if at % 100 == 0 {
+            print(&mut pipeline, EXT4.text, 1_000 + at, &mut out);
+            pipeline.tick(moment(1_000 + at), &mut out);
+        }
+    }
+    settle(&mut pipeline, 2_000, &mut out);
+    assert_eq!(out.len(), 1_000);
 }
 
 #[test]
