@@ -56,6 +56,8 @@ pub struct Keeper {
     waiting: VecDeque<(Instant, Note)>,
     claims: VecDeque<(Claim, u64)>,
     strangers: HashSet<IpAddr>,
+    /// There were more of them, and the log says so.
+    is_crowded: bool,
 }
 
 impl Keeper {
@@ -68,6 +70,7 @@ impl Keeper {
             waiting: VecDeque::new(),
             claims: VecDeque::new(),
             strangers: HashSet::new(),
+            is_crowded: false,
         }
     }
 
@@ -209,7 +212,10 @@ impl Keeper {
     async fn keep(&mut self, owner: &Owner, source: IpAddr, record: &Record) -> Result<(), DeliverError> {
         if !owner.is_known && !self.strangers.contains(&source) {
             if self.strangers.len() == STRANGERS {
-                tracing::warn!(%source, "netconsole: too many unknown senders since the start, a report is dropped");
+                if !self.is_crowded {
+                    tracing::warn!(%source, "netconsole: too many unknown senders, reports of others are dropped");
+                    self.is_crowded = true;
+                }
                 self.metrics.netconsole_dropped(1);
                 return Ok(());
             }
@@ -233,16 +239,17 @@ impl Keeper {
 
     async fn try_settle(&mut self) -> Result<(), StoreError> {
         for _ in 0..self.claims.len() {
-            let Some((claim, at_unix_ns)) = self.claims.pop_front() else {
+            let Some((claim, at_unix_ns)) = self.claims.front() else {
                 break;
             };
             let booted_unix_ns = claim
                 .uptime_us
                 .map_or(0, |uptime| at_unix_ns.saturating_sub(uptime.saturating_mul(1000)));
             let (token, source) = (claim.token.as_str(), claim.from.ip());
-            if !self.store.netconsole_claim(token, source, booted_unix_ns).await? {
-                self.claims.push_back((claim, at_unix_ns));
-            }
+            let is_known = self.store.netconsole_claim(token, source, booted_unix_ns).await?;
+            // Nobody has told that token yet: the next look is its turn again.
+            let unknown = self.claims.pop_front().filter(|_claim| !is_known);
+            self.claims.extend(unknown);
         }
         for open in self.store.netconsole_open().await? {
             let told = self

@@ -14,8 +14,8 @@ use super::stream::{Stream, Told};
 
 /// Senders that are known at the same time; who was silent longest is forgotten when there are more.
 pub const SENDERS: usize = 4096;
-/// Senders of which lines wait or reports are being collected, each of at most 0.8 MB; who was silent longest has to
-/// end when there are more.
+/// Senders of which lines wait or reports are being collected, each of about 1 MiB at most; who was silent longest has
+/// to end when there are more.
 pub const BUSY: usize = 64;
 /// A sender that is silent for so long is forgotten, microseconds.
 pub const SILENCE_US: u64 = 3_600_000_000;
