@@ -24,6 +24,10 @@ const BERT: &str = "sys/firmware/acpi/tables/data/BERT";
 /// The most bytes of a BERT region that are read; firmware reserves some tens of KiB.
 const BERT_BYTES: u64 = 1 << 20;
 
+/// The most text of all dumps together, bytes: what is read is handed over in one piece. The newest are read, the rest is
+/// left for the next time.
+const DUMPS_BYTES: usize = 5 << 20;
+
 /// Where things are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Places {
@@ -84,7 +88,7 @@ pub fn read(places: &Places, previous_boot: &str) -> Past {
         found.machine_checks.append(&mut more.machine_checks);
         found.unreadable.append(&mut more.unreadable);
     }
-    past.dumps = found.dumps;
+    past.keep_newest(found.dumps);
     past.machine_checks = found.machine_checks;
     past.unreadable.append(&mut found.unreadable);
     let bert = root.join(BERT);
@@ -110,6 +114,26 @@ pub fn clear(places: &Places, files: &[PathBuf]) -> Result<(), PstoreError> {
 }
 
 impl Past {
+    /// Takes dumps, the newest first, as long as there is room; leaves them oldest first.
+    fn keep_newest(&mut self, mut dumps: Vec<Dump>) {
+        dumps.sort_by_key(|dump| dump.written_unix_ns);
+        let mut room = DUMPS_BYTES;
+        for dump in dumps.into_iter().rev() {
+            if let Some(left) = room.checked_sub(dump.text.len()) {
+                room = left;
+                self.dumps.push(dump);
+            } else {
+                let reason = "there is more than is read at once: the next start reads on".to_owned();
+                let paths = dump.files.into_iter();
+                self.unreadable.extend(paths.map(|path| Unreadable {
+                    path,
+                    reason: reason.clone(),
+                }));
+            }
+        }
+        self.dumps.reverse();
+    }
+
     fn unless_unreadable<T: Default, E: std::error::Error>(&mut self, path: &Path, read: Result<T, E>) -> T {
         read.unwrap_or_else(|error| {
             let source = error.source().map(|source| format!(": {source}"));

@@ -273,6 +273,7 @@ impl<'a> Session<'a> {
             link: self.shipping.link.borrow().clone(),
             counted,
             rejected,
+            pstore_owner: self.before.pstore_owner().map(str::to_owned),
         }))
     }
 

@@ -47,6 +47,9 @@ pub struct SessionStatus {
     pub counted: u64,
     /// Frames on the local socket that were refused.
     pub rejected: u64,
+    /// The tool that pstore belongs to on this host; `None` when that is nobody, or not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pstore_owner: Option<String>,
 }
 
 /// One hook of the catalogue.

@@ -223,6 +223,9 @@ fn dumps_that_belong_to_another_tool_are_told_and_left() {
     host.wait("why the dump stays", |host| {
         host.log().contains("systemd-pstore.service")
     });
+    let doctor = host.telemctl(&["doctor"]);
+    let said = String::from_utf8_lossy(&doctor.stdout);
+    assert!(said.contains("systemd-pstore.service empties it"), "{said}");
     assert_eq!(host.stop(), Some(0));
     assert_eq!(std::fs::read_dir(&pstore).unwrap().count(), 1);
 }

@@ -30,19 +30,14 @@ fn everything_a_host_keeps_is_read_and_only_pstore_is_cleared() {
     put(root, "sys/module/pstore/parameters/backend", b"erst\n");
     put(root, "var/log/kern.log", b"k\n");
     let past = read(&places, "");
-    let dumps: Vec<_> = past
-        .dumps
-        .iter()
-        .map(|dump| (dump.origin, &dump.reason))
-        .collect();
-    assert_eq!(
-        dumps,
-        [
-            (Origin::Pstore, &DumpReason::Panic),
-            (Origin::Copy, &DumpReason::Oops),
-            (Origin::Kdump, &DumpReason::Panic),
-        ]
-    );
+    let reason = |origin| {
+        let found = past.dumps.iter().find(|dump| dump.origin == origin);
+        found.map(|dump| &dump.reason)
+    };
+    assert_eq!(past.dumps.len(), 3);
+    assert_eq!(reason(Origin::Pstore), Some(&DumpReason::Panic));
+    assert_eq!(reason(Origin::Copy), Some(&DumpReason::Oops));
+    assert_eq!(reason(Origin::Kdump), Some(&DumpReason::Panic));
     assert_eq!(past.machine_checks.len(), 1);
     assert_eq!(past.bert, [7; 20]);
     assert_eq!(past.watchdogs.len(), 1);
@@ -55,12 +50,31 @@ fn everything_a_host_keeps_is_read_and_only_pstore_is_cleared() {
         .collect();
     assert_eq!(unreadable, ["dmesg-efi_pstore-2.enc.z"]);
 
-    clear(&places, &past.dumps[0].files).unwrap();
-    for dump in &past.dumps[1..] {
+    let (of_pstore, of_others): (Vec<_>, Vec<_>) =
+        past.dumps.iter().partition(|dump| dump.origin == Origin::Pstore);
+    clear(&places, &of_pstore[0].files).unwrap();
+    for dump in &of_others {
         clear(&places, &dump.files).unwrap_err();
     }
     let left = read(&places, "");
-    assert_eq!(left.dumps, past.dumps[1..]);
+    assert_eq!(left.dumps.iter().collect::<Vec<_>>(), of_others);
+}
+
+#[test]
+fn the_newest_dumps_are_read_when_there_is_no_room_for_all() {
+    let dump = |written_unix_ns, bytes| Dump {
+        origin: Origin::Kdump,
+        reason: DumpReason::Panic,
+        number: None,
+        text: "x".repeat(bytes),
+        written_unix_ns,
+        files: vec![format!("/{written_unix_ns}").into()],
+    };
+    let mut past = Past::default();
+    past.keep_newest(vec![dump(3, 2 << 20), dump(1, 1 << 20), dump(2, 3 << 20)]);
+    let times: Vec<_> = past.dumps.iter().map(|dump| dump.written_unix_ns).collect();
+    assert_eq!(times, [2, 3]);
+    assert_eq!(past.unreadable[0].path, Path::new("/1"));
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub(super) struct Before {
     reading: Option<JoinHandle<Past>>,
     /// There is a BERT region, which is told from its bytes.
     has_bert: bool,
+    /// The tool that pstore belongs to here.
+    pstore_owner: Option<String>,
     reset_reason: String,
     pulse: Option<Pulse>,
     beat_at: Instant,
@@ -81,6 +83,7 @@ impl Before {
             has_bert: past::has_bert(&places),
             places,
             reading,
+            pstore_owner: None,
             reset_reason: String::new(),
             pulse: None,
             beat_at: Instant::now(),
@@ -90,6 +93,11 @@ impl Before {
             },
         };
         (before, from)
+    }
+
+    /// The tool that pstore belongs to on this host.
+    pub(super) fn pstore_owner(&self) -> Option<&str> {
+        self.pstore_owner.as_deref()
     }
 
     /// Whether [`Before::past`] has something to wait for.
@@ -157,6 +165,7 @@ impl Session<'_> {
         for Unreadable { path, reason } in &past.unreadable {
             tracing::warn!(path = %path.display(), reason, "something of an earlier boot is left there unread");
         }
+        self.before.pstore_owner.clone_from(&past.pstore_owner);
         let state_dir = self.surroundings.state.path();
         let boots = self.before.boots.clone();
         let alive = Alive::read(state_dir).filter(|alive| alive.boot_id == boots.previous);

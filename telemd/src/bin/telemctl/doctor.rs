@@ -138,6 +138,13 @@ fn running(config: &Config, status: &Status, checks: &mut Checks) {
         return;
     };
     hooks(session, checks);
+    if let Some(owner) = &session.pstore_owner {
+        checks.note(
+            "pstore",
+            format!("{owner} empties it: dumps are told, and left to it"),
+            "",
+        );
+    }
     let spool = show::spool(session);
     if session.spool.failing.is_some() {
         checks.problem("spool", spool, "free or mend the disk that holds state_dir");

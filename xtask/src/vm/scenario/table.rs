@@ -24,7 +24,13 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         what: "a panic, read back from ramoops after the reboot",
         cause: Cause::Script(include_str!("../causes/panic.sh")),
         is_fatal: true,
-        expects: &[Expect::record("kernel.panic", "sysrq triggered crash")],
+        expects: &[
+            Expect::record("kernel.panic", "sysrq triggered crash"),
+            Expect::record("boot.end", "previous boot ended: kernel panic").with(&[
+                ("/obituary/demise", Is::Text("panic")),
+                ("/obituary/confidence", Is::Text("high")),
+            ]),
+        ],
         is_quick: true,
         ..ROW
     },
@@ -36,7 +42,10 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             "mce -b 0 4 0xbe00000000800400 0x5 0x12345000 0x8c",
         ),
         is_fatal: true,
-        expects: &[Expect::record("hardware.machine_check", "achine check")],
+        expects: &[
+            Expect::record("hardware.machine_check", "achine check"),
+            Expect::record("boot.end", "previous boot ended: hardware error"),
+        ],
         ..ROW
     },
     Scenario {
