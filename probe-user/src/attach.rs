@@ -3,9 +3,8 @@
 use std::{any::Any, borrow::Cow, fs, io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use aya::{
-    Btf, Ebpf, EbpfError, EbpfLoader,
+    Ebpf, EbpfError, EbpfLoader,
     maps::{Map, MapData, PerCpuArray},
-    programs::{BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
     util::KernelVersion,
 };
 use aya_log::EbpfLogger;
@@ -15,20 +14,22 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::{
     btf,
-    catalogue::{Attempt, HOOKS, Since, Source, Target},
+    catalogue::{HOOKS, Source},
     decode::RecordOrigin,
     event::Attach,
     offsets::Offsets,
-    reason::{chain, explain, missing_capabilities, no_kprobes, summary},
+    reason::{chain, missing_capabilities},
     tracefs::with_tracefs,
     user_probe::UserProbe,
     watch::Watch,
 };
 
+mod own;
 mod perf;
 mod records;
 mod slot;
 
+use own::{Kernel, Own, attach_hook};
 pub(crate) use records::Slots;
 
 /// The object that `cargo xtask build-ebpf` made, or nothing; see `build.rs`.
@@ -315,245 +316,5 @@ fn raise_memlock(version: Option<KernelVersion>) {
     }
 }
 
-/// Whether the kernel is certainly older.
-fn is_older(version: Option<KernelVersion>, since: Since) -> bool {
-    version.is_some_and(|version| version < KernelVersion::new(since.major, since.minor, 0))
-}
-
-/// What is found out about this kernel at most once.
-struct Kernel {
-    version: Option<KernelVersion>,
-    offsets: Offsets,
-    btf: Option<Result<Btf, String>>,
-}
-
-impl Kernel {
-    fn btf(&mut self) -> Result<&Btf, String> {
-        let parsed = self
-            .btf
-            .get_or_insert_with(|| Btf::from_sys_fs().map_err(|error| no_btf(&error)));
-        parsed.as_ref().map_err(Clone::clone)
-    }
-}
-
-/// A hook with programs of its own.
-struct Own<'a> {
-    name: &'a str,
-    number: u16,
-    attempts: &'a [Attempt],
-    since: Option<Since>,
-}
-
-fn attach_hook(ebpf: &mut Ebpf, kernel: &mut Kernel, hook: &Own<'_>, options: &Options) -> Attached {
-    let mut attached = Attached::new(hook.name, hook.number);
-    if options.disable.iter().any(|name| name == hook.name) {
-        "disabled in the configuration".clone_into(&mut attached.reason);
-        return attached;
-    }
-    if let Some(since) = hook.since.filter(|since| is_older(kernel.version, *since)) {
-        attached.reason = format!("before Linux {}.{} {}", since.major, since.minor, since.before);
-        return attached;
-    }
-    let mut failed = Vec::new();
-    for attempt in hook.attempts {
-        let attach = attempt.target.attach();
-        match try_attach(ebpf, kernel, attempt) {
-            Ok((link, program)) => {
-                tracing::debug!(hook = hook.name, %attach, "attached");
-                attached.attach = Some(attach);
-                attached.link = Some(link);
-                attached.program = program;
-                break;
-            }
-            Err(reason) => failed.push((format!("{attach} {}", attempt.target.name()), reason)),
-        }
-    }
-    attached.reason = summary(&failed);
-    attached
-}
-
-/// Loads a program and attaches it; a program that loads but cannot be attached is unloaded, so that it can be tried
-/// with another target.
-macro_rules! load_and_attach {
-    ($ebpf:ident, $attempt:ident, $kind:ty, $program:ident, $load:expr, $attach:expr) => {{
-        let $program: &mut $kind = program($ebpf, $attempt.program)?;
-        let loaded = $load;
-        let attached = loaded.and_then(|()| $attach).and_then(|id| $program.take_link(id));
-        match attached {
-            Ok(link) => {
-                let id = $program.info().ok().map(|info| info.id());
-                Ok((Box::new(link) as Link, id))
-            }
-            Err(error) => {
-                if let Err(error) = $program.unload() {
-                    tracing::debug!(program = $attempt.program, %error, "not unloaded");
-                }
-                Err(explain($attempt.target, &error))
-            }
-        }
-    }};
-}
-
-/// The link, and the kernel's number of the program.
-fn try_attach(
-    ebpf: &mut Ebpf,
-    kernel: &mut Kernel,
-    attempt: &Attempt,
-) -> Result<(Link, Option<u32>), String> {
-    if let Some(reason) = kernel.offsets.unusable(attempt.target) {
-        return Err(reason.to_owned());
-    }
-    match attempt.target {
-        Target::TpBtf(tracepoint) => {
-            let btf = kernel.btf()?;
-            load_and_attach!(
-                ebpf,
-                attempt,
-                BtfTracePoint,
-                program,
-                program.load(tracepoint.name, btf),
-                program.attach()
-            )
-        }
-        Target::RawTp(name) => {
-            load_and_attach!(
-                ebpf,
-                attempt,
-                RawTracePoint,
-                program,
-                program.load(),
-                program.attach(name)
-            )
-        }
-        Target::Tracepoint(tracepoint) => {
-            load_and_attach!(
-                ebpf,
-                attempt,
-                TracePoint,
-                program,
-                program.load(),
-                with_tracefs(|_mounted| program.attach(tracepoint.category, tracepoint.name))
-            )
-        }
-        Target::Fentry(name) => {
-            let btf = kernel.btf()?;
-            load_and_attach!(
-                ebpf,
-                attempt,
-                FEntry,
-                program,
-                program.load(name, btf),
-                program.attach()
-            )
-        }
-        Target::Kprobe(name) => {
-            if let Some(reason) = no_kprobes() {
-                return Err(reason);
-            }
-            load_and_attach!(
-                ebpf,
-                attempt,
-                KProbe,
-                program,
-                program.load(),
-                program.attach(name, 0)
-            )
-        }
-    }
-}
-
-fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
-where
-    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
-{
-    let program = ebpf
-        .program_mut(name)
-        .ok_or_else(|| format!("the eBPF object has no program {name}"))?;
-    program
-        .try_into()
-        .map_err(|error: ProgramError| format!("the program {name}: {error}"))
-}
-
 #[cfg(test)]
-mod tests {
-    use probe_common::SLOTS;
-
-    use super::*;
-
-    #[test]
-    fn the_ring_takes_powers_of_two_of_at_least_a_page() {
-        let page = u32::try_from(rustix::param::page_size()).unwrap();
-        for bytes in [0, page, 2 * page, 1 << 24] {
-            assert!(check_ring_bytes(bytes).is_ok(), "{bytes}");
-        }
-        for bytes in [1, page / 2, page + 1, 3 * page] {
-            assert!(
-                matches!(check_ring_bytes(bytes), Err(AttachError::RingBytes { .. })),
-                "{bytes}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_program_and_global_of_the_catalogue_is_in_the_object() {
-        use object::{Object as _, ObjectSymbol as _};
-        if EMBEDDED.is_empty() {
-            println!("SKIP every_program_and_global_of_the_catalogue_is_in_the_object: no object was built");
-            return;
-        }
-        let file = object::File::parse(EMBEDDED).unwrap();
-        let symbols: std::collections::HashSet<&str> =
-            file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
-        let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS, records::MAP_SLOTS];
-        let slots: Vec<String> = (0..SLOTS).map(|slot| format!("record_{slot}")).collect();
-        wanted.extend(slots.iter().map(String::as_str));
-        for attempt in crate::catalogue::attempts() {
-            wanted.push(attempt.program);
-            match attempt.target {
-                Target::Tracepoint(tracepoint) => {
-                    wanted.extend(tracepoint.fields.iter().map(|field| field.global));
-                }
-                Target::TpBtf(tracepoint) => {
-                    wanted.extend(tracepoint.members.iter().map(|member| member.global));
-                }
-                Target::RawTp(_) | Target::Fentry(_) | Target::Kprobe(_) => {}
-            }
-        }
-        for name in wanted {
-            assert!(symbols.contains(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_hook_waits_for_the_kernel_that_has_it_right() {
-        let since = Since {
-            major: 5,
-            minor: 19,
-            before: "",
-        };
-        assert!(is_older(Some(KernelVersion::new(5, 18, 255)), since));
-        assert!(!is_older(Some(KernelVersion::new(5, 19, 0)), since));
-        assert!(!is_older(Some(KernelVersion::new(6, 1, 0)), since));
-        assert!(!is_older(None, since));
-    }
-
-    #[test]
-    fn an_object_that_is_missing_or_garbage_is_an_error() {
-        let missing = Options {
-            object: Some("/nonexistent/probes.o".into()),
-            ..Options::default()
-        };
-        assert!(matches!(attach(&missing), Err(AttachError::ReadObject { .. })));
-
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), b"\x7fELF garbage").unwrap();
-        let garbage = Options {
-            object: Some(file.path().to_owned()),
-            ..Options::default()
-        };
-        assert!(matches!(
-            attach(&garbage),
-            Err(AttachError::Load(_) | AttachError::NotPermitted(_))
-        ));
-    }
-}
+mod tests;

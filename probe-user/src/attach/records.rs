@@ -17,7 +17,7 @@ use aya::{
 };
 use probe_common::{FIRST_SLOT, SLOTS, SlotConfig};
 
-use super::{AttachError, Attached, Options, perf, program, slot, take};
+use super::{AttachError, Attached, Options, own::program, perf, slot, take};
 use crate::{
     catalogue::HOOKS,
     decode::RecordOrigin,
