@@ -12,6 +12,8 @@
 )]
 
 #[cfg(target_arch = "bpf")]
+mod alloc;
+#[cfg(target_arch = "bpf")]
 mod event;
 #[cfg(target_arch = "bpf")]
 mod maps;
@@ -22,13 +24,19 @@ mod offset;
 #[cfg(target_arch = "bpf")]
 mod oom;
 #[cfg(target_arch = "bpf")]
+mod oom_kill;
+#[cfg(target_arch = "bpf")]
 mod oops;
+#[cfg(target_arch = "bpf")]
+mod path;
 #[cfg(target_arch = "bpf")]
 mod printk;
 #[cfg(target_arch = "bpf")]
 mod record;
 #[cfg(target_arch = "bpf")]
 mod signal;
+#[cfg(target_arch = "bpf")]
+mod stack;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}

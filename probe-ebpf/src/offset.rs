@@ -35,3 +35,12 @@ pub(crate) fn read_member<T>(address: u64, offset: &Offset) -> Result<T, ProbeEr
     // member has the size of `T`, and every `T` used is an integer.
     unsafe { bpf_probe_read_kernel(member as *const T) }.map_err(|_errno| ProbeError::Unreadable)
 }
+
+/// Reads a member that this kernel's struct may not have; `None` also when there is no struct or it cannot be read.
+#[inline(always)]
+pub(crate) fn read_optional<T>(address: u64, offset: &Offset) -> Option<T> {
+    if offset.load() == ABSENT || address == 0 {
+        return None;
+    }
+    read_member(address, offset).ok()
+}

@@ -5,7 +5,7 @@ use core::{ffi::c_void, ptr::addr_of_mut};
 
 use aya_ebpf::{
     EbpfContext as _,
-    helpers::generated::{bpf_get_stack, bpf_probe_read_kernel, bpf_probe_read_kernel_str},
+    helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str},
     macros::tracepoint,
     programs::TracePointContext,
 };
@@ -17,6 +17,7 @@ use probe_common::{
 use crate::{
     event::{Outcome, ProbeError, account, header},
     maps::{EVENTS, SLOTS},
+    stack,
 };
 
 /// A program a slot.
@@ -180,7 +181,7 @@ impl Recorded<'_> {
         // SAFETY: the entry is reserved memory of this size.
         let copied = unsafe {
             if FRAMES != 0 {
-                record.frames = take_stack(self.ctx, addr_of_mut!((*place).stack).cast(), 8 * FRAMES as u32);
+                record.frames = stack::take_kernel(self.ctx, addr_of_mut!((*place).stack)) as u8;
             }
             addr_of_mut!((*place).record).write(record);
             self.copy::<N>(addr_of_mut!((*place).bytes).cast(), captured)
@@ -244,15 +245,4 @@ impl Recorded<'_> {
             bpf_probe_read_kernel_str(bytes.cast(), STRING_BYTES as u32, address as *const c_void);
         }
     }
-}
-
-/// Takes the kernel's stack, and tells how many frames it has.
-///
-/// # Safety
-/// `stack` has room for `bytes` bytes.
-#[inline(always)]
-unsafe fn take_stack(ctx: *mut c_void, stack: *mut c_void, bytes: u32) -> u8 {
-    // SAFETY: the caller's promise; the helper writes no more.
-    let taken = unsafe { bpf_get_stack(ctx, stack, bytes, 0) };
-    if taken > 0 { (taken as u64 / 8) as u8 } else { 0 }
 }

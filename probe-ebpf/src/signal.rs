@@ -2,21 +2,29 @@
 //!
 //! `TP_PROTO(int sig, struct kernel_siginfo *info, struct k_sigaction *ka)`.
 
+use core::{ffi::c_void, ptr::addr_of_mut};
+
 use aya_ebpf::{
+    EbpfContext as _,
     macros::{btf_tracepoint, tracepoint},
     programs::{BtfTracePointContext, TracePointContext},
 };
-use probe_common::{Hook, Signal};
+use probe_common::{COMPONENT_BYTES, COMPONENTS, Hook, Signal, USER_FRAMES, UserFrame};
 
 use crate::{
-    event::{Outcome, ProbeError, account, describe, header, send},
-    offset::{ABSENT, Offset, read, read_member},
+    event::{Outcome, ProbeError, account, describe, header},
+    maps::EVENTS,
+    offset::{ABSENT, Offset, read, read_member, read_optional},
+    path, stack,
 };
 
 #[unsafe(no_mangle)]
 static SIGINFO_OFF_ERRNO: Offset = Offset::new(ABSENT);
 #[unsafe(no_mangle)]
 static SIGINFO_OFF_CODE: Offset = Offset::new(ABSENT);
+/// `_sifields._sigfault._addr`: what the classic tracepoint does not have.
+#[unsafe(no_mangle)]
+static SIGINFO_OFF_ADDRESS: Offset = Offset::new(ABSENT);
 #[unsafe(no_mangle)]
 static SIGACTION_OFF_HANDLER: Offset = Offset::new(ABSENT);
 
@@ -58,12 +66,19 @@ fn try_arguments(ctx: &BtfTracePointContext) -> Result<Outcome, ProbeError> {
     if handler != SIG_DFL {
         return Ok(Outcome::Filtered);
     }
-    let (errno, code): (i32, i32) = (
-        read_member(info, &SIGINFO_OFF_ERRNO)?,
-        read_member(info, &SIGINFO_OFF_CODE)?,
+    let signal = Delivered {
+        signal,
+        errno: read_member(info, &SIGINFO_OFF_ERRNO)?,
+        code: read_member(info, &SIGINFO_OFF_CODE)?,
+        address: read_optional(info, &SIGINFO_OFF_ADDRESS),
+    };
+    describe!(
+        ctx,
+        "signal_deliver: signal {}, code {}",
+        signal.signal,
+        signal.code
     );
-    describe!(ctx, "signal_deliver: signal {}, code {}", signal, code);
-    send_signal(signal, errno, code)
+    send_signal(ctx.as_ptr(), &signal)
 }
 
 /// Most signals end here after one read.
@@ -77,10 +92,19 @@ fn try_record(ctx: &TracePointContext) -> Result<Outcome, ProbeError> {
     if handler != SIG_DFL {
         return Ok(Outcome::Filtered);
     }
-    let errno: i32 = read(ctx, &SIGNAL_OFF_ERRNO)?.unwrap_or(0);
-    let code: i32 = read(ctx, &SIGNAL_OFF_CODE)?.unwrap_or(0);
-    describe!(ctx, "signal_deliver: signal {}, code {}", signal, code);
-    send_signal(signal, errno, code)
+    let signal = Delivered {
+        signal,
+        errno: read(ctx, &SIGNAL_OFF_ERRNO)?.unwrap_or(0),
+        code: read(ctx, &SIGNAL_OFF_CODE)?.unwrap_or(0),
+        address: None,
+    };
+    describe!(
+        ctx,
+        "signal_deliver: signal {}, code {}",
+        signal.signal,
+        signal.code
+    );
+    send_signal(ctx.as_ptr(), &signal)
 }
 
 #[inline(always)]
@@ -88,13 +112,43 @@ fn is_fatal(signal: i32) -> bool {
     (0..32).contains(&signal) && FATAL & (1 << (signal as u32 & 31)) != 0
 }
 
+/// What a tracepoint says of a signal.
+struct Delivered {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    /// Meant only when the kernel raised the signal for an access or an instruction.
+    address: Option<u64>,
+}
+
+/// A ring-buffer entry: a signal with what only the kernel knows of the program, which is gone in a moment.
+#[repr(C)]
+struct Entry {
+    signal: Signal,
+    stack: [UserFrame; USER_FRAMES],
+    path: [[u8; COMPONENT_BYTES]; COMPONENTS],
+}
+
 #[inline(always)]
-fn send_signal(signal: i32, errno: i32, code: i32) -> Result<Outcome, ProbeError> {
-    send(Signal {
-        signal,
-        errno,
-        code,
-        pad: 0,
+fn send_signal(ctx: *mut c_void, delivered: &Delivered) -> Result<Outcome, ProbeError> {
+    let mut signal = Signal {
         header: header(Hook::SignalDeliver),
-    })
+        signal: delivered.signal,
+        errno: delivered.errno,
+        code: delivered.code,
+        has_address: delivered.address.is_some() as u32,
+        address: delivered.address.unwrap_or(0),
+        frames: 0,
+        components: 0,
+    };
+    let mut entry = EVENTS.reserve_untyped::<Entry>(0).ok_or(ProbeError::RingFull)?;
+    let place = entry.as_mut_ptr();
+    // SAFETY: the entry is reserved memory of this size.
+    unsafe {
+        signal.frames = stack::take_user(ctx, addr_of_mut!((*place).stack));
+        signal.components = path::take_executable(addr_of_mut!((*place).path));
+        addr_of_mut!((*place).signal).write(signal);
+    }
+    entry.submit(0);
+    Ok(Outcome::Sent)
 }

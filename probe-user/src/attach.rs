@@ -218,6 +218,7 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
                 hook,
                 attempts,
                 since,
+                ..
             } => {
                 let own = Own {
                     name: spec.name,

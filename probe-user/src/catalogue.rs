@@ -35,8 +35,12 @@ hooks! {
     printk_console
     oops_enter
     panic
+    warn
+    soft_lockup
     mce_record
     oom_mark_victim
+    oom_kill_process
+    alloc_failure
     signal_deliver
     error_report_end
     rcu_stall_warning
@@ -74,6 +78,14 @@ hooks! {
 pub(crate) fn attempts() -> impl Iterator<Item = &'static Attempt> {
     HOOKS.iter().flat_map(|spec| match &spec.source {
         Source::Own { attempts, .. } => *attempts,
+        Source::Records(_) => &[],
+    })
+}
+
+/// Every member of a kernel struct that a program reads where there is one.
+pub(crate) fn members() -> impl Iterator<Item = &'static MemberSpec> {
+    HOOKS.iter().flat_map(|spec| match &spec.source {
+        Source::Own { members, .. } => *members,
         Source::Records(_) => &[],
     })
 }
@@ -140,6 +152,8 @@ pub enum Source {
         hook: Hook,
         /// In the order in which they are tried; the first that works is taken.
         attempts: &'static [Attempt],
+        /// What the programs read of kernel structs where this kernel has it, whichever of them is attached.
+        members: &'static [MemberSpec],
         /// The first kernel on which the hook is worth attaching, where older ones have it too.
         since: Option<Since>,
     },

@@ -6,15 +6,17 @@ use std::{
 };
 
 use faults::mce::MachineCheck;
-use probe_common::{Header, RecordEvent, oom};
+use probe_common::{Fault, Header, Hook, RecordEvent, Stack, oom, oom_cause};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Attach, Context, Event, OomVictim},
+    event::{Attach, Context, Event, OomCause, OomConstraint, OomVictim},
     format::Format,
     user_probe::UserProbe,
     watch::Watch,
 };
+
+mod program;
 
 /// The most CPUs whose last piece of text is remembered; `NR_CPUS` is at most 8192 on the architectures Linux runs on.
 const MAX_CPUS: usize = 8192;
@@ -106,11 +108,10 @@ impl Decoder {
                 text: captured.to_vec(),
                 continues: self.continues(&text),
             },
-            probe_common::Event::OopsEnter(header) => Event::OopsEnter {
-                context: self.context(&header)?,
-            },
-            probe_common::Event::Panic(header) => Event::Panic {
-                context: self.context(&header)?,
+            probe_common::Event::Fault(fault, stack) => self.fault(&fault, stack)?,
+            probe_common::Event::OomCause(cause, stack) => Event::OomCause {
+                context: self.with_stack(&cause.header, stack)?,
+                cause: oom_cause(&cause),
             },
             probe_common::Event::MachineCheck(record) => Event::MachineCheck {
                 context: self.context(&record.header)?,
@@ -121,19 +122,23 @@ impl Decoder {
                 victim: oom_victim(&record),
             },
             probe_common::Event::Record(event) => return self.record(&event),
-            probe_common::Event::Signal(signal) => Event::FatalSignal {
+            probe_common::Event::Signal(signal, program) => Event::FatalSignal {
                 context: self.context(&signal.header)?,
                 signal: u32::try_from(signal.signal)
                     .map_err(|_negative| format!("{} is no signal", signal.signal))?,
                 code: signal.code,
                 errno: signal.errno,
+                address: program::address(&signal),
+                frames: program::frames(program),
+                executable: program::executable(&signal, program),
             },
         };
         Ok(Some(event))
     }
 
     fn record(&self, event: &RecordEvent<'_>) -> Result<Option<Event>, String> {
-        let context = self.context(&event.record.header)?;
+        let mut context = self.context(&event.record.header)?;
+        context.stack = event.stack.chunks_exact(8).filter_map(address).collect();
         let known = self.origins.get(&event.record.header.hook);
         let Some((record, watch)) =
             known.and_then(|known| Some((known.origin.record.as_ref()?, known.watch.as_ref()?)))
@@ -147,7 +152,6 @@ impl Decoder {
             tracepoint: Arc::clone(&record.tracepoint),
             fields,
             told,
-            stack: event.stack.chunks_exact(8).filter_map(address).collect(),
         }))
     }
 
@@ -164,7 +168,29 @@ impl Decoder {
             cgroup_id: header.cgroup_id,
             since_boot_ns: header.since_boot_ns,
             sequence: header.sequence,
+            stack: Vec::new(),
         })
+    }
+
+    fn with_stack(&self, header: &Header, stack: Stack<'_>) -> Result<Context, String> {
+        let mut context = self.context(header)?;
+        context.stack = stack.frames().collect();
+        Ok(context)
+    }
+
+    fn fault(&self, fault: &Fault, stack: Stack<'_>) -> Result<Event, String> {
+        let context = self.with_stack(&fault.header, stack)?;
+        match Hook::from_raw(fault.header.hook) {
+            Some(Hook::OopsEnter) => Ok(Event::OopsEnter { context }),
+            Some(Hook::Panic) => Ok(Event::Panic { context }),
+            Some(Hook::Warning) => Ok(Event::Warning { context }),
+            Some(Hook::SoftLockup) => Ok(Event::SoftLockup { context }),
+            Some(Hook::AllocFailure) => Ok(Event::AllocFailure {
+                context,
+                gfp_mask: fault.detail,
+            }),
+            _ => Err(format!("hook {} tells no fault of the kernel", fault.header.hook)),
+        }
     }
 
     /// A piece continues the one before it of the same CPU and task when the kernel keeps it right behind that one:
@@ -234,6 +260,32 @@ fn oom_victim(record: &probe_common::OomVictim) -> OomVictim {
         pgtables_kib: has(oom::PGTABLES).then_some(record.pgtables),
         uid: has(oom::UID).then_some(record.uid),
         oom_score_adj: has(oom::OOM_SCORE_ADJ).then_some(record.oom_score_adj),
+    }
+}
+
+fn oom_cause(record: &probe_common::OomCause) -> OomCause {
+    let has = |bit| record.available & bit != 0;
+    OomCause {
+        victim: has(oom_cause::VICTIM).then_some(record.victim),
+        constraint: has(oom_cause::CONSTRAINT)
+            .then(|| constraint(record.constraint))
+            .flatten(),
+        limit_cgroup: has(oom_cause::LIMIT_CGROUP).then_some(record.limit_cgroup),
+        victim_cgroup: has(oom_cause::VICTIM_CGROUP).then_some(record.victim_cgroup),
+        order: has(oom_cause::ORDER).then_some(record.order.cast_signed()),
+        gfp_mask: has(oom_cause::GFP_MASK).then_some(record.gfp_mask),
+        total_pages: has(oom_cause::TOTAL_PAGES).then_some(record.total_pages),
+        points: has(oom_cause::POINTS).then_some(record.points.cast_signed()),
+    }
+}
+
+fn constraint(raw: u32) -> Option<OomConstraint> {
+    match raw {
+        0 => Some(OomConstraint::None),
+        1 => Some(OomConstraint::Cpuset),
+        2 => Some(OomConstraint::MemoryPolicy),
+        3 => Some(OomConstraint::Cgroup),
+        _ => None,
     }
 }
 

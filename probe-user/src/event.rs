@@ -65,6 +65,8 @@ pub struct Context {
     pub since_boot_ns: u64,
     /// Number of this event on its CPU, over all hooks, from 1; a lost event leaves a hole.
     pub sequence: u64,
+    /// The kernel's stack, return addresses, innermost first; empty when it is not taken.
+    pub stack: Vec<u64>,
 }
 
 /// Whom the out-of-memory killer chose. Sizes are `None` on kernels whose tracepoint has the pid only.
@@ -90,6 +92,49 @@ pub struct OomVictim {
     pub oom_score_adj: Option<i16>,
 }
 
+/// Why the out-of-memory killer kills. What this kernel does not tell is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OomCause {
+    /// Process id of the victim in the initial pid namespace.
+    pub victim: Option<u32>,
+    /// What was exhausted.
+    pub constraint: Option<OomConstraint>,
+    /// Id of the cgroup whose limit was reached, in the hierarchy of the memory controller.
+    pub limit_cgroup: Option<u64>,
+    /// Id of the victim's cgroup (v2).
+    pub victim_cgroup: Option<u64>,
+    /// Order of the allocation; -1: asked for by `SysRq`.
+    pub order: Option<i32>,
+    /// `gfp_mask` of the allocation.
+    pub gfp_mask: Option<u32>,
+    /// Memory that could be used under the constraint, pages.
+    pub total_pages: Option<u64>,
+    /// Badness of the victim (`mm/oom_kill.c`: `oom_badness`).
+    pub points: Option<i64>,
+}
+
+/// What was exhausted: `enum oom_constraint` (`include/linux/oom.h`, the same from 5.10 to 7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OomConstraint {
+    /// The machine's memory.
+    None,
+    /// The memory of a cpuset.
+    Cpuset,
+    /// The memory that a policy allows.
+    MemoryPolicy,
+    /// The limit of a cgroup.
+    Cgroup,
+}
+
+/// A frame of a program's stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserFrame {
+    /// GNU build id of the file that holds the instruction, lower-case hexadecimal.
+    pub build_id: Option<String>,
+    /// Offset into that file, or the address when there is no build id.
+    pub offset: u64,
+}
+
 /// One thing a program saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -112,6 +157,23 @@ pub enum Event {
         /// The task that panicked.
         context: Context,
     },
+    /// The kernel warns.
+    Warning {
+        /// The task that it warns of.
+        context: Context,
+    },
+    /// A CPU is stuck in the kernel.
+    SoftLockup {
+        /// The task that it is stuck with.
+        context: Context,
+    },
+    /// An allocation of pages failed.
+    AllocFailure {
+        /// The task that asked for memory.
+        context: Context,
+        /// `gfp_mask` of the allocation.
+        gfp_mask: u32,
+    },
     /// A machine check was logged.
     MachineCheck {
         /// A kernel worker; not the culprit.
@@ -126,6 +188,13 @@ pub enum Event {
         /// The victim.
         victim: OomVictim,
     },
+    /// Why the out-of-memory killer is about to choose a victim. The [`Event::OomVictim`] of the same task follows.
+    OomCause {
+        /// The task that asked for memory.
+        context: Context,
+        /// Why.
+        cause: OomCause,
+    },
     /// A signal is about to kill a program with its default action.
     FatalSignal {
         /// The program.
@@ -136,6 +205,12 @@ pub enum Event {
         code: i32,
         /// `si_errno`.
         errno: i32,
+        /// The address of the access or instruction that the kernel raised the signal for.
+        address: Option<u64>,
+        /// The program's stack, innermost first, as far as frame pointers lead; empty when it is not known.
+        frames: Vec<UserFrame>,
+        /// The program's path below the root of its file system; without a leading `/` when only its end is known.
+        executable: Option<String>,
     },
     /// A tracepoint's record.
     Record {
@@ -147,8 +222,6 @@ pub enum Event {
         fields: Fields,
         /// What it means.
         told: Told,
-        /// The kernel's stack, return addresses, innermost first; empty when not taken.
-        stack: Vec<u64>,
     },
     /// Bytes that are no event of this version.
     Undecodable {

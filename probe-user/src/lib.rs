@@ -29,7 +29,7 @@ mod watch;
 pub use attach::{AttachError, Options};
 pub use catalogue::{Best, Device, Once, Told, Twin};
 pub use decode::{Origin, RecordOrigin};
-pub use event::{Attach, Context, Event, OomVictim};
+pub use event::{Attach, Context, Event, OomCause, OomConstraint, OomVictim, UserFrame};
 pub use fields::{Fields, Value};
 pub use probes::{HookState, Probes};
 pub use reader::{ReadError, Reader};
@@ -44,6 +44,10 @@ pub mod hook {
     pub const OOPS_ENTER: &str = "oops_enter";
     /// The kernel panics.
     pub const PANIC: &str = "panic";
+    /// Why the out-of-memory killer kills.
+    pub const OOM_KILL_PROCESS: &str = "oom_kill_process";
+    /// The kernel warns.
+    pub const WARN: &str = "warn";
     /// A machine check was logged (x86).
     pub const MCE_RECORD: &str = "mce_record";
     /// The out-of-memory killer chose a victim.

@@ -2,7 +2,7 @@
 
 use crate::{
     btf::Btf,
-    catalogue::{self, FieldSpec, Shape, Target, TpBtf, Tracepoint},
+    catalogue::{self, FieldSpec, MemberSpec, Shape, Target, TpBtf, Tracepoint},
     event::Attach,
     format::{Format, Place},
     tracefs::{Tracefs, TracefsError},
@@ -30,6 +30,10 @@ impl Offsets {
                 Target::TpBtf(tracepoint) => offsets.of_pointers(tracepoint, btf),
                 Target::RawTp(_) | Target::Fentry(_) | Target::Kprobe(_) => {}
             }
+        }
+        for spec in catalogue::members() {
+            let found = btf.as_ref().ok().and_then(|btf| of_member(btf, spec));
+            offsets.globals.push((spec.global, found.unwrap_or(ABSENT)));
         }
         offsets
     }
@@ -59,19 +63,16 @@ impl Offsets {
     fn of_pointers(&mut self, tracepoint: &'static TpBtf, btf: &Result<Btf<'_>, String>) {
         for spec in tracepoint.members {
             let found = match btf {
-                Ok(btf) => btf
-                    .member(spec.structure, spec.path)
-                    .filter(|member| member.size == spec.size)
-                    .ok_or_else(|| {
-                        format!(
-                            "this kernel's `struct {}` has no member `{}` of a known shape",
-                            spec.structure, spec.path
-                        )
-                    }),
+                Ok(btf) => of_member(btf, spec).ok_or_else(|| {
+                    format!(
+                        "this kernel's `struct {}` has no member `{}` of a known shape",
+                        spec.structure, spec.path
+                    )
+                }),
                 Err(reason) => Err(reason.clone()),
             };
             match found {
-                Ok(member) => self.globals.push((spec.global, member.offset)),
+                Ok(offset) => self.globals.push((spec.global, offset)),
                 Err(reason) => return self.refuse(Target::TpBtf(tracepoint), reason),
             }
         }
@@ -97,6 +98,12 @@ impl Offsets {
             }
         }
     }
+}
+
+/// The offset of a member, if this kernel has it in the size that programs read.
+fn of_member(btf: &Btf<'_>, spec: &MemberSpec) -> Option<u32> {
+    let member = btf.member(spec.structure, spec.path)?;
+    (member.size == spec.size).then_some(member.offset)
 }
 
 /// The field's offset and whether it is a location, if the record has it in a shape that the program can read.

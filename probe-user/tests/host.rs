@@ -151,18 +151,40 @@ async fn a_crash_of_a_program_is_a_fatal_signal() {
     };
     // Endless recursion on a small stack: the kernel itself raises the signal.
     let mut child = shell("ulimit -c 0; ulimit -s 256; f() { f; }; f");
-    let (context, code) = wait_for(&mut probes, |event| match event {
+    let crash = wait_for(&mut probes, |event| match event {
         Event::FatalSignal {
-            context,
-            signal: 11,
-            code,
-            ..
-        } if context.tgid == child.id() => Some((context.clone(), *code)),
+            context, signal: 11, ..
+        } if context.tgid == child.id() => Some(event.clone()),
         _ => None,
     })
     .await;
     child.wait().unwrap();
+    let Event::FatalSignal {
+        context,
+        code,
+        address,
+        frames,
+        executable,
+        ..
+    } = crash
+    else {
+        panic!("{crash:?}");
+    };
     assert!(code > 0, "{code}");
+    if context.attach == probe_user::Attach::TpBtf {
+        // The kernel's type information is there: below the stack something was written that is not mapped.
+        assert!(address.is_some(), "{context:?}");
+        let shell = std::fs::canonicalize("/bin/sh").unwrap();
+        let executable = executable.unwrap();
+        assert!(
+            shell.ends_with(executable.trim_start_matches('/')),
+            "{executable} is not {shell:?}"
+        );
+    }
+    assert!(
+        frames.first().is_some_and(|frame| frame.build_id.is_some()),
+        "{frames:?}"
+    );
     assert_eq!(
         (&*context.hook, context.comm.as_str(), context.pid),
         (hook::SIGNAL_DELIVER, "sh", child.id())

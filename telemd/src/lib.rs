@@ -24,6 +24,7 @@ pub mod logging;
 pub mod netconsole;
 pub mod obituary;
 pub mod pipeline;
+pub mod places;
 pub mod process;
 pub mod record;
 pub mod recorder;

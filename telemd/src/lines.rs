@@ -101,6 +101,7 @@ mod tests {
             cgroup_id: 1,
             since_boot_ns: at,
             sequence: at,
+            stack: Vec::new(),
         }
     }
 

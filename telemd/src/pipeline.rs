@@ -5,24 +5,26 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use faults::{Assembled, Class, ReportKind, Severity};
 use probe_user::kmsg::KmsgRecord;
 use probe_user::user_probe::UserProbe;
-use probe_user::{Best, Context, Event, Once, Twin, hook};
-use proto::v1::Record;
+use probe_user::{Best, Context, Event, OomVictim, Twin, hook};
 use proto::v1::record::Payload;
+use proto::v1::{OomKill, Record};
 
 use crate::clock::Moment;
 use crate::device;
 use crate::kept::Mark;
+use crate::places::Places;
 use crate::process;
 use crate::record::{Boot, Signal, Tracepoint, hook as wire_hook, reclass, wire_context};
 use console::Console;
+use oom::Causes;
 use twins::{Text, Twins, Waiting};
 
 mod console;
+mod oom;
 #[cfg(test)]
 mod tests;
 mod twins;
@@ -50,6 +52,24 @@ const OOM_KILL: Twin = Twin {
     says: &[],
     best: Best::Hook,
 };
+/// A warning: whatever it is about.
+const WARNING: Twin = Twin {
+    kinds: &[],
+    says: &["WARNING:"],
+    best: Best::Text,
+};
+/// A CPU that is stuck.
+const SOFT_LOCKUP: Twin = Twin {
+    kinds: &[ReportKind::SoftLockup],
+    says: &[],
+    best: Best::Text,
+};
+/// An allocation that failed.
+const ALLOC_FAILURE: Twin = Twin {
+    kinds: &[ReportKind::AllocFailure],
+    says: &[],
+    best: Best::Text,
+};
 
 /// A record to be kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +86,8 @@ pub struct Pipeline {
     boot: Boot,
     proc: PathBuf,
     sys: PathBuf,
+    places: Places,
+    causes: Causes,
     console: Console,
     twins: Twins,
     /// The classes of the host's own probes, by hook.
@@ -77,8 +99,10 @@ impl Pipeline {
     pub fn new(boot: Boot, proc: PathBuf, sys: PathBuf) -> Self {
         Self {
             boot,
+            places: Places::new(&sys.join("fs/cgroup"), &proc.join("kallsyms")),
             proc,
             sys,
+            causes: Causes::default(),
             console: Console::new(),
             twins: Twins::default(),
             classes: HashMap::new(),
@@ -110,8 +134,11 @@ impl Pipeline {
                 self.console.piece(context, &text, continues, &mut reports);
                 self.reports(reports, now, out);
             }
-            Event::OopsEnter { context } => self.death(&context, Class::KernelOops, now, out),
-            Event::Panic { context } => self.death(&context, Class::KernelPanic, now, out),
+            Event::OopsEnter { context } => self.fault(&context, Fault::Oops, now, out),
+            Event::Panic { context } => self.fault(&context, Fault::Panic, now, out),
+            Event::Warning { context } => self.fault(&context, Fault::Warning, now, out),
+            Event::SoftLockup { context } => self.fault(&context, Fault::SoftLockup, now, out),
+            Event::AllocFailure { context, .. } => self.fault(&context, Fault::AllocFailure, now, out),
             Event::MachineCheck {
                 context,
                 machine_check,
@@ -119,27 +146,26 @@ impl Pipeline {
                 let record = boot.machine_check(&context, &machine_check, at(&context, now));
                 self.tell(record, Some(MACHINE_CHECK), &context, now, out);
             }
-            Event::OomVictim { context, victim } => {
-                let comm = match &victim.comm {
-                    Some(comm) => comm.clone(),
-                    None => process::name(&self.proc, victim.pid).unwrap_or_default(),
-                };
-                let record = boot.oom_kill(&context, &victim, &comm, at(&context, now));
-                self.tell(record, Some(OOM_KILL), &context, now, out);
-            }
+            Event::OomCause { context, cause } => self.causes.remember(context, cause),
+            Event::OomVictim { context, victim } => self.victim(context, &victim, now, out),
             Event::FatalSignal {
                 context,
                 signal,
                 code,
                 errno,
+                address,
+                frames,
+                executable,
             } => {
+                let program = process::program(&self.proc, &context, executable.as_deref(), &frames);
                 let signal = Signal {
                     number: signal,
                     code,
                     errno,
+                    address,
+                    frames,
                 };
-                let program = process::program(&self.proc, &context);
-                let record = boot.program_crash(&context, &program, signal, at(&context, now));
+                let record = boot.program_crash(&context, &program, &signal, at(&context, now));
                 self.tell(record, None, &context, now, out);
             }
             Event::Record {
@@ -164,7 +190,11 @@ impl Pipeline {
                 }
                 match told.twin {
                     Some(twin) if twin.best == Best::Text => {
-                        self.wait(record, twin, told.once, &context, out);
+                        let waiting = Waiting {
+                            once: told.once,
+                            ..Waiting::of(record, twin, &context)
+                        };
+                        self.wait(waiting, &context.stack, now, out);
                     }
                     twin => self.tell(record, twin, &context, now, out),
                 }
@@ -222,12 +252,13 @@ impl Pipeline {
     /// Tells a record of a hook that nothing tells better.
     fn tell(
         &mut self,
-        record: Record,
+        mut record: Record,
         twin: Option<Twin>,
         context: &Context,
         now: Moment,
         out: &mut Vec<Found>,
     ) {
+        self.place(&mut record, &context.stack, now);
         let mark = twin.map(|_| Mark::of_record(&record, now.asleep_ns));
         if let Some(twin) = twin {
             self.twins.told_by_hook(twin, context.since_boot_ns);
@@ -235,11 +266,33 @@ impl Pipeline {
         out.push(Found { record, mark });
     }
 
-    fn death(&mut self, context: &Context, class: Class, now: Moment, out: &mut Vec<Found>) {
-        let (severity, title) = match class {
-            Class::KernelPanic => (Severity::Critical, "kernel panic, its text was not caught"),
-            _ => (Severity::High, "kernel oops, its text was not caught"),
+    /// Says in words where a record's context is.
+    fn place(&mut self, record: &mut Record, stack: &[u64], now: Moment) {
+        if let Some(context) = &mut record.context {
+            self.places.complete(context, stack, now.since_boot_ns);
+        }
+    }
+
+    /// A victim of the out-of-memory killer, with the reason that was seen just before.
+    fn victim(&mut self, mut context: Context, victim: &OomVictim, now: Moment, out: &mut Vec<Found>) {
+        let comm = match &victim.comm {
+            Some(comm) => comm.clone(),
+            None => process::name(&self.proc, victim.pid).unwrap_or_default(),
         };
+        let mut why = OomKill::default();
+        if let Some((stack, cause)) = self.causes.of(&context) {
+            why = oom::why(cause, victim.pid, &mut self.places, now.since_boot_ns);
+            context.stack.clone_from(stack);
+        }
+        let record = self
+            .boot
+            .oom_kill(&context, victim, &comm, why, at(&context, now));
+        self.tell(record, Some(OOM_KILL), &context, now, out);
+    }
+
+    /// A fault of the kernel that its text tells best.
+    fn fault(&mut self, context: &Context, fault: Fault, now: Moment, out: &mut Vec<Found>) {
+        let (class, severity, title, twin) = fault.told();
         let mut record = self.boot.record(class, severity, title, at(context, now));
         record.hook = Some(wire_hook(&context.hook, context.attach.as_str()));
         record.context = Some(wire_context(context));
@@ -250,34 +303,30 @@ impl Pipeline {
             truncated: true,
             ..Default::default()
         }));
-        self.wait(record, DEATH, None, context, out);
+        let waiting = Waiting {
+            alone: matches!(fault, Fault::Oops | Fault::Panic),
+            ..Waiting::of(record, twin, context)
+        };
+        self.wait(waiting, &context.stack, now, out);
     }
 
     /// Lets a hook's record wait for the text that tells it better.
-    fn wait(
-        &mut self,
-        record: Record,
-        twin: Twin,
-        once: Option<Once>,
-        context: &Context,
-        out: &mut Vec<Found>,
-    ) {
-        let too_many = self.twins.wait(Waiting {
-            record,
-            hook: Arc::clone(&context.hook),
-            twin,
-            once,
-            cpu: context.cpu,
-            task: context.pid,
-            at_ns: context.since_boot_ns,
-        });
-        let Some(oldest) = too_many else { return };
+    fn wait(&mut self, mut waiting: Waiting, stack: &[u64], now: Moment, out: &mut Vec<Found>) {
+        self.place(&mut waiting.record, stack, now);
+        let Some(oldest) = self.twins.wait(waiting) else {
+            return;
+        };
         // In a storm each oops has its text and only the context of the oldest is forgotten. Where no text reaches us, or
         // the kernel limits what it prints of such faults, the oldest is told now.
-        if self.console.attach.is_empty() || !oldest.twin.kinds.is_empty() {
+        if !self.sees_text() || oldest.alone && !oldest.twin.kinds.is_empty() {
             self.twins.told_by_hook(oldest.twin, oldest.at_ns);
             self.without_text(oldest, out);
         }
+    }
+
+    /// Whether any text has reached us, so that of the next fault will too.
+    fn sees_text(&self) -> bool {
+        !self.console.attach.is_empty()
     }
 
     fn without_text(&mut self, waiting: Waiting, out: &mut Vec<Found>) {
@@ -309,11 +358,13 @@ impl Pipeline {
         while !self.console.is_collecting()
             && let Some(waiting) = self.twins.late_hook(now_ns)
         {
-            self.without_text(waiting, out);
+            if waiting.alone || !self.sees_text() {
+                self.without_text(waiting, out);
+            }
         }
     }
 
-    fn report(&self, text: Text, now: Moment, out: &mut Vec<Found>) {
+    fn report(&mut self, text: Text, now: Moment, out: &mut Vec<Found>) {
         let Text {
             assembled,
             report,
@@ -325,9 +376,58 @@ impl Pipeline {
             .boot
             .kernel_report(&report, &assembled.text, assembled.truncated, at);
         record.context = context.or_else(|| self.console.printer(&assembled).map(wire_context));
+        self.place(&mut record, &[], now);
         record.hook = Some(wire_hook(hook::PRINTK_CONSOLE, self.console.attach));
         let mark = Some(Mark::of_record(&record, now.asleep_ns));
         out.push(Found { record, mark });
+    }
+}
+
+/// A fault of the kernel that a hook sees as it begins.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Oops,
+    Panic,
+    Warning,
+    SoftLockup,
+    AllocFailure,
+}
+
+impl Fault {
+    /// How it is told when its text was not caught, and which text that is.
+    fn told(self) -> (Class, Severity, &'static str, Twin) {
+        match self {
+            Self::Oops => (
+                Class::KernelOops,
+                Severity::High,
+                "kernel oops, its text was not caught",
+                DEATH,
+            ),
+            Self::Panic => (
+                Class::KernelPanic,
+                Severity::Critical,
+                "kernel panic, its text was not caught",
+                DEATH,
+            ),
+            Self::Warning => (
+                Class::KernelWarning,
+                Severity::Medium,
+                "kernel warning, its text was not caught",
+                WARNING,
+            ),
+            Self::SoftLockup => (
+                Class::KernelLockup,
+                Severity::High,
+                "soft lockup, its text was not caught",
+                SOFT_LOCKUP,
+            ),
+            Self::AllocFailure => (
+                Class::MemoryAllocFailure,
+                Severity::Medium,
+                "page allocation failure, its text was not caught",
+                ALLOC_FAILURE,
+            ),
+        }
     }
 }
 

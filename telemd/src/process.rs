@@ -1,11 +1,19 @@
 //! What /proc says about a process that is about to be gone.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
-use probe_user::Context;
+use object::Endianness;
+use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
+use object::read::elf::{FileHeader, ProgramHeader as _};
+use probe_user::{Context, UserFrame};
 
 use crate::record::Program;
+
+/// How much of a program is looked at for its build id, bytes. Linkers put it on the first page, where the kernel looks
+/// for it too (`lib/buildid.c`).
+const HEAD_BYTES: u64 = 64 << 10;
 
 /// The name of a process; `None` when it is gone.
 pub fn name(proc: &Path, pid: u32) -> Option<String> {
@@ -13,23 +21,71 @@ pub fn name(proc: &Path, pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned())
 }
 
-/// The program of the task in `context`. What is gone already is told by the event, or stays empty.
-pub fn program(proc: &Path, context: &Context) -> Program {
-    let folder = proc.join(context.tgid.to_string());
-    let executable = fs::read_link(folder.join("exe"))
-        .map(|path| path.to_string_lossy().into_owned())
-        .unwrap_or_default();
+/// The program of the task in `context`. What is gone already is told by the event: `executable` is the path that the
+/// kernel saw, and a file that is there now counts as the program when the stack, `frames`, leads through its build id.
+pub fn program(proc: &Path, context: &Context, executable: Option<&str>, frames: &[UserFrame]) -> Program {
+    let link = proc.join(context.tgid.to_string()).join("exe");
+    let linked = fs::read_link(&link).map(|path| path.to_string_lossy().into_owned());
+    let build_id = build_id(&link).or_else(|| {
+        let found = executable
+            .filter(|path| path.starts_with('/'))
+            .and_then(|path| build_id(path.as_ref()))?;
+        frames
+            .iter()
+            .any(|frame| frame.build_id.as_ref() == Some(&found))
+            .then_some(found)
+    });
     // Another thread's name says little: the process's says which program it is.
     let name = if context.pid == context.tgid {
         context.comm.clone()
     } else {
         name(proc, context.tgid).unwrap_or_else(|| context.comm.clone())
     };
-    Program { name, executable }
+    Program {
+        name,
+        executable: linked.unwrap_or_else(|_gone| executable.unwrap_or_default().to_owned()),
+        build_id: build_id.unwrap_or_default(),
+    }
+}
+
+/// The GNU build id of an ELF file, lower-case hexadecimal.
+fn build_id(path: &Path) -> Option<String> {
+    // A path that is a device or a pipe by now would be waited for.
+    let file = File::open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+    let note = note::<FileHeader64<Endianness>>(&head).or_else(|| note::<FileHeader32<Endianness>>(&head))?;
+    Some(faults::symbols::BuildId::new(note)?.to_string())
+}
+
+/// The build id in the notes that lie in `head`, the start of a file.
+fn note<Elf: FileHeader<Endian = Endianness>>(head: &[u8]) -> Option<&[u8]> {
+    let header = Elf::parse(head).ok()?;
+    let endian = header.endian().ok()?;
+    header
+        .program_headers(endian, head)
+        .ok()?
+        .iter()
+        .find_map(|segment| {
+            let mut notes = segment.notes(endian, head).ok()??;
+            while let Ok(Some(note)) = notes.next() {
+                if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
+                    return Some(note.desc());
+                }
+            }
+            None
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn context(pid: u32, tgid: u32) -> Context {
@@ -43,6 +99,7 @@ mod tests {
             cgroup_id: 0,
             since_boot_ns: 1,
             sequence: 1,
+            stack: Vec::new(),
         }
     }
 
@@ -52,8 +109,8 @@ mod tests {
         let folder = dir.path().join("7");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("comm"), "server\n").unwrap();
-        std::os::unix::fs::symlink("/usr/bin/server", folder.join("exe")).unwrap();
-        let program = program(dir.path(), &context(8, 7));
+        symlink("/usr/bin/server", folder.join("exe")).unwrap();
+        let program = program(dir.path(), &context(8, 7), Some("/other"), &[]);
         assert_eq!(
             (program.name.as_str(), program.executable.as_str()),
             ("server", "/usr/bin/server")
@@ -64,11 +121,95 @@ mod tests {
     fn a_process_that_is_gone_is_told_by_the_event() {
         let dir = tempfile::tempdir().unwrap();
         for tgid in [7, 8] {
-            let program = program(dir.path(), &context(8, tgid));
+            let program = program(dir.path(), &context(8, tgid), Some("/usr/bin/server"), &[]);
             assert_eq!(
-                (program.name.as_str(), program.executable.as_str()),
-                ("worker", "")
+                (
+                    program.name.as_str(),
+                    program.executable.as_str(),
+                    program.build_id.as_str()
+                ),
+                ("worker", "/usr/bin/server", "")
             );
+        }
+        assert_eq!(program(dir.path(), &context(8, 8), None, &[]).executable, "");
+    }
+
+    /// A 64-bit program with a build id of these bytes.
+    fn elf(build_id: [u8; 8]) -> Vec<u8> {
+        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+        bytes.resize(16, 0);
+        for half in [3_u16, 62] {
+            bytes.extend(half.to_le_bytes());
+        }
+        bytes.extend(1_u32.to_le_bytes());
+        // Entry, program headers, section headers.
+        for word in [0_u64, 64, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(0_u32.to_le_bytes());
+        for half in [64_u16, 56, 1, 0, 0, 0] {
+            bytes.extend(half.to_le_bytes());
+        }
+        // PT_NOTE, readable, at 120.
+        bytes.extend([4, 0, 0, 0, 4, 0, 0, 0]);
+        for word in [120_u64, 120, 120, 24, 24, 4] {
+            bytes.extend(word.to_le_bytes());
+        }
+        for word in [4_u32, 8, 3] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(b"GNU\0");
+        bytes.extend(build_id);
+        bytes
+    }
+
+    #[test]
+    fn the_build_id_is_that_of_the_process_or_of_a_file_that_the_stack_leads_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server");
+        fs::write(&path, elf(*b"01234567")).unwrap();
+        let path = path.to_str().unwrap();
+        let id = "3031323334353637";
+        let frame = UserFrame {
+            build_id: Some(id.to_owned()),
+            offset: 1,
+        };
+        let gone = |frames: &[UserFrame]| program(dir.path(), &context(7, 7), Some(path), frames).build_id;
+        assert_eq!((gone(&[frame]).as_str(), gone(&[]).as_str()), (id, ""));
+
+        fs::create_dir(dir.path().join("7")).unwrap();
+        symlink(path, dir.path().join("7/exe")).unwrap();
+        assert_eq!(program(dir.path(), &context(7, 7), None, &[]).build_id, id);
+    }
+
+    #[test]
+    fn what_is_no_program_has_no_build_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text");
+        fs::write(&path, "#!/bin/sh\n").unwrap();
+        assert_eq!(
+            (
+                build_id(&path),
+                build_id(dir.path()),
+                build_id(Path::new("/dev/null"))
+            ),
+            (None, None, None)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_looked_through_without_a_panic(
+            at in 0_usize..160,
+            with in prop::collection::vec(any::<u8>(), 0..24),
+            cut in 0_usize..160,
+        ) {
+            let mut bytes = elf(*b"01234567");
+            for (byte, with) in bytes.iter_mut().skip(at).zip(with) {
+                *byte = with;
+            }
+            bytes.truncate(cut);
+            let _found = note::<FileHeader64<Endianness>>(&bytes).or_else(|| note::<FileHeader32<Endianness>>(&bytes));
         }
     }
 }

@@ -7,8 +7,7 @@ use prost::Message as _;
 use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{
-    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, ProgramCrash, Record,
-    Undecodable,
+    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, Record, Undecodable,
 };
 
 use crate::clock::Moment;
@@ -17,16 +16,16 @@ use crate::status::HookStatus;
 use crate::text::{cut, title};
 use wire::COMM_BYTES;
 
+mod crash;
 mod event;
 
+pub use crash::{Program, Signal};
 pub use event::Tracepoint;
 
 /// Longest reason of a hook's state, bytes.
 const HOOK_REASON_BYTES: usize = 512;
 /// Longest reason, decoded text or other sentence, bytes.
 const SENTENCE_BYTES: usize = 256;
-/// Longest path of a program, bytes.
-const EXECUTABLE_BYTES: usize = 4096;
 
 /// Which boot and which kernel records are about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,8 +115,16 @@ impl Boot {
         }
     }
 
-    /// A process that the kernel killed to get memory. `comm` is its name, empty when nobody knows it.
-    pub fn oom_kill(&self, context: &Context, victim: &OomVictim, comm: &str, at: Moment) -> Record {
+    /// A process that the kernel killed to get memory. `comm` is its name, empty when nobody knows it; `why` has what is
+    /// known beside the victim.
+    pub fn oom_kill(
+        &self,
+        context: &Context,
+        victim: &OomVictim,
+        comm: &str,
+        why: OomKill,
+        at: Moment,
+    ) -> Record {
         let name = if comm.is_empty() { "a process" } else { comm };
         let what = format!("out of memory: killed {name}");
         let record = self.record(Class::MemoryOomKill, Severity::High, &what, at);
@@ -131,23 +138,9 @@ impl Boot {
             pgtables_kib: victim.pgtables_kib,
             uid: victim.uid,
             oom_score_adj: victim.oom_score_adj.map(i32::from),
-            ..OomKill::default()
+            ..why
         };
         caught(record, context, Payload::OomKill(payload))
-    }
-
-    /// A program that died of a signal.
-    pub fn program_crash(&self, context: &Context, program: &Program, signal: Signal, at: Moment) -> Record {
-        let what = faults::signal::crash_title(signal.number, &program.name);
-        let record = self.record(Class::ProgramCrash, Severity::High, &what, at);
-        let payload = ProgramCrash {
-            signal: signal.number,
-            code: signal.code,
-            errno: signal.errno,
-            executable: cut(&program.executable, EXECUTABLE_BYTES).to_owned(),
-            ..ProgramCrash::default()
-        };
-        caught(record, context, Payload::ProgramCrash(payload))
     }
 
     /// Bytes from `source` that nobody understands.
@@ -221,26 +214,6 @@ impl Boot {
         }));
         record
     }
-}
-
-/// The program that a fatal signal hit, as /proc showed it at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Program {
-    /// The process's name.
-    pub name: String,
-    /// Path of its executable; empty when it was gone.
-    pub executable: String,
-}
-
-/// A fatal signal: the fields of siginfo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signal {
-    /// `si_signo`
-    pub number: u32,
-    /// `si_code`
-    pub code: i32,
-    /// `si_errno`
-    pub errno: i32,
 }
 
 /// What lost events have in common; empty: they have several.

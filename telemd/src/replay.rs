@@ -95,6 +95,7 @@ mod tests {
                 cgroup_id: 1,
                 since_boot_ns: at,
                 sequence: at,
+                stack: Vec::new(),
             },
             text: text.into(),
             continues,

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use crate::{ABI_VERSION, COMM_LEN, FIRST_SLOT, RecordEvent, SLOTS, TEXT_MAX, wire::wire_struct};
+use crate::{
+    ABI_VERSION, COMM_LEN, FIRST_SLOT, Fault, OomCause, Program, RecordEvent, SLOTS, Signal, Stack, TEXT_MAX,
+    fault, wire::wire_struct,
+};
 
 /// A hook with programs of its own; the value of [`Header::hook`] and the index of its [`Counters`]. Those of slots
 /// start at [`crate::FIRST_SLOT`].
@@ -21,11 +24,19 @@ pub enum Hook {
     OomMarkVictim = 4,
     /// A fatal signal is delivered.
     SignalDeliver = 5,
+    /// The out-of-memory killer has chosen.
+    OomKill = 6,
+    /// The kernel warns.
+    Warning = 7,
+    /// The watchdog found a CPU that is stuck.
+    SoftLockup = 8,
+    /// An allocation of pages failed.
+    AllocFailure = 9,
 }
 
 impl Hook {
     /// Number of hooks.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 10;
     /// All of them, by value.
     pub const ALL: [Self; Self::COUNT] = [
         Self::PrintkConsole,
@@ -34,6 +45,10 @@ impl Hook {
         Self::MceRecord,
         Self::OomMarkVictim,
         Self::SignalDeliver,
+        Self::OomKill,
+        Self::Warning,
+        Self::SoftLockup,
+        Self::AllocFailure,
     ];
 
     /// The hook with this value.
@@ -234,22 +249,6 @@ pub mod oom {
 }
 
 wire_struct! {
-    /// A fatal signal.
-    pub struct Signal: 72 {
-        /// The header: the program.
-        0 header: Header,
-        /// Signal number.
-        56 signal: i32,
-        /// `si_errno`.
-        60 errno: i32,
-        /// `si_code`.
-        64 code: i32,
-        /// Zero.
-        68 pad: u32,
-    }
-}
-
-wire_struct! {
     /// What happened to the events of one hook or slot on one CPU, by number; an element of the per-CPU map `COUNTERS`.
     pub struct Counters: 16 {
         /// Sent.
@@ -264,16 +263,16 @@ wire_struct! {
 pub enum Event<'a> {
     /// Kernel log text, `captured` bytes of it.
     Text(Text, &'a [u8]),
-    /// A CPU starts to report an oops.
-    OopsEnter(Header),
-    /// The kernel panics.
-    Panic(Header),
+    /// A fault of the kernel, which the hook names.
+    Fault(Fault, Stack<'a>),
     /// A machine check.
     MachineCheck(MachineCheck),
     /// A victim of the out-of-memory killer.
     OomVictim(OomVictim),
     /// A fatal signal.
-    Signal(Signal),
+    Signal(Signal, Program<'a>),
+    /// Why the out-of-memory killer kills.
+    OomCause(OomCause, Stack<'a>),
     /// A tracepoint's record.
     Record(RecordEvent<'a>),
 }
@@ -346,11 +345,26 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     }
     match Hook::from_raw(header.hook).ok_or(DecodeError::Hook(header.hook))? {
         Hook::PrintkConsole => decode_text(bytes),
-        Hook::OopsEnter => exact(bytes, Header::SIZE, Header::decode).map(Event::OopsEnter),
-        Hook::Panic => exact(bytes, Header::SIZE, Header::decode).map(Event::Panic),
         Hook::MceRecord => exact(bytes, MachineCheck::SIZE, MachineCheck::decode).map(Event::MachineCheck),
         Hook::OomMarkVictim => exact(bytes, OomVictim::SIZE, OomVictim::decode).map(Event::OomVictim),
-        Hook::SignalDeliver => exact(bytes, Signal::SIZE, Signal::decode).map(Event::Signal),
+        Hook::OopsEnter | Hook::Panic | Hook::Warning | Hook::SoftLockup | Hook::AllocFailure => {
+            let fault = start(bytes, Fault::SIZE, Fault::decode)?;
+            Ok(Event::Fault(
+                fault,
+                fault::stack(bytes, Fault::SIZE, fault.frames)?,
+            ))
+        }
+        Hook::OomKill => {
+            let cause = start(bytes, OomCause::SIZE, OomCause::decode)?;
+            Ok(Event::OomCause(
+                cause,
+                fault::stack(bytes, OomCause::SIZE, cause.frames)?,
+            ))
+        }
+        Hook::SignalDeliver => {
+            let signal = start(bytes, Signal::SIZE, Signal::decode)?;
+            Ok(Event::Signal(signal, fault::program(bytes, &signal)?))
+        }
     }
 }
 
@@ -365,15 +379,17 @@ fn exact<T>(bytes: &[u8], needed: usize, decode: fn(&[u8]) -> Option<T>) -> Resu
     if found > needed {
         return Err(DecodeError::Long { needed, found });
     }
+    start(bytes, needed, decode)
+}
+
+fn start<T>(bytes: &[u8], needed: usize, decode: fn(&[u8]) -> Option<T>) -> Result<T, DecodeError> {
+    let found = bytes.len();
     decode(bytes).ok_or(DecodeError::Short { needed, found })
 }
 
 fn decode_text(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     let found = bytes.len();
-    let text = Text::decode(bytes).ok_or(DecodeError::Short {
-        needed: Text::SIZE,
-        found,
-    })?;
+    let text = start(bytes, Text::SIZE, Text::decode)?;
     let captured = text.captured as usize;
     if captured > TEXT_MAX || text.captured > text.length {
         return Err(DecodeError::TextLength {

@@ -8,18 +8,24 @@
 //! | hook | bytes after the header |
 //! |---|---|
 //! | `PrintkConsole` | rest of [`Text`], then `captured` bytes of text, then up to 1024 bytes of slack |
-//! | `OopsEnter`, `Panic` | none |
+//! | `OopsEnter`, `Panic`, `Warning`, `SoftLockup`, `AllocFailure` | rest of [`Fault`], then its stack |
+//! | `OomKill` | rest of [`OomCause`], then its stack |
 //! | `MceRecord` | rest of [`MachineCheck`] |
 //! | `OomMarkVictim` | rest of [`OomVictim`] |
-//! | `SignalDeliver` | rest of [`Signal`] |
+//! | `SignalDeliver` | rest of [`Signal`], then the program's stack and path |
 //! | a slot | rest of [`Record`], then what its lengths say, then slack |
 
 mod event;
+mod fault;
 mod slot;
 mod wire;
 
 pub use event::{
-    Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Signal, Text, decode, mce, oom,
+    Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Text, decode, mce, oom,
+};
+pub use fault::{
+    COMPONENT_BYTES, COMPONENTS, COMPONENTS_CUT, Fault, OomCause, Program, Signal, Stack, USER_FRAMES,
+    UserFrame, oom_cause,
 };
 pub use slot::{
     FIRST_SLOT, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_CLASSES, RECORD_MAX, RECORD_START, Record,

@@ -1,8 +1,9 @@
 //! The bytes as they are written down, and what hostile bytes do.
 
 use probe_common::{
-    ABI_VERSION, Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Signal, TEXT_MAX, Text,
-    decode,
+    ABI_VERSION, COMPONENT_BYTES, COMPONENTS, COMPONENTS_CUT, Counters, DecodeError, Event, Fault, Header,
+    Hook, MachineCheck, OomCause, OomVictim, STACK_FRAMES, Signal, TEXT_MAX, Text, USER_FRAMES, UserFrame,
+    decode, oom_cause,
 };
 use proptest::prelude::*;
 
@@ -29,7 +30,10 @@ fn a_signal_has_its_golden_bytes() {
         signal: 11,
         errno: -2,
         code: 1,
-        pad: 0,
+        has_address: 1,
+        address: 0x6867_6665_6463_6261,
+        frames: 1,
+        components: 2 | COMPONENTS_CUT,
     };
     let mut golden = vec![
         2, 0, 5, 0, 1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24,
@@ -38,9 +42,94 @@ fn a_signal_has_its_golden_bytes() {
     golden.extend(0x41..=0x48u8);
     golden.extend(0x51..=0x58u8);
     golden.extend(b"kworker/0:1\0\0\0\0\0");
-    golden.extend([11, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0]);
+    golden.extend([11, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0, 0, 1, 0, 0, 0]);
+    golden.extend(0x61..=0x68u8);
+    golden.extend([1, 0, 0, 0, 2, 0, 0, 0x80]);
     assert_eq!(signal.encode().as_slice(), golden);
-    assert_eq!(decode(&golden), Ok(Event::Signal(signal)));
+
+    let frame = UserFrame {
+        status: 1,
+        build_id: *b"abcdefghijklmnopqrst",
+        offset: 0x10,
+    };
+    let mut stack = frame.encode().to_vec();
+    assert_eq!(stack[..28], *b"\x01\0\0\0abcdefghijklmnopqrst\x10\0\0\0");
+    stack.resize(USER_FRAMES * UserFrame::SIZE, 0xff);
+    let mut path = [0xff; COMPONENTS * COMPONENT_BYTES];
+    path[..4].copy_from_slice(b"ls\0x");
+    path[COMPONENT_BYTES..][..4].copy_from_slice(b"bin\0");
+    let bytes = [golden, stack, path.to_vec()].concat();
+    let Ok(Event::Signal(found, program)) = decode(&bytes) else {
+        panic!("{:?}", decode(&bytes))
+    };
+    assert_eq!(found, signal);
+    assert_eq!(program.frames().collect::<Vec<_>>(), [frame]);
+    assert_eq!(
+        program.components().collect::<Vec<_>>(),
+        [b"ls".as_slice(), b"bin"]
+    );
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn a_cause_has_its_golden_bytes() {
+    let cause = OomCause {
+        header: header(Hook::OomKill),
+        total_pages: 1,
+        points: 2,
+        limit_cgroup: 3,
+        victim_cgroup: 4,
+        victim: 5,
+        gfp_mask: 6,
+        order: 7,
+        constraint: 3,
+        available: oom_cause::ORDER | oom_cause::VICTIM,
+        frames: 2,
+    };
+    let mut bytes = cause.encode().to_vec();
+    let words = |at: usize| bytes[at..at + 4].to_vec();
+    assert_eq!(
+        (words(56), words(88), words(104)),
+        (vec![1, 0, 0, 0], vec![5, 0, 0, 0], vec![0x50, 0, 0, 0])
+    );
+    bytes.extend(stack());
+    let Ok(Event::OomCause(found, stack)) = decode(&bytes) else {
+        panic!("{:?}", decode(&bytes))
+    };
+    assert_eq!((found, stack.frames().collect::<Vec<_>>()), (cause, vec![0, 1]));
+}
+
+/// A kernel stack, its frames numbered.
+fn stack() -> Vec<u8> {
+    (0..STACK_FRAMES as u64).flat_map(u64::to_ne_bytes).collect()
+}
+
+#[test]
+fn a_fault_has_as_many_frames_as_it_says() {
+    for hook in [
+        Hook::OopsEnter,
+        Hook::Panic,
+        Hook::Warning,
+        Hook::SoftLockup,
+        Hook::AllocFailure,
+    ] {
+        let mut fault = Fault {
+            header: header(hook),
+            detail: 9,
+            frames: 3,
+        };
+        let bytes = [fault.encode().to_vec(), stack()].concat();
+        let Ok(Event::Fault(found, frames)) = decode(&bytes) else {
+            panic!("{:?}", decode(&bytes))
+        };
+        assert_eq!(
+            (found, frames.frames().collect::<Vec<_>>()),
+            (fault, vec![0, 1, 2])
+        );
+        fault.frames = u32::try_from(STACK_FRAMES).unwrap() + 1;
+        let bytes = [fault.encode().to_vec(), stack()].concat();
+        assert_eq!(decode(&bytes), Err(DecodeError::RecordLengths));
+    }
 }
 
 #[cfg(target_endian = "little")]
@@ -194,26 +283,38 @@ fn an_unknown_hook_does_not_decode() {
 }
 
 #[test]
-fn a_byte_too_many_does_not_decode() {
-    let mut bytes = header(Hook::OopsEnter).encode().to_vec();
-    assert_eq!(decode(&bytes), Ok(Event::OopsEnter(header(Hook::OopsEnter))));
-    bytes.push(0);
-    assert_eq!(
-        decode(&bytes),
-        Err(DecodeError::Long {
-            needed: 56,
-            found: 57
-        })
-    );
+fn a_byte_too_many_or_too_few_does_not_decode() {
+    let victim = OomVictim {
+        header: header(Hook::OomMarkVictim),
+        ..OomVictim::default()
+    };
+    let fault = Fault {
+        header: header(Hook::OopsEnter),
+        frames: u32::try_from(STACK_FRAMES).unwrap(),
+        ..Fault::default()
+    };
+    let stacked = [fault.encode().to_vec(), stack()].concat();
+    for mut bytes in [victim.encode().to_vec(), stacked] {
+        let needed = bytes.len();
+        assert!(decode(&bytes).is_ok());
+        bytes.push(0);
+        let found = bytes.len();
+        assert_eq!(decode(&bytes), Err(DecodeError::Long { needed, found }));
+        bytes.truncate(needed - 1);
+        let found = bytes.len();
+        assert_eq!(decode(&bytes), Err(DecodeError::Short { needed, found }));
+    }
 }
 
+/// The struct of an event, and text behind it.
 fn encode(event: &Event<'_>) -> Vec<u8> {
     match event {
         Event::Text(text, bytes) => [text.encode().as_slice(), bytes].concat(),
-        Event::OopsEnter(header) | Event::Panic(header) => header.encode().to_vec(),
+        Event::Fault(fault, _) => fault.encode().to_vec(),
+        Event::OomCause(cause, _) => cause.encode().to_vec(),
         Event::MachineCheck(record) => record.encode().to_vec(),
         Event::OomVictim(victim) => victim.encode().to_vec(),
-        Event::Signal(signal) => signal.encode().to_vec(),
+        Event::Signal(signal, _) => signal.encode().to_vec(),
         Event::Record(_) => panic!("records have tests of their own"),
     }
 }
@@ -226,10 +327,11 @@ proptest! {
 
     #[test]
     fn what_decodes_encodes_to_the_same_bytes(
-        hook in 0u8..7,
+        hook in 0u8..11,
         captured in 0u32..1100,
         length in 0u32..1100,
-        mut bytes in proptest::collection::vec(any::<u8>(), Header::SIZE..Text::SIZE + TEXT_MAX + 8),
+        count in 0u32..40,
+        mut bytes in proptest::collection::vec(any::<u8>(), Header::SIZE..2200),
     ) {
         bytes[..2].copy_from_slice(&ABI_VERSION.to_ne_bytes());
         bytes[2..4].copy_from_slice(&u16::from(hook).to_ne_bytes());
@@ -240,17 +342,32 @@ proptest! {
                 Text::SIZE + captured as usize
             }
             0 => Text::SIZE,
-            1 | 2 => Header::SIZE,
             3 => MachineCheck::SIZE,
             4 => OomVictim::SIZE,
-            5 => Signal::SIZE,
+            5 => Signal::SIZE + USER_FRAMES * UserFrame::SIZE + COMPONENTS * COMPONENT_BYTES,
+            6 => OomCause::SIZE + STACK_FRAMES * 8,
+            1 | 2 | 7..=9 => Fault::SIZE + STACK_FRAMES * 8,
             _ => bytes.len(),
         };
+        // Where the number of frames is, and of names.
+        let counts: &[usize] = match hook {
+            5 => &[80, 84],
+            6 => &[108],
+            1 | 2 | 7..=9 => &[60],
+            _ => &[],
+        };
+        for at in counts {
+            if let Some(slot) = bytes.get_mut(*at..at + 4) {
+                slot.copy_from_slice(&count.to_ne_bytes());
+            }
+        }
         bytes.truncate(size);
         if let Ok(event) = decode(&bytes) {
-            prop_assert_eq!(encode(&event), bytes);
+            let encoded = encode(&event);
+            prop_assert_eq!(&encoded, &bytes[..encoded.len()]);
         } else {
-            prop_assert!(bytes.len() < size || hook > 5 || captured > length || captured > 1024);
+            let text = hook == 0 && (captured > length || captured > 1024);
+            prop_assert!(bytes.len() < size || hook > 9 || text || !counts.is_empty() && count > 16);
         }
     }
 

@@ -28,6 +28,7 @@ fn every_program_and_global_of_the_catalogue_is_in_the_object() {
     let symbols: std::collections::HashSet<&str> =
         file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
     let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS, records::MAP_SLOTS];
+    wanted.extend(crate::catalogue::members().map(|member| member.global));
     let slots: Vec<String> = (0..SLOTS).map(|slot| format!("record_{slot}")).collect();
     wanted.extend(slots.iter().map(String::as_str));
     for attempt in crate::catalogue::attempts() {

@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             program: "mce_record_tp",
             target: Target::Tracepoint(&RECORD),
         }],
+        members: &[],
         since: None,
     },
 };

@@ -20,6 +20,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             program: "oom_mark_victim_tp",
             target: Target::Tracepoint(&RECORD),
         }],
+        members: &[],
         since: None,
     },
 };

@@ -23,6 +23,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
                 target: Target::Kprobe("oops_enter"),
             },
         ],
+        members: &[],
         since: None,
     },
 };

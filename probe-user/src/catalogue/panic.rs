@@ -31,6 +31,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
                 target: Target::Kprobe("panic"),
             },
         ],
+        members: &[],
         since: None,
     },
 };

@@ -33,6 +33,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
                 target: Target::Tracepoint(&RECORD),
             },
         ],
+        members: &[],
         since: Some(STORE_TIME),
     },
 };

@@ -2,8 +2,8 @@
 //! number in a register, the classic one first fills a record. `include/trace/events/signal.h`
 
 use super::{
-    Attempt, Class, Hook, HookSpec, Privacy, Severity, Shape, Source, Storm, Target, TpBtf, Tracepoint,
-    member, optional, required,
+    Attempt, Class, Hook, HookSpec, MemberSpec, Privacy, Severity, Shape, Source, Storm, Target, TpBtf,
+    Tracepoint, member, optional, required,
 };
 
 pub(super) const HOOK: HookSpec = HookSpec {
@@ -26,6 +26,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
                 target: Target::Tracepoint(&RECORD),
             },
         ],
+        members: MEMBERS,
         since: None,
     },
 };
@@ -39,6 +40,21 @@ const RAW: TpBtf = TpBtf {
         member("k_sigaction", "sa.sa_handler", "SIGACTION_OFF_HANDLER", 8),
     ],
 };
+
+/// The address of the access, and the way to the path of the program (`include/linux/mm_types.h`, `fs.h`, `dcache.h`).
+const MEMBERS: &[MemberSpec] = &[
+    member(
+        "kernel_siginfo",
+        "_sifields._sigfault._addr",
+        "SIGINFO_OFF_ADDRESS",
+        8,
+    ),
+    member("task_struct", "mm", "EXE_TASK_OFF_MM", 8),
+    member("mm_struct", "exe_file", "EXE_MM_OFF_FILE", 8),
+    member("file", "f_path.dentry", "EXE_FILE_OFF_DENTRY", 8),
+    member("dentry", "d_name.name", "EXE_DENTRY_OFF_NAME", 8),
+    member("dentry", "d_parent", "EXE_DENTRY_OFF_PARENT", 8),
+];
 
 const RECORD: Tracepoint = Tracepoint {
     category: "signal",

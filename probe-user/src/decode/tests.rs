@@ -1,4 +1,4 @@
-use probe_common::{ABI_VERSION, Hook, Signal, TEXT_MAX, Text};
+use probe_common::{ABI_VERSION, Hook, STACK_FRAMES, TEXT_MAX, Text};
 use proptest::prelude::*;
 
 use super::*;
@@ -45,10 +45,63 @@ fn continues(decoder: &mut Decoder, address: u64, bytes: &[u8]) -> bool {
     }
 }
 
+/// A fault whose stack is 0, 1, 2, ...
+fn fault(hook: Hook, detail: u32, frames: u32) -> Vec<u8> {
+    let fault = Fault {
+        header: header(hook),
+        detail,
+        frames,
+    };
+    [fault.encode().to_vec(), stack()].concat()
+}
+
+fn stack() -> Vec<u8> {
+    (0..STACK_FRAMES as u64).flat_map(u64::to_ne_bytes).collect()
+}
+
+#[test]
+fn a_failed_allocation_has_its_mask() {
+    let event = decoder().decode(&fault(Hook::AllocFailure, 0xcc0, 1));
+    assert!(matches!(event, Some(Event::AllocFailure { gfp_mask: 0xcc0, context }) if context.stack == [0]));
+}
+
+#[test]
+fn what_a_kernel_does_not_say_of_a_kill_is_none() {
+    let mut record = probe_common::OomCause {
+        header: header(Hook::OomKill),
+        constraint: 3,
+        order: u32::MAX,
+        points: 7,
+        frames: 1,
+        ..Default::default()
+    };
+    let cause = |record: &probe_common::OomCause| match decoder()
+        .decode(&[record.encode().to_vec(), stack()].concat())
+    {
+        Some(Event::OomCause { cause, context }) => {
+            assert_eq!(context.stack, [0]);
+            cause
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(cause(&record), OomCause::default());
+    record.available = oom_cause::CONSTRAINT | oom_cause::ORDER | oom_cause::POINTS;
+    let expected = OomCause {
+        constraint: Some(OomConstraint::Cgroup),
+        order: Some(-1),
+        points: Some(7),
+        ..OomCause::default()
+    };
+    assert_eq!(cause(&record), expected);
+    record.constraint = 4;
+    assert_eq!(cause(&record).constraint, None);
+}
+
 #[test]
 fn the_context_is_copied_and_names_end_at_nul() {
-    match decoder().decode(&header(Hook::OopsEnter).encode()) {
+    match decoder().decode(&fault(Hook::OopsEnter, 0, 2)) {
         Some(Event::OopsEnter { context }) => {
+            assert_eq!(context.stack, [0, 1]);
             assert_eq!((context.cpu, context.pid, context.tgid), (1, 42, 40));
             assert_eq!(context.comm, "a\u{fffd}b");
             assert_eq!(
@@ -114,7 +167,7 @@ fn absent_sizes_of_a_victim_are_none() {
 
 #[test]
 fn an_event_of_a_hook_that_is_not_attached_is_undecodable() {
-    let bytes = header(Hook::Panic).encode();
+    let bytes = fault(Hook::Panic, 0, 0);
     match Decoder::new(BTreeMap::new(), &[]).decode(&bytes) {
         Some(Event::Undecodable { bytes: kept, reason }) => {
             assert_eq!(kept, bytes);
@@ -127,8 +180,14 @@ fn an_event_of_a_hook_that_is_not_attached_is_undecodable() {
 /// Bytes that get past the first checks more often than random ones.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
     (
-        0_u8..8,
-        prop::collection::vec(any::<u8>(), 0..300),
+        0_u8..12,
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..300),
+            // As long as a fault, an out-of-memory kill and a signal are.
+            prop::collection::vec(any::<u8>(), 320),
+            prop::collection::vec(any::<u8>(), 368),
+            prop::collection::vec(any::<u8>(), 2136),
+        ],
         any::<[u8; 8]>(),
     )
         .prop_map(|(hook, mut bytes, lengths)| {
@@ -158,17 +217,6 @@ proptest! {
             }
             Some(Event::KernelText { text, .. }) => prop_assert!(text.len() <= TEXT_MAX && text.len() < bytes.len()),
             _ => {}
-        }
-    }
-
-    #[test]
-    fn a_signal_survives(signal in 0_i32..65, code: i32, errno: i32) {
-        let sent = Signal { header: header(Hook::SignalDeliver), signal, errno, code, pad: 0 };
-        match decoder().decode(&sent.encode()) {
-            Some(Event::FatalSignal { signal: found, code: found_code, errno: found_errno, .. }) => {
-                prop_assert_eq!((i64::from(found), found_code, found_errno), (i64::from(signal), code, errno));
-            }
-            other => prop_assert!(false, "{:?}", other),
         }
     }
 }

@@ -1,6 +1,6 @@
 use probe_user::kmsg::Caller;
 use probe_user::user_probe::Written;
-use probe_user::{Attach, Fields, OomVictim, Told};
+use probe_user::{Attach, Fields, OomCause, OomConstraint, OomVictim, Told};
 use proptest::prelude::*;
 
 use super::*;
@@ -34,6 +34,7 @@ fn context(hook: &'static str, at_ms: u64) -> Context {
         cgroup_id: 9,
         since_boot_ns: at_ms * 1_000_000,
         sequence: 1,
+        stack: Vec::new(),
     }
 }
 
@@ -220,6 +221,77 @@ fn a_kill_that_the_hook_told_is_not_told_by_its_text_again() {
 }
 
 #[test]
+fn a_victim_is_told_with_the_reason_that_the_same_task_had() {
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    let cause = OomCause {
+        victim: Some(90),
+        constraint: Some(OomConstraint::Cgroup),
+        order: Some(0),
+        points: Some(1_000),
+        ..OomCause::default()
+    };
+    let asking = |pid, at_ms| Context {
+        pid,
+        ..context(hook::OOM_MARK_VICTIM, at_ms)
+    };
+    let context = asking(77, 1_000);
+    pipeline.event(Event::OomCause { context, cause }, moment(1_000), &mut out);
+    // The chosen one, another one of its group, the victim of another task, the next one of the same.
+    for (pid, victim, at_ms) in [
+        (77, 90, 1_500),
+        (77, 91, 1_501),
+        (78, 92, 1_502),
+        (77, 93, 40_000),
+    ] {
+        let context = asking(pid, at_ms);
+        let victim = OomVictim {
+            pid: victim,
+            ..OomVictim::default()
+        };
+        pipeline.event(Event::OomVictim { context, victim }, moment(at_ms), &mut out);
+    }
+    let kill = |found: &Found| match &found.record.payload {
+        Some(Payload::OomKill(kill)) => (kill.victim_pid, kill.constraint, kill.order, kill.points),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        out.iter().map(kill).collect::<Vec<_>>(),
+        [
+            (90, 4, Some(0), Some(1_000)),
+            (91, 4, Some(0), None),
+            (92, 0, None, None),
+            (93, 0, None, None)
+        ]
+    );
+}
+
+#[test]
+fn a_warning_that_a_hook_saw_is_its_text_and_nothing_without_it() {
+    let text = [
+        "WARNING: CPU: 1 PID: 77 at drivers/example.c:12 example_write+0x1f/0x40",
+        "Call Trace:",
+        " vfs_write+0xc7/0x3f0",
+        "---[ end trace 0000000000000000 ]---",
+    ];
+    for (printed, expected) in [
+        (&text[..], &["kernel.warning"][..]),
+        // Text reaches us, and this one's was lost, which the books tell.
+        (&["eth0: link up"], &[]),
+        // None reaches us.
+        (&[], &["kernel.warning"]),
+    ] {
+        let (mut pipeline, mut out) = (pipeline(), Vec::new());
+        let context = context(hook::WARN, 1_000);
+        pipeline.event(Event::Warning { context }, moment(1_000), &mut out);
+        print(&mut pipeline, printed, 1_001, &mut out);
+        settle(&mut pipeline, 1_001, &mut out);
+        let classes: Vec<_> = told(&out).into_iter().map(|(class, _)| class).collect();
+        assert_eq!(classes, expected, "{printed:?}");
+        assert!(out.iter().all(|found| found.record.context.is_some()));
+    }
+}
+
+#[test]
 fn a_machine_check_that_the_hook_told_is_not_told_by_its_text_again() {
     let (mut pipeline, mut out) = (pipeline(), Vec::new());
     let machine_check = faults::mce::MachineCheck {
@@ -252,6 +324,9 @@ fn a_crash_and_undecodable_bytes_are_told_at_once() {
         signal: 11,
         code: 1,
         errno: 0,
+        address: None,
+        frames: Vec::new(),
+        executable: None,
     };
     pipeline.event(crash, moment(6), &mut out);
     let bytes = Event::Undecodable {
@@ -319,7 +394,6 @@ fn a_record_of_the_hosts_own_probe_has_the_class_that_was_chosen() {
                 count: 1,
                 raw: None,
             },
-            stack: Vec::new(),
         };
         pipeline.event(event, moment(6), &mut out);
     }

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use faults::{Assembled, KernelReport, ReportKind};
-use probe_user::{Once, Twin};
+use probe_user::{Context, Once, Twin};
 use proto::v1::Record;
 
 /// A record of a hook whose text does not come within this time is told without it.
@@ -50,9 +50,27 @@ pub(super) struct Waiting {
     pub(super) hook: Arc<str>,
     pub(super) twin: Twin,
     pub(super) once: Option<Once>,
+    /// It is told without its text even where texts reach us: the text is better, but the fault is worth a record.
+    pub(super) alone: bool,
     pub(super) cpu: u32,
     pub(super) task: u32,
     pub(super) at_ns: u64,
+}
+
+impl Waiting {
+    /// A record that is told when its text does not come.
+    pub(super) fn of(record: Record, twin: Twin, context: &Context) -> Self {
+        Self {
+            record,
+            hook: Arc::clone(&context.hook),
+            twin,
+            once: None,
+            alone: true,
+            cpu: context.cpu,
+            task: context.pid,
+            at_ns: context.since_boot_ns,
+        }
+    }
 }
 
 /// A text, and the context that hooks lend it.

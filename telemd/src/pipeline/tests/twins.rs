@@ -158,7 +158,6 @@ fn fire(pipeline: &mut Pipeline, fault: &Fault, at_ms: u64, out: &mut Vec<Found>
         tracepoint: records.attempts[0].tracepoint.into(),
         fields,
         told,
-        stack: Vec::new(),
     };
     pipeline.event(event, moment(at_ms), out);
 }

@@ -1,0 +1,180 @@
+//! Crashes of programs, for the wire.
+
+use faults::crash::{Crash, CrashFrame};
+use faults::fingerprint::Level;
+use faults::{Class, Severity};
+use probe_user::{Context, UserFrame};
+use proto::v1::record::Payload;
+use proto::v1::{ProgramCrash, Record};
+
+use super::{Boot, caught};
+use crate::clock::Moment;
+use crate::text::cut;
+
+/// Longest path of a program, bytes.
+const EXECUTABLE_BYTES: usize = 4096;
+/// Longest build id, digits.
+const BUILD_ID_DIGITS: usize = 40;
+/// Most frames of a stack.
+const FRAMES: usize = 64;
+
+/// The program that a fatal signal hit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The process's name.
+    pub name: String,
+    /// Path of its executable; empty when it is not known.
+    pub executable: String,
+    /// Its build id, lower-case hexadecimal; empty when it is not known.
+    pub build_id: String,
+}
+
+/// A fatal signal: the fields of siginfo, and where the program was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signal {
+    /// `si_signo`
+    pub number: u32,
+    /// `si_code`
+    pub code: i32,
+    /// `si_errno`
+    pub errno: i32,
+    /// `si_addr` of a fault.
+    pub address: Option<u64>,
+    /// The stack, innermost first.
+    pub frames: Vec<UserFrame>,
+}
+
+impl Boot {
+    /// A program that died of a signal.
+    pub fn program_crash(&self, context: &Context, program: &Program, signal: &Signal, at: Moment) -> Record {
+        let what = faults::signal::crash_title(signal.number, &program.name);
+        let mut record = self.record(Class::ProgramCrash, Severity::High, &what, at);
+        record.fingerprints.extend(finer_fingerprints(program, signal));
+        let payload = ProgramCrash {
+            signal: signal.number,
+            code: signal.code,
+            errno: signal.errno,
+            executable: cut(&program.executable, EXECUTABLE_BYTES).to_owned(),
+            address: signal.address,
+            build_id: cut(&program.build_id, BUILD_ID_DIGITS).to_owned(),
+            frames: signal
+                .frames
+                .iter()
+                .take(FRAMES)
+                .map(|frame| wire_frame(frame, program))
+                .collect(),
+            core_dumped: None,
+        };
+        caught(record, context, Payload::ProgramCrash(payload))
+    }
+}
+
+/// What the stack is grouped by below the title; the title knows no function, because nothing on the host does.
+fn finer_fingerprints(program: &Program, signal: &Signal) -> impl Iterator<Item = proto::v1::Fingerprint> {
+    let frame = |frame: &UserFrame| CrashFrame {
+        build_id: frame.build_id.clone(),
+        offset: Some(frame.offset),
+        ..CrashFrame::default()
+    };
+    let crash = Crash {
+        signal: signal.number,
+        code: Some(signal.code),
+        program: program.name.clone(),
+        build_id: (!program.build_id.is_empty()).then(|| program.build_id.clone()),
+        frames: signal.frames.iter().map(frame).collect(),
+    };
+    let finer = crash
+        .fingerprints()
+        .into_iter()
+        .filter(|fingerprint| fingerprint.level > Level::Title);
+    finer.filter_map(|fingerprint| wire::fingerprint(&fingerprint))
+}
+
+fn wire_frame(frame: &UserFrame, program: &Program) -> proto::v1::UserFrame {
+    let build_id = frame.build_id.as_deref().unwrap_or_default();
+    let is_program = !build_id.is_empty() && build_id == program.build_id;
+    let file = if is_program {
+        program.executable.as_str()
+    } else {
+        ""
+    };
+    proto::v1::UserFrame {
+        build_id: cut(build_id, BUILD_ID_DIGITS).to_owned(),
+        offset: frame.offset,
+        file: cut(file, EXECUTABLE_BYTES).to_owned(),
+        function: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use probe_user::Attach;
+
+    use super::*;
+
+    fn context() -> Context {
+        Context {
+            hook: "signal_deliver".into(),
+            attach: Attach::TpBtf,
+            cpu: 0,
+            pid: 7,
+            tgid: 7,
+            comm: "app".into(),
+            cgroup_id: 0,
+            since_boot_ns: 1,
+            sequence: 1,
+            stack: Vec::new(),
+        }
+    }
+
+    fn crash(offsets: &[u64]) -> Record {
+        let program = Program {
+            name: "app".into(),
+            executable: "/usr/bin/app".into(),
+            build_id: "aa".repeat(20),
+        };
+        let frame = |offset: &u64| UserFrame {
+            build_id: Some(if *offset < 0x1000 { "aa" } else { "bb" }.repeat(20)),
+            offset: *offset,
+        };
+        let signal = Signal {
+            number: 11,
+            code: 1,
+            address: Some(0x10),
+            frames: offsets.iter().map(frame).collect(),
+            ..Signal::default()
+        };
+        Boot::default().program_crash(&context(), &program, &signal, Moment::default())
+    }
+
+    #[test]
+    fn crashes_meet_by_title_and_then_by_stack() {
+        let levels = |record: &Record| {
+            record
+                .fingerprints
+                .iter()
+                .map(|print| print.value.clone())
+                .collect::<Vec<_>>()
+        };
+        let (here, there, none) = (crash(&[0x10, 0x2000]), crash(&[0x20, 0x2000]), crash(&[]));
+        assert_eq!(here.title, "SIGSEGV in app");
+        assert_eq!(levels(&here), levels(&crash(&[0x10, 0x2000])));
+        assert_eq!((levels(&here).len(), levels(&none).len()), (3, 1));
+        assert_eq!(levels(&here)[0], levels(&there)[0]);
+        assert_ne!(levels(&here)[1..], levels(&there)[1..]);
+    }
+
+    #[test]
+    fn a_frame_in_the_program_has_its_path() {
+        let Some(Payload::ProgramCrash(crash)) = crash(&[0x10, 0x2000]).payload else {
+            panic!("no crash");
+        };
+        let files: Vec<_> = crash
+            .frames
+            .iter()
+            .map(|frame| (frame.file.as_str(), frame.offset))
+            .collect();
+        assert_eq!(files, [("/usr/bin/app", 0x10), ("", 0x2000)]);
+        assert_eq!((crash.address, crash.build_id), (Some(0x10), "aa".repeat(20)));
+    }
+}
