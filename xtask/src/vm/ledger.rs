@@ -78,8 +78,11 @@ impl Ledger {
     /// Enters records, the newest first, as the collector lists them; returns whether any was new.
     ///
     /// A record goes to the latest scenario that expects one more like it. A second one like it is a stranger of the same
-    /// scenario, any other one of the latest scenario.
+    /// scenario, any other one of the latest scenario. What a guest sends while it boots is its first scenario's.
     pub(super) fn enter(&mut self, records: &[Stored]) -> bool {
+        if self.entries.is_empty() {
+            return false;
+        }
         let mut any = false;
         for stored in records.iter().rev() {
             if self.known.insert(stored.id.clone()) {

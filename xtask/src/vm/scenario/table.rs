@@ -361,7 +361,13 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         what: "errors that the firmware noted in the boot before",
         boot: Boot::Bert,
         cause: Cause::Script(include_str!("../causes/nothing.sh")),
-        expects: &[Expect::record("hardware.memory_error", "")],
+        expects: &[
+            Expect::record("hardware.memory_error", "multi-bit ECC (fatal)").with(&[
+                ("/hook/name", Is::Text("bert")),
+                ("/hardware_error/part", Is::Text("DIMM_A1")),
+            ]),
+            Expect::record("boot.end", "previous boot ended: hardware error"),
+        ],
         ..ROW
     },
     Scenario {
