@@ -278,7 +278,7 @@ fn unfit(config: &config::Probes) -> Vec<HookStatus> {
     mistakes
         .map(|(name, mistake)| HookStatus {
             name,
-            reason: mistake.to_string(),
+            reason: mistake.to_string().replace("\n  ", "; "),
             ..HookStatus::default()
         })
         .collect()

@@ -12,7 +12,7 @@ const RIGHT: &str = r#"
 [probe.signals]
 tracepoint = "signal:signal_generate"
 title = "{comm} is told to end"
-filter = "sig == 15 && pid > 1"
+filter = "sig == 15 && pid > 1 && comm != 'init'"
 fields = ["sig", "pid"]
 "#;
 
@@ -60,6 +60,10 @@ fn a_probe_that_fits_this_kernel_is_shown_as_it_will_be() {
     assert_eq!(
         probe["filter"]["kernel"],
         serde_json::json!(["sig == 15", "pid > 1"])
+    );
+    assert_eq!(
+        probe["filter"]["user_space"],
+        serde_json::json!(["comm != \"init\""])
     );
     assert_eq!(
         probe["here"]["example"]["fields"],
