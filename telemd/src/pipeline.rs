@@ -266,8 +266,11 @@ impl Pipeline {
         out.push(Found { record, mark });
     }
 
-    /// Says in words where a record's context is.
+    /// Says in words where a record's context is. Reading the kernel's symbols takes a moment, on slow machines seconds, and
+    /// lines of /dev/kmsg count as printed when they are read: where text comes from there a stack is left to it, lest
+    /// hook and text do not meet.
     fn place(&mut self, record: &mut Record, stack: &[u64], now: Moment) {
+        let stack = if self.console.attach == KMSG { &[] } else { stack };
         if let Some(context) = &mut record.context {
             self.places.complete(context, stack, now.since_boot_ns);
         }

@@ -69,6 +69,9 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         expects: &[Expect::record("program.crash", "guest-crash").with(&[
             ("/program_crash/signal", Is::Number(11)),
             ("/program_crash/code", Is::Number(1)),
+            ("/program_crash/address", Is::There),
+            ("/program_crash/executable", Is::There),
+            ("/program_crash/frames", Is::There),
             ("/context/comm", Is::Text("guest-crash")),
         ])],
         is_quick: true,
@@ -90,6 +93,9 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         expects: &[Expect::record("memory.oom_kill", "tail").with(&[
             ("/oom_kill/victim_comm", Is::Text("tail")),
             ("/oom_kill/victim_pid", Is::There),
+            ("/oom_kill/constraint", Is::Text("memcg")),
+            ("/oom_kill/limit_cgroup", Is::There),
+            ("/oom_kill/victim_cgroup", Is::There),
         ])],
         is_quick: true,
         ..ROW
