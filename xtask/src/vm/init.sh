@@ -26,7 +26,8 @@ load_listed() {
     done < "/lib/guest/$1"
 }
 load_listed order
-[ "$guest_boot" = netconsole ] || load_listed order-ramoops
+# A locked down kernel does not let anybody say where the log is kept.
+[ "$guest_boot" = netconsole ] || [ "$guest_boot" = lockdown ] || load_listed order-ramoops
 
 mount -t debugfs debugfs /sys/kernel/debug
 [ "$guest_boot" = no-tracefs ] || mount -t tracefs tracefs /sys/kernel/tracing

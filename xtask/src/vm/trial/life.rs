@@ -12,7 +12,7 @@ use crate::{
     paths::{self, Scratch},
     progress,
     vm::{
-        AFTERMATH, ARRIVAL_PATIENCE, POLL,
+        AFTERMATH, POLL,
         books::Books,
         expect::Expect,
         guest::{AgentOptions, Caused, Guest, GuestOptions},
@@ -22,6 +22,8 @@ use crate::{
     },
 };
 
+/// From a scenario's end to its records in the database: seconds, unless this host is busy.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// After the records that are expected: time for those that are not.
 const QUIET: Duration = Duration::from_millis(1500);
 
@@ -129,7 +131,7 @@ impl<'a> Life<'a> {
         reason = "waiting for another process is wall time"
     )]
     fn wait_for_arrival(&mut self) -> Result<()> {
-        let deadline = Instant::now() + ARRIVAL_PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         let mut quiet_since = Instant::now();
         while Instant::now() < deadline {
             if self.enter_what_came()? {
