@@ -44,6 +44,9 @@ ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && ip route add default via 10.0.2.2 ||
     fail "to configure the network"
 
+# The log will have lost it when it is asked for.
+dmesg | grep 'NMI watchdog:' | tail -n 1 > /run/nmi-watchdog
+
 if [ -e /etc/telemetrics ]; then
     without=
     # With this capability the agent would mount tracefs for itself.

@@ -56,6 +56,8 @@ impl Entry {
             BOOT_END => self.scenario.is_fatal,
             _ => false,
         };
+        let comes_with_it =
+            comes_with_it || self.scenario.beside.iter().any(|expect| expect.is_met_by(stored));
         comes_with_it && self.companions.insert(stored.title.clone())
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Scenario {
     pub(super) is_fatal: bool,
     /// The records that it leaves. None: it is for the console's log only and not in the matrix.
     pub(crate) expects: &'static [Expect],
+    /// Records that it may leave beside those, once each.
+    pub(super) beside: &'static [Expect],
     /// Kernels that cannot have it, with the reason; a reason that the guest can find out is told by its script.
     impossible: &'static [(Series, &'static str)],
     /// Whether `cargo xtask test` has it.

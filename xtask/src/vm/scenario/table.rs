@@ -12,9 +12,14 @@ const ROW: Scenario = Scenario {
     modules: &[],
     is_fatal: false,
     expects: &[],
+    beside: &[],
     impossible: &[],
     is_quick: false,
 };
+
+/// Linux 6.1 warns, once in a boot, when a CPU that was idle prints in an interrupt that cannot be masked while somebody is
+/// attached to `printk:console`: RCU does not watch there (`include/trace/events/printk.h`, 6.1.192).
+const PRINTED_WHILE_IDLE: Expect = Expect::record("kernel.warning", "__print_mce|nmi_cpu_backtrace");
 
 /// The scenarios, in an order in which one boot can have them and each shows: what ends a boot comes first, then what
 /// nothing dies of. The kernel tells of a failed allocation once in 10 s.
@@ -46,6 +51,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Expect::record("hardware.machine_check", "achine check"),
             Expect::record("boot.end", "previous boot ended: hardware error"),
         ],
+        beside: &[PRINTED_WHILE_IDLE],
         ..ROW
     },
     Scenario {
@@ -253,8 +259,9 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             include_str!("../causes/two-cpus-interleaved.sh"),
         ),
         expects: &[
-            Expect::record("kernel.warning", "WARNING in vfree|vunmap|vm_area"),
-            Expect::record("kernel.warning", "free_irq"),
+            Expect::record("kernel.warning", "WARNING in free_irq"),
+            // Who called vfree(): the module, which is another one on each kernel.
+            Expect::record("kernel.warning", "WARNING in"),
         ],
         ..ROW
     },
@@ -262,7 +269,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         name: "storm",
         what: "10,000 warnings",
         cause: Cause::CodeAndScript(code::storm, include_str!("../causes/storm.sh")),
-        expects: &[Expect::record("kernel.warning", "vfree|vunmap|vm_area").times(10_000)],
+        expects: &[Expect::record("kernel.warning", "WARNING").times(10_000)],
         ..ROW
     },
     Scenario {
@@ -295,6 +302,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         what: "a CPU that has its interrupts off for some seconds",
         cause: Cause::CodeAndScript(code::rcu_stall, include_str!("../causes/rcu-stall.sh")),
         expects: &[Expect::record("kernel.rcu_stall", "")],
+        beside: &[PRINTED_WHILE_IDLE],
         ..ROW
     },
     Scenario {
