@@ -34,7 +34,9 @@ const TWIN: Twin = Twin {
 fn tell(fields: &Fields) -> Option<Told> {
     let status = fields.number("status")?;
     let severity = fields.number("severity")?;
-    let is_valid = fields.unsigned("tlp_header_valid").is_some_and(|valid| valid != 0);
+    let is_valid = fields
+        .unsigned("tlp_header_valid")
+        .is_some_and(|valid| valid != 0);
     let header = fields.bytes("tlp_header").filter(|_| is_valid).map(words);
     let device = fields.text("dev_name").unwrap_or_default();
     let error = AerError::of_event(device, status, severity, header.as_deref())?;

@@ -2,7 +2,8 @@
 //! request that ends is told, and the kernel tests the error.
 
 use super::{
-    Best, Class, Device, Fields, HookSpec, Is, Privacy, Record, Records, Severity, Source, Storm, Term, Told, Twin,
+    Best, Class, Device, Fields, HookSpec, Is, Privacy, Record, Records, Severity, Source, Storm, Term, Told,
+    Twin,
 };
 use faults::ReportKind;
 

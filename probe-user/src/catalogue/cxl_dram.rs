@@ -29,5 +29,10 @@ fn tell(fields: &Fields) -> Option<Told> {
         sub_type: fields.number("sub_type"),
     };
     let severity = cxl::severity_of(fields);
-    Some(cxl::event(guids::CXL_DRAM, CxlEventBody::Dram(dram), severity, fields))
+    Some(cxl::event(
+        guids::CXL_DRAM,
+        CxlEventBody::Dram(dram),
+        severity,
+        fields,
+    ))
 }

@@ -23,7 +23,12 @@ fn tell(fields: &Fields) -> Option<Told> {
         sub_type: fields.number("sub_type"),
     };
     let severity = cxl::severity_of(fields);
-    Some(cxl::event(guids::CXL_MEDIA, CxlEventBody::Media(media), severity, fields))
+    Some(cxl::event(
+        guids::CXL_MEDIA,
+        CxlEventBody::Media(media),
+        severity,
+        fields,
+    ))
 }
 
 #[cfg(test)]
@@ -44,7 +49,10 @@ mod tests {
             ("validity_flags", Value::Unsigned(1)),
         ]))
         .unwrap();
-        assert_eq!(told.title, "CXL memory error: ECC error found by scrubbing (corrected)");
+        assert_eq!(
+            told.title,
+            "CXL memory error: ECC error found by scrubbing (corrected)"
+        );
         let place = told.hardware.unwrap().place;
         assert_eq!(place.to_string(), "mem0, channel 3, PCI 0000:35:00.0");
     }

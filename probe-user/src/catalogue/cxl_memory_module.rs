@@ -26,5 +26,10 @@ fn tell(fields: &Fields) -> Option<Told> {
         component_id: cxl::valid_raw(fields, 0, "comp_id"),
     };
     let severity = cxl::severity_of(fields);
-    Some(cxl::event(guids::CXL_MODULE, CxlEventBody::Module(module), severity, fields))
+    Some(cxl::event(
+        guids::CXL_MODULE,
+        CxlEventBody::Module(module),
+        severity,
+        fields,
+    ))
 }

@@ -35,7 +35,9 @@ fn tell(fields: &Fields) -> Option<Told> {
         what: what.to_owned(),
         place: Place {
             part: fields.text("memdev").map(str::to_owned),
-            position: fields.unsigned("dpa").map(|dpa| format!("device address {dpa:#x}")),
+            position: fields
+                .unsigned("dpa")
+                .map(|dpa| format!("device address {dpa:#x}")),
             pci: fields.text("host").and_then(|host| host.parse().ok()),
             // All ones: the kernel does not know it.
             address: fields.unsigned("hpa").filter(|hpa| *hpa != u64::MAX),

@@ -25,7 +25,11 @@ pub(super) const HOOK: HookSpec = HookSpec {
 fn tell(fields: &Fields) -> Option<Told> {
     let name = |field: &str| fields.text(field).filter(|name| !name.is_empty());
     let timed_out = name("msg").is_some_and(|msg| msg.starts_with("TX timeout"));
-    let class = if timed_out { Class::NetworkTimeout } else { HOOK.class };
+    let class = if timed_out {
+        Class::NetworkTimeout
+    } else {
+        HOOK.class
+    };
     let driver = name("driver_name").unwrap_or("a driver");
     // What it says holds numbers of queues and addresses; the reporter's name does not.
     let title = match name("reporter_name") {

@@ -33,10 +33,22 @@ const TWIN: Twin = Twin {
 fn tell(fields: &Fields) -> Option<Told> {
     // `enum error_detector`
     let (class, severity, title) = match fields.unsigned("error_detector") {
-        Some(0) => (Class::KernelSanitizer, Severity::High, "KFENCE report, its text was not caught"),
-        Some(1) => (Class::KernelSanitizer, Severity::High, "KASAN report, its text was not caught"),
+        Some(0) => (
+            Class::KernelSanitizer,
+            Severity::High,
+            "KFENCE report, its text was not caught",
+        ),
+        Some(1) => (
+            Class::KernelSanitizer,
+            Severity::High,
+            "KASAN report, its text was not caught",
+        ),
         Some(2) => (HOOK.class, HOOK.severity, "WARNING, its text was not caught"),
-        _ => (Class::KernelOther, HOOK.severity, "report of the kernel, its text was not caught"),
+        _ => (
+            Class::KernelOther,
+            HOOK.severity,
+            "report of the kernel, its text was not caught",
+        ),
     };
     Some(Told::new(class, severity, title).or_text(TWIN))
 }

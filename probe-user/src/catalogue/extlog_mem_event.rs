@@ -63,6 +63,9 @@ mod tests {
         .unwrap();
         assert_eq!(told.title, "memory error: single-bit ECC (corrected)");
         let place = told.hardware.unwrap().place;
-        assert_eq!((place.part.as_deref(), place.address), (Some("DIMM 3"), Some(0x1234_5000)));
+        assert_eq!(
+            (place.part.as_deref(), place.address),
+            (Some("DIMM 3"), Some(0x1234_5000))
+        );
     }
 }

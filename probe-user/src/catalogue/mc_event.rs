@@ -33,7 +33,12 @@ const TWIN: Twin = Twin {
 
 fn tell(fields: &Fields) -> Option<Told> {
     let text = |name: &str| fields.text(name).unwrap_or_default().trim().to_owned();
-    let layer = |name: &str| fields.signed(name).and_then(|layer| i8::try_from(layer).ok()).unwrap_or(-1);
+    let layer = |name: &str| {
+        fields
+            .signed(name)
+            .and_then(|layer| i8::try_from(layer).ok())
+            .unwrap_or(-1)
+    };
     let error = MemoryController {
         severity: fields.number("error_type").and_then(McSeverity::of_kernel)?,
         message: text("msg"),
@@ -87,6 +92,9 @@ mod tests {
 
     #[test]
     fn a_severity_that_no_kernel_has_is_not_told() {
-        assert_eq!(tell(&Fields::from_iter([("error_type", Value::Unsigned(9))])), None);
+        assert_eq!(
+            tell(&Fields::from_iter([("error_type", Value::Unsigned(9))])),
+            None
+        );
     }
 }

@@ -33,7 +33,9 @@ const TWIN: Twin = Twin {
 };
 
 fn tell(fields: &Fields) -> Option<Told> {
-    let recovery = fields.signed("result").and_then(|result| i32::try_from(result).ok());
+    let recovery = fields
+        .signed("result")
+        .and_then(|result| i32::try_from(result).ok());
     let failure = MemoryFailure {
         pfn: fields.unsigned("pfn")?,
         // The numbers of types differ between kernels, so each says what they mean.

@@ -39,7 +39,10 @@ const TAINTS: &[(u32, &str)] = &[
 
 fn tell(fields: &Fields) -> Option<Told> {
     let taints = fields.unsigned("taints")?;
-    let name = fields.text("name").filter(|name| !name.is_empty()).unwrap_or("a module");
+    let name = fields
+        .text("name")
+        .filter(|name| !name.is_empty())
+        .unwrap_or("a module");
     let how: Vec<&str> = TAINTS
         .iter()
         .filter(|(bit, _)| taints >> bit & 1 != 0)
@@ -67,7 +70,10 @@ mod tests {
             ]));
             told.unwrap().title
         };
-        assert_eq!(load(1 << 12 | 1 << 13), "oopsgen taints the kernel: out of tree, unsigned");
+        assert_eq!(
+            load(1 << 12 | 1 << 13),
+            "oopsgen taints the kernel: out of tree, unsigned"
+        );
         assert_eq!(load(1 << 30), "oopsgen taints the kernel");
     }
 }

@@ -61,6 +61,9 @@ mod tests {
             told.title,
             "firmware error: error of an Ampere processor (recoverable)"
         );
-        assert_eq!(tell(&Fields::from_iter([("sec_type", Value::Bytes(vec![1]))])), None);
+        assert_eq!(
+            tell(&Fields::from_iter([("sec_type", Value::Bytes(vec![1]))])),
+            None
+        );
     }
 }

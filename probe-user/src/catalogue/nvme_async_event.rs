@@ -31,7 +31,11 @@ const ERRORS: &[&str] = &[
     "transient internal error",
     "firmware image load error",
 ];
-const HEALTH: &[&str] = &["reliability is degraded", "temperature threshold", "spare is below its threshold"];
+const HEALTH: &[&str] = &[
+    "reliability is degraded",
+    "temperature threshold",
+    "spare is below its threshold",
+];
 
 fn tell(fields: &Fields) -> Option<Told> {
     let result = fields.unsigned("result")?;
@@ -42,7 +46,9 @@ fn tell(fields: &Fields) -> Option<Told> {
         _ => return None,
     };
     let information = usize::try_from(result >> 8 & 0xff).ok();
-    let what = information.and_then(|information| names.get(information)).copied();
+    let what = information
+        .and_then(|information| names.get(information))
+        .copied();
     let title = format!("nvme: {}", what.unwrap_or(otherwise));
     Some(Told::new(HOOK.class, HOOK.severity, title))
 }
