@@ -51,7 +51,11 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Expect::record("hardware.machine_check", "achine check"),
             Expect::record("boot.end", "previous boot ended: hardware error"),
         ],
-        beside: &[PRINTED_WHILE_IDLE],
+        beside: &[
+            PRINTED_WHILE_IDLE,
+            // The processor's registers outlast the reset, and the next kernel tells of each bank once more.
+            Expect::record("hardware.machine_check", "achine check"),
+        ],
         ..ROW
     },
     Scenario {
@@ -202,7 +206,11 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         what: "a disk with a sector that cannot be read, by scsi_debug",
         cause: Cause::Script(include_str!("../causes/io-error.sh")),
         modules: &["sd_mod", "scsi_debug"],
-        expects: &[Expect::record("storage.block_error", "")],
+        // It is read ahead first, and once more when that has failed: two errors.
+        expects: &[
+            Expect::record("storage.block_error", "critical medium error"),
+            Expect::record("storage.block_error", "critical medium error"),
+        ],
         ..ROW
     },
     Scenario {
