@@ -155,14 +155,9 @@ pub(super) const PRIVILEGED: &[c_long] = &[
     libc::SYS_capset,
 ];
 
-/// Controls of open files: blocking or not, close on exec, what waits, and whether it is a terminal
-/// (`include/uapi/asm-generic/ioctls.h`).
-pub(super) const CONTROLS: [u32; 4] = [
-    libc::FIONBIO as u32,
-    libc::FIOCLEX as u32,
-    libc::FIONREAD as u32,
-    libc::TCGETS as u32,
-];
+/// Controls of open files: `FIONBIO` (blocking or not), `FIOCLEX` (closed when a program is run), `FIONREAD` (what waits),
+/// `TCGETS` (whether it is a terminal), by `include/uapi/asm-generic/ioctls.h`.
+pub(super) const CONTROLS: [u32; 4] = [0x5421, 0x5451, 0x541b, 0x5401];
 
 /// Controls of the process: a thread's name, the names of memory, what is left of it, and a further filter
 /// (`include/uapi/linux/prctl.h`).
