@@ -175,7 +175,10 @@ impl<'a> Session<'a> {
         loop {
             let busy = self.pipeline.is_busy();
             let mut found = Vec::new();
+            // In this order, so that a wait for more text ends only when no text is there: naming a stack takes seconds on
+            // a slow machine, and what was printed meanwhile is not late.
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return End::Stopped,
                 Some((question, reply)) = questions.recv() => {
                     if question == Question::Consent && !self.surroundings.consent.given() {
@@ -183,20 +186,25 @@ impl<'a> Session<'a> {
                     }
                     answer(reply, self.status());
                 }
-                caught = self.sources.next(&mut buffers, &self.recorder) => self.take(caught, &mut buffers, &mut found),
-                past = self.before.past(), if self.before.is_reading() => self.tell_past(&past).await,
-                () = tokio::time::sleep_until(tick_at), if busy => {}
                 _ = round.tick() => {
                     if !self.surroundings.consent.given() {
                         return End::Withdrawn(None);
                     }
                     self.round().await;
                 }
-            }
-            let now = Instant::now();
-            if now >= tick_at {
-                tick_at = now + tick;
-                self.pipeline.tick(Moment::now(), &mut found);
+                caught = self.sources.next(&mut buffers, &self.recorder) => {
+                    let caught_at = Moment::now();
+                    self.take(caught, &mut buffers, &mut found);
+                    if Instant::now() >= tick_at {
+                        tick_at = Instant::now() + tick;
+                        self.pipeline.tick(caught_at, &mut found);
+                    }
+                }
+                past = self.before.past(), if self.before.is_reading() => self.tell_past(&past).await,
+                () = tokio::time::sleep_until(tick_at), if busy => {
+                    tick_at = Instant::now() + tick;
+                    self.pipeline.tick(Moment::now(), &mut found);
+                }
             }
             self.hand_over(found).await;
         }
