@@ -4,7 +4,7 @@
 //! their values can be handed to a process that has none.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,17 @@ fn read_some(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, limit), &mut bytes)?;
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The last `limit` bytes of a file.
+fn read_end(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

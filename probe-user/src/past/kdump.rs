@@ -5,8 +5,8 @@
 //! Ubuntu). The folders belong to kdump: nothing in them is changed.
 
 use std::cmp::Reverse;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -57,11 +57,7 @@ fn is_log(name: &str) -> bool {
 }
 
 fn dump(path: PathBuf, written: SystemTime) -> io::Result<Dump> {
-    let mut file = File::open(&path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(MAX_BYTES)))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    let bytes = super::read_end(&path, MAX_BYTES)?;
     Ok(Dump {
         origin: Origin::Kdump,
         // The kernel for dumps is only ever started by a crash.
@@ -113,7 +109,7 @@ mod tests {
             text.extend_from_slice(day.to_string().as_bytes());
             fs::write(&path, text).unwrap();
             let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(day as u64);
-            File::options()
+            fs::File::options()
                 .write(true)
                 .open(&path)
                 .unwrap()

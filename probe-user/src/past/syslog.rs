@@ -1,7 +1,5 @@
 //! The end of the kernel's part of syslog, for hosts without a journal on disk.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 /// The most bytes that are read, from the end.
@@ -13,17 +11,8 @@ const BANNER: &[u8] = b"Linux version ";
 
 /// The end of the first of the files that is there; empty when none is.
 pub(super) fn read_end(log: &Path) -> Vec<u8> {
-    let read = |name: &&str| tail(&log.join(name)).ok();
+    let read = |name: &&str| super::read_end(&log.join(name), MAX_BYTES).ok();
     FILES.iter().find_map(read).unwrap_or_default()
-}
-
-fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(MAX_BYTES)))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The part of a log that is of the boot before the last one in it; empty when that has no end in it.
