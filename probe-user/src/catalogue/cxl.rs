@@ -39,7 +39,7 @@ pub(super) const fn record(tracepoint: &'static str, required: &'static [&'stati
 }
 
 /// An event of a memory device.
-pub(super) fn event(kind: Guid, event: CxlEventBody, severity: ErrorSeverity, fields: &Fields) -> Told {
+pub(super) fn event(kind: Guid, event: CxlEventBody, fields: &Fields) -> Told {
     let header = CxlEventHeader {
         serial_number: fields.unsigned("serial"),
         flags: fields.number("hdr_flags"),
@@ -50,7 +50,7 @@ pub(super) fn event(kind: Guid, event: CxlEventBody, severity: ErrorSeverity, fi
         ..CxlEventHeader::default()
     };
     let body = Body::CxlEvent(Box::new(CxlEvent { header, event }));
-    told(&Section::of_parts(kind, body, severity), fields)
+    told(&Section::of_parts(kind, body, severity_of(fields)), fields)
 }
 
 /// An error of a link.

@@ -28,11 +28,5 @@ fn tell(fields: &Fields) -> Option<Told> {
         sub_channel: cxl::valid(fields, 10, "sub_channel"),
         sub_type: fields.number("sub_type"),
     };
-    let severity = cxl::severity_of(fields);
-    Some(cxl::event(
-        guids::CXL_DRAM,
-        CxlEventBody::Dram(dram),
-        severity,
-        fields,
-    ))
+    Some(cxl::event(guids::CXL_DRAM, CxlEventBody::Dram(dram), fields))
 }

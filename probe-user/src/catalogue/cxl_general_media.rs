@@ -22,13 +22,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         component_id: cxl::valid_raw(fields, 3, "comp_id"),
         sub_type: fields.number("sub_type"),
     };
-    let severity = cxl::severity_of(fields);
-    Some(cxl::event(
-        guids::CXL_MEDIA,
-        CxlEventBody::Media(media),
-        severity,
-        fields,
-    ))
+    Some(cxl::event(guids::CXL_MEDIA, CxlEventBody::Media(media), fields))
 }
 
 #[cfg(test)]

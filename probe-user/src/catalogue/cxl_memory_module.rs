@@ -25,11 +25,9 @@ fn tell(fields: &Fields) -> Option<Told> {
         corrected_persistent_errors: fields.number("cor_per_err_cnt"),
         component_id: cxl::valid_raw(fields, 0, "comp_id"),
     };
-    let severity = cxl::severity_of(fields);
     Some(cxl::event(
         guids::CXL_MODULE,
         CxlEventBody::Module(module),
-        severity,
         fields,
     ))
 }
