@@ -42,8 +42,8 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
     if !perl.exists() {
         return testing::skip(test, "there is no /usr/bin/perl to crash");
     }
-    let program = host.path("crash-here");
-    std::fs::copy(perl, &program).unwrap();
+    let program = copied(perl, &host, "crash");
+    let name = name_of(&program);
     let status = Command::new(&program)
         .args(["-e", r#"print unpack("p", pack("J", 16))"#])
         .stdin(Stdio::null())
@@ -52,23 +52,37 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
         .status()
         .unwrap();
     assert_eq!(status.signal(), Some(11));
-    host.wait("the record", |_| !about(&collector, "crash-here").is_empty());
+    host.wait("the record", |_| !about(&collector, &name).is_empty());
     // Long enough for the kernel's own line about the crash to become a second record, if it did.
     std::thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!(host.stop(), Some(0));
-    let crashes = about(&collector, "crash-here");
+    let crashes = about(&collector, &name);
     assert_eq!(crashes.len(), 1, "{crashes:#?}");
     let Some(Payload::ProgramCrash(crash)) = &crashes[0].payload else {
         panic!("{crashes:#?}");
     };
     assert_eq!(crash.signal, 11);
-    assert_eq!(crashes[0].context.as_ref().unwrap().comm, "crash-here");
+    assert_eq!(crashes[0].context.as_ref().unwrap().comm, name);
     // The program may be gone before its path is read.
     assert!(
         ["", &program.display().to_string()].contains(&crash.executable.as_str()),
         "{}",
         crash.executable
     );
+}
+
+/// A copy of a program under a name that no other run of these tests has: every agent on this host sees it die.
+fn copied(program: &Path, host: &Host, name: &str) -> PathBuf {
+    let copy = host.path(&format!("{name}-{}", std::process::id()));
+    // By a process of its own: a file that is open for writing here is open in every process that another test starts
+    // meanwhile, and cannot be executed (ETXTBSY).
+    let status = Command::new("cp").args([program, &copy]).status().unwrap();
+    assert!(status.success(), "{status}");
+    copy
+}
+
+fn name_of(program: &Path) -> String {
+    program.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 /// What arrived about a program, whatever its class.
@@ -90,8 +104,8 @@ fn a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_i
         Ok(cgroup) => cgroup,
         Err(reason) => return testing::skip(test, &reason),
     };
-    let program = host.path("oom-here");
-    std::fs::copy("/usr/bin/tail", &program).unwrap();
+    let program = copied(Path::new("/usr/bin/tail"), &host, "oom");
+    let name = name_of(&program);
     // The shell joins the cgroup and becomes the hog. It offers itself first, should the limit not hold.
     let script =
         r#"echo 1000 > /proc/self/oom_score_adj; echo $$ > "$1/cgroup.procs" && exec "$2" /dev/zero"#;
@@ -103,17 +117,17 @@ fn a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_i
         .status()
         .unwrap();
     assert_eq!(status.signal(), Some(9));
-    host.wait("the record", |_| !about(&collector, "oom-here").is_empty());
+    host.wait("the record", |_| !about(&collector, &name).is_empty());
     // Longer than the text waits for the hook.
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert_eq!(host.stop(), Some(0));
-    let found = about(&collector, "oom-here");
+    let found = about(&collector, &name);
     assert_eq!(found.len(), 1, "{found:#?}");
     let Some(Payload::OomKill(kill)) = &found[0].payload else {
         panic!("{found:#?}");
     };
     assert!(kill.victim_pid > 0);
-    assert_eq!(kill.victim_comm, "oom-here");
+    assert_eq!(kill.victim_comm, name);
 }
 
 /// A memory cgroup with 32 MiB, version 1 or 2. Removed when dropped.

@@ -20,7 +20,7 @@ pub(crate) mod bare;
 pub(crate) mod collector;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(10);
 
 pub(crate) struct Host {
