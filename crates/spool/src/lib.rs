@@ -28,7 +28,7 @@
 //! | `mark` | how far the queue has come |
 //! | `segment-N` | records from sequence N on, N in 20 decimal digits; ends where the next segment's begin |
 //! | `*.new` | a file whose creation was interrupted; removed when the spool is opened |
-//! | `damaged-N/` | files that were set aside because they are not of this spool, or nothing could be read of it |
+//! | `damaged-N/` | files that were set aside because they are not of this spool, or nothing could be read of it; the last 3 |
 //!
 //! Directories have mode 0700 and files 0600. A file gets its name when it is whole and synced.
 //!
@@ -56,6 +56,8 @@
 //! - `sync` writes the queued frames with one write and one `fdatasync`. The mark's durable sequence is noted after it
 //!   and not synced: recovery finds the end of the last segment by itself, the mark only says when more was there once.
 //! - Nobody is told of a sequence before it is durable, so one that a crash has taken back may be given out again.
+//! - Opening writes once more what the mark does not know to be durable, and syncs files and directory: the process
+//!   before may have failed to, and then the kernel takes for written what is not.
 //! - After a failed write or `fdatasync` the segment is cut at its last durable frame and never written again; the
 //!   queued records go into a new one. (A second `fdatasync` of the same file could succeed without having written.)
 //! - The mark is synced before a segment is deleted, for then it alone tells letting go from losing.
@@ -71,6 +73,7 @@
 //! The one thing that is not noticed is the loss of the end of the queue together with the mark: nothing is left then
 //! that knows of it.
 
+mod disk;
 mod error;
 mod files;
 mod format;

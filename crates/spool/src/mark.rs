@@ -1,9 +1,9 @@
 //! The mark file: how far the queue has come, written often and synced seldom.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use crate::SpoolError;
+use crate::disk::Handle;
 use crate::files::{self, Directory};
 use crate::format::{MARK_SLOT_BYTES, Mark, Seed};
 
@@ -13,7 +13,7 @@ const SLOTS: usize = 2;
 /// The mark on disk. A newer mark goes to the slot that the newest is not in.
 #[derive(Debug)]
 pub(crate) struct MarkFile {
-    file: File,
+    file: Handle,
     path: PathBuf,
     seed: Seed,
     generation: u64,
@@ -34,7 +34,7 @@ impl MarkFile {
         };
         let path = directory.path().join(MARK);
         Ok(Some(Self {
-            file: files::open_file(&path)?,
+            file: directory.open_file(&path)?,
             path,
             seed,
             generation,
@@ -75,13 +75,13 @@ impl MarkFile {
     /// Notes a mark and makes it durable.
     pub(crate) fn store(&mut self, mark: Mark) -> Result<(), SpoolError> {
         self.write(mark)?;
-        files::sync_data(&self.file, &self.path)
+        files::sync_data(&*self.file, &self.path)
     }
 
     fn write(&mut self, mark: Mark) -> Result<(), SpoolError> {
         let generation = self.generation + 1;
         let bytes = mark.encode(self.seed, generation);
-        files::write(&self.file, &self.path, &bytes, slot_offset(generation) as u64)?;
+        files::write(&*self.file, &self.path, &bytes, slot_offset(generation) as u64)?;
         self.generation = generation;
         self.mark = mark;
         Ok(())

@@ -1,16 +1,15 @@
 //! Opening a directory: finding out what is there, whatever happened to it.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use crate::disk::{DiskFile, Handle};
 use crate::files::{self, Directory, SegmentFile, failed};
 use crate::format::{HEADER_BYTES, Header, HeaderError, Kind, Mark, Seed, VERSION};
 use crate::lost::Lost;
 use crate::mark::MarkFile;
 use crate::scan::Scanner;
 use crate::spool::Segment;
-use crate::{Damage, GapReason, SpoolError};
+use crate::{Damage, GapReason, Options, SpoolError};
 
 const IDENTITY: &str = "identity";
 
@@ -21,7 +20,7 @@ pub(crate) struct Recovered {
     pub(crate) created: bool,
     pub(crate) segments: Vec<Segment>,
     /// The last segment, when it is undamaged and records can be added to it.
-    pub(crate) writer: Option<File>,
+    pub(crate) writer: Option<Handle>,
     pub(crate) mark: MarkFile,
     pub(crate) lost: Lost,
     pub(crate) damage: Vec<Damage>,
@@ -30,25 +29,27 @@ pub(crate) struct Recovered {
 /// Recovers the spool in `directory`, or makes one with the epoch `new_epoch`.
 pub(crate) fn recover(
     directory: &Directory,
+    options: Options,
     new_epoch: [u8; 16],
-    segment_bytes: u64,
 ) -> Result<Recovered, SpoolError> {
     let mut damage = Vec::new();
+    // A name that the last process gave it may not have synced. Records are written under it from now on.
+    directory.sync()?;
     let mut found = directory.segments()?;
-    let Some(epoch) = find_epoch(directory, &found, &mut damage)? else {
-        return create(directory, new_epoch, segment_bytes, damage);
+    let Some(epoch) = find_epoch(directory, options, &found, &mut damage)? else {
+        return create(directory, options, new_epoch, damage);
     };
     let seed = Seed::of_epoch(epoch);
-    set_foreigners_aside(directory, epoch, &mut found, &mut damage)?;
+    set_foreigners_aside(directory, options, epoch, &mut found, &mut damage)?;
     directory.remove_unfinished()?;
     let mark = MarkFile::open(directory, seed)?;
     if mark.is_none() {
         if found.is_empty() {
             // Nothing says which sequences of this epoch were used. A new epoch keeps them from being used twice.
             damage.push(Damage::MovedAside {
-                to: directory.move_all_aside()?,
+                to: directory.move_all_aside(options.max_bytes)?,
             });
-            return create(directory, new_epoch, segment_bytes, damage);
+            return create(directory, options, new_epoch, damage);
         }
         damage.push(Damage::Mark);
     }
@@ -57,7 +58,7 @@ pub(crate) fn recover(
         directory,
         seed,
         stored,
-        segment_bytes,
+        segment_bytes: options.segment_bytes,
         settled: Vec::new(),
         lost: Lost::default(),
         damage,
@@ -86,7 +87,7 @@ pub(crate) fn recover(
         None => MarkFile::create(directory, seed, newer)?,
     };
     for path in &settled {
-        files::remove(path)?;
+        directory.remove(path)?;
     }
     if writer.is_none() {
         // The name of the next segment says, beside the mark, that the sequences before it were used. It is made for
@@ -111,13 +112,13 @@ pub(crate) fn recover(
 /// Makes an empty spool. The identity file comes last: without it there is no spool yet.
 fn create(
     directory: &Directory,
+    options: Options,
     epoch: [u8; 16],
-    segment_bytes: u64,
     damage: Vec<Damage>,
 ) -> Result<Recovered, SpoolError> {
     let seed = Seed::of_epoch(epoch);
     let mark = MarkFile::create(directory, seed, Mark::default())?;
-    let (segment, writer) = Segment::create(directory, epoch, 1, segment_bytes)?;
+    let (segment, writer) = Segment::create(directory, epoch, 1, options.segment_bytes)?;
     let identity = Header { epoch, first_seq: 0 }.encode(Kind::Identity);
     directory.create(&directory.path().join(IDENTITY), &identity, 0)?;
     let segments = vec![segment];
@@ -136,6 +137,7 @@ fn create(
 /// a new one is moved aside then.
 fn find_epoch(
     directory: &Directory,
+    options: Options,
     segments: &[SegmentFile],
     damage: &mut Vec<Damage>,
 ) -> Result<Option<[u8; 16]>, SpoolError> {
@@ -163,7 +165,7 @@ fn find_epoch(
     }
     if identity.is_some() || !segments.is_empty() {
         damage.push(Damage::MovedAside {
-            to: directory.move_all_aside()?,
+            to: directory.move_all_aside(options.max_bytes)?,
         });
     }
     Ok(None)
@@ -172,6 +174,7 @@ fn find_epoch(
 /// Moves segments away whose whole header says that they belong elsewhere: another epoch, or another place.
 fn set_foreigners_aside(
     directory: &Directory,
+    options: Options,
     epoch: [u8; 16],
     segments: &mut Vec<SegmentFile>,
     damage: &mut Vec<Damage>,
@@ -189,7 +192,7 @@ fn set_foreigners_aside(
     if !foreign.is_empty() {
         segments.retain(|segment| !foreign.contains(&segment.path));
         damage.push(Damage::MovedAside {
-            to: directory.move_aside(&foreign)?,
+            to: directory.move_aside(&foreign, options.max_bytes)?,
         });
     }
     Ok(())
@@ -198,12 +201,10 @@ fn set_foreigners_aside(
 /// The header of a segment; `None` when it is damaged.
 fn read_header(directory: &Directory, segment: &SegmentFile) -> Result<Option<Header>, SpoolError> {
     let mut bytes = [0; HEADER_BYTES];
-    let file = files::open_file(&segment.path)?;
-    match file.read_exact_at(&mut bytes, 0) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof || files::is_media_error(&error) => {
-            return Ok(None);
-        }
+    let file = directory.open_file(&segment.path)?;
+    match files::read_from_start(&*file, &mut bytes) {
+        Ok(_) => {}
+        Err(error) if files::is_media_error(&error) => return Ok(None),
         Err(error) => return Err(failed("read", &segment.path)(error)),
     }
     match Header::decode(Kind::Segment, &bytes) {
@@ -235,7 +236,7 @@ struct Scan<'d> {
 
 impl Scan<'_> {
     /// The segments, the last one's file if it can be written on, and the last sequence that was ever given out.
-    fn segments(&mut self, found: &[SegmentFile]) -> Result<(Vec<Segment>, Option<File>, u64), SpoolError> {
+    fn segments(&mut self, found: &[SegmentFile]) -> Result<(Vec<Segment>, Option<Handle>, u64), SpoolError> {
         let settled = self.stored.acknowledged.max(self.stored.evicted);
         let mut segments = Vec::new();
         let mut writer = None;
@@ -265,21 +266,25 @@ impl Scan<'_> {
     }
 
     fn inner_segment(&mut self, found: &SegmentFile, limit: u64) -> Result<Segment, SpoolError> {
-        let file = files::open_file(&found.path)?;
-        let contents = contents(&file, found, limit, self.seed)?;
+        let file = self.directory.open_file(&found.path)?;
+        let contents = contents(&*file, found, limit, self.seed, self.stored.durable)?;
         for &(first, last) in &contents.holes {
             self.lose(first, last);
         }
         self.lose(contents.next, limit - 1);
-        Segment::found(found, contents.end, &file)
+        Segment::found(found, contents.end, &*file)
     }
 
     /// The segment, its file if it can be written on, and the sequence after its last.
-    fn last_segment(&mut self, found: &SegmentFile) -> Result<(Segment, Option<File>, u64), SpoolError> {
-        let file = files::open_file(&found.path)?;
-        let contents = contents(&file, found, u64::MAX, self.seed)?;
-        // What the last process wrote it may not have synced. It is read again from now on, so it has to stay.
-        files::sync_data(&file, &found.path)?;
+    fn last_segment(&mut self, found: &SegmentFile) -> Result<(Segment, Option<Handle>, u64), SpoolError> {
+        let file = self.directory.open_file(&found.path)?;
+        let contents = contents(&*file, found, u64::MAX, self.seed, self.stored.durable)?;
+        // What the last process wrote it may not have synced. It is read again from now on, so it has to stay. It may
+        // also have failed to sync it: then the kernel takes it for written, and only what is written again is synced.
+        if !contents.unreadable {
+            files::rewrite(&*file, &found.path, contents.known_end..contents.end)?;
+        }
+        files::sync_data(&*file, &found.path)?;
         for &(first, last) in &contents.holes {
             self.lose(first, last);
         }
@@ -296,18 +301,18 @@ impl Scan<'_> {
         let writable = whole_header && !torn && contents.holes.is_empty() && !contents.unreadable;
         if writable {
             // On a full disk the spool still opens, to be emptied; the next write then says what is wrong.
-            if files::preallocate(&file, self.segment_bytes).is_err() {
-                return Ok((Segment::found(found, contents.end, &file)?, None, contents.next));
+            if files::preallocate(&*file, self.segment_bytes).is_err() {
+                return Ok((Segment::found(found, contents.end, &*file)?, None, contents.next));
             }
         } else if !contents.unreadable {
             let end = contents.end.max(HEADER_BYTES as u64);
-            file.set_len(end)
+            file.set_size(end)
                 .and_then(|()| file.sync_all())
                 .map_err(failed("cut", &found.path))?;
         }
         self.lose(contents.next, contents.proven);
         let next = contents.next.max(contents.proven + 1);
-        let segment = Segment::found(found, contents.end, &file)?;
+        let segment = Segment::found(found, contents.end, &*file)?;
         Ok((segment, (writable && next == contents.next).then_some(file), next))
     }
 
@@ -328,15 +333,24 @@ struct Contents {
     proven: u64,
     /// Where the last readable frame ends.
     end: u64,
+    /// Where the last frame ends that is known to be on the disk.
+    known_end: u64,
     /// Where the last byte that is not zero, or the last frame, ends.
     used: u64,
     /// The disk could not read all of it.
     unreadable: bool,
 }
 
-fn contents(file: &File, found: &SegmentFile, limit: u64, seed: Seed) -> Result<Contents, SpoolError> {
+/// Reads a segment's frames below `limit`. `durable` is the last sequence that is known to be on the disk.
+fn contents(
+    file: &dyn DiskFile,
+    found: &SegmentFile,
+    limit: u64,
+    seed: Seed,
+    durable: u64,
+) -> Result<Contents, SpoolError> {
     let at = |action| failed(action, &found.path);
-    let length = file.metadata().map_err(at("inspect"))?.len();
+    let length = file.size().map_err(at("inspect"))?;
     let first = HEADER_BYTES as u64;
     let mut scanner = Scanner::new(file, first..length.max(first), found.first_seq..limit, seed);
     let mut contents = Contents {
@@ -344,12 +358,16 @@ fn contents(file: &File, found: &SegmentFile, limit: u64, seed: Seed) -> Result<
         next: found.first_seq,
         proven: found.first_seq - 1,
         end: first,
+        known_end: first,
         used: first,
         unreadable: false,
     };
     while let Some(frame) = scanner.next().map_err(at("read"))? {
         contents.proven = frame.seq;
         contents.used = frame.end;
+        if frame.seq <= durable {
+            contents.known_end = frame.end;
+        }
         if frame.record.is_some() {
             if frame.seq > contents.next {
                 contents.holes.push((contents.next, frame.seq - 1));
@@ -365,7 +383,7 @@ fn contents(file: &File, found: &SegmentFile, limit: u64, seed: Seed) -> Result<
 
 /// Sequences of a segment below `limit` that cannot be read, first and last of each run.
 pub(crate) fn unreadable(
-    file: &File,
+    file: &dyn DiskFile,
     segment: &Segment,
     limit: u64,
     seed: Seed,
@@ -374,7 +392,7 @@ pub(crate) fn unreadable(
         first_seq: segment.first_seq,
         path: segment.path.clone(),
     };
-    let mut contents = contents(file, &found, limit, seed)?;
+    let mut contents = contents(file, &found, limit, seed, u64::MAX)?;
     contents.holes.push((contents.next, limit - 1));
     Ok(contents.holes)
 }

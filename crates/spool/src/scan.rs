@@ -1,11 +1,10 @@
 //! Walks the frames of a segment, over whatever damage there is.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
-use crate::files::{self, Call, is_media_error};
+use crate::disk::DiskFile;
+use crate::files::is_media_error;
 use crate::format::{FRAME_HEADER_BYTES, FrameHeader, Seed};
 
 /// What is read from disk at once. A frame may be larger, then that is read at once.
@@ -38,7 +37,7 @@ pub(crate) struct Scanner<'f> {
 
 impl<'f> Scanner<'f> {
     /// Scans the bytes `span` of `file` for frames with sequences in `seqs`.
-    pub(crate) fn new(file: &'f File, span: Range<u64>, seqs: Range<u64>, seed: Seed) -> Self {
+    pub(crate) fn new(file: &'f dyn DiskFile, span: Range<u64>, seqs: Range<u64>, seed: Seed) -> Self {
         let window = Window {
             file,
             end: span.end,
@@ -133,7 +132,7 @@ impl<'f> Scanner<'f> {
 /// The part of a file that is in memory.
 #[derive(Debug)]
 struct Window<'f> {
-    file: &'f File,
+    file: &'f dyn DiskFile,
     /// Where reading ends, in the file.
     end: u64,
     /// Where `buffer` begins, in the file.
@@ -163,7 +162,6 @@ impl Window<'_> {
         let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
         self.start = at;
         self.buffer.resize(bytes.min(left), 0);
-        files::checkpoint(Call::Read(self.buffer.len()))?;
         let mut filled = 0;
         while filled < self.buffer.len() {
             let offset = at + filled as u64;
@@ -186,10 +184,11 @@ impl Window<'_> {
         let to_boundary = BLOCK_BYTES - usize::try_from(offset % BLOCK_BYTES as u64).unwrap_or(0);
         let bytes = to_boundary.min(self.buffer.len() - filled);
         let block = &mut self.buffer[filled..filled + bytes];
-        if self.file.read_exact_at(block, offset).is_err() {
-            block.fill(0);
-            self.holes = true;
+        if let Ok(read @ 1..) = self.file.read_at(block, offset) {
+            return read;
         }
+        block.fill(0);
+        self.holes = true;
         bytes
     }
 }

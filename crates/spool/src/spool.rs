@@ -1,9 +1,10 @@
 //! The queue itself: appending, making durable, letting go.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::disk::{Disk, DiskFile, Handle, System};
 use crate::files::{self, Directory, SegmentFile, failed};
 use crate::format::{FRAME_HEADER_BYTES, HEADER_BYTES, Header, Kind, Mark, Seed, encode_frame};
 use crate::lost::Lost;
@@ -35,7 +36,7 @@ pub struct Spool {
     /// In order; the sequences of each end where the next one's begin.
     segments: VecDeque<Segment>,
     /// The last segment, open for writing. `None` when it must not be written any more: the next sync begins a new one.
-    writer: Option<File>,
+    writer: Option<Handle>,
     /// Frames of the sequences after `mark.durable`, in order.
     pending: Vec<u8>,
     pending_records: u64,
@@ -63,16 +64,16 @@ impl Segment {
         epoch: [u8; 16],
         first_seq: u64,
         reserve: u64,
-    ) -> Result<(Self, File), SpoolError> {
+    ) -> Result<(Self, Handle), SpoolError> {
         let path = directory.segment_path(first_seq);
         let header = Header { epoch, first_seq }.encode(Kind::Segment);
         let file = directory.create(&path, &header, reserve)?;
         let found = SegmentFile { first_seq, path };
-        Ok((Self::found(&found, HEADER_BYTES as u64, &file)?, file))
+        Ok((Self::found(&found, HEADER_BYTES as u64, &*file)?, file))
     }
 
-    pub(crate) fn found(found: &SegmentFile, end: u64, file: &File) -> Result<Self, SpoolError> {
-        let file_bytes = file.metadata().map_err(failed("inspect", &found.path))?.len();
+    pub(crate) fn found(found: &SegmentFile, end: u64, file: &dyn DiskFile) -> Result<Self, SpoolError> {
+        let file_bytes = file.size().map_err(failed("inspect", &found.path))?;
         Ok(Self {
             first_seq: found.first_seq,
             path: found.path.clone(),
@@ -88,6 +89,16 @@ impl Spool {
     /// Damage does not keep it from opening: it is reported in [`Opened::damage`], and what is lost is read as
     /// [`Chunk::Gap`](crate::Chunk::Gap).
     pub fn open(dir: &Path, options: Options, new_epoch: [u8; 16]) -> Result<Opened, SpoolError> {
+        Self::open_on(Arc::new(System), dir, options, new_epoch)
+    }
+
+    /// Opens a spool on a file system other than this machine's.
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: Options,
+        new_epoch: [u8; 16],
+    ) -> Result<Opened, SpoolError> {
         if options.segment_bytes < MIN_SEGMENT_BYTES {
             return Err(SpoolError::Options {
                 reason: "segment_bytes is less than 4096",
@@ -98,7 +109,7 @@ impl Spool {
                 reason: "max_bytes is less than two segments",
             });
         }
-        let directory = Directory::open(dir)?;
+        let directory = Directory::open(disk, dir)?;
         let Recovered {
             epoch,
             created,
@@ -107,7 +118,7 @@ impl Spool {
             mark,
             lost,
             damage,
-        } = recover(&directory, new_epoch, options.segment_bytes)?;
+        } = recover(&directory, options, new_epoch)?;
         let spool = Self {
             directory,
             options,
@@ -192,13 +203,13 @@ impl Spool {
         let Some(segment) = self.segments.back_mut() else {
             return Ok(self.durable_seq());
         };
-        let written = files::write_durably(&writer, &segment.path, &self.pending, segment.end);
+        let written = files::write_durably(&*writer, &segment.path, &self.pending, segment.end);
         if let Err(error) = written {
             // What the disk holds past `end` is unknown now, and a later fdatasync would say nothing about it (the
             // kernel may have dropped the pages and reported it once). So this file is not written any more. Cutting it
             // keeps its unsynced pages from being read back; if that fails too, the next segment, which begins with the
             // same sequence, outranks what may be there.
-            cut(&writer, segment);
+            cut(&*writer, segment);
             return Err(error);
         }
         segment.end += self.pending.len() as u64;
@@ -260,12 +271,12 @@ impl Spool {
     }
 
     /// Takes the file of the last segment if `bytes` fit, otherwise of a new one.
-    fn writer_with_room(&mut self, bytes: u64) -> Result<File, SpoolError> {
+    fn writer_with_room(&mut self, bytes: u64) -> Result<Handle, SpoolError> {
         if let (Some(writer), Some(segment)) = (self.writer.take(), self.segments.back_mut()) {
             if segment.end + bytes <= self.options.segment_bytes {
                 return Ok(writer);
             }
-            cut(&writer, segment);
+            cut(&*writer, segment);
         }
         self.evict()?;
         let first_seq = self.durable_seq() + 1;
@@ -308,7 +319,7 @@ impl Spool {
         let Some(oldest) = self.segments.front() else {
             return Ok(());
         };
-        files::remove(&oldest.path)?;
+        self.directory.remove(&oldest.path)?;
         self.cursor.take_if(|cursor| cursor.is_in(oldest));
         self.segments.pop_front();
         Ok(())
@@ -316,8 +327,8 @@ impl Spool {
 }
 
 /// Gives back what was preallocated. A failure leaves zeros behind the last frame, which is harmless.
-fn cut(file: &File, segment: &mut Segment) {
-    if file.set_len(segment.end).is_ok() {
+fn cut(file: &dyn DiskFile, segment: &mut Segment) {
+    if file.set_size(segment.end).is_ok() {
         segment.file_bytes = segment.end;
     }
 }

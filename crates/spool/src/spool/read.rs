@@ -1,10 +1,10 @@
 //! Reading durable records.
 
-use std::fs::File;
 use std::io;
 
 use super::{Segment, Spool};
-use crate::files::{self, failed};
+use crate::disk::Handle;
+use crate::files::failed;
 use crate::format::{FRAME_HEADER_BYTES, HEADER_BYTES};
 use crate::recover::unreadable;
 use crate::scan::Scanner;
@@ -14,7 +14,7 @@ use crate::{Chunk, GapReason, SpoolError};
 #[derive(Debug)]
 pub(super) struct Cursor {
     segment: u64,
-    file: File,
+    file: Handle,
     next_seq: u64,
     offset: u64,
 }
@@ -107,7 +107,7 @@ impl Spool {
         let cursor = match self.cursor.take() {
             Some(cursor) if cursor.is_in(segment) && cursor.next_seq <= first_seq => cursor,
             _ => {
-                let file = match File::open(&segment.path) {
+                let file = match self.directory.open_to_read(&segment.path) {
                     Ok(file) => file,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Damage),
                     Err(error) => return Err(failed("open", &segment.path)(error)),
@@ -147,13 +147,14 @@ impl Spool {
             return Ok(());
         };
         let segment = &self.segments[index];
-        if !segment.path.exists() {
+        if !self.directory.exists(&segment.path) {
             self.lost
                 .insert(segment.first_seq, limit - 1, GapReason::Unreadable);
             return Ok(());
         }
-        let file = files::open_file(&segment.path)?;
-        for (first, last) in unreadable(&file, segment, limit, self.seed)? {
+        let file = self.directory.open_to_read(&segment.path);
+        let file = file.map_err(failed("open", &segment.path))?;
+        for (first, last) in unreadable(&*file, segment, limit, self.seed)? {
             self.lost.insert(first, last, GapReason::Unreadable);
         }
         Ok(())
@@ -181,7 +182,7 @@ impl Reading {
         let span = cursor.offset..segment.end;
         // Most readings want a few records just behind the writer: then no more than they can be is read.
         let wanted = (self.most.saturating_mul(FRAME_HEADER_BYTES)).saturating_add(self.max_bytes);
-        let mut scanner = Scanner::new(&cursor.file, span, cursor.next_seq..limit, seed).reading(wanted);
+        let mut scanner = Scanner::new(&*cursor.file, span, cursor.next_seq..limit, seed).reading(wanted);
         let (mut next_seq, mut offset) = (cursor.next_seq, cursor.offset);
         while self.records.len() < self.most {
             let Some(frame) = scanner.next()? else { break };

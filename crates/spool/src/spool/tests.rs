@@ -5,13 +5,16 @@ use rustix::io::Errno;
 use tempfile::TempDir;
 
 use super::*;
-use crate::files::fault::{self, Fault};
+use crate::disk::simulated::{Fault, Simulated};
 use crate::{Chunk, Damage, GapReason};
 
 mod damage;
 mod model;
+mod schedules;
 
 const EPOCH: [u8; 16] = *b"0123456789abcdef";
+/// On a simulated disk.
+const SIMULATED_DIR: &str = "/spool";
 const SMALL: Options = Options {
     segment_bytes: 4096,
     max_bytes: 5 * 4096,
@@ -23,6 +26,10 @@ fn open(dir: &TempDir) -> Spool {
 
 fn open_with(dir: &TempDir, options: Options) -> Opened {
     Spool::open(&dir.path().join("spool"), options, EPOCH).unwrap()
+}
+
+fn open_simulated(disk: &Simulated) -> Opened {
+    Spool::open_on(Arc::new(disk.clone()), Path::new(SIMULATED_DIR), SMALL, EPOCH).unwrap()
 }
 
 fn record(seq: u64) -> Vec<u8> {
@@ -253,18 +260,17 @@ fn limits_may_change_between_openings() {
 
 #[test]
 fn what_could_not_be_synced_stays_queued_and_is_written_later() {
-    // Create, write, sync of the data, sync of the directory: whichever fails first.
-    for calls in 0..6 {
+    // Writes, and for a new segment creation, size, space, syncs of data and directory, and the name: whichever fails.
+    for calls in 0..10 {
         for errno in [Errno::NOSPC, Errno::IO] {
-            fault::settle();
-            let dir = tempfile::tempdir().unwrap();
-            let mut spool = open(&dir);
+            let disk = Simulated::new(u64::from(calls));
+            let mut spool = open_simulated(&disk).spool;
             fill(&mut spool, 20);
             let first = spool.durable_seq() + 1;
             for seq in first..first + 20 {
                 assert_eq!(spool.append(&record(seq)).unwrap(), seq);
             }
-            fault::plan(calls, Fault::Errno(errno));
+            disk.plan(calls, Fault::Errno(errno, 0));
             match spool.sync() {
                 Ok(durable) => assert_eq!(durable, first + 19),
                 Err(SpoolError::Io { source, .. }) => {
@@ -274,11 +280,12 @@ fn what_could_not_be_synced_stays_queued_and_is_written_later() {
                 }
                 Err(other) => panic!("{other}"),
             }
-            fault::cancel();
+            disk.cancel();
             assert_eq!(spool.sync().unwrap(), first + 19);
             assert_eq!(read_all(&mut spool, 1), all_records(1, first + 19));
             drop(spool);
-            assert_eq!(read_all(&mut open(&dir), 1), all_records(1, first + 19));
+            let mut spool = open_simulated(&disk).spool;
+            assert_eq!(read_all(&mut spool, 1), all_records(1, first + 19));
         }
     }
 }

@@ -311,18 +311,19 @@ fn noise(bytes: &mut Vec<u8>, _: Seed) {
 #[test]
 fn recovery_reads_each_byte_a_bounded_number_of_times() {
     for write in [empty_frames, headers_alone, noise] {
-        let dir = tempfile::tempdir().unwrap();
-        drop(open(&dir));
-        let segment = segments(&dir).pop().unwrap();
-        let mut bytes = fs::read(&segment).unwrap();
+        let disk = Simulated::new(0);
+        drop(open_simulated(&disk));
+        let segment = Path::new(SIMULATED_DIR).join(format!("segment-{:020}", 1));
+        let mut bytes = disk.contents(&segment);
         bytes.truncate(HEADER_BYTES);
         write(&mut bytes, Seed::of_epoch(EPOCH));
-        fs::write(&segment, &bytes).unwrap();
-        fault::take_bytes_read();
-        drop(open(&dir));
-        let read = fault::take_bytes_read();
+        disk.overwrite(&segment, bytes.clone());
+        disk.take_bytes_read();
+        drop(open_simulated(&disk));
+        let read = disk.take_bytes_read();
+        // Twice to find the frames, and once to write again what nothing says was synced.
         assert!(
-            read <= 2 * bytes.len() as u64,
+            read <= 3 * bytes.len() as u64,
             "read {read} of {} bytes",
             bytes.len()
         );
@@ -338,4 +339,36 @@ fn damage_to_the_end_and_later_to_the_mark_uses_no_sequence_twice() {
     drop(open(&dir));
     fs::remove_file(path(&dir, "mark")).unwrap();
     assert_eq!(reopened(&dir).1, [Err((1, 100, GapReason::Unreadable))]);
+}
+
+#[test]
+fn of_what_was_set_aside_the_last_few_directories_stay() {
+    let dir = filled();
+    for epoch in 10..20 {
+        fs::remove_file(path(&dir, "mark")).unwrap();
+        for segment in segments(&dir) {
+            fs::remove_file(segment).unwrap();
+        }
+        let opened = Spool::open(&dir.path().join("spool"), SMALL, [epoch; 16]).unwrap();
+        assert!(opened.created);
+    }
+    let aside = |number: u32| path(&dir, &format!("damaged-{number}"));
+    for number in 1..=10 {
+        assert_eq!(aside(number).exists(), number > 7, "damaged-{number}");
+    }
+    assert!(aside(10).join("identity").exists());
+}
+
+#[test]
+fn what_was_set_aside_takes_no_more_than_the_spool_may() {
+    let dir = filled();
+    for number in 1..=2 {
+        let foreign = path(&dir, &format!("segment-{:020}", 1000 + number));
+        let mut bytes = fs::read(path(&dir, &format!("segment-{:020}", 1))).unwrap();
+        bytes.resize(usize::try_from(SMALL.max_bytes).unwrap() * 2 / 3, 0);
+        fs::write(foreign, bytes).unwrap();
+        drop(open(&dir));
+    }
+    assert!(!path(&dir, "damaged-1").exists());
+    assert!(path(&dir, "damaged-2").exists());
 }

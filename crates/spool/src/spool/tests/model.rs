@@ -7,10 +7,19 @@ use super::*;
 
 /// Sizes of records that fill [`SMALL`] segments in a few steps.
 const SIZES: std::ops::Range<usize> = 0..1500;
-const EPOCHS: [u8; 16] = [7; 16];
+/// How often an opening may fail or die until it has to succeed.
+const OPENINGS: u32 = 5;
+
+/// A life of a spool.
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    /// Decides what is left to chance on the disk.
+    pub(super) seed: u64,
+    pub(super) steps: Vec<Step>,
+}
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Append(usize),
     Sync,
     Read {
@@ -19,27 +28,37 @@ enum Step {
         bytes: usize,
     },
     Acknowledge(usize),
-    /// The next step's n-th system call answers with an error.
+    /// The n-th call from here, and some after it, answer with an error.
     Fail {
         calls: u32,
-        full: bool,
+        more: u32,
+        errno: i32,
     },
-    /// The process dies in the n-th system call from here, or before the next opening.
+    /// The process dies in the n-th call from here, or before the next opening; the machine with it, or not.
     Crash {
         calls: u32,
+        power: Option<u64>,
     },
     /// It is closed and opened again.
     Reopen,
-    /// The process dies with the machine; `keeps` says what of the unsynced sectors reached the disk.
+    /// The machine dies between two calls.
     LosePower {
-        keeps: u64,
+        seed: u64,
     },
+    /// So many bytes are left on the disk.
+    Fill {
+        free: u64,
+    },
+    /// The disk takes no more writes.
+    TurnReadOnly,
+    /// The disk has space and takes writes again.
+    Mend,
     /// While it is closed, something happens to its files.
     Damage(Harm),
 }
 
 #[derive(Debug, Clone)]
-enum Harm {
+pub(super) enum Harm {
     Flip { file: usize, at: usize, bit: u8 },
     Cut { file: usize, at: usize },
     Overwrite { file: usize, at: usize, bytes: usize },
@@ -58,84 +77,117 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
-fn step(damage: bool) -> impl Strategy<Value = Step> {
-    let harms = u32::from(damage);
+fn step() -> impl Strategy<Value = Step> {
+    let errno = prop_oneof![Just(Errno::NOSPC), Just(Errno::IO), Just(Errno::ROFS)];
     prop_oneof![
         8 => SIZES.prop_map(Step::Append),
         6 => Just(Step::Sync),
         3 => (any::<usize>(), 0..20_usize, 0..5000_usize)
             .prop_map(|(from, most, bytes)| Step::Read { from, most, bytes }),
         2 => any::<usize>().prop_map(Step::Acknowledge),
-        2 => (0..8_u32, any::<bool>()).prop_map(|(calls, full)| Step::Fail { calls, full }),
-        2 => (0..12_u32).prop_map(|calls| Step::Crash { calls }),
+        2 => (0..12_u32, 0..4_u32, errno)
+            .prop_map(|(calls, more, errno)| Step::Fail { calls, more, errno: errno.raw_os_error() }),
+        3 => (0..16_u32, any::<Option<u64>>()).prop_map(|(calls, power)| Step::Crash { calls, power }),
         1 => Just(Step::Reopen),
-        2 => any::<u64>().prop_map(|keeps| Step::LosePower { keeps }),
-        harms => harm().prop_map(Step::Damage),
+        2 => any::<u64>().prop_map(|seed| Step::LosePower { seed }),
+        1 => (0..3_u64).prop_map(|blocks| Step::Fill { free: blocks * 4096 }),
+        1 => Just(Step::TurnReadOnly),
+        2 => Just(Step::Mend),
     ]
 }
 
+/// Schedules of crashes and refusals, and of damage to files too.
+pub(super) fn schedule(damage: bool) -> impl Strategy<Value = Schedule> {
+    let step = if damage {
+        prop_oneof![30 => step(), 1 => harm().prop_map(Step::Damage)].boxed()
+    } else {
+        step().boxed()
+    };
+    (any::<u64>(), vec(step, 1..80)).prop_map(|(seed, steps)| Schedule { seed, steps })
+}
+
 /// What must be true of the spool.
-struct Model {
-    dir: TempDir,
+pub(super) struct Model {
+    disk: Simulated,
     spool: Option<Spool>,
     /// Records by sequence from 1 on: first those that are durable, then those that are queued. `None` is lost.
     records: Vec<Option<Vec<u8>>>,
     /// How many of them are durable for certain.
     durable: usize,
     acknowledged: u64,
+    /// The largest sequence that was ever to be acknowledged.
+    acknowledging: u64,
     /// Distinguishes records that are given the same sequence.
     written: u64,
     /// Something happened that may lose what was durable.
     damaged: bool,
-    /// A failed call may have kept the mark from being noted; with damage on top its loss can go unnoticed.
-    failed: bool,
+    /// Something refuses calls, or may.
+    refuses: bool,
+    /// What becomes of the machine when the process dies.
+    power: Option<u64>,
     generation: u8,
 }
 
 impl Model {
-    fn new() -> Self {
-        fault::settle();
+    /// Runs a schedule; panics where it finds something wrong.
+    pub(super) fn run(schedule: &Schedule) {
         let mut model = Self {
-            dir: tempfile::tempdir().unwrap(),
+            disk: Simulated::new(schedule.seed),
             spool: None,
             records: Vec::new(),
             durable: 0,
             acknowledged: 0,
+            acknowledging: 0,
             written: 0,
             damaged: false,
-            failed: false,
+            refuses: false,
+            power: None,
             generation: 0,
         };
         model.reopen();
-        model
+        for step in &schedule.steps {
+            model.step(step);
+        }
+        model.mend();
+        model.reopen();
     }
 
-    fn run(&mut self, step: &Step) {
+    fn step(&mut self, step: &Step) {
         match *step {
             Step::Append(bytes) => self.append(bytes),
             Step::Sync => self.sync(),
             Step::Read { from, most, bytes } => self.read(from, most, bytes),
             Step::Acknowledge(up_to) => self.acknowledge(up_to),
-            Step::Fail { calls, full } => {
-                self.failed = true;
-                let errno = if full { Errno::NOSPC } else { Errno::IO };
-                fault::plan(calls, Fault::Errno(errno));
+            Step::Fail { calls, more, errno } => {
+                self.refuses = true;
+                let errno = Errno::from_raw_os_error(errno);
+                self.disk.plan(calls, Fault::Errno(errno, more));
             }
-            Step::Crash { calls } => fault::plan(calls, Fault::Crash),
-            Step::Reopen => self.die(),
-            Step::LosePower { mut keeps } => {
+            Step::Crash { calls, power } => {
+                self.power = power;
+                self.disk.plan(calls, Fault::Crash);
+            }
+            Step::Reopen => self.reopen(),
+            Step::LosePower { seed } => {
                 self.spool = None;
-                fault::lose_power(|| {
-                    keeps = keeps.rotate_left(1);
-                    keeps & 1 == 1
-                });
+                self.disk.lose_power(seed);
                 self.reopen();
             }
+            Step::Fill { free } => {
+                self.refuses = true;
+                self.disk.leave(Some(free));
+            }
+            Step::TurnReadOnly => {
+                self.refuses = true;
+                self.disk.make_read_only(true);
+            }
+            Step::Mend => self.mend(),
             Step::Damage(ref harm) => {
+                self.mend();
+                self.reopen();
                 self.spool = None;
                 // All of it is on disk before the damage is done: the two at once may go unnoticed.
-                self.reopen();
-                self.spool = None;
+                self.disk.settle();
                 self.harm(harm);
                 self.reopen();
             }
@@ -147,14 +199,37 @@ impl Model {
         }
     }
 
+    /// The disk works from here on. What was refused before may still have left its traces.
+    fn mend(&mut self) {
+        self.disk.leave(None);
+        self.disk.make_read_only(false);
+        self.disk.cancel();
+    }
+
     /// Runs something on the open spool; when the process dies in it, opens the spool again.
     fn with<T>(&mut self, work: impl FnOnce(&mut Spool) -> T) -> Option<T> {
-        let spool = self.spool.as_mut().unwrap();
-        let done = fault::until_crash(|| work(spool));
-        if done.is_none() {
-            self.die();
+        let Some(spool) = self.spool.as_mut() else {
+            self.reopen();
+            return None;
+        };
+        let done = work(spool);
+        if self.dies() {
+            self.reopen();
+            return None;
         }
-        done
+        Some(done)
+    }
+
+    /// Whether the process has died; then the machine may have, too.
+    fn dies(&mut self) -> bool {
+        let died = self.disk.take_death();
+        if died {
+            self.spool = None;
+            if let Some(seed) = self.power.take() {
+                self.disk.lose_power(seed);
+            }
+        }
+        died
     }
 
     fn append(&mut self, bytes: usize) {
@@ -169,8 +244,7 @@ impl Model {
                 assert!(durable == self.durable as u64 || durable == seq - 1);
                 self.durable = usize::try_from(durable).unwrap();
             }
-            Some(Err(SpoolError::Io { .. })) => assert!(self.failed),
-            Some(Err(other)) => panic!("{other}"),
+            Some(Err(error)) => self.refused(&error),
             None => {}
         }
     }
@@ -181,10 +255,16 @@ impl Model {
                 assert_eq!(durable, self.records.len() as u64);
                 self.durable = self.records.len();
             }
-            Some(Err(SpoolError::Io { .. })) => assert!(self.failed),
-            Some(Err(other)) => panic!("{other}"),
+            Some(Err(error)) => self.refused(&error),
             None => {}
         }
+    }
+
+    fn refused(&self, error: &SpoolError) {
+        assert!(
+            self.refuses && matches!(error, SpoolError::Io { .. }),
+            "{error}: {error:?}"
+        );
     }
 
     fn read(&mut self, from: usize, most: usize, bytes: usize) {
@@ -209,56 +289,58 @@ impl Model {
                 assert_eq!(first_seq, first as u64);
                 assert!(count > 0 && first_seq + count - 1 <= self.durable as u64);
             }
-            Some(Err(error)) => panic!("{error}"),
+            Some(Err(error)) => panic!("{error}: {error:?}"),
             None => {}
         }
     }
 
     fn acknowledge(&mut self, up_to: usize) {
         let seq = (up_to % (self.durable + 1)) as u64;
+        self.acknowledging = self.acknowledging.max(seq);
         match self.with(|spool| {
             spool
                 .acknowledge(seq)
                 .map_err(|error| (error, spool.acknowledged_seq()))
         }) {
             Some(Ok(())) => self.acknowledged = self.acknowledged.max(seq),
-            Some(Err((SpoolError::Io { .. }, acknowledged))) => {
-                assert!(self.failed);
+            Some(Err((error, acknowledged))) => {
+                self.refused(&error);
                 self.acknowledged = acknowledged;
             }
-            Some(Err((other, _))) => panic!("{other}"),
             None => {}
         }
     }
 
-    fn die(&mut self) {
-        self.spool = None;
-        self.reopen();
-    }
-
-    /// Opens it, however often that dies or fails itself.
+    /// Opens it, however often that dies or fails; at last on a disk that works.
     fn reopen(&mut self) {
-        let path = self.dir.path().join("spool");
-        for _ in 0..4 {
-            let epoch = [EPOCHS[0] + self.generation; 16];
-            match fault::until_crash(|| Spool::open(&path, SMALL, epoch)) {
-                None => {}
-                Some(Err(SpoolError::Io { .. })) => assert!(self.failed),
-                Some(Err(other)) => panic!("{other}"),
-                Some(Ok(opened)) => return self.opened(opened),
+        self.spool = None;
+        for opening in 1..=OPENINGS {
+            if opening == OPENINGS {
+                self.mend();
+            }
+            let epoch = [self.generation; 16];
+            let disk = Arc::new(self.disk.clone());
+            let opened = Spool::open_on(disk, Path::new(SIMULATED_DIR), SMALL, epoch);
+            if self.dies() {
+                continue;
+            }
+            match opened {
+                Ok(opened) => return self.opened(opened),
+                Err(error) => self.refused(&error),
             }
         }
         panic!("it does not open");
     }
 
     fn opened(&mut self, opened: Opened) {
-        fault::cancel();
+        // What is read now is compared; the plan is for the next step.
+        self.disk.cancel();
         let mut spool = opened.spool;
         if opened.created && self.durable > 0 {
             assert!(self.damaged, "a new epoch although nothing was damaged");
             assert!(matches!(opened.damage[..], [.., Damage::MovedAside { .. }]));
             self.records.clear();
-            (self.durable, self.acknowledged) = (0, 0);
+            (self.durable, self.acknowledged, self.acknowledging) = (0, 0, 0);
         }
         if opened.created {
             self.generation += 1;
@@ -269,12 +351,16 @@ impl Model {
             durable <= self.records.len(),
             "nothing is there that was not appended"
         );
+        assert!(
+            spool.acknowledged_seq() <= self.acknowledged.max(self.acknowledging),
+            "nothing is acknowledged that was not"
+        );
         self.records.truncate(durable);
         self.acknowledged = spool.acknowledged_seq();
         self.check_books(&mut spool);
         self.durable = durable;
         self.spool = Some(spool);
-        (self.damaged, self.failed) = (false, false);
+        self.damaged = false;
     }
 
     /// Everything that is not acknowledged is read or declared, and only damage or the limit loses what was synced.
@@ -315,74 +401,36 @@ impl Model {
 
     fn harm(&mut self, harm: &Harm) {
         self.damaged = true;
-        let mut files: Vec<_> = fs::read_dir(self.dir.path().join("spool"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_file() && path.file_name().unwrap() != "lock")
-            .collect();
-        files.sort();
+        let mut files = self.disk.files(Path::new(SIMULATED_DIR));
+        files.retain(|path| path.parent() == Some(Path::new(SIMULATED_DIR)) && !path.ends_with("lock"));
         let pick = |file: usize| &files[file % files.len()];
         let edit = |file: usize, change: &dyn Fn(&mut Vec<u8>)| {
-            let mut bytes = fs::read(pick(file)).unwrap();
+            let mut bytes = self.disk.contents(pick(file));
             change(&mut bytes);
-            fs::write(pick(file), bytes).unwrap();
+            self.disk.overwrite(pick(file), bytes);
+        };
+        let change_from = |bytes: &mut [u8], at: usize, count: usize, change: &dyn Fn(&mut u8)| {
+            let at = at % (bytes.len() + 1);
+            bytes.iter_mut().skip(at).take(count).for_each(change);
         };
         match *harm {
-            Harm::Delete { file } => fs::remove_file(pick(file)).unwrap(),
-            Harm::Flip { file, at, bit } => edit(file, &|bytes| {
-                let at = at % bytes.len().max(1);
-                bytes
-                    .iter_mut()
-                    .skip(at)
-                    .take(1)
-                    .for_each(|byte| *byte ^= 1 << bit);
-            }),
+            Harm::Delete { file } => self.disk.destroy(pick(file)),
+            Harm::Flip { file, at, bit } => {
+                edit(file, &|bytes| {
+                    change_from(bytes, at, 1, &|byte| *byte ^= 1 << bit);
+                });
+            }
             Harm::Cut { file, at } => edit(file, &|bytes| bytes.truncate(at % (bytes.len() + 1))),
             Harm::Overwrite {
                 file,
                 at,
                 bytes: count,
             } => edit(file, &|bytes| {
-                let at = at % (bytes.len() + 1);
-                bytes
-                    .iter_mut()
-                    .skip(at)
-                    .take(count)
-                    .for_each(|byte| *byte = 0x5a);
+                change_from(bytes, at, count, &|byte| *byte = 0x5a);
             }),
             Harm::Append { file, bytes: count } => {
                 edit(file, &|bytes| bytes.resize(bytes.len() + count, 0x5a));
             }
         }
-    }
-}
-
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 300,
-        max_shrink_iters: 4000,
-        ..ProptestConfig::default()
-    }
-}
-
-proptest! {
-    #![proptest_config(config())]
-
-    #[test]
-    fn crashes_and_failing_calls_lose_nothing_that_was_synced(steps in vec(step(false), 1..80)) {
-        let mut model = Model::new();
-        for step in &steps {
-            model.run(step);
-        }
-        model.die();
-    }
-
-    #[test]
-    fn damage_is_declared_and_the_books_balance(steps in vec(step(true), 1..80)) {
-        let mut model = Model::new();
-        for step in &steps {
-            model.run(step);
-        }
-        model.die();
     }
 }
