@@ -26,7 +26,7 @@ type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 pub enum Role {
     /// Talks to the network; runs no program, loads nothing into the kernel.
     Networked,
-    /// Loads programs into the kernel and has no network: it can make no socket.
+    /// Loads programs into the kernel and has no network: it can make no socket. Programs that it runs cannot either.
     Privileged,
 }
 
@@ -76,8 +76,8 @@ fn allowed(role: Role, target: TargetArch) -> Result<BpfProgram, CallsError> {
         }
         Role::Privileged => {
             rules.extend(PRIVILEGED.iter().map(|call| (*call, Vec::new())));
-            // Loading programs attaches them by controls of performance events.
-            rules.insert(libc::SYS_ioctl, Vec::new());
+            let process = bits(0, namespaces(), 0)?;
+            rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![process])?]);
         }
     }
     let refused = SeccompAction::Errno(libc::EPERM.cast_unsigned());
@@ -86,19 +86,9 @@ fn allowed(role: Role, target: TargetArch) -> Result<BpfProgram, CallsError> {
 
 /// Calls of both roles that are allowed for some arguments only.
 fn conditional(rules: &mut Rules) -> Result<(), CallsError> {
-    // Threads, not processes, and no namespaces.
     let thread = i64::from(libc::CLONE_THREAD);
-    let namespaces = i64::from(
-        libc::CLONE_NEWUSER
-            | libc::CLONE_NEWNET
-            | libc::CLONE_NEWNS
-            | libc::CLONE_NEWPID
-            | libc::CLONE_NEWIPC
-            | libc::CLONE_NEWUTS
-            | libc::CLONE_NEWCGROUP,
-    );
-    let threads_only = vec![bits(0, thread | namespaces, thread)?];
-    rules.insert(libc::SYS_clone, vec![SeccompRule::new(threads_only)?]);
+    let thread_only = bits(0, thread | namespaces(), thread)?;
+    rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![thread_only])?]);
     // Memory is writable or runnable, never both; what was written does not become runnable.
     let (write, run) = (i64::from(libc::PROT_WRITE), i64::from(libc::PROT_EXEC));
     let not_both = [write, run].map(|bit| Ok(SeccompRule::new(vec![bits(2, bit, 0)?])?));
@@ -110,12 +100,25 @@ fn conditional(rules: &mut Rules) -> Result<(), CallsError> {
         libc::SYS_mprotect,
         vec![SeccompRule::new(vec![bits(2, run, 0)?])?],
     );
-    rules.insert(libc::SYS_ioctl, one_of(1, &lists::CONTROLS.map(i64::from))?);
+    rules.insert(libc::SYS_ioctl, one_of(1, &lists::CONTROLS)?);
     rules.insert(
         libc::SYS_prctl,
         one_of(0, &lists::PROCESS_CONTROLS.map(i64::from))?,
     );
     Ok(())
+}
+
+/// Flags of `clone` that make namespaces.
+fn namespaces() -> i64 {
+    i64::from(
+        libc::CLONE_NEWUSER
+            | libc::CLONE_NEWNET
+            | libc::CLONE_NEWNS
+            | libc::CLONE_NEWPID
+            | libc::CLONE_NEWIPC
+            | libc::CLONE_NEWUTS
+            | libc::CLONE_NEWCGROUP,
+    )
 }
 
 /// Rules of which one holds when the argument has one of the values.

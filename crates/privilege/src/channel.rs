@@ -14,8 +14,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags,
 };
 
-/// The longest frame, bytes: what a crashed kernel left on disk is the largest thing that is handed over.
-pub const FRAME_BYTES: usize = 8 << 20;
+/// The longest frame, bytes: what crashed kernels left on disk is the largest thing that is handed over.
+pub const FRAME_BYTES: usize = 32 << 20;
 /// The most descriptors with a frame.
 pub const DESCRIPTORS: usize = 4;
 

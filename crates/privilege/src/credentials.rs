@@ -58,7 +58,7 @@ pub fn become_user(account: &Account) -> Result<(), CredentialsError> {
 pub fn keep_capabilities(keep: CapabilitySet) -> Result<(), CredentialsError> {
     let failed = |errno: rustix::io::Errno| CredentialsError::Capabilities(errno.into());
     rustix::thread::clear_ambient_capability_set().map_err(failed)?;
-    limit(keep)?;
+    limit_programs(keep)?;
     let held = rustix::thread::capabilities(None).map_err(failed)?;
     let kept = CapabilitySets {
         effective: held.effective & keep,
@@ -68,8 +68,9 @@ pub fn keep_capabilities(keep: CapabilitySet) -> Result<(), CredentialsError> {
     rustix::thread::set_capabilities(None, kept).map_err(failed)
 }
 
-/// Takes what is not in `keep` out of the bounding set.
-fn limit(keep: CapabilitySet) -> Result<(), CredentialsError> {
+/// Keeps of the capabilities that a program which is run could get only those in `keep` (the bounding set). Without
+/// `CAP_SETPCAP` that changes nothing: call it before becoming a user.
+pub fn limit_programs(keep: CapabilitySet) -> Result<(), CredentialsError> {
     for number in 0..CAPABILITIES {
         let one = CapabilitySet::from_bits_retain(1 << number);
         if keep.contains(one) {

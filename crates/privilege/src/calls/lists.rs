@@ -90,6 +90,9 @@ pub(super) const COMMON: &[c_long] = &[
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
+    // The other half's end.
+    libc::SYS_wait4,
+    libc::SYS_waitid,
     libc::SYS_exit,
     libc::SYS_exit_group,
     // What the process and the host are.
@@ -146,22 +149,47 @@ pub(super) const NETWORK: &[c_long] = &[
     libc::SYS_recvmmsg,
 ];
 
-/// Programs for the kernel, and a mounted tracefs to find out where they go.
+/// Programs for the kernel; a program that reads the journal; and what a program needs to start.
 pub(super) const PRIVILEGED: &[c_long] = &[
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
-    libc::SYS_unshare,
-    libc::SYS_mount,
-    libc::SYS_capset,
+    // Programs are attached by controls of performance events.
+    libc::SYS_ioctl,
+    libc::SYS_execve,
+    libc::SYS_kill,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_setpgid,
+    libc::SYS_set_tid_address,
+    libc::SYS_chdir,
+    libc::SYS_fchdir,
+    libc::SYS_umask,
+    libc::SYS_getxattr,
+    libc::SYS_fgetxattr,
+    libc::SYS_inotify_init1,
+    libc::SYS_inotify_add_watch,
+    libc::SYS_inotify_rm_watch,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_arch_prctl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_pipe,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_getpgrp,
 ];
 
 /// Controls of open files: `FIONBIO` (blocking or not), `FIOCLEX` (closed when a program is run), `FIONREAD` (what waits),
 /// `TCGETS` (whether it is a terminal), by `include/uapi/asm-generic/ioctls.h`.
-pub(super) const CONTROLS: [u32; 4] = [0x5421, 0x5451, 0x541b, 0x5401];
+pub(super) const CONTROLS: [i64; 4] = [0x5421, 0x5451, 0x541b, 0x5401];
 
-/// Controls of the process: a thread's name, the names of memory, what is left of it, and a further filter
+/// `PR_GET_AUXV` (Linux 6.4).
+const GET_AUXV: i32 = 0x4155_5856;
+
+/// Controls of the process: a thread's name, the names of memory, what it was started with and what is left of it
 /// (`include/uapi/linux/prctl.h`).
-pub(super) const PROCESS_CONTROLS: [i32; 7] = [
+pub(super) const PROCESS_CONTROLS: [i32; 8] = [
+    GET_AUXV,
     libc::PR_SET_NAME,
     libc::PR_GET_NAME,
     libc::PR_SET_VMA,

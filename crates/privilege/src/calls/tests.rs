@@ -39,7 +39,7 @@ fn the_privileged_role_cannot_make_a_socket() {
         let error = TcpListener::bind("127.0.0.1:0").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         std::os::unix::net::UnixStream::pair().unwrap_err();
-        Command::new("true").status().unwrap_err();
+        assert!(Command::new("true").status().unwrap().success());
         assert_eq!(thread::spawn(|| 7).join().unwrap(), 7);
     });
 }
