@@ -113,17 +113,16 @@ enum Found {
 impl KernelLog {
     /// Opens the log, usually `/dev/kmsg`. Must be called inside a tokio runtime with I/O enabled.
     pub fn open(path: &Path, since: Position) -> Result<Self, KmsgError> {
+        Self::of_file(open_file(path)?, path, since)
+    }
+
+    /// Reads a log that [`open_file`] opened at `path`, in this process or another. Must be called inside a tokio runtime
+    /// with I/O enabled.
+    pub fn of_file(file: File, path: &Path, since: Position) -> Result<Self, KmsgError> {
         let error = |source| KmsgError::Open {
             path: path.to_owned(),
             source,
         };
-        let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        let file = OpenOptions::new()
-            .read(true)
-            // The bits of these two flags fit.
-            .custom_flags(flags.cast_signed())
-            .open(path)
-            .map_err(error)?;
         if since == Position::Now {
             rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).map_err(|errno| error(errno.into()))?;
         }
@@ -209,6 +208,20 @@ impl KernelLog {
             },
         }
     }
+}
+
+/// Opens the log for [`KernelLog::of_file`].
+pub fn open_file(path: &Path) -> Result<File, KmsgError> {
+    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+    OpenOptions::new()
+        .read(true)
+        // The bits of these two flags fit.
+        .custom_flags(flags.cast_signed())
+        .open(path)
+        .map_err(|source| KmsgError::Open {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// Counts what is missing.

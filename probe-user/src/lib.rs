@@ -33,6 +33,7 @@ pub use event::{Attach, Context, Event, OomCause, OomConstraint, OomVictim, User
 pub use fields::{Fields, Value};
 pub use probes::{HookState, Probes};
 pub use reader::{ReadError, Reader};
+pub use tracefs::mount_tracefs;
 
 /// The names of the hooks that code refers to, and of all, in the order of [`Probes::states`].
 pub mod hook {

@@ -52,6 +52,15 @@ pub(crate) fn with_tracefs<T: Send>(work: impl FnOnce(Result<Tracefs, TracefsErr
     })
 }
 
+/// Mounts tracefs for this process where nobody has; false when that was not needed. The mounts of the host stay as they
+/// are. Must be called before the process has threads; needs `CAP_SYS_ADMIN`, and nothing later does.
+pub fn mount_tracefs() -> io::Result<bool> {
+    match Tracefs::find() {
+        Some(_mounted) => Ok(false),
+        None => Tracefs::mount_for_this_thread().map(|_tracefs| true),
+    }
+}
+
 impl Tracefs {
     /// Finds a tracefs that is mounted.
     fn find() -> Option<Self> {
@@ -71,7 +80,10 @@ impl Tracefs {
     fn mount_for_this_thread() -> io::Result<Self> {
         // SAFETY: the flag moves this thread to a copy of the mount namespace; the file descriptor table stays shared.
         unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
-        mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
+        mount_change(
+            "/",
+            MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM,
+        )?;
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         mount("tracefs", ROOTS[0], "tracefs", flags, None)?;
         Self::find().ok_or_else(|| io::ErrorKind::NotFound.into())
