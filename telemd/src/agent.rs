@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::consent::{self, Consent};
-use crate::control::{Asked, Control, Question};
-use crate::identity::{StateDir, StateError};
-use crate::listener::BindError;
+use crate::control::{Asked, Question};
+use crate::ground::Ground;
+use crate::identity::StateError;
+use crate::privileged::Half;
 use crate::recorder::Recorder;
 use crate::session::{End, Session, Surroundings, answer};
 use crate::socket::Socket;
@@ -28,9 +29,6 @@ pub enum AgentError {
     /// The state directory.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A socket.
-    #[error(transparent)]
-    Bind(#[from] BindError),
     /// The spool.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -45,13 +43,22 @@ pub enum AgentError {
     Forget(#[source] std::io::Error),
 }
 
-/// Runs until `stop`.
-pub async fn run(config: &Config, stop: &CancellationToken) -> Result<(), AgentError> {
-    let state = StateDir::open(&config.state_dir)?;
+/// Runs on `ground`, with the privileged half `half`, until `stop`.
+pub async fn run(
+    config: &Config,
+    ground: Ground,
+    half: &Half,
+    stop: &CancellationToken,
+) -> Result<(), AgentError> {
+    let Ground {
+        state,
+        control: (control, mut questions),
+        socket,
+        confinement,
+    } = ground;
     let consent = Consent::new(&config.opt_in_file);
     let (publish, session) = watch::channel(None);
-    let (control, mut questions) = Control::bind(&config.control_path)?;
-    let socket = Socket::bind(&config.socket_path, consent.clone(), session)?;
+    let socket = Socket::new(socket, consent.clone(), session);
     // They end while the last records are kept and shipped.
     let sockets_stop = stop.child_token();
     let control = tokio::spawn(control.serve(sockets_stop.clone()));
@@ -60,6 +67,8 @@ pub async fn run(config: &Config, stop: &CancellationToken) -> Result<(), AgentE
         config,
         state: &state,
         consent: &consent,
+        confinement: &confinement,
+        half,
         started: Moment::now(),
     };
     let outcome = work(&surroundings, &mut questions, &publish, stop).await;
@@ -95,7 +104,7 @@ async fn work(
         publish.send_replace(Some(session.recorder()));
         tell_manager(&mut ready, "watching");
         if let Some(reply) = asked.take() {
-            answer(reply, session.status());
+            answer(reply, session.status().await);
         }
         let end = session.run(questions, stop).await;
         publish.send_replace(None);

@@ -11,6 +11,8 @@ mod tests;
 
 /// Where the file is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/telemetrics/telemd.toml";
+/// The user that packages make for telemd.
+pub const DEFAULT_USER: &str = "telemetrics";
 /// Exit code of every command when the configuration or the command line is wrong (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 
@@ -19,6 +21,8 @@ const SOCKET_PATH_BYTES: usize = 107;
 
 /// Port 7130 is the collector's gRPC default; loopback because sending elsewhere must be somebody's decision.
 const COLLECTOR_URL: &str = "http://127.0.0.1:7130";
+/// The port of a URL that names none (RFC 9110, 4.2.1).
+const HTTP_PORT: u16 = 80;
 /// Ten of a kind show whether the occurrences differ; the rest of a storm adds only its count.
 const STORM_FIRST: u32 = 10;
 /// A minute: a fault that comes once in a minute is not a storm.
@@ -40,6 +44,9 @@ pub struct Config {
     pub socket_path: PathBuf,
     /// The socket that `telemctl` asks.
     pub control_path: PathBuf,
+    /// The user that the networked half of telemd runs as, when it is started as root. `None` is [`DEFAULT_USER`] where
+    /// there is such a user, and otherwise root without capabilities.
+    pub user: Option<String>,
     /// The host's name in records; `None` is the name the kernel has.
     pub hostname: Option<String>,
     /// What is logged: a level, or a list such as `info,telemd=debug`. `RUST_LOG` comes first when it is set.
@@ -70,6 +77,8 @@ pub struct Collector {
 pub struct Probes {
     /// Whether the kernel is watched at all: eBPF, `/dev/kmsg` and pstore.
     pub enabled: bool,
+    /// Where the service manager starts `telemd-probes` for whoever connects; `None`: telemd starts it itself.
+    pub socket: Option<PathBuf>,
     /// An eBPF object to use instead of the one built in.
     pub object: Option<PathBuf>,
     /// Size of the ring buffer in bytes: a power of two, at least a page. 0 is the size built into the object.
@@ -124,6 +133,7 @@ impl Default for Config {
             opt_in_file: "/etc/telemetrics/opt-in".into(),
             socket_path: "/run/telem-0".into(),
             control_path: "/run/telemetrics/control".into(),
+            user: None,
             hostname: None,
             log: "info".into(),
             collector: Collector::default(),
@@ -132,6 +142,14 @@ impl Default for Config {
             spool: SpoolLimits::default(),
             heartbeat: Heartbeat::default(),
         }
+    }
+}
+
+impl Collector {
+    /// The port of [`Collector::url`].
+    pub fn port(&self) -> u16 {
+        let uri = self.url.parse::<tonic::transport::Uri>();
+        uri.ok().and_then(|uri| uri.port_u16()).unwrap_or(HTTP_PORT)
     }
 }
 
@@ -147,6 +165,7 @@ impl Default for Probes {
     fn default() -> Self {
         Self {
             enabled: true,
+            socket: None,
             object: None,
             ring_bytes: 0,
             disable: Vec::new(),

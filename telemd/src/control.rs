@@ -66,6 +66,11 @@ impl Control {
         Ok((Self { listener, asked }, questions))
     }
 
+    /// Whether the socket's folder was made for it.
+    pub fn made_folder(&self) -> bool {
+        self.listener.made_folder()
+    }
+
     /// Serves until `stop`.
     pub async fn serve(self, stop: CancellationToken) {
         let Self { listener, asked } = self;

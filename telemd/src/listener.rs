@@ -45,8 +45,9 @@ pub enum BindError {
 /// A socket that is removed when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
-    listener: UnixListener,
+    inner: std::os::unix::net::UnixListener,
     path: PathBuf,
+    made_folder: bool,
 }
 
 impl Listener {
@@ -56,6 +57,7 @@ impl Listener {
             path: path.to_owned(),
             source,
         };
+        let mut made_folder = false;
         match std::fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(BindError::NoSocket {
@@ -70,16 +72,24 @@ impl Listener {
             Ok(_) => std::fs::remove_file(path).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().unwrap_or(Path::new("."));
+                made_folder = !folder.exists();
                 std::fs::create_dir_all(folder).map_err(failed)?;
             }
             Err(error) => return Err(failed(error)),
         }
-        let listener = UnixListener::bind(path).map_err(failed)?;
+        let listener = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(failed)?;
         Ok(Self {
-            listener,
+            inner: listener,
             path: path.to_owned(),
+            made_folder,
         })
+    }
+
+    /// Whether the socket's folder was made for it.
+    pub fn made_folder(&self) -> bool {
+        self.made_folder
     }
 
     /// Serves until `stop`: each connection by `talk`, at most `connections` at the same time, each for at most
@@ -89,12 +99,19 @@ impl Listener {
         T: Fn(UnixStream) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
+        let listener = match self.inner.try_clone().and_then(UnixListener::from_std) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(path = %self.path.display(), %error, "the socket cannot be served: restart telemd");
+                return;
+            }
+        };
         let room = Arc::new(Semaphore::new(connections));
         let mut open = JoinSet::new();
         loop {
             let next = async {
                 let permit = Arc::clone(&room).acquire_owned().await;
-                (permit, self.listener.accept().await)
+                (permit, listener.accept().await)
             };
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -124,8 +141,12 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // In a folder of root's, such as /run, it stays behind, and the next start replaces it.
         if let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
+            && !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+            )
         {
             tracing::warn!(path = %self.path.display(), %error, "the socket could not be removed");
         }
@@ -136,8 +157,8 @@ impl Drop for Listener {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
+    #[test]
+    fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run/s");
         let first = Listener::bind(&path, 0o600).unwrap();

@@ -27,6 +27,18 @@ pub enum LoggingError {
 ///
 /// Messages of libraries that use `log` are in it too: aya-log's, which a debug build of the eBPF object sends.
 pub fn start(configured: &str) -> Result<(), LoggingError> {
+    start_on(std::io::stdout, std::io::stdout().is_terminal(), configured)
+}
+
+/// The same on stderr, for a program whose stdout is nobody's.
+pub fn start_on_stderr(configured: &str) -> Result<(), LoggingError> {
+    start_on(std::io::stderr, std::io::stderr().is_terminal(), configured)
+}
+
+fn start_on<W>(writer: fn() -> W, terminal: bool, configured: &str) -> Result<(), LoggingError>
+where
+    W: std::io::Write + 'static,
+{
     let (origin, value) = match std::env::var("RUST_LOG") {
         Ok(value) if !value.is_empty() => ("RUST_LOG", value),
         _ => ("log", configured.to_owned()),
@@ -43,10 +55,11 @@ pub fn start(configured: &str) -> Result<(), LoggingError> {
         }
     };
     let log = tracing_subscriber::registry().with(filter);
-    if std::io::stdout().is_terminal() {
-        log.with(fmt::layer()).init();
+    let lines = fmt::layer().with_writer(writer);
+    if terminal {
+        log.with(lines).init();
     } else {
-        log.with(fmt::layer().json().flatten_event(true)).init();
+        log.with(lines.json().flatten_event(true)).init();
     }
     Ok(())
 }

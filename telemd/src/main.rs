@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use telemd::config::EXIT_USAGE;
+use telemd::ground::Ground;
+use telemd::privileged::Attendant;
+use telemd::status::Confinement;
 use telemd::{agent, cli, logging};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +47,14 @@ fn start() -> Result<ExitCode, ExitCode> {
         pid = std::process::id(),
         "telemd starts"
     );
+    let attendant = if config.probes.enabled {
+        Attendant::start(args.config.as_deref(), config.probes.socket.as_deref())
+    } else {
+        Attendant::unwanted("probes.enabled is false in the configuration")
+    };
+    let ground = Ground::prepare(&config).map_err(|error| cannot_run(&error))?;
+    tell(&ground.confinement);
+    let half = attendant.attend().map_err(|error| cannot_run(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -54,18 +65,32 @@ fn start() -> Result<ExitCode, ExitCode> {
     let stop = CancellationToken::new();
     let outcome = runtime.block_on(async {
         let signals = tokio::spawn(on_signal(stop.clone()));
-        let outcome = agent::run(&config, &stop).await;
+        let outcome = agent::run(&config, ground, &half, &stop).await;
         signals.abort();
         outcome
     });
     // What a stuck disk still holds is not waited for.
     runtime.shutdown_background();
-    match outcome {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => {
-            tracing::error!(error = telemd::text::chain(&error), "telemd cannot run");
-            Err(ExitCode::FAILURE)
-        }
+    outcome.map_err(|error| cannot_run(&error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cannot_run(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!(error = telemd::text::chain(error), "telemd cannot run");
+    ExitCode::FAILURE
+}
+
+/// Says what the process that talks to the network is left with.
+fn tell(confinement: &Confinement) {
+    tracing::info!(
+        user = confinement.user,
+        capabilities = confinement.standing.capability_names().join(" "),
+        landlock = confinement.landlock,
+        seccomp = confinement.standing.seccomp,
+        "privileges are given up"
+    );
+    for missing in &confinement.missing {
+        tracing::warn!(missing, "less is given up than could be");
     }
 }
 

@@ -4,6 +4,7 @@
 //! and which of the two is told.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::PathBuf;
 
 use faults::{Assembled, Class, ReportKind, Severity};
@@ -17,7 +18,7 @@ use crate::clock::Moment;
 use crate::device;
 use crate::kept::Mark;
 use crate::places::Places;
-use crate::process;
+use crate::process::{self, Executable};
 use crate::record::{Boot, Signal, Tracepoint, hook as wire_hook, reclass, wire_context};
 use console::Console;
 use oom::Causes;
@@ -121,8 +122,22 @@ impl Pipeline {
         }
     }
 
+    /// Reads the kernel's symbols from `file`, which somebody opened who is shown addresses.
+    pub fn read_symbols(&mut self, file: File) {
+        self.places.read_symbols(file);
+    }
+
     /// Takes an event of a hook.
     pub fn event(&mut self, event: Event, now: Moment, out: &mut Vec<Found>) {
+        let running = match &event {
+            Event::FatalSignal { context, .. } => process::executable(&self.proc, context.tgid),
+            _ => Executable::default(),
+        };
+        self.event_of(event, running, now, out);
+    }
+
+    /// Takes an event of a hook. `running` is what its task runs, as far as that is known.
+    pub fn event_of(&mut self, event: Event, running: Executable, now: Moment, out: &mut Vec<Found>) {
         let boot = &self.boot;
         match event {
             Event::KernelText {
@@ -157,7 +172,7 @@ impl Pipeline {
                 frames,
                 executable,
             } => {
-                let program = process::program(&self.proc, &context, executable.as_deref(), &frames);
+                let program = process::program(&self.proc, running, &context, executable.as_deref(), &frames);
                 let signal = Signal {
                     number: signal,
                     code,

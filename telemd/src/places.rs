@@ -48,6 +48,11 @@ impl Places {
         }
     }
 
+    /// Reads the kernel's symbols from `file`, which somebody opened who is shown addresses.
+    pub fn read_symbols(&mut self, file: File) {
+        self.symbols = Symbols::of(Some(file));
+    }
+
     /// Completes a context by what its cgroup id and these return addresses stand for.
     pub fn complete(&mut self, context: &mut Context, stack: &[u64], now_ns: u64) {
         if let Some(cgroup) = self.cgroups.unified(context.cgroup_id, now_ns) {
@@ -90,8 +95,12 @@ impl Symbols {
         let file = File::open(path).inspect_err(
             |error| tracing::debug!(path = %path.display(), %error, "kernel stacks stay without names"),
         );
+        Self::of(file.ok())
+    }
+
+    fn of(file: Option<File>) -> Self {
         Self {
-            file: file.ok(),
+            file,
             named: HashMap::new(),
             since_ns: 0,
             looks: 0,

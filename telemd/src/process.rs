@@ -2,18 +2,24 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
 use object::Endianness;
 use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::elf::{FileHeader, ProgramHeader as _};
 use probe_user::{Context, UserFrame};
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
 
 use crate::record::Program;
+use crate::text::cut;
 
 /// How much of a program is looked at for its build id, bytes. Linkers put it on the first page, where the kernel looks
 /// for it too (`lib/buildid.c`).
 const HEAD_BYTES: u64 = 64 << 10;
+/// Longest path of a program that is told, bytes (`PATH_MAX` of `include/uapi/linux/limits.h`).
+const PATH_BYTES: usize = 4096;
 
 /// The name of a process; `None` when it is gone.
 pub fn name(proc: &Path, pid: u32) -> Option<String> {
@@ -21,20 +27,41 @@ pub fn name(proc: &Path, pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned())
 }
 
-/// The program of the task in `context`. What is gone already is told by the event: `executable` is the path that the
-/// kernel saw, and a file that is there now counts as the program when the stack, `frames`, leads through its build id.
-pub fn program(proc: &Path, context: &Context, executable: Option<&str>, frames: &[UserFrame]) -> Program {
-    let link = proc.join(context.tgid.to_string()).join("exe");
-    let linked = fs::read_link(&link).map(|path| path.to_string_lossy().into_owned());
-    let build_id = build_id(&link).or_else(|| {
-        let found = executable
-            .filter(|path| path.starts_with('/'))
-            .and_then(|path| build_id(path.as_ref()))?;
-        frames
-            .iter()
-            .any(|frame| frame.build_id.as_ref() == Some(&found))
-            .then_some(found)
-    });
+/// What a process runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executable {
+    /// Its path; empty when the process is gone, or another user's.
+    pub path: String,
+    /// Its GNU build id, lower-case hexadecimal; empty when it has none.
+    pub build_id: String,
+}
+
+/// What a process runs. The programs of other users are shown only to those who hold `CAP_SYS_PTRACE`.
+pub fn executable(proc: &Path, pid: u32) -> Executable {
+    let link = proc.join(pid.to_string()).join("exe");
+    let Ok(path) = fs::read_link(&link) else {
+        return Executable::default();
+    };
+    Executable {
+        path: cut(&path.to_string_lossy(), PATH_BYTES).to_owned(),
+        build_id: build_id(&link).unwrap_or_default(),
+    }
+}
+
+/// The program of the task in `context`, which is `running` as far as that is known. What is gone already is told by the
+/// event: `executable` is the path that the kernel saw, and a file that is there now counts as the program when the
+/// stack, `frames`, leads through its build id.
+pub fn program(
+    proc: &Path,
+    running: Executable,
+    context: &Context,
+    executable: Option<&str>,
+    frames: &[UserFrame],
+) -> Program {
+    let on_the_stack = |id: &String| frames.iter().any(|frame| frame.build_id.as_ref() == Some(id));
+    let build_id = Some(running.build_id)
+        .filter(|id| !id.is_empty())
+        .or_else(|| build_id(Path::new(executable?)).filter(on_the_stack));
     // Another thread's name says little: the process's says which program it is.
     let name = if context.pid == context.tgid {
         context.comm.clone()
@@ -43,22 +70,36 @@ pub fn program(proc: &Path, context: &Context, executable: Option<&str>, frames:
     };
     Program {
         name,
-        executable: linked.unwrap_or_else(|_gone| executable.unwrap_or_default().to_owned()),
+        executable: if running.path.is_empty() {
+            executable.unwrap_or_default().to_owned()
+        } else {
+            running.path
+        },
         build_id: build_id.unwrap_or_default(),
     }
 }
 
 /// The GNU build id of an ELF file, lower-case hexadecimal.
 fn build_id(path: &Path) -> Option<String> {
-    // A path that is a device or a pipe by now would be waited for.
-    let file = File::open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let file = open_regular(path)?;
     let mut head = Vec::new();
     file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
     let note = note::<FileHeader64<Endianness>>(&head).or_else(|| note::<FileHeader32<Endianness>>(&head))?;
     Some(faults::symbols::BuildId::new(note)?.to_string())
+}
+
+/// Opens a regular file. What is at a path may be anything by now: opening a pipe waits, opening a watchdog starts it. So
+/// it is looked at before it is opened.
+fn open_regular(path: &Path) -> Option<File> {
+    if !path.is_absolute() {
+        return None;
+    }
+    let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&seen).ok()?.st_mode);
+    if kind != rustix::fs::FileType::RegularFile {
+        return None;
+    }
+    File::open(format!("/proc/self/fd/{}", seen.as_raw_fd())).ok()
 }
 
 /// The build id in the notes that lie in `head`, the start of a file.
@@ -103,6 +144,10 @@ mod tests {
         }
     }
 
+    fn running(proc: &Path, context: &Context, seen: Option<&str>, frames: &[UserFrame]) -> Program {
+        program(proc, executable(proc, context.tgid), context, seen, frames)
+    }
+
     #[test]
     fn a_thread_is_told_by_its_process() {
         let dir = tempfile::tempdir().unwrap();
@@ -110,7 +155,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("comm"), "server\n").unwrap();
         symlink("/usr/bin/server", folder.join("exe")).unwrap();
-        let program = program(dir.path(), &context(8, 7), Some("/other"), &[]);
+        let program = running(dir.path(), &context(8, 7), Some("/other"), &[]);
         assert_eq!(
             (program.name.as_str(), program.executable.as_str()),
             ("server", "/usr/bin/server")
@@ -121,7 +166,7 @@ mod tests {
     fn a_process_that_is_gone_is_told_by_the_event() {
         let dir = tempfile::tempdir().unwrap();
         for tgid in [7, 8] {
-            let program = program(dir.path(), &context(8, tgid), Some("/usr/bin/server"), &[]);
+            let program = running(dir.path(), &context(8, tgid), Some("/usr/bin/server"), &[]);
             assert_eq!(
                 (
                     program.name.as_str(),
@@ -131,7 +176,7 @@ mod tests {
                 ("worker", "/usr/bin/server", "")
             );
         }
-        assert_eq!(program(dir.path(), &context(8, 8), None, &[]).executable, "");
+        assert_eq!(running(dir.path(), &context(8, 8), None, &[]).executable, "");
     }
 
     /// A 64-bit program with a build id of these bytes.
@@ -174,12 +219,12 @@ mod tests {
             build_id: Some(id.to_owned()),
             offset: 1,
         };
-        let gone = |frames: &[UserFrame]| program(dir.path(), &context(7, 7), Some(path), frames).build_id;
+        let gone = |frames: &[UserFrame]| running(dir.path(), &context(7, 7), Some(path), frames).build_id;
         assert_eq!((gone(&[frame]).as_str(), gone(&[]).as_str()), (id, ""));
 
         fs::create_dir(dir.path().join("7")).unwrap();
         symlink(path, dir.path().join("7/exe")).unwrap();
-        assert_eq!(program(dir.path(), &context(7, 7), None, &[]).build_id, id);
+        assert_eq!(running(dir.path(), &context(7, 7), None, &[]).build_id, id);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use probe_user::Event;
 use spool::{Damage, Spool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -22,10 +23,12 @@ use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
+use crate::privileged::{Client, Half};
+use crate::process::{self, Executable};
 use crate::record::Boot;
 use crate::recorder::Recorder;
 use crate::sources::{Buffers, Caught, Sources};
-use crate::status::{SessionStatus, SpoolStatus, Status};
+use crate::status::{Confinement, HookStatus, SessionStatus, SpoolStatus, Status};
 use crate::storm::{Limits, Storm};
 use crate::text::chain;
 
@@ -47,6 +50,8 @@ const LAST_SHIPPING: Duration = Duration::from_millis(3_500);
 const GRACE: Duration = Duration::from_millis(500);
 /// How long the hooks are listened to for what is already in the ring.
 const LAST_EVENTS: Duration = Duration::from_millis(20);
+/// How long the privileged half may take to say what a process runs that is about to be gone.
+const LOOK: Duration = Duration::from_millis(250);
 /// Batches of events that are taken at the end: more than the ring holds.
 const LAST_BATCHES: usize = 64;
 
@@ -63,6 +68,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) config: &'a Config,
     pub(crate) state: &'a StateDir,
     pub(crate) consent: &'a Consent,
+    pub(crate) confinement: &'a Confinement,
+    pub(crate) half: &'a Half,
     pub(crate) started: Moment,
 }
 
@@ -77,6 +84,8 @@ impl Surroundings<'_> {
             opt_in_file: self.consent.file().to_owned(),
             socket_path: self.config.socket_path.clone(),
             collector_url: self.config.collector.url.clone(),
+            confinement: self.confinement.clone(),
+            privileged: self.half.seen(),
             session,
         }
     }
@@ -131,14 +140,18 @@ impl<'a> Session<'a> {
             shipping: Shipping::start(config, agent_id, host, &recorder),
             recorder,
             thread,
-            sources: Sources::open(&config.probes, log_from),
+            sources: Sources::open(&config.probes, surroundings.half, log_from).await,
             pipeline: Pipeline::new(boot, "/proc".into(), "/sys".into())
                 .with_probes(config.probes.user.alone()),
             before,
             heartbeat_at: Instant::now() + ROUND,
         };
+        if let Ok(symbols) = surroundings.half.ask(Client::kernel_symbols).await {
+            session.pipeline.read_symbols(symbols);
+        }
         session.catch_up().await;
-        announce(&mut session.sources);
+        session.before.begin(&config.probes, surroundings.half);
+        announce(&session.sources.states().await);
         Ok(session)
     }
 
@@ -184,17 +197,17 @@ impl<'a> Session<'a> {
                     if question == Question::Consent && !self.surroundings.consent.given() {
                         return End::Withdrawn(Some(reply));
                     }
-                    answer(reply, self.status());
+                    answer(reply, self.status().await);
                 }
                 _ = round.tick() => {
                     if !self.surroundings.consent.given() {
                         return End::Withdrawn(None);
                     }
-                    self.round().await;
+                    self.round(&mut buffers, &mut found).await;
                 }
                 caught = self.sources.next(&mut buffers, &self.recorder) => {
                     let caught_at = Moment::now();
-                    self.take(caught, &mut buffers, &mut found);
+                    self.take(caught, &mut buffers, &mut found).await;
                     if Instant::now() >= tick_at {
                         tick_at = Instant::now() + tick;
                         self.pipeline.tick(caught_at, &mut found);
@@ -237,11 +250,11 @@ impl<'a> Session<'a> {
             let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers, &self.recorder));
             let Ok(caught) = next.await else { break };
             let mut found = Vec::new();
-            self.take(caught, &mut buffers, &mut found);
+            self.take(caught, &mut buffers, &mut found).await;
             self.hand_over(found).await;
         }
-        self.sources.account(&self.recorder);
-        self.sources.close();
+        self.sources.account(&self.recorder).await;
+        self.sources.close().await;
         let mut found = Vec::new();
         let now = Moment::now();
         self.pipeline.flush(now, &mut found);
@@ -259,7 +272,7 @@ impl<'a> Session<'a> {
     }
 
     /// How it goes.
-    pub(crate) fn status(&mut self) -> Status {
+    pub(crate) async fn status(&mut self) -> Status {
         let config = self.surroundings.config;
         let stats = self.recorder.keeper().stats().borrow().clone();
         let (counted, rejected) = self.recorder.counts();
@@ -267,7 +280,7 @@ impl<'a> Session<'a> {
             agent_id: self.agent_id,
             epoch: self.recorder.keeper().epoch(),
             hostname: self.hostname.clone(),
-            hooks: self.sources.states(),
+            hooks: self.sources.states().await,
             spool: SpoolStatus {
                 dir: config.spool_dir(),
                 durable_seq: stats.durable_seq,
@@ -285,12 +298,13 @@ impl<'a> Session<'a> {
         }))
     }
 
-    fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) {
+    async fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) {
         let now = Moment::now();
         match caught {
             Caught::Events => {
                 for event in buffers.events.drain(..) {
-                    self.pipeline.event(event, now, found);
+                    let running = self.running(&event).await;
+                    self.pipeline.event_of(event, running, now, found);
                 }
             }
             Caught::Log => {
@@ -298,6 +312,19 @@ impl<'a> Session<'a> {
                     self.pipeline.kmsg(&record, now, found);
                 }
             }
+        }
+    }
+
+    /// What the task of an event runs, where that is told. It is about to be gone, so there is no long wait for it.
+    async fn running(&self, event: &Event) -> Executable {
+        let Event::FatalSignal { context, .. } = event else {
+            return Executable::default();
+        };
+        let pid = context.tgid;
+        let asked = self.surroundings.half.ask(move |client| client.executable(pid));
+        match tokio::time::timeout(LOOK, asked).await {
+            Ok(Ok(running)) => running,
+            Ok(Err(_)) | Err(_) => process::executable(Path::new("/proc"), pid),
         }
     }
 
@@ -313,10 +340,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn round(&mut self) {
+    async fn round(&mut self, buffers: &mut Buffers, found: &mut Vec<Found>) {
         let now = Moment::now();
-        self.sources.attach_missing();
-        self.sources.account(&self.recorder);
+        self.sources.round(&self.recorder, buffers).await;
+        for caught in [Caught::Log, Caught::Events] {
+            self.take(caught, buffers, found).await;
+        }
         self.recorder.close_windows(now, false);
         match self.recorder.tell_losses(now).await {
             // The keeper has said that the disk refuses; the counts stay in the books.
@@ -341,7 +370,7 @@ impl<'a> Session<'a> {
             return;
         }
         let uptime = self.surroundings.uptime_s();
-        let states = self.sources.states();
+        let states = self.sources.states().await;
         let boot = self.recorder.boot();
         let record = boot.heartbeat(uptime, &states, stats.backlog, now);
         match self.recorder.keep_always(record, Vec::new()).await {
@@ -397,8 +426,8 @@ fn open_spool(config: &Config) -> Result<Spool, AgentError> {
     Ok(opened.spool)
 }
 
-fn announce(sources: &mut Sources) {
-    for state in sources.states() {
+fn announce(states: &[HookStatus]) {
+    for state in states {
         if state.attach.is_empty() {
             tracing::warn!(hook = state.name, reason = state.reason, "not watched");
         } else {

@@ -4,7 +4,6 @@
 //! kept, and why. Clear Linux's clients send and close without reading; they work as before.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Moment;
 use crate::consent::Consent;
 use crate::frame::{self, Frame, FrameError};
-use crate::listener::{BindError, Listener};
+use crate::listener::Listener;
 use crate::recorder::{Kept, Recorder};
 use crate::text::chain;
 
 /// Programs of any user may send.
-const MODE: u32 = 0o666;
+pub const MODE: u32 = 0o666;
 /// Connections at the same time; their frames take at most a mebibyte. More wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
 /// How long a frame may take to arrive; clients write it at once.
@@ -70,13 +69,13 @@ impl Refusal {
 }
 
 impl Socket {
-    /// Listens on `path`.
-    pub fn bind(path: &Path, consent: Consent, session: Session) -> Result<Self, BindError> {
-        Ok(Self {
-            listener: Listener::bind(path, MODE)?,
+    /// Takes records in on `listener`, whose mode is [`MODE`].
+    pub fn new(listener: Listener, consent: Consent, session: Session) -> Self {
+        Self {
+            listener,
             consent,
             session,
-        })
+        }
     }
 
     /// Serves until `stop`.

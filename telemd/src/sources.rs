@@ -1,14 +1,21 @@
 //! Where faults of this boot come from: the eBPF hooks, and the kernel log where they do not see it.
+//!
+//! The privileged half attaches the hooks and opens the log; here they are read.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use probe_user::kmsg::{KernelLog, KmsgRecord, Position};
-use probe_user::{Event, HookState, Probes, Reader, hook};
+use probe_user::user_probe::UserProbe;
+use probe_user::{Event, HookState, Reader, hook};
 use proto::v1::LossReason;
+use tokio::time::Instant;
 
 use crate::clock::Moment;
 use crate::config;
 use crate::pipeline::KMSG;
+use crate::privileged::{Attached, Client, Half};
 use crate::recorder::Recorder;
 use crate::replay;
 use crate::status::HookStatus;
@@ -16,6 +23,9 @@ use crate::text::chain;
 
 /// How the hooks are called together.
 const EBPF: &str = "ebpf";
+/// How often the hooks' counters are entered into the books: often enough that a crash of the agent forgets little, and
+/// too seldom to be seen in an idle agent's time.
+const ACCOUNT_EVERY: Duration = Duration::from_secs(5);
 /// How long the ring is listened to for what the hooks have brought while they were attached.
 const SEAM: Duration = Duration::from_millis(20);
 /// Batches of events that are taken there: more than the ring holds.
@@ -27,7 +37,16 @@ const DISABLED: &str = "probes.enabled is false in the configuration";
 /// The hooks and the kernel log, each with the reason why it is not there.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    probes: Result<Watch, String>,
+    half: Half,
+    /// How often the privileged half had been started again when the hooks were attached.
+    restarts: u32,
+    /// It outlives a privileged half that ended, because what that has sent is still in the ring.
+    reader: Result<Reader, String>,
+    /// As they were when they were last asked for.
+    hooks: Result<Vec<HookState>, String>,
+    /// What hooks had lost when a privileged half ended: the next one counts from 0.
+    lost_before: HashMap<Arc<str>, u64>,
+    account_at: Instant,
     log: Result<KernelLog, String>,
     /// Records of the log that were read.
     log_records: u64,
@@ -35,23 +54,12 @@ pub(crate) struct Sources {
     place: Option<KernelLog>,
     /// What the log had lost when the hook took over.
     overrun: u64,
-    /// The host's own probes that are wrong.
+    /// What it lost while the hook saw the text.
+    passed: u64,
+    /// The host's own probes.
+    probes: Vec<UserProbe>,
+    /// Those that are wrong.
     unfit: Vec<HookStatus>,
-}
-
-/// The hooks, and what reads them.
-#[derive(Debug)]
-struct Watch {
-    probes: Probes,
-    reader: Reader,
-}
-
-impl Watch {
-    fn attach(options: &probe_user::Options) -> Result<Self, String> {
-        let probes = Probes::attach(options).map_err(|error| chain(&error))?;
-        let reader = probes.reader().map_err(|error| chain(&error))?;
-        Ok(Self { probes, reader })
-    }
 }
 
 /// What came.
@@ -70,7 +78,7 @@ pub(crate) struct Buffers {
 
 impl Sources {
     /// Opens the kernel's log at the record `from`, at its beginning without one. Nothing is attached yet.
-    pub(crate) fn open(config: &config::Probes, from: Option<u64>) -> Self {
+    pub(crate) async fn open(config: &config::Probes, half: &Half, from: Option<u64>) -> Self {
         let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
         let log = if !config.enabled {
             Err(DISABLED.to_owned())
@@ -78,19 +86,26 @@ impl Sources {
             Err("disabled in the configuration".to_owned())
         } else {
             let position = from.map_or(Position::Oldest, Position::Sequence);
-            KernelLog::open(&config.kmsg_path, position).map_err(|error| chain(&error))
+            kernel_log(config, half, position).await
+        };
+        let reason = if config.enabled {
+            "not attached yet"
+        } else {
+            DISABLED
         };
         Self {
-            probes: Err(if config.enabled {
-                "not attached yet"
-            } else {
-                DISABLED
-            }
-            .to_owned()),
+            half: half.clone(),
+            restarts: half.restarts(),
+            reader: Err(reason.to_owned()),
+            hooks: Err(reason.to_owned()),
+            lost_before: HashMap::new(),
+            account_at: Instant::now() + ACCOUNT_EVERY,
             log,
             log_records: 0,
             place: None,
             overrun: 0,
+            passed: 0,
+            probes: config.user.alone().cloned().collect(),
             unfit: unfit(config),
         }
     }
@@ -111,22 +126,59 @@ impl Sources {
     /// the text the log ends here: `buffers` has the records that the hook did not bring, and the events that came
     /// meanwhile.
     pub(crate) async fn attach(&mut self, config: &config::Probes, buffers: &mut Buffers) {
-        if !config.enabled {
-            return;
+        if config.enabled {
+            self.attach_all(buffers).await;
         }
-        let options = probe_user::Options {
-            object: config.object.clone(),
-            ring_bytes: config.ring_bytes,
-            disable: config.disable.clone(),
-            probes: config.user.alone().cloned().collect(),
-        };
-        self.probes = Watch::attach(&options);
-        let sees_text = self.probes.as_mut().is_ok_and(|watch| {
-            let sees = |state: &HookState| &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
-            watch.probes.states().iter().any(sees)
+    }
+
+    async fn attach_all(&mut self, buffers: &mut Buffers) {
+        self.restarts = self.half.restarts();
+        self.reader = self.half.ask(Client::attach).await.and_then(|attached| {
+            let Attached {
+                ring,
+                ring_bytes,
+                origins,
+            } = attached;
+            Reader::new(ring, ring_bytes, origins, &self.probes).map_err(|error| chain(&error))
         });
-        if sees_text {
+        self.hooks = match &self.reader {
+            Ok(_) => self.half.ask(Client::hooks).await,
+            Err(reason) => Err(reason.clone()),
+        };
+        let sees_text = |state: &HookState| &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
+        if self.hooks.iter().flatten().any(sees_text) {
             self.join(buffers).await;
+        }
+    }
+
+    /// Looks for what modules have brought, enters what was lost into the books now and then, and has the hooks attached
+    /// again by a new privileged half: `buffers` is as in [`Sources::attach`] then.
+    pub(crate) async fn round(&mut self, recorder: &Recorder, buffers: &mut Buffers) {
+        if self.half.is_up() && self.half.restarts() != self.restarts {
+            self.take_leave("the privileged half was started again".to_owned());
+            self.attach_all(buffers).await;
+        }
+        self.attach_missing().await;
+        let now = Instant::now();
+        if now >= self.account_at {
+            self.account_at = now + ACCOUNT_EVERY;
+            self.account(recorder).await;
+        }
+    }
+
+    /// Notes what hooks had lost that are not watched any more, and why. The kernel's log goes on where its hook did.
+    fn take_leave(&mut self, reason: String) {
+        let Ok(known) = &self.hooks else { return };
+        for state in known {
+            *self.lost_before.entry(Arc::clone(&state.hook)).or_default() += state.lost;
+        }
+        self.hooks = Err(reason);
+        // What is in the log by now the hook has seen, but for what was printed since it ended, a round ago at most.
+        if self.place().is_some()
+            && let Some(log) = self.place.take()
+        {
+            self.passed = lost(&log).saturating_sub(self.overrun);
+            self.log = Ok(log);
         }
     }
 
@@ -136,10 +188,11 @@ impl Sources {
         let until_ns = Moment::now().since_boot_ns;
         let not_needed = Err("the console hook sees the kernel's text".to_owned());
         self.place = std::mem::replace(&mut self.log, not_needed).ok();
-        self.overrun = self.place.as_ref().map_or(0, lost);
-        let Ok(Watch { reader, .. }) = &mut self.probes else {
-            return;
-        };
+        self.overrun = self
+            .place
+            .as_ref()
+            .map_or(0, |log| lost(log).saturating_sub(self.passed));
+        let Ok(reader) = &mut self.reader else { return };
         for _ in 0..SEAM_BATCHES {
             let next = tokio::time::timeout(SEAM, reader.next(&mut buffers.events));
             // A failure is told by the next reading.
@@ -165,10 +218,10 @@ impl Sources {
     /// Waits until something comes. A source that fails is closed, and told as such; what it lost is in the books then.
     /// Cancel-safe.
     pub(crate) async fn next(&mut self, buffers: &mut Buffers, recorder: &Recorder) -> Caught {
-        let Self { probes, log, .. } = self;
+        let Self { reader, log, .. } = self;
         let failed = tokio::select! {
-            read = async { match probes {
-                Ok(watch) => watch.reader.next(&mut buffers.events).await.map_err(|error| chain(&error)),
+            read = async { match reader {
+                Ok(reader) => reader.next(&mut buffers.events).await.map_err(|error| chain(&error)),
                 Err(_) => std::future::pending().await,
             }} => match read {
                 Ok(()) => return Caught::Events,
@@ -186,7 +239,7 @@ impl Sources {
             },
         };
         let (source, reason) = failed;
-        self.account(recorder);
+        self.account(recorder).await;
         tracing::error!(
             source,
             error = reason,
@@ -196,39 +249,50 @@ impl Sources {
             self.log = Err(reason);
             Caught::Log
         } else {
-            self.probes = Err(reason);
+            self.reader = Err(reason.clone());
+            self.take_leave(reason);
             Caught::Events
         }
     }
 
-    /// Attaches hooks whose tracepoints a module has brought since.
-    pub(crate) fn attach_missing(&mut self) {
-        if let Ok(watch) = &mut self.probes
-            && watch.probes.attach_missing()
-        {
-            watch.reader.set_origins(watch.probes.origins());
+    /// Has attached what modules have brought since. Asked even while nothing is attached: only so is it known that the
+    /// privileged half is still there.
+    async fn attach_missing(&mut self) {
+        let answer = self.half.ask(Client::attach_missing).await;
+        if !self.half.is_up() {
+            self.take_leave(self.half.seen().reason);
+        } else if let (Ok(reader), Ok(Some(origins))) = (&mut self.reader, answer) {
+            reader.set_origins(origins);
         }
     }
 
     /// Detaches the hooks.
-    pub(crate) fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         let reason = "the agent stops".to_owned();
-        self.probes = Err(reason.clone());
+        if self.hooks.is_ok()
+            && let Err(error) = self.half.ask(Client::detach).await
+        {
+            tracing::warn!(error, "the hooks could not be detached");
+        }
+        self.reader = Err(reason.clone());
+        self.hooks = Err(reason.clone());
         self.log = Err(reason);
     }
 
     /// Every hook, watched or not.
-    pub(crate) fn states(&mut self) -> Vec<HookStatus> {
-        let mut states: Vec<_> = match &mut self.probes {
-            Ok(watch) => watch.probes.states().into_iter().map(status).collect(),
-            Err(reason) => hook::ALL
-                .iter()
-                .map(|name| HookStatus {
-                    name: (*name).to_owned(),
+    pub(crate) async fn states(&mut self) -> Vec<HookStatus> {
+        self.refresh().await;
+        let mut states: Vec<_> = match &self.hooks {
+            Ok(hooks) => hooks.iter().map(|state| self.status(state)).collect(),
+            Err(reason) => {
+                let own = self.probes.iter().map(|probe| probe.hook.as_str());
+                let unwatched = |name: &str| HookStatus {
+                    name: name.to_owned(),
                     reason: reason.clone(),
                     ..HookStatus::default()
-                })
-                .collect(),
+                };
+                hook::ALL.iter().copied().chain(own).map(unwatched).collect()
+            }
         };
         let text = states
             .iter_mut()
@@ -251,15 +315,55 @@ impl Sources {
     }
 
     /// Enters what was lost on the way into the books.
-    pub(crate) fn account(&mut self, recorder: &Recorder) {
-        if let Ok(watch) = &mut self.probes {
-            for state in watch.probes.states() {
-                recorder.lost(LossReason::RingFull, &state.hook, state.lost);
-            }
+    pub(crate) async fn account(&mut self, recorder: &Recorder) {
+        self.refresh().await;
+        for state in self.hooks.iter().flatten() {
+            recorder.lost(LossReason::RingFull, &state.hook, self.lost(state));
         }
-        let overrun = self.log.as_ref().map_or(self.overrun, lost);
+        let overrun = match &self.log {
+            Ok(log) => lost(log).saturating_sub(self.passed),
+            Err(_) => self.overrun,
+        };
         recorder.lost(LossReason::KmsgOverrun, KMSG, overrun);
     }
+
+    /// Asks how the hooks are doing. Without an answer they are as they were.
+    async fn refresh(&mut self) {
+        if self.hooks.is_err() {
+            return;
+        }
+        let hooks = self.half.ask(Client::hooks).await;
+        if let Ok(hooks) = hooks {
+            self.hooks = Ok(hooks);
+        } else if !self.half.is_up() {
+            self.take_leave(self.half.seen().reason);
+        }
+    }
+
+    /// What a hook has lost since the session began.
+    fn lost(&self, state: &HookState) -> u64 {
+        self.lost_before.get(&state.hook).copied().unwrap_or(0) + state.lost
+    }
+
+    fn status(&self, state: &HookState) -> HookStatus {
+        HookStatus {
+            name: state.hook.as_ref().to_owned(),
+            attach: state.attach.map_or("", probe_user::Attach::as_str).to_owned(),
+            reason: state.reason.clone(),
+            events: state.events,
+            lost: self.lost(state),
+            program: state.program,
+        }
+    }
+}
+
+/// The kernel's log: the privileged half opens it, or this process can.
+async fn kernel_log(config: &config::Probes, half: &Half, from: Position) -> Result<KernelLog, String> {
+    let log = match half.ask(Client::kernel_log).await {
+        Ok(file) => KernelLog::of_file(file, &config.kmsg_path, from),
+        Err(_not_there) => KernelLog::open(&config.kmsg_path, from),
+    };
+    log.map_err(|error| chain(&error))
 }
 
 /// Whether an event came behind a moment.
@@ -282,15 +386,4 @@ fn unfit(config: &config::Probes) -> Vec<HookStatus> {
             ..HookStatus::default()
         })
         .collect()
-}
-
-fn status(state: probe_user::HookState) -> HookStatus {
-    HookStatus {
-        name: state.hook.as_ref().to_owned(),
-        attach: state.attach.map_or("", probe_user::Attach::as_str).to_owned(),
-        reason: state.reason,
-        events: state.events,
-        lost: state.lost,
-        program: state.program,
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use privilege::standing::Standing;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,8 +25,38 @@ pub struct Status {
     pub socket_path: PathBuf,
     /// Where records go.
     pub collector_url: String,
+    /// What the networked half, which answers this, may do.
+    pub confinement: Confinement,
+    /// Who the privileged half is, or why there is none.
+    pub privileged: Privileged,
     /// What there is only while the host takes part.
     pub session: Option<SessionStatus>,
+}
+
+/// What the networked half gave up, and what it could not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The user it runs as.
+    pub user: String,
+    /// What the kernel says of it.
+    pub standing: Standing,
+    /// The ABI of the Landlock rules that it is under.
+    pub landlock: Option<u32>,
+    /// What is missing, and what to do about it.
+    pub missing: Vec<String>,
+}
+
+/// The half that attaches the probes and opens what only root may open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Privileged {
+    /// What the kernel says of it; `None` when it is not there.
+    pub standing: Option<Standing>,
+    /// What it could not give up, and why.
+    pub missing: Vec<String>,
+    /// Why it is not there; empty when it is.
+    pub reason: String,
+    /// How often it was started again after it had ended.
+    pub restarts: u32,
 }
 
 /// What the agent does while the host takes part.

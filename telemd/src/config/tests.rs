@@ -31,6 +31,7 @@ fn every_key_is_read() {
         state_dir = "/s"
         opt_in_file = "/o"
         socket_path = "/k"
+        user = "u"
         control_path = "/c"
         hostname = "web-1"
         log = "debug"
@@ -41,6 +42,7 @@ fn every_key_is_read() {
         object = "p.o"
         ring_bytes = 65536
         disable = ["panic"]
+        socket = "/s"
         user_dir = "/d"
         kmsg_path = "/m"
         pstore_dir = "/p"

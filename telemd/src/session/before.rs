@@ -8,7 +8,7 @@ use probe_user::past::{self, Past, Places};
 use probe_user::pstore::Unreadable;
 use proto::v1::Record;
 use proto::v1::record::Payload;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ use crate::keeper::KeepError;
 use crate::kept::{Kept, Mark, Told};
 use crate::obituary::{judge, signs};
 use crate::pipeline::Found;
+use crate::privileged::Half;
 use crate::record::Boot;
 use crate::sources::{Buffers, Caught};
 use crate::text::chain;
@@ -42,7 +43,7 @@ pub(super) struct Before {
     /// What was kept of the part of the log that is read again, while reports of it may still come.
     told: Option<Told>,
     places: Places,
-    reading: Option<JoinHandle<Past>>,
+    reading: Option<JoinHandle<Result<Past, JoinError>>>,
     /// There is a BERT region, which is told from its bytes.
     has_bert: bool,
     /// The tool that pstore belongs to here.
@@ -65,24 +66,20 @@ struct Place {
 }
 
 impl Before {
-    /// Begins to read what earlier boots left. The second value is where the log is to be read from.
+    /// Nothing is read yet. The second value is where the log is to be read from.
     pub(super) fn new(config: &config::Probes, boots: Boots, kept: Kept) -> (Self, Option<u64>) {
         let (from, told) = kept.of_log(&boots.current);
         let places = Places {
             root: config.earlier_root.clone(),
             pstore: config.pstore_dir.clone(),
         };
-        let reading = config.enabled.then(|| {
-            let (places, previous) = (places.clone(), boots.previous.clone());
-            tokio::task::spawn_blocking(move || past::read(&places, &previous))
-        });
         let before = Self {
             boots,
             kept,
             told: Some(told),
             has_bert: past::has_bert(&places),
             places,
-            reading,
+            reading: None,
             pstore_owner: None,
             reset_reason: String::new(),
             pulse: None,
@@ -100,6 +97,22 @@ impl Before {
         self.pstore_owner.as_deref()
     }
 
+    /// Begins to read what earlier boots left: the privileged half does it, or this process as far as it may.
+    pub(super) fn begin(&mut self, config: &config::Probes, half: &Half) {
+        let (places, previous, half) = (self.places.clone(), self.boots.previous.clone(), half.clone());
+        self.reading = config.enabled.then(|| {
+            tokio::spawn(async move {
+                let id = previous.clone();
+                match half.ask(move |client| client.past(&id)).await {
+                    Ok(past) => Ok(past),
+                    Err(_not_there) => {
+                        tokio::task::spawn_blocking(move || past::read(&places, &previous)).await
+                    }
+                }
+            })
+        });
+    }
+
     /// Whether [`Before::past`] has something to wait for.
     pub(super) fn is_reading(&self) -> bool {
         self.reading.is_some()
@@ -112,7 +125,7 @@ impl Before {
             None => return std::future::pending().await,
         };
         self.reading = None;
-        read.unwrap_or_else(|error| {
+        read.flatten().unwrap_or_else(|error| {
             tracing::error!(%error, "what earlier boots left could not be read");
             Past::default()
         })
@@ -142,7 +155,7 @@ impl Session<'_> {
         replayed += buffers.log.len();
         self.replay(&mut buffers.log).await;
         let mut found = Vec::new();
-        self.take(Caught::Events, &mut buffers, &mut found);
+        self.take(Caught::Events, &mut buffers, &mut found).await;
         self.pipeline.tick(Moment::now(), &mut found);
         self.hand_over(found).await;
         tracing::info!(records = replayed, "the kernel's log of this boot was read");
@@ -185,7 +198,7 @@ impl Session<'_> {
                 "what an earlier boot left could not be kept; it stays where it is"
             );
         }
-        self.clear(past, &done);
+        self.clear(past, done).await;
         match self.tell_end(past, alive.as_ref()).await {
             Ok(()) => self.start_pulse(),
             Err(error) => tracing::error!(
@@ -195,7 +208,7 @@ impl Session<'_> {
         }
     }
 
-    fn clear(&self, past: &Past, done: &[PathBuf]) {
+    async fn clear(&self, past: &Past, done: Vec<PathBuf>) {
         if done.is_empty() {
             return;
         }
@@ -204,11 +217,18 @@ impl Session<'_> {
                 owner,
                 "pstore is another tool's here: its dumps are told and left to it"
             );
-        } else if let Err(error) = past::clear(&self.before.places, done) {
-            tracing::warn!(
-                error = chain(&error),
-                "a pstore dump is kept but cannot be removed from pstore"
-            );
+        } else if let Err(error) = self.remove(done).await {
+            tracing::warn!(error, "a pstore dump is kept but cannot be removed from pstore");
+        }
+    }
+
+    /// Removes files of pstore: the privileged half does it, or this process if it may.
+    async fn remove(&self, files: Vec<PathBuf>) -> Result<(), String> {
+        let half = self.surroundings.half;
+        if half.is_up() {
+            half.ask(|client| client.clear_past(files)).await
+        } else {
+            past::clear(&self.before.places, &files).map_err(|error| chain(&error))
         }
     }
 

@@ -37,7 +37,7 @@ const CHECKSUM_MODULE: &str = "crc32c_generic";
 
 const INIT: &str = include_str!("init.sh");
 const USER_PROBE: &str = include_str!("user-probe.toml");
-const PROGRAMS: [&str; 3] = ["telemd", "telemctl", "telem-record-gen"];
+const PROGRAMS: [&str; 4] = ["telemd", "telemd-probes", "telemctl", "telem-record-gen"];
 
 /// Writes the archive to `into`.
 pub(super) fn build(options: &GuestOptions<'_>, into: &Path) -> Result<()> {

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use privilege::standing::{SECCOMP_FILTER, Standing};
 use serde::Serialize;
 use telemd::cli;
 use telemd::config::Config;
 use telemd::consent::Consent;
 use telemd::control::{AskError, Question, ask};
 use telemd::ship::Link;
-use telemd::status::{SessionStatus, Status};
+use telemd::status::{Confinement, Privileged, SessionStatus, Status};
 use telemd::text::chain;
 
 use crate::show;
@@ -134,6 +135,7 @@ fn running(config: &Config, status: &Status, checks: &mut Checks) {
         "telemd",
         format!("version {} runs as pid {}", status.version, status.pid),
     );
+    privileges(status, checks);
     let Some(session) = &status.session else {
         return;
     };
@@ -159,6 +161,70 @@ fn running(config: &Config, status: &Status, checks: &mut Checks) {
         checks.good("spool", spool);
     }
     collector(config, &session.link, checks);
+}
+
+/// What the two halves of the agent may do.
+fn privileges(status: &Status, checks: &mut Checks) {
+    let Confinement {
+        user,
+        standing,
+        landlock,
+        missing,
+    } = &status.confinement;
+    let detail = format!(
+        "user {user}, {}, {}, {}",
+        capabilities(standing),
+        landlock.map_or("no Landlock".to_owned(), |abi| format!("Landlock ABI {abi}")),
+        if standing.seccomp == Some(SECCOMP_FILTER) {
+            "seccomp"
+        } else {
+            "no seccomp"
+        },
+    );
+    if standing.capabilities == 0 {
+        checks.good("networked half", detail);
+    } else {
+        checks.problem(
+            "networked half",
+            detail,
+            "restart telemd; it gives capabilities up when it starts",
+        );
+    }
+    for missing in missing {
+        checks.note("networked half", format!("without {missing}"), "");
+    }
+    let Privileged {
+        standing,
+        missing,
+        reason,
+        restarts,
+    } = &status.privileged;
+    let again = match restarts {
+        0 => String::new(),
+        restarts => format!(", started again {restarts} times"),
+    };
+    match standing {
+        Some(standing) => checks.good(
+            "privileged half",
+            format!(
+                "pid {}, uid {}, {}{again}",
+                standing.pid,
+                standing.uid,
+                capabilities(standing)
+            ),
+        ),
+        None => checks.note("privileged half", format!("not there: {reason}{again}"), ""),
+    }
+    for missing in missing {
+        checks.note("privileged half", format!("without {missing}"), "");
+    }
+}
+
+fn capabilities(standing: &Standing) -> String {
+    match standing.capability_names() {
+        names if names.is_empty() => "no capability".to_owned(),
+        names => names.join(" "),
+    }
 }
 
 fn collector(config: &Config, link: &Link, checks: &mut Checks) {
