@@ -231,3 +231,24 @@ pub enum Event {
         reason: String,
     },
 }
+
+impl Event {
+    /// Who was running and when; nothing is known of bytes that are no event.
+    #[must_use]
+    pub const fn context(&self) -> Option<&Context> {
+        match self {
+            Self::KernelText { context, .. }
+            | Self::OopsEnter { context }
+            | Self::Panic { context }
+            | Self::Warning { context }
+            | Self::SoftLockup { context }
+            | Self::AllocFailure { context, .. }
+            | Self::MachineCheck { context, .. }
+            | Self::OomVictim { context, .. }
+            | Self::OomCause { context, .. }
+            | Self::FatalSignal { context, .. }
+            | Self::Record { context, .. } => Some(context),
+            Self::Undecodable { .. } => None,
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 
-use faults::{Assembled, Class, ReportKind, Severity};
+use faults::{Assembled, KernelReport};
 use probe_user::kmsg::KmsgRecord;
 use probe_user::user_probe::UserProbe;
 use probe_user::{Best, Context, Event, OomVictim, Twin, hook};
@@ -21,11 +21,15 @@ use crate::places::Places;
 use crate::process::{self, Executable};
 use crate::record::{Boot, Signal, Tracepoint, hook as wire_hook, reclass, wire_context};
 use console::Console;
+use fault::{Fault, MACHINE_CHECK, OOM_KILL};
 use oom::Causes;
+use sequences::Sequences;
 use twins::{Text, Twins, Waiting};
 
 mod console;
+mod fault;
 mod oom;
+mod sequences;
 #[cfg(test)]
 mod tests;
 mod twins;
@@ -34,43 +38,6 @@ pub use console::KMSG;
 
 /// How often [`Pipeline::tick`] wants to be called while [`Pipeline::is_busy`], milliseconds.
 pub const TICK_MS: u64 = 100;
-
-/// An oops or a panic: its text has everything, the hook knows who was running.
-const DEATH: Twin = Twin {
-    kinds: &[],
-    says: &[],
-    best: Best::Text,
-};
-/// A machine check: the text of some kernels lacks half of the registers.
-const MACHINE_CHECK: Twin = Twin {
-    kinds: &[ReportKind::MachineCheck],
-    says: &[],
-    best: Best::Hook,
-};
-/// An out-of-memory kill: the text comes in pieces of many lines, which the kernel limits.
-const OOM_KILL: Twin = Twin {
-    kinds: &[ReportKind::OomKill],
-    says: &[],
-    best: Best::Hook,
-};
-/// A warning: whatever it is about.
-const WARNING: Twin = Twin {
-    kinds: &[],
-    says: &["WARNING:"],
-    best: Best::Text,
-};
-/// A CPU that is stuck.
-const SOFT_LOCKUP: Twin = Twin {
-    kinds: &[ReportKind::SoftLockup],
-    says: &[],
-    best: Best::Text,
-};
-/// An allocation that failed.
-const ALLOC_FAILURE: Twin = Twin {
-    kinds: &[ReportKind::AllocFailure],
-    says: &[],
-    best: Best::Text,
-};
 
 /// A record to be kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +56,7 @@ pub struct Pipeline {
     sys: PathBuf,
     places: Places,
     causes: Causes,
+    sequences: Sequences,
     console: Console,
     twins: Twins,
     /// The classes of the host's own probes, by hook.
@@ -104,6 +72,7 @@ impl Pipeline {
             proc,
             sys,
             causes: Causes::default(),
+            sequences: Sequences::default(),
             console: Console::new(),
             twins: Twins::default(),
             classes: HashMap::new(),
@@ -138,6 +107,11 @@ impl Pipeline {
 
     /// Takes an event of a hook. `running` is what its task runs, as far as that is known.
     pub fn event_of(&mut self, event: Event, running: Executable, now: Moment, out: &mut Vec<Found>) {
+        if let Some(context) = event.context()
+            && self.sequences.is_behind_loss(context)
+        {
+            self.console.lose();
+        }
         let boot = &self.boot;
         match event {
             Event::KernelText {
@@ -223,6 +197,7 @@ impl Pipeline {
 
     /// Takes a record of the kernel log that was just read, where no hook sees the text.
     pub fn kmsg(&mut self, record: &KmsgRecord, now: Moment, out: &mut Vec<Found>) {
+        self.console.follow(record.sequence);
         // The log's own clock stops in suspend and drifts; it was read as it was printed.
         self.log(record, now.since_boot_ns / 1_000, now, out);
     }
@@ -243,7 +218,8 @@ impl Pipeline {
         self.reports(reports, now, out);
     }
 
-    /// Ends what has waited long enough.
+    /// Ends what has waited long enough. What happened before `now` must have been taken: what is still in a ring that
+    /// is read late is not.
     pub fn tick(&mut self, now: Moment, out: &mut Vec<Found>) {
         let mut reports = Vec::new();
         self.console.tick(now.since_boot_ns, &mut reports);
@@ -390,9 +366,12 @@ impl Pipeline {
         } = text;
         let first_ns = assembled.first_at_us.saturating_mul(1_000);
         let at = now.at_boot_ns(first_ns);
-        let mut record = self
-            .boot
-            .kernel_report(&report, &assembled.text, assembled.truncated, at);
+        let mut record = if is_damaged(&assembled, &report) {
+            self.boot.damaged_report(&report, &assembled.text, at)
+        } else {
+            let truncated = assembled.truncated || assembled.gap.is_some();
+            self.boot.kernel_report(&report, &assembled.text, truncated, at)
+        };
         record.context = context.or_else(|| self.console.printer(&assembled).map(wire_context));
         self.place(&mut record, &[], now);
         record.hook = Some(wire_hook(hook::PRINTK_CONSOLE, self.console.attach));
@@ -401,52 +380,13 @@ impl Pipeline {
     }
 }
 
-/// A fault of the kernel that a hook sees as it begins.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Oops,
-    Panic,
-    Warning,
-    SoftLockup,
-    AllocFailure,
-}
-
-impl Fault {
-    /// How it is told when its text was not caught, and which text that is.
-    fn told(self) -> (Class, Severity, &'static str, Twin) {
-        match self {
-            Self::Oops => (
-                Class::KernelOops,
-                Severity::High,
-                "kernel oops, its text was not caught",
-                DEATH,
-            ),
-            Self::Panic => (
-                Class::KernelPanic,
-                Severity::Critical,
-                "kernel panic, its text was not caught",
-                DEATH,
-            ),
-            Self::Warning => (
-                Class::KernelWarning,
-                Severity::Medium,
-                "kernel warning, its text was not caught",
-                WARNING,
-            ),
-            Self::SoftLockup => (
-                Class::KernelLockup,
-                Severity::High,
-                "soft lockup, its text was not caught",
-                SOFT_LOCKUP,
-            ),
-            Self::AllocFailure => (
-                Class::MemoryAllocFailure,
-                Severity::Medium,
-                "page allocation failure, its text was not caught",
-                ALLOC_FAILURE,
-            ),
-        }
-    }
+/// Whether what a text says of a fault may be wrong, because lines of it were lost: what stands before the first that are
+/// missing does not say the same by itself.
+fn is_damaged(assembled: &Assembled, report: &KernelReport) -> bool {
+    assembled.gap.is_some_and(|gap| {
+        let whole = assembled.text.get(..gap).and_then(faults::parse);
+        !whole.is_some_and(|whole| !whole.corrupted && whole.title == report.title)
+    })
 }
 
 fn at(context: &Context, now: Moment) -> Moment {

@@ -63,6 +63,17 @@ impl Boot {
         self.stamped(wire::kernel_report(report, text, truncated), at)
     }
 
+    /// A report of this boot's kernel of whose text lines are known to be lost: one of its class, and no more is said of it
+    /// than that, because what its text says of the fault may be wrong.
+    pub fn damaged_report(&self, report: &KernelReport, text: &str, at: Moment) -> Record {
+        let class = report.class.as_str().replace(['.', '_'], " ");
+        let title = format!("{class}, lines of its text were lost");
+        Record {
+            payload: self.kernel_report(report, text, true, at).payload,
+            ..self.record(report.class, report.severity, &title, at)
+        }
+    }
+
     /// The same record, of this boot.
     fn stamped(&self, record: Record, at: Moment) -> Record {
         Record {

@@ -188,8 +188,9 @@ impl<'a> Session<'a> {
         loop {
             let busy = self.pipeline.is_busy();
             let mut found = Vec::new();
-            // In this order, so that a wait for more text ends only when no text is there: naming a stack takes seconds on
-            // a slow machine, and what was printed meanwhile is not late.
+            // In this order, and until the moment before the sources were asked: a wait for more text ends only when no
+            // text is there. Naming a stack takes seconds on a slow machine, and what was printed meanwhile is not late.
+            let asked_at = Moment::now();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return End::Stopped,
@@ -206,17 +207,17 @@ impl<'a> Session<'a> {
                     self.round(&mut buffers, &mut found).await;
                 }
                 caught = self.sources.next(&mut buffers, &self.recorder) => {
-                    let caught_at = Moment::now();
+                    let taken_until = taken_until(caught, &buffers, asked_at);
                     self.take(caught, &mut buffers, &mut found).await;
                     if Instant::now() >= tick_at {
                         tick_at = Instant::now() + tick;
-                        self.pipeline.tick(caught_at, &mut found);
+                        self.pipeline.tick(taken_until, &mut found);
                     }
                 }
                 past = self.before.past(), if self.before.is_reading() => self.tell_past(&past).await,
                 () = tokio::time::sleep_until(tick_at), if busy => {
                     tick_at = Instant::now() + tick;
-                    self.pipeline.tick(Moment::now(), &mut found);
+                    self.pipeline.tick(asked_at, &mut found);
                 }
             }
             self.hand_over(found).await;
@@ -398,6 +399,15 @@ impl<'a> Session<'a> {
         if tokio::time::timeout_at(deadline, closing).await.is_err() {
             tracing::error!("the spool could not be closed in time: its disk is slow or stuck");
         }
+    }
+}
+
+/// The moment before which nothing is left in the source that `buffers` was filled from at `asked_at` or later. A ring
+/// that holds more than a batch is behind: what is in it is as old as what was taken.
+fn taken_until(caught: Caught, buffers: &Buffers, asked_at: Moment) -> Moment {
+    match (caught, buffers.events.last().and_then(Event::context)) {
+        (Caught::Events, Some(last)) => asked_at.at_boot_ns(last.since_boot_ns),
+        _ => asked_at,
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) fn untold_panic(heard: &Assembled, told: &Record) -> Option<Assembled
     Some(Assembled {
         text: heard.text[start..].to_owned(),
         first_at_us: heard.last_at_us,
+        gap: None,
         ..heard.clone()
     })
 }

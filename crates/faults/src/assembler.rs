@@ -62,6 +62,9 @@ pub struct Assembled {
     pub task: Option<u32>,
     /// A limit was reached: something is missing.
     pub truncated: bool,
+    /// Where in `text` lines are missing that were lost on the way, the first place; a line begins there, or the text
+    /// ends.
+    pub gap: Option<usize>,
     /// Lines that are not in `text`: what came behind a limit, and repetitions of a message about a device.
     pub left_out: u64,
     /// Where each line of `text` is in the input; empty unless a [`crate::Reader`] assembled it.
@@ -77,6 +80,7 @@ impl Assembled {
             cpu: line.cpu,
             task: line.task,
             truncated: false,
+            gap: None,
             left_out: 0,
             lines: Vec::new(),
         }
@@ -149,6 +153,13 @@ impl Assembler {
         }
         for text in line.text.trim_ascii_end().split(|byte| *byte == b'\n') {
             self.push_one(Line { text, ..line }, origin, out);
+        }
+    }
+
+    /// Lines were lost here, nobody knows whose: every report that is being collected may lack them.
+    pub fn lose(&mut self) {
+        for Collecting { done, .. } in &mut self.open {
+            done.gap.get_or_insert(done.text.len());
         }
     }
 

@@ -79,6 +79,7 @@ fn panic_of(text: &Assembled) -> Option<(faults::KernelReport, Assembled)> {
     let panic = Assembled {
         text: text.text[start..].to_owned(),
         first_at_us: text.last_at_us,
+        gap: None,
         ..text.clone()
     };
     Some((faults::parse(&panic.text)?, panic))

@@ -7,7 +7,7 @@ use probe_user::Context;
 use probe_user::kmsg::{Caller, KmsgRecord};
 
 use super::twins::remember;
-use crate::lines::{Lines, TextLine};
+use crate::lines::{Lines, Piece, TextLine};
 
 /// How `/dev/kmsg` is called as a way of attaching.
 pub const KMSG: &str = "kmsg";
@@ -24,6 +24,10 @@ pub(super) struct Console {
     assembler: Assembler,
     /// Who printed lately, newest last.
     printers: VecDeque<Context>,
+    /// Something was lost since the last piece.
+    has_lost: bool,
+    /// The sequence that the next record of the kernel log should have.
+    next_record: Option<u64>,
     /// How text reaches us; empty until some did.
     pub(super) attach: &'static str,
 }
@@ -34,6 +38,8 @@ impl Console {
             lines: Lines::default(),
             assembler: Assembler::new(Limits::default()),
             printers: VecDeque::new(),
+            has_lost: false,
+            next_record: None,
             attach: "",
         }
     }
@@ -47,8 +53,26 @@ impl Console {
         reports: &mut Vec<Assembled>,
     ) {
         let mut lines = Vec::new();
-        self.lines.push(context, text, continues, &mut lines);
+        let piece = Piece {
+            text,
+            continues,
+            follows_loss: std::mem::take(&mut self.has_lost),
+        };
+        self.lines.push(context, piece, &mut lines);
         self.assemble(&lines, reports);
+    }
+
+    /// Something was lost before the next piece, text perhaps.
+    pub(super) fn lose(&mut self) {
+        self.has_lost = true;
+    }
+
+    /// A record of the kernel log is next, whoever wrote it; those that a hole in the sequences stands for are lost.
+    pub(super) fn follow(&mut self, sequence: u64) {
+        let expected = self.next_record.replace(sequence.wrapping_add(1));
+        if expected.is_some_and(|expected| expected != sequence) {
+            self.assembler.lose();
+        }
     }
 
     /// Takes a record of the kernel log that was printed at `at_us`, microseconds since boot.
@@ -104,7 +128,15 @@ impl Console {
     }
 
     fn assemble(&mut self, lines: &[TextLine], reports: &mut Vec<Assembled>) {
-        for TextLine { context, text } in lines {
+        for TextLine {
+            context,
+            text,
+            follows_loss,
+        } in lines
+        {
+            if *follows_loss {
+                self.assembler.lose();
+            }
             self.attach = context.attach.as_str();
             for line in log::lines(text) {
                 // Before Linux 6.1 the console hook sees prefixed lines, printed by whoever holds the console: only the

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod text;
 mod twins;
 
 const REPORT: [&str; 4] = [
@@ -23,7 +24,7 @@ fn pipeline() -> Pipeline {
     Pipeline::new(boot, "/nonexistent".into(), "/nonexistent".into())
 }
 
-fn context(hook: &'static str, at_ms: u64) -> Context {
+pub(super) fn context(hook: &'static str, at_ms: u64) -> Context {
     Context {
         hook: hook.into(),
         attach: Attach::TpBtf,

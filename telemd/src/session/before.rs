@@ -151,12 +151,14 @@ impl Session<'_> {
             self.replay(&mut records).await;
         }
         let mut buffers = Buffers::default();
+        let attached_at = Moment::now();
         self.sources.attach(config, &mut buffers).await;
         replayed += buffers.log.len();
         self.replay(&mut buffers.log).await;
         let mut found = Vec::new();
         self.take(Caught::Events, &mut buffers, &mut found).await;
-        self.pipeline.tick(Moment::now(), &mut found);
+        // What was printed since may be in the ring still.
+        self.pipeline.tick(attached_at, &mut found);
         self.hand_over(found).await;
         tracing::info!(records = replayed, "the kernel's log of this boot was read");
     }
