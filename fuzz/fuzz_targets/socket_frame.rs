@@ -1,20 +1,18 @@
-//! A frame of the local socket, behind its size.
+//! A frame of the local socket in Clear Linux's language, behind its size.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemd::frame;
+use local::legacy::{self, Facts};
 
 fuzz_target!(|body: &[u8]| {
-    // Frames before version 4 have no event id, and are not written any more.
-    if let Some(frame) = frame::parse(body).ok().filter(|frame| !frame.event_id.is_empty()) {
+    if let Ok(frame) = legacy::parse(body) {
         // What is understood can be said again.
-        let Ok(bytes) = frame::write(&frame, &frame::Facts::default()) else {
+        let Ok(bytes) = legacy::write(&frame.submission, &Facts::default()) else {
             // Replaced bytes made the payload too long.
-            assert!(frame.payload.len() > frame::PAYLOAD_BYTES);
+            assert!(frame.submission.payload.len() > legacy::PAYLOAD_BYTES);
             return;
         };
-        let again = frame::parse(&bytes[4..]).expect("a written frame is understood");
-        assert_eq!(again.payload, frame.payload);
-        assert_eq!(again.classification, frame.classification);
+        let again = legacy::parse(&bytes[4..]).expect("a written frame is understood");
+        assert_eq!(again.submission, frame.submission);
     }
 });

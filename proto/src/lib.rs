@@ -38,6 +38,14 @@ pub mod limits {
     pub const REPORT_TEXT_BYTES: usize = 131_072;
     /// `Custom.payload`, bytes.
     pub const CUSTOM_PAYLOAD_BYTES: usize = 65_536;
+    /// `Custom.classification`, bytes.
+    pub const CLASSIFICATION_BYTES: usize = 122;
+    /// `Custom.fields` and `KernelEvent.fields`.
+    pub const FIELDS: usize = 64;
+    /// `EventField.name`, bytes.
+    pub const FIELD_NAME_BYTES: usize = 64;
+    /// `EventField.text` and `EventField.bytes`, bytes.
+    pub const FIELD_VALUE_BYTES: usize = 1024;
     /// `Undecodable.bytes`, bytes.
     pub const UNDECODABLE_BYTES: usize = 65_536;
     /// `ListFaultsRequest.page_size`.

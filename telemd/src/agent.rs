@@ -58,7 +58,7 @@ pub async fn run(
     } = ground;
     let consent = Consent::new(&config.opt_in_file);
     let (publish, session) = watch::channel(None);
-    let socket = Socket::new(socket, consent.clone(), session);
+    let socket = Socket::new(socket, config.quota, consent.clone(), session);
     // They end while the last records are kept and shipped.
     let sockets_stop = stop.child_token();
     let control = tokio::spawn(control.serve(sockets_stop.clone()));

@@ -10,7 +10,7 @@ pub mod probes_d;
 mod tests;
 
 /// Where the file is when nobody says otherwise.
-pub const DEFAULT_PATH: &str = "/etc/telemetrics/telemd.toml";
+pub const DEFAULT_PATH: &str = local::CONFIG_FILE;
 /// The user that packages make for telemd.
 pub const DEFAULT_USER: &str = "telemetrics";
 /// Exit code of every command when the configuration or the command line is wrong (`EX_USAGE` of sysexits.h).
@@ -29,6 +29,14 @@ const STORM_FIRST: u32 = 10;
 const STORM_WINDOW_S: u64 = 60;
 /// A day at most: the count of a window is only sent when the window ends.
 const STORM_WINDOW_MAX_S: u64 = 86_400;
+/// What Clear Linux's agent let a whole host send: 1000 records in 15 minutes. Here each user may.
+const QUOTA_RECORDS: u32 = 1000;
+/// Room for that many of the longest payload of Clear Linux's clients: a thirtieth of the spool.
+const QUOTA_BYTES: u64 = 8 << 20;
+/// See [`QUOTA_RECORDS`].
+const QUOTA_WINDOW_S: u64 = 900;
+/// A day at most: who has used a quota up waits as long.
+const QUOTA_WINDOW_MAX_S: u64 = 86_400;
 /// Five minutes: a host that is silent for two of them has a problem, and 288 small records a day cost nothing.
 const HEARTBEAT_S: u64 = 300;
 
@@ -57,6 +65,8 @@ pub struct Config {
     pub probes: Probes,
     /// What happens to repeats.
     pub storm: Storm,
+    /// What one user may send to the local socket.
+    pub quota: Quota,
     /// Limits of the queue on disk.
     pub spool: SpoolLimits,
     /// How often the agent says that it lives.
@@ -108,6 +118,18 @@ pub struct Storm {
     pub window_s: u64,
 }
 
+/// `[quota]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Records in a window.
+    pub records: u32,
+    /// Bytes of records, as they are sent, in a window.
+    pub bytes: u64,
+    /// Length of the window, seconds.
+    pub window_s: u64,
+}
+
 /// `[spool]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,8 +152,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             state_dir: "/var/lib/telemetrics".into(),
-            opt_in_file: "/etc/telemetrics/opt-in".into(),
-            socket_path: "/run/telem-0".into(),
+            opt_in_file: local::OPT_IN_FILE.into(),
+            socket_path: local::SOCKET_PATH.into(),
             control_path: "/run/telemetrics/control".into(),
             user: None,
             hostname: None,
@@ -139,6 +161,7 @@ impl Default for Config {
             collector: Collector::default(),
             probes: Probes::default(),
             storm: Storm::default(),
+            quota: Quota::default(),
             spool: SpoolLimits::default(),
             heartbeat: Heartbeat::default(),
         }
@@ -183,6 +206,16 @@ impl Default for Storm {
         Self {
             first: STORM_FIRST,
             window_s: STORM_WINDOW_S,
+        }
+    }
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            records: QUOTA_RECORDS,
+            bytes: QUOTA_BYTES,
+            window_s: QUOTA_WINDOW_S,
         }
     }
 }

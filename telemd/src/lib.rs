@@ -12,7 +12,6 @@ pub mod control;
 pub mod device;
 pub mod durable;
 pub mod earlier;
-pub mod frame;
 pub mod ground;
 pub mod host;
 pub mod identity;

@@ -7,11 +7,11 @@ use prost::Message as _;
 use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{
-    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, Record, Undecodable,
+    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, Record, Submission,
+    Undecodable,
 };
 
 use crate::clock::Moment;
-use crate::frame::Frame;
 use crate::status::HookStatus;
 use crate::text::{cut, title};
 use wire::COMM_BYTES;
@@ -168,20 +168,24 @@ impl Boot {
     }
 
     /// What a program sent to the local socket.
-    pub fn custom(&self, frame: Frame, at: Moment) -> Record {
-        let severity = match frame.severity {
-            1 => Severity::Low,
-            2 => Severity::Medium,
-            3 => Severity::High,
-            _ => Severity::Critical,
+    pub fn custom(&self, submission: Submission, sender: &Sender, at: Moment) -> Record {
+        let severity = match submission.severity() {
+            proto::v1::Severity::Unspecified | proto::v1::Severity::Low => Severity::Low,
+            proto::v1::Severity::Medium => Severity::Medium,
+            proto::v1::Severity::High => Severity::High,
+            proto::v1::Severity::Critical => Severity::Critical,
         };
-        let mut record = self.record(Class::Custom, severity, &frame.classification, at);
+        let mut record = self.record(Class::Custom, severity, &submission.classification, at);
         record.hook = Some(hook("socket", ""));
         record.payload = Some(Payload::Custom(Custom {
-            classification: frame.classification,
-            payload_version: frame.payload_version,
-            payload: frame.payload,
-            event_id: frame.event_id,
+            classification: submission.classification,
+            payload_version: submission.payload_version,
+            payload: submission.payload,
+            event_id: submission.event_id,
+            fields: submission.fields,
+            uid: sender.uid,
+            pid: sender.pid,
+            comm: cut(&sender.comm, COMM_BYTES).to_owned(),
         }));
         record
     }
@@ -225,6 +229,17 @@ impl Boot {
         }));
         record
     }
+}
+
+/// Who sent a record to the local socket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// The user; `None` when the kernel does not say.
+    pub uid: Option<u32>,
+    /// The process; 0 when it is not in telemd's PID namespace.
+    pub pid: u32,
+    /// Its name; empty when it is gone.
+    pub comm: String,
 }
 
 /// What lost events have in common; empty: they have several.

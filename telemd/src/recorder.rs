@@ -95,15 +95,16 @@ impl Recorder {
         kept
     }
 
-    /// Counts a frame of the local socket that broke the rules.
+    /// Counts a record of the local socket that is refused because it broke the rules.
     pub fn reject(&self) {
         let mut books = self.books();
         books.rejected += 1;
-        let of = Lost {
-            hook: "socket".into(),
-            ..Lost::default()
-        };
-        books.ledger.add(LossReason::Rejected, of, 1);
+        books.refuse(LossReason::Rejected);
+    }
+
+    /// Counts a record of the local socket that is refused because its sender sent too much.
+    pub fn limit(&self) {
+        self.books().refuse(LossReason::RateLimit);
     }
 
     /// Counts what a counter of `hook` that only grows has counted since it was last seen.
@@ -183,6 +184,14 @@ impl Recorder {
 }
 
 impl Books {
+    fn refuse(&mut self, reason: LossReason) {
+        let of = Lost {
+            hook: "socket".into(),
+            ..Lost::default()
+        };
+        self.ledger.add(reason, of, 1);
+    }
+
     fn counted(&mut self, ended: Vec<Suppressed>) {
         for Suppressed { class, title, count } in ended {
             let of = Lost {

@@ -1,34 +1,49 @@
-//! The socket that programs send records to: one frame a connection, answered by one line.
+//! The socket that programs send records to: one record a connection, answered in the language that it came in.
 //!
-//! `ok SEQ` says that the record is durable; `counted: …` that storm control only counted it; `error: …` that it is not
-//! kept, and why. Clear Linux's clients send and close without reading; they work as before.
+//! `crates/local` describes both. In Clear Linux's, `ok SEQ` says that the record is durable; `counted: …` that storm
+//! control only counted it; `error: …` that it is not kept, and why. Its clients send and close without reading; they
+//! work as before.
+//!
+//! The kernel says who sends (`SO_PEERCRED`). Each user has a quota of records and bytes and a part of the connections;
+//! root and telemd's own user, who could fill the disk anyway, have no quota.
 
-use std::io;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
+use crate::config::Quota;
 use crate::consent::Consent;
-use crate::frame::{self, Frame, FrameError};
 use crate::listener::Listener;
+use crate::process;
+use crate::record::Sender;
 use crate::recorder::{Kept, Recorder};
-use crate::text::chain;
+
+mod quota;
+mod talk;
+
+use quota::{Exceeded, Guests, Quotas};
+use talk::{Language, Refusal, Sent};
 
 /// Programs of any user may send.
 pub const MODE: u32 = 0o666;
-/// Connections at the same time; their frames take at most a mebibyte. More wait in the kernel's queue.
+/// Connections at the same time; their records take about 9 MiB at most. More wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
-/// How long a frame may take to arrive; clients write it at once.
+/// How long a record may take to arrive; clients write it at once.
 const FRAME_TIME: Duration = Duration::from_secs(5);
-/// How long a connection may take in all: a frame, a slow disk, the answer.
+/// How long it may take when its user has too many connections: enough to be told so.
+const EXCESS_TIME: Duration = Duration::from_millis(500);
+/// How long a connection may take in all: a record, a slow disk, the answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 /// How long a record waits for a session that is just being started.
 const SESSION_TIME: Duration = Duration::from_secs(10);
+/// Who a peer is that the kernel does not tell; the kernel's own word for users it cannot name (`fs.overflowuid`).
+const NOBODY: u32 = 65_534;
 
 /// Tells connections who takes their records in; `None` while nobody does.
 pub type Session = watch::Receiver<Option<Arc<Recorder>>>;
@@ -37,43 +52,20 @@ pub type Session = watch::Receiver<Option<Arc<Recorder>>>;
 #[derive(Debug)]
 pub struct Socket {
     listener: Listener,
-    consent: Consent,
+    door: Door,
     session: Session,
-}
-
-/// Why a connection's record is not kept.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    /// The connection was closed without a byte: a program that looks whether somebody listens.
-    #[error("nothing was sent")]
-    Nothing,
-    #[error("no whole frame within {} s", FRAME_TIME.as_secs())]
-    Slow,
-    #[error("the frame ends early")]
-    Short,
-    #[error("{0}")]
-    Frame(#[from] FrameError),
-    #[error("this host has not opted in: `telemctl opt-in` does")]
-    NoConsent,
-    #[error("telemd is starting or stopping: try again")]
-    NoSession,
-    #[error("{0}")]
-    Keep(String),
-}
-
-impl Refusal {
-    /// Whether the sender broke the rules, which counts as a loss.
-    fn is_senders_fault(&self) -> bool {
-        matches!(self, Self::Slow | Self::Short | Self::Frame(_))
-    }
 }
 
 impl Socket {
     /// Takes records in on `listener`, whose mode is [`MODE`].
-    pub fn new(listener: Listener, consent: Consent, session: Session) -> Self {
+    pub fn new(listener: Listener, quota: Quota, consent: Consent, session: Session) -> Self {
         Self {
             listener,
-            consent,
+            door: Door {
+                consent,
+                quotas: Mutex::new(Quotas::new(quota)),
+                guests: Mutex::default(),
+            },
             session,
         }
     }
@@ -82,50 +74,122 @@ impl Socket {
     pub async fn serve(self, stop: CancellationToken) {
         let Self {
             listener,
-            consent,
+            door,
             session,
         } = self;
-        let talk = move |stream| talk(stream, consent.clone(), session.clone());
+        let door = Arc::new(door);
+        let talk = move |stream| talk(stream, Arc::clone(&door), session.clone());
         listener.serve(CONNECTIONS, CONNECTION_TIME, stop, talk).await;
     }
 }
 
-async fn talk(mut stream: UnixStream, consent: Consent, mut session: Session) {
-    let answer = match receive(&mut stream, &consent, &mut session).await {
-        Ok(Kept::Seq(seq)) => format!("ok {seq}\n"),
-        Ok(Kept::Counted) => {
-            "counted: storm control keeps the first of a kind and the number of the rest\n".to_owned()
-        }
-        Err(Refusal::Nothing) => return,
-        Err(refusal) => {
-            tracing::debug!(error = %refusal, "a record was refused on the local socket");
-            format!("error: {refusal}\n")
-        }
+async fn talk(mut stream: UnixStream, door: Arc<Door>, mut session: Session) {
+    let guest = Guest::new(&door, &stream);
+    let mut language = Language::Legacy;
+    let outcome = match guest.receive(&mut stream, &mut language).await {
+        Ok(sent) => guest.keep(sent, &mut session).await,
+        Err(refusal) => Err(refusal),
     };
+    if let Err(refusal) = &outcome {
+        if matches!(refusal, Refusal::Nothing) {
+            return;
+        }
+        account(refusal, &session);
+        tracing::debug!(error = %refusal, "a record was refused on the local socket");
+    }
     // Clients that do not read have closed already.
-    if let Err(error) = stream.write_all(answer.as_bytes()).await {
+    if let Err(error) = stream.write_all(&language.answer(&outcome)).await {
         tracing::trace!(%error, "the sender did not wait for its answer");
     }
 }
 
-async fn receive(stream: &mut UnixStream, consent: &Consent, session: &mut Session) -> Result<Kept, Refusal> {
-    let frame = tokio::time::timeout(FRAME_TIME, read_frame(stream)).await;
-    let frame = frame.unwrap_or(Err(Refusal::Slow));
-    if let Err(refusal) = &frame
-        && refusal.is_senders_fault()
-        && let Some(recorder) = &*session.borrow()
-    {
-        recorder.reject();
+/// Counts a refused record as lost, when consent says that it would have been kept.
+fn account(refusal: &Refusal, session: &Session) {
+    if let Some(recorder) = &*session.borrow() {
+        match refusal {
+            Refusal::Quota { .. } | Refusal::Connections(_) => recorder.limit(),
+            refusal if refusal.is_senders_fault() => recorder.reject(),
+            // No record was due, or the keeper has counted it.
+            _ => {}
+        }
     }
-    let frame = frame?;
-    if !consent.given() {
-        return Err(Refusal::NoConsent);
+}
+
+/// Who may come in.
+#[derive(Debug)]
+struct Door {
+    consent: Consent,
+    quotas: Mutex<Quotas>,
+    guests: Mutex<Guests>,
+}
+
+/// A connection, and what the kernel says about its peer.
+#[derive(Debug)]
+struct Guest<'a> {
+    door: &'a Door,
+    uid: Option<u32>,
+    pid: u32,
+    /// Whether its user has no more connections than one may.
+    welcome: bool,
+}
+
+impl<'a> Guest<'a> {
+    fn new(door: &'a Door, stream: &UnixStream) -> Self {
+        let peer = stream.peer_cred().ok();
+        let uid = peer.map(|peer| peer.uid());
+        let pid = peer.and_then(|peer| peer.pid()).unwrap_or(0);
+        Self {
+            door,
+            uid,
+            pid: u32::try_from(pid).unwrap_or(0),
+            welcome: lock(&door.guests).come(uid.unwrap_or(NOBODY)),
+        }
     }
-    let recorder = recorder(session).await.ok_or(Refusal::NoSession)?;
-    let now = Moment::now();
-    let record = recorder.boot().custom(frame, now);
-    let kept = recorder.keep(record, now).await;
-    kept.map_err(|error| Refusal::Keep(chain(&error)))
+
+    /// Reads the record, if its sender may send one.
+    async fn receive(&self, stream: &mut UnixStream, language: &mut Language) -> Result<Sent, Refusal> {
+        let limit = if self.welcome { FRAME_TIME } else { EXCESS_TIME };
+        let sent = talk::read(stream, language, limit).await;
+        if !self.welcome && !matches!(sent, Err(Refusal::Nothing)) {
+            return Err(Refusal::Connections(self.user()));
+        }
+        let sent = sent?;
+        if sent.names_config && self.user() != 0 {
+            return Err(Refusal::Config);
+        }
+        if !self.door.consent.given() {
+            return Err(Refusal::NoConsent);
+        }
+        Ok(sent)
+    }
+
+    /// Keeps the record, if its user's quota has room for it.
+    async fn keep(&self, sent: Sent, session: &mut Session) -> Result<Kept, Refusal> {
+        let recorder = recorder(session).await.ok_or(Refusal::NoSession)?;
+        let now = Moment::now();
+        let uid = self.user();
+        if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+            let taken = lock(&self.door.quotas).take(uid, sent.bytes, now.since_boot_ms());
+            taken.map_err(|Exceeded { retry_s }| Refusal::Quota { uid, retry_s })?;
+        }
+        let sender = Sender {
+            uid: self.uid,
+            pid: self.pid,
+            comm: process::name(Path::new("/proc"), self.pid).unwrap_or_default(),
+        };
+        let record = recorder.boot().custom(sent.submission, &sender, now);
+        Ok(recorder.keep(record, now).await?)
+    }
+
+    fn user(&self) -> u32 {
+        self.uid.unwrap_or(NOBODY)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        lock(&self.door.guests).go(self.user());
+    }
 }
 
 /// Who takes records in, once a session that is just being started does.
@@ -135,30 +199,7 @@ async fn recorder(session: &mut Session) -> Option<Arc<Recorder>> {
     recorder.as_ref().map(Arc::clone)
 }
 
-async fn read_frame(stream: &mut UnixStream) -> Result<Frame, Refusal> {
-    let mut first = [0; 4];
-    let mut have = 0;
-    while have < first.len() {
-        match stream.read(&mut first[have..]).await {
-            Ok(0) if have == 0 => return Err(Refusal::Nothing),
-            Ok(0) => return Err(Refusal::Short),
-            Ok(more) => have += more,
-            Err(error) => return Err(ended(&error, have)),
-        }
-    }
-    // At least 13, at most `FRAME_BYTES`.
-    let mut body = vec![0; frame::size(first)? - first.len()];
-    match stream.read_exact(&mut body).await {
-        Ok(_) => Ok(frame::parse(&body)?),
-        Err(error) => Err(ended(&error, first.len())),
-    }
-}
-
-fn ended(error: &io::Error, have: usize) -> Refusal {
-    tracing::trace!(%error, "a connection on the local socket broke");
-    if have == 0 {
-        Refusal::Nothing
-    } else {
-        Refusal::Short
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is one call.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

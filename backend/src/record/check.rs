@@ -165,16 +165,18 @@ fn program_crash(crash: &ProgramCrash) -> Checked {
 
 fn kernel_event(event: &KernelEvent) -> Checked {
     text("tracepoint", &event.tracepoint, 128)?;
-    count("fields", event.fields.len(), 64)?;
+    count("fields", event.fields.len(), limits::FIELDS)?;
     event.fields.iter().try_for_each(event_field)
 }
 
 fn event_field(field: &EventField) -> Checked {
-    text("field.name", &field.name, 64)?;
+    text("field.name", &field.name, limits::FIELD_NAME_BYTES)?;
     match &field.value {
-        // 1024 bytes, which replacing may make three times as many.
-        Some(event_field::Value::Text(value)) => text("field.text", value, 3 * 1024),
-        Some(event_field::Value::Bytes(value)) => count("field.bytes", value.len(), 1024),
+        // Replacing may make three times as many bytes.
+        Some(event_field::Value::Text(value)) => text("field.text", value, 3 * limits::FIELD_VALUE_BYTES),
+        Some(event_field::Value::Bytes(value)) => {
+            count("field.bytes", value.len(), limits::FIELD_VALUE_BYTES)
+        }
         Some(event_field::Value::Unsigned(_) | event_field::Value::Signed(_)) | None => Ok(()),
     }
 }
@@ -224,9 +226,16 @@ fn heartbeat(beat: &Heartbeat) -> Checked {
 }
 
 fn custom(custom: &Custom) -> Checked {
-    text("classification", &custom.classification, 122)?;
+    text(
+        "classification",
+        &custom.classification,
+        limits::CLASSIFICATION_BYTES,
+    )?;
     text("payload", &custom.payload, limits::CUSTOM_PAYLOAD_BYTES)?;
-    text("event_id", &custom.event_id, 32)
+    text("event_id", &custom.event_id, 32)?;
+    text("comm", &custom.comm, COMM_BYTES)?;
+    count("fields", custom.fields.len(), limits::FIELDS)?;
+    custom.fields.iter().try_for_each(event_field)
 }
 
 fn undecodable(undecodable: &Undecodable) -> Checked {

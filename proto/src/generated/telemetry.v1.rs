@@ -389,7 +389,7 @@ pub struct KernelEvent {
     #[prost(message, repeated, tag = "2")]
     pub fields: ::prost::alloc::vec::Vec<EventField>,
 }
-/// A field of an event.
+/// A field of an event, or of a program's record.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EventField {
     /// Name, at most 64 bytes.
@@ -552,7 +552,7 @@ pub struct HookState {
     pub ns_per_event: u32,
 }
 /// A record of a sender outside telemd: a client of the local socket, or an old collector's client.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Custom {
     /// DOMAIN/PROBE/REST, at most 122 bytes.
     #[prost(string, tag = "1")]
@@ -566,6 +566,18 @@ pub struct Custom {
     /// 32 hexadecimal digits that tie records of one event together. Empty: none.
     #[prost(string, tag = "4")]
     pub event_id: ::prost::alloc::string::String,
+    /// What programs can compute with, in the sender's order. At most 64.
+    #[prost(message, repeated, tag = "5")]
+    pub fields: ::prost::alloc::vec::Vec<EventField>,
+    /// The user who sent it, as the kernel says (SO_PEERCRED). Not set: it came another way, or the kernel does not say.
+    #[prost(uint32, optional, tag = "6")]
+    pub uid: ::core::option::Option<u32>,
+    /// The process that sent it, in the agent's PID namespace. Zero: not known.
+    #[prost(uint32, tag = "7")]
+    pub pid: u32,
+    /// That process's name, if it still lived. Empty: not known. At most 15 bytes; invalid UTF-8 is replaced.
+    #[prost(string, tag = "8")]
+    pub comm: ::prost::alloc::string::String,
 }
 /// Bytes that could not be understood; kept as they are.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1804,5 +1816,103 @@ pub mod query_server {
     pub const SERVICE_NAME: &str = "telemetry.v1.Query";
     impl<T> tonic::server::NamedService for QueryServer<T> {
         const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A record of a program. The agent adds the moment, the boot, and by the kernel's word who sent it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Submission {
+    /// DOMAIN/PROBE/REST: printable ASCII without spaces, at most 122 bytes, PROBE and REST at most 40 each.
+    #[prost(string, tag = "1")]
+    pub classification: ::prost::alloc::string::String,
+    /// Not unspecified.
+    #[prost(enumeration = "Severity", tag = "2")]
+    pub severity: i32,
+    /// The sender's own version of its payload format.
+    #[prost(uint32, tag = "3")]
+    pub payload_version: u32,
+    /// 32 lower-case hexadecimal digits that tie records of one event together. Empty: none.
+    #[prost(string, tag = "4")]
+    pub event_id: ::prost::alloc::string::String,
+    /// Text for people. At most 65536 bytes, no NUL.
+    #[prost(string, tag = "5")]
+    pub payload: ::prost::alloc::string::String,
+    /// What programs can compute with. At most 64, names not empty and each at most once.
+    #[prost(message, repeated, tag = "6")]
+    pub fields: ::prost::alloc::vec::Vec<EventField>,
+}
+/// What became of a submission.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Receipt {
+    #[prost(oneof = "receipt::Outcome", tags = "1, 2, 3")]
+    pub outcome: ::core::option::Option<receipt::Outcome>,
+}
+/// Nested message and enum types in `Receipt`.
+pub mod receipt {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// It is durable on this host's disk under this sequence.
+        #[prost(uint64, tag = "1")]
+        KeptSeq(u64),
+        /// Storm control counted it: there were enough of its kind.
+        #[prost(message, tag = "2")]
+        Counted(super::Counted),
+        /// It is not kept.
+        #[prost(message, tag = "3")]
+        Refused(super::Refused),
+    }
+}
+/// See Receipt.counted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Counted {}
+/// See Receipt.refused.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refused {
+    #[prost(enumeration = "RefusalReason", tag = "1")]
+    pub reason: i32,
+    /// For people, with what to do. At most 1024 bytes.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RefusalReason {
+    Unspecified = 0,
+    /// The bytes or a value break the rules: sending them again will fail again.
+    Invalid = 1,
+    /// This host has not opted in.
+    NotOptedIn = 2,
+    /// The sender's user has sent too much, or has too many connections: later it may go.
+    Quota = 3,
+    /// The agent starts or stops: in a moment it may go.
+    Unavailable = 4,
+    /// The disk refuses: somebody must look after it.
+    Disk = 5,
+}
+impl RefusalReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFUSAL_REASON_UNSPECIFIED",
+            Self::Invalid => "REFUSAL_REASON_INVALID",
+            Self::NotOptedIn => "REFUSAL_REASON_NOT_OPTED_IN",
+            Self::Quota => "REFUSAL_REASON_QUOTA",
+            Self::Unavailable => "REFUSAL_REASON_UNAVAILABLE",
+            Self::Disk => "REFUSAL_REASON_DISK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUSAL_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFUSAL_REASON_INVALID" => Some(Self::Invalid),
+            "REFUSAL_REASON_NOT_OPTED_IN" => Some(Self::NotOptedIn),
+            "REFUSAL_REASON_QUOTA" => Some(Self::Quota),
+            "REFUSAL_REASON_UNAVAILABLE" => Some(Self::Unavailable),
+            "REFUSAL_REASON_DISK" => Some(Self::Disk),
+            _ => None,
+        }
     }
 }

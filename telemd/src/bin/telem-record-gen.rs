@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
+use local::Submission;
+use local::legacy::{self, Facts, FrameError, PAYLOAD_BYTES};
 use telemd::cli;
 use telemd::clock::Moment;
 use telemd::config::{Config, EXIT_USAGE};
 use telemd::consent::Consent;
-use telemd::frame::{self, Facts, Frame, FrameError, PAYLOAD_BYTES};
 use telemd::host;
 use telemd::text::cut;
 use uuid::Uuid;
@@ -43,8 +44,8 @@ struct Args {
     #[arg(short, long)]
     class: String,
     /// Severity: 1 low, 2 medium, 3 high, 4 critical.
-    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
-    severity: u32,
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=4))]
+    severity: i32,
     /// The payload.
     #[arg(short, long, value_name = "TEXT")]
     payload: Option<String>,
@@ -85,7 +86,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         ));
         ExitCode::FAILURE
     })?;
-    let frame = Frame {
+    let submission = Submission {
         classification: args.class,
         severity: args.severity,
         payload_version: args.record_version,
@@ -93,9 +94,10 @@ fn run() -> Result<ExitCode, ExitCode> {
             .event_id
             .unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
         payload,
+        fields: Vec::new(),
     };
     let facts = facts(&config);
-    let bytes = frame::write(&frame, &facts).map_err(|error| {
+    let bytes = legacy::write(&submission, &facts).map_err(|error| {
         complain(&error.to_string());
         match error {
             FrameError::Value(_) => ExitCode::from(EXIT_USAGE),
@@ -105,8 +107,8 @@ fn run() -> Result<ExitCode, ExitCode> {
     if args.echo {
         cli::say(&format!(
             "{}{}",
-            frame::header_text(&frame, &facts),
-            frame.payload.trim_end_matches('\n')
+            legacy::header_text(&submission, &facts),
+            submission.payload.trim_end_matches('\n')
         ));
     }
     if args.no_post {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Config, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
+use super::{Config, QUOTA_WINDOW_MAX_S, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
 
 /// A value out of its range.
 pub(super) struct Wrong {
@@ -24,6 +24,15 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     hooks(&config.probes.disable)?;
     range("storm.first", u64::from(config.storm.first), 1, 1_000_000)?;
     range("storm.window_s", config.storm.window_s, 1, STORM_WINDOW_MAX_S)?;
+    range("quota.records", u64::from(config.quota.records), 1, 1_000_000)?;
+    // The longest submission must fit.
+    range(
+        "quota.bytes",
+        config.quota.bytes,
+        local::framed::SUBMISSION_BYTES as u64,
+        1 << 40,
+    )?;
+    range("quota.window_s", config.quota.window_s, 1, QUOTA_WINDOW_MAX_S)?;
     range("heartbeat.interval_s", config.heartbeat.interval_s, 1, 86_400)?;
     let spool = config.spool;
     range(

@@ -50,6 +50,10 @@ fn every_key_is_read() {
         [storm]
         first = 3
         window_s = 5
+        [quota]
+        records = 7
+        bytes = 500000
+        window_s = 60
         [spool]
         segment_bytes = 1048576
         max_bytes = 4194304

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use telemd::frame::{self, Facts, Frame};
+use local::Submission;
+use local::legacy::{self, Facts};
 use telemd::status::Status;
 
 pub(crate) mod bare;
@@ -168,14 +169,15 @@ impl Drop for Host {
 
 /// A frame of the local socket.
 pub(crate) fn frame_bytes(classification: &str, payload: &str) -> Vec<u8> {
-    let frame = Frame {
+    let submission = Submission {
         classification: classification.into(),
         severity: 2,
         payload_version: 1,
         event_id: "0".repeat(32),
         payload: payload.into(),
+        fields: Vec::new(),
     };
-    frame::write(&frame, &Facts::default()).unwrap()
+    legacy::write(&submission, &Facts::default()).unwrap()
 }
 
 /// What a program said, with its exit code and without what differs from run to run.

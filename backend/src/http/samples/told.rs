@@ -64,6 +64,13 @@ pub(in crate::http) fn custom() -> Fault {
         payload_version: 1,
         payload: "disk swapped\nby hand".into(),
         event_id: "00112233445566778899aabbccddeeff".into(),
+        fields: vec![
+            field("slot", event_field::Value::Unsigned(3)),
+            field("serial", event_field::Value::Text("WD-1".into())),
+        ],
+        uid: Some(1000),
+        pid: 4242,
+        comm: "backup".into(),
     };
     fault(
         7,

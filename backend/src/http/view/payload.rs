@@ -279,8 +279,18 @@ fn custom_sections(custom: &Custom) -> Sections {
     facts.add_mono("Classification", custom.classification.as_str());
     facts.add("Version", custom.payload_version.to_string());
     facts.add_mono("Event id", custom.event_id.as_str());
+    facts.add("User", custom.uid.map(|uid| uid.to_string()).unwrap_or_default());
+    if custom.pid != 0 {
+        let name = if custom.comm.is_empty() {
+            "a process"
+        } else {
+            custom.comm.as_str()
+        };
+        facts.add_noted("Sent by", name, format!("pid {}", custom.pid));
+    }
     Sections {
         facts: vec![facts],
+        tables: event::values(&custom.fields).into_iter().collect(),
         text: text("Payload", &custom.payload, "", true),
         ..Sections::default()
     }

@@ -44,7 +44,8 @@ pub(super) fn hardware_error(error: &HardwareError) -> Sections {
     }
 }
 
-fn values(fields: &[EventField]) -> Option<Table> {
+/// The fields as a table; `None` when there are none.
+pub(super) fn values(fields: &[EventField]) -> Option<Table> {
     let rows = fields.iter().map(|field| vec![field.name.clone(), value(field)]);
     Table::new("What it says", &["Field", "Value"], rows.collect())
 }

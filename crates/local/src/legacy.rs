@@ -1,4 +1,4 @@
-//! The frame of the local socket, as Clear Linux's libtelemetry writes it (record format versions 1 to 4).
+//! The frame that Clear Linux's libtelemetry writes (record format versions 1 to 4).
 //!
 //! ```text
 //! u32 record_size         bytes in all, this field included; host byte order, as the next one
@@ -9,9 +9,14 @@
 //! NUL
 //! ```
 //!
-//! The configuration path is read over and ignored: what a sender names must not decide what the agent opens.
+//! Whether a configuration path is there is told, the path itself is not: what a sender names must not decide what the
+//! agent opens.
 
 use std::fmt::Write as _;
+
+use proto::v1::{Severity, Submission};
+
+use crate::rules::{self, ValueError};
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +29,6 @@ pub const HEADER_BYTES: usize = 4096;
 const CONFIG_PATH_BYTES: usize = 4096;
 /// Longest frame, bytes.
 pub const FRAME_BYTES: usize = 4 + 4 + CONFIG_PATH_BYTES + 4 + HEADER_BYTES + PAYLOAD_BYTES + 1;
-/// Longest classification, bytes.
-pub const CLASSIFICATION_BYTES: usize = 122;
 
 /// The headers of version 4, in their order. Version 1 had the first nine, 2 two more, 3 three more.
 const HEADERS: [&str; 15] = [
@@ -49,18 +52,12 @@ const HEADERS: [&str; 15] = [
 const HEADERS_MIN: usize = 9;
 
 /// What a sender says. Host facts in the headers are the agent's to know and are read over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// DOMAIN/PROBE/REST.
-    pub classification: String,
-    /// 1 to 4.
-    pub severity: u32,
-    /// The sender's version of its payload's format.
-    pub payload_version: u32,
-    /// 32 lower-case hexadecimal digits, or empty.
-    pub event_id: String,
-    /// The payload; invalid UTF-8 is replaced.
-    pub payload: String,
+    /// The record; a payload that is not UTF-8 has replacement characters.
+    pub submission: Submission,
+    /// Whether it names a configuration file (`CFG:`).
+    pub names_config: bool,
 }
 
 /// Why a frame is refused. The text goes back to the sender.
@@ -92,26 +89,6 @@ pub enum FrameError {
     Nul,
 }
 
-/// A value that is out of its range.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// The classification breaks its grammar.
-    #[error(
-        "classification must be DOMAIN/PROBE/REST, such as org.example/maintenance/disk: printable ASCII without spaces, \
-         at most {CLASSIFICATION_BYTES} bytes, PROBE and REST at most 40 each"
-    )]
-    Classification,
-    /// The severity is not 1 to 4.
-    #[error("severity must be 1 (low) to 4 (critical)")]
-    Severity,
-    /// The payload version is no number.
-    #[error("payload_format_version must be a number from 0 to 4294967295")]
-    PayloadVersion,
-    /// The event id is not 32 lower-case hexadecimal digits.
-    #[error("event_id must be 32 lower-case hexadecimal digits")]
-    EventId,
-}
-
 /// The size of the whole frame, from its first four bytes.
 pub fn size(first: [u8; 4]) -> Result<usize, FrameError> {
     let size = u32::from_ne_bytes(first);
@@ -123,12 +100,15 @@ pub fn size(first: [u8; 4]) -> Result<usize, FrameError> {
 
 /// Understands what follows the size field.
 pub fn parse(body: &[u8]) -> Result<Frame, FrameError> {
-    let body = match body.strip_prefix(b"CFG:") {
+    let (names_config, body) = match body.strip_prefix(b"CFG:") {
         Some(rest) => {
             let end = rest.iter().take(CONFIG_PATH_BYTES).position(|byte| *byte == 0);
-            &rest[end.ok_or(FrameError::Short("configuration path"))? + 1..]
+            (
+                true,
+                &rest[end.ok_or(FrameError::Short("configuration path"))? + 1..],
+            )
         }
-        None => body,
+        None => (false, body),
     };
     let (size, rest) = body
         .split_first_chunk::<4>()
@@ -151,11 +131,12 @@ pub fn parse(body: &[u8]) -> Result<Frame, FrameError> {
             .position(|h| *h == name)
             .and_then(|at| values.get(at).copied())
     };
-    let frame = Frame {
+    let severity: u32 = value("severity")
+        .and_then(|text| text.parse().ok())
+        .ok_or(ValueError::Severity)?;
+    let submission = Submission {
         classification: value("classification").unwrap_or("").to_owned(),
-        severity: value("severity")
-            .and_then(|text| text.parse().ok())
-            .ok_or(ValueError::Severity)?,
+        severity: i32::try_from(severity).map_err(|_error| ValueError::Severity)?,
         payload_version: match value("payload_format_version") {
             Some(text) => text.parse().map_err(|_error| ValueError::PayloadVersion)?,
             None => 1,
@@ -165,32 +146,33 @@ pub fn parse(body: &[u8]) -> Result<Frame, FrameError> {
             .unwrap_or("")
             .to_owned(),
         payload: String::from_utf8_lossy(payload).into_owned(),
+        fields: Vec::new(),
     };
-    check(&frame)?;
-    Ok(frame)
+    rules::check(&submission)?;
+    Ok(Frame {
+        submission,
+        names_config,
+    })
 }
 
-/// Writes the frame that [`parse`] reads, its size field first.
-pub fn write(frame: &Frame, facts: &Facts) -> Result<Vec<u8>, FrameError> {
-    check(frame)?;
-    if frame.payload.len() > PAYLOAD_BYTES {
-        return Err(FrameError::Payload(frame.payload.len()));
+/// Writes the frame that [`parse`] reads, its size field first. Fields have no place in it and are left out.
+pub fn write(submission: &Submission, facts: &Facts) -> Result<Vec<u8>, FrameError> {
+    rules::check(submission)?;
+    if submission.payload.len() > PAYLOAD_BYTES {
+        return Err(FrameError::Payload(submission.payload.len()));
     }
-    if frame.payload.contains('\0') {
-        return Err(FrameError::Nul);
-    }
-    let header = header_text(frame, facts);
+    let header = header_text(submission, facts);
     let header_size = u32::try_from(header.len())
         .ok()
         .filter(|_| header.len() <= HEADER_BYTES);
     let header_size = header_size.ok_or(FrameError::HeaderSize(u32::MAX))?;
-    let size = 4 + 4 + header.len() + frame.payload.len() + 1;
+    let size = 4 + 4 + header.len() + submission.payload.len() + 1;
     let size = u32::try_from(size).map_err(|_error| FrameError::Size(u32::MAX))?;
     let mut bytes = Vec::with_capacity(FRAME_BYTES);
     bytes.extend_from_slice(&size.to_ne_bytes());
     bytes.extend_from_slice(&header_size.to_ne_bytes());
     bytes.extend_from_slice(header.as_bytes());
-    bytes.extend_from_slice(frame.payload.as_bytes());
+    bytes.extend_from_slice(submission.payload.as_bytes());
     bytes.push(0);
     Ok(bytes)
 }
@@ -219,24 +201,25 @@ pub struct Facts {
 }
 
 /// The header lines of a frame, each ended by a newline.
-pub fn header_text(frame: &Frame, facts: &Facts) -> String {
+pub fn header_text(submission: &Submission, facts: &Facts) -> String {
+    let severity = Severity::try_from(submission.severity).unwrap_or(Severity::Low) as i32;
     // The machine id is the agent's to fill in; libtelemetry writes the same dummy.
     let values: [&dyn std::fmt::Display; 15] = [
         &"4",
-        &frame.classification,
-        &frame.severity,
+        &submission.classification,
+        &severity,
         &"FFFFFFFF",
         &facts.created_s,
         &facts.arch,
         &facts.host_type,
         &facts.build,
         &facts.kernel_version,
-        &frame.payload_version,
+        &submission.payload_version,
         &facts.system_name,
         &facts.board_name,
         &facts.cpu_model,
         &facts.bios_version,
-        &frame.event_id,
+        &submission.event_id,
     ];
     let mut text = String::new();
     for (name, value) in HEADERS.iter().zip(values) {
@@ -264,40 +247,5 @@ fn headers(text: &str) -> Result<Vec<&str>, FrameError> {
     match HEADERS.get(values.len()) {
         Some(missing) if values.len() < HEADERS_MIN => Err(FrameError::Header(missing)),
         _ => Ok(values),
-    }
-}
-
-fn check(frame: &Frame) -> Result<(), ValueError> {
-    check_classification(&frame.classification)?;
-    if !(1..=4).contains(&frame.severity) {
-        return Err(ValueError::Severity);
-    }
-    check_event_id(&frame.event_id)
-}
-
-/// Checks the grammar of a classification: exactly two slashes, no part empty.
-pub fn check_classification(text: &str) -> Result<(), ValueError> {
-    let parts: Vec<_> = text.split('/').collect();
-    let fits = text.len() <= CLASSIFICATION_BYTES
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
-        && parts.len() == 3
-        && parts.iter().all(|part| !part.is_empty())
-        // libtelemetry lets the first part have one byte more.
-        && parts[0].len() <= 41
-        && parts[1..].iter().all(|part| part.len() <= 40);
-    if fits {
-        Ok(())
-    } else {
-        Err(ValueError::Classification)
-    }
-}
-
-/// Checks an event id; empty is none.
-pub fn check_event_id(text: &str) -> Result<(), ValueError> {
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.is_empty() || (text.len() == 32 && text.bytes().all(hex)) {
-        Ok(())
-    } else {
-        Err(ValueError::EventId)
     }
 }
