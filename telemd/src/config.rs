@@ -11,6 +11,8 @@ mod tests;
 
 /// Where the file is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = local::CONFIG_FILE;
+/// Where the service manager listens for `telemd-probes`, as packages set it up.
+pub const DEFAULT_PROBES_SOCKET: &str = "/run/telemetrics-probes";
 /// The user that packages make for telemd.
 pub const DEFAULT_USER: &str = "telemetrics";
 /// Exit code of every command when the configuration or the command line is wrong (`EX_USAGE` of sysexits.h).
@@ -87,7 +89,8 @@ pub struct Collector {
 pub struct Probes {
     /// Whether the kernel is watched at all: eBPF, `/dev/kmsg` and pstore.
     pub enabled: bool,
-    /// Where the service manager starts `telemd-probes` for whoever connects; `None`: telemd starts it itself.
+    /// Where the service manager starts `telemd-probes` for whoever connects. `None` is [`DEFAULT_PROBES_SOCKET`] where
+    /// telemd is not root and there is one; otherwise telemd starts it itself.
     pub socket: Option<PathBuf>,
     /// An eBPF object to use instead of the one built in.
     pub object: Option<PathBuf>,
@@ -165,6 +168,15 @@ impl Default for Config {
             spool: SpoolLimits::default(),
             heartbeat: Heartbeat::default(),
         }
+    }
+}
+
+impl Probes {
+    /// Where to connect to `telemd-probes`; `None` is to start it. `is_root` says whether this process is.
+    pub fn socket(&self, is_root: bool) -> Option<&Path> {
+        let usual = Path::new(DEFAULT_PROBES_SOCKET);
+        let named = self.socket.as_deref();
+        named.or_else(|| (!is_root && usual.exists()).then_some(usual))
     }
 }
 

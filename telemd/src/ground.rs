@@ -97,11 +97,15 @@ impl Ground {
         };
         let state = StateDir::open(&config.state_dir)?;
         let control = Control::bind(&config.control_path)?;
-        let socket = Listener::bind(&config.socket_path, socket::MODE)?;
+        let socket = match Listener::inherited(&config.socket_path) {
+            Some(socket) => socket,
+            None => Listener::bind(&config.socket_path, socket::MODE)?,
+        };
         if let Some(account) = &account {
             own_state(&config.state_dir, account)?;
-            for path in [&config.control_path, &config.socket_path] {
-                own(path, account)?;
+            own(&config.control_path, account)?;
+            if socket.is_own() {
+                own(&config.socket_path, account)?;
             }
             if control.0.made_folder() {
                 own(folder(&config.control_path), account)?;

@@ -1,6 +1,7 @@
 //! Unix sockets: binding, and serving a bounded number of connections.
 
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,12 +43,21 @@ pub enum BindError {
     },
 }
 
-/// A socket that is removed when it is dropped.
+/// A socket. One that was made here is removed when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
     inner: std::os::unix::net::UnixListener,
     path: PathBuf,
-    made_folder: bool,
+    made: Made,
+}
+
+/// What was made for a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// Nothing: the service manager did it.
+    Nothing,
+    Socket,
+    SocketAndFolder,
 }
 
 impl Listener {
@@ -57,7 +67,7 @@ impl Listener {
             path: path.to_owned(),
             source,
         };
-        let mut made_folder = false;
+        let mut made = Made::Socket;
         match std::fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(BindError::NoSocket {
@@ -72,7 +82,9 @@ impl Listener {
             Ok(_) => std::fs::remove_file(path).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().unwrap_or(Path::new("."));
-                made_folder = !folder.exists();
+                if !folder.exists() {
+                    made = Made::SocketAndFolder;
+                }
                 std::fs::create_dir_all(folder).map_err(failed)?;
             }
             Err(error) => return Err(failed(error)),
@@ -83,13 +95,41 @@ impl Listener {
         Ok(Self {
             inner: listener,
             path: path.to_owned(),
-            made_folder,
+            made,
         })
+    }
+
+    /// The socket at `path` that the service manager listens on and hands over as the standard input
+    /// (`StandardInput=socket` of `systemd.exec(5)`); `None` when the standard input is anything else.
+    pub fn inherited(path: &Path) -> Option<Self> {
+        Self::of_descriptor(std::io::stdin().as_fd().try_clone_to_owned().ok()?, path)
+    }
+
+    fn of_descriptor(descriptor: OwnedFd, path: &Path) -> Option<Self> {
+        let listens = rustix::net::sockopt::socket_acceptconn(&descriptor);
+        if !matches!(listens, Ok(true)) {
+            return None;
+        }
+        let inner = std::os::unix::net::UnixListener::from(descriptor);
+        let address = inner.local_addr().ok()?;
+        if address.as_pathname() != Some(path) || inner.set_nonblocking(true).is_err() {
+            return None;
+        }
+        Some(Self {
+            inner,
+            path: path.to_owned(),
+            made: Made::Nothing,
+        })
+    }
+
+    /// Whether the socket was made here.
+    pub fn is_own(&self) -> bool {
+        self.made != Made::Nothing
     }
 
     /// Whether the socket's folder was made for it.
     pub fn made_folder(&self) -> bool {
-        self.made_folder
+        self.made == Made::SocketAndFolder
     }
 
     /// Serves until `stop`: each connection by `talk`, at most `connections` at the same time, each for at most
@@ -141,6 +181,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        if !self.is_own() {
+            return;
+        }
         // In a folder of root's, such as /run, it stays behind, and the next start replaces it.
         if let Err(error) = std::fs::remove_file(&self.path)
             && !matches!(
@@ -181,5 +224,22 @@ mod tests {
             Err(BindError::NoSocket { .. })
         ));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_socket_of_the_service_manager_is_taken_when_it_is_the_right_one_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let manager = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let handed_over = || manager.as_fd().try_clone_to_owned().unwrap();
+        assert!(Listener::of_descriptor(handed_over(), Path::new("/elsewhere")).is_none());
+        let client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        assert!(Listener::of_descriptor(client.into(), &path).is_none());
+        let file = tempfile::tempfile().unwrap();
+        assert!(Listener::of_descriptor(file.into(), &path).is_none());
+        let taken = Listener::of_descriptor(handed_over(), &path).unwrap();
+        assert!(!taken.is_own());
+        drop(taken);
+        assert!(path.exists());
     }
 }

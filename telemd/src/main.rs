@@ -48,7 +48,8 @@ fn start() -> Result<ExitCode, ExitCode> {
         "telemd starts"
     );
     let attendant = if config.probes.enabled {
-        Attendant::start(args.config.as_deref(), config.probes.socket.as_deref())
+        let socket = config.probes.socket(privilege::credentials::is_root());
+        Attendant::start(args.config.as_deref(), socket)
     } else {
         Attendant::unwanted("probes.enabled is false in the configuration")
     };

@@ -1,83 +1,13 @@
 //! What the real agent tells of the time before it: the log of this boot, and the end of the last one. The kernel's log and
 //! everything that earlier boots leave are the test's own; there are no hooks.
-#![expect(clippy::unwrap_used, reason = "tests panic")]
 
 mod common;
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
-
 use common::Host;
-use common::collector::Running;
+use common::collector::{Running, records};
+use common::past::{host, keep_fatal_error};
 use proto::v1::record::Payload;
-use proto::v1::{Confidence, Demise, Record};
-use rustix::fs::{FileType, Mode, OFlags};
-
-/// A kernel log that the test writes: one `write` is one record for one `read`, as in `/dev/kmsg`.
-struct Log {
-    pipe: File,
-    next: u64,
-}
-
-impl Log {
-    fn create(path: &Path) -> Self {
-        let mode = Mode::RUSR | Mode::WUSR;
-        rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, mode, 0).unwrap();
-        // Open for both, so that what nobody has read yet stays.
-        let pipe = File::options().read(true).write(true).open(path).unwrap();
-        rustix::fs::fcntl_setfl(&pipe, OFlags::DIRECT).unwrap();
-        rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20).unwrap();
-        Self { pipe, next: 0 }
-    }
-
-    /// Prints a report of four lines, `number` in its title.
-    fn report(&mut self, number: u32, at_s: u64) {
-        self.line(
-            &format!("BUG: scheduling while atomic: test/77/0x{number:08x}"),
-            at_s,
-        );
-        self.line("Call Trace:", at_s);
-        self.line(&format!(" example_{number}+0x1f/0x40"), at_s);
-        self.line(" example_ioctl+0x8/0x90", at_s);
-        self.line("eth0: link up", at_s + 1);
-    }
-
-    fn line(&mut self, text: &str, at_s: u64) {
-        let record = format!("4,{},{},-;{text}\n", self.next, at_s * 1_000_000);
-        self.pipe.write_all(record.as_bytes()).unwrap();
-        self.next += 1;
-    }
-
-    /// As the kernel does for a reader that comes anew: everything from the beginning.
-    fn again(&mut self) {
-        self.next = 0;
-    }
-}
-
-/// A host that has opted in, without hooks, whose log and earlier boots are in its own folder.
-fn host(collector: &Running) -> (Host, Log) {
-    let host = Host::new_with(&collector.address.to_string(), "", "");
-    let path = |name: &str| host.path(name).display().to_string();
-    let probes = format!(
-        "probes.object = \"/nonexistent\"\nprobes.kmsg_path = {:?}\nprobes.pstore_dir = {:?}\nprobes.earlier_root = {:?}\n",
-        path("kmsg"),
-        path("pstore"),
-        path("root"),
-    );
-    let config = std::fs::read_to_string(host.path("telemd.toml")).unwrap();
-    std::fs::write(host.path("telemd.toml"), config + &probes).unwrap();
-    let log = Log::create(&host.path("kmsg"));
-    let given = host.telemctl(&["opt-in"]);
-    assert!(given.status.success(), "{given:?}");
-    (host, log)
-}
-
-fn records(collector: &Running, class: &str) -> Vec<Record> {
-    let sender = collector.store.lock().sender();
-    let records = sender.records.into_iter().map(|(_, record)| record);
-    records.filter(|record| record.class == class).collect()
-}
+use proto::v1::{Confidence, Demise};
 
 fn titles(collector: &Running) -> Vec<String> {
     records(collector, "kernel.bug")
@@ -234,16 +164,7 @@ fn dumps_that_belong_to_another_tool_are_told_and_left() {
 fn what_the_firmware_kept_is_told_from_its_bytes_and_not_from_the_log_as_well() {
     let collector = Running::start();
     let (mut host, mut log) = host(&collector);
-    // One block with one fatal memory error.
-    let mut region = vec![0; 20 + 64 + 80];
-    region[12] = 64 + 80;
-    region[16] = 1;
-    region[20..36].copy_from_slice(&faults::cper::guids::MEMORY.bytes());
-    region[36] = 1;
-    region[44] = 80;
-    let tables = host.path("root/sys/firmware/acpi/tables/data");
-    std::fs::create_dir_all(&tables).unwrap();
-    std::fs::write(tables.join("BERT"), region).unwrap();
+    keep_fatal_error(&host);
     for text in [
         "BERT: Error records from previous boot:",
         "[Hardware Error]: event severity: fatal",

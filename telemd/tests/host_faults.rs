@@ -1,5 +1,4 @@
 //! Real faults on this host's kernel, caught by the real hooks. Needs root and the eBPF object.
-#![expect(clippy::unwrap_used, reason = "tests panic")]
 
 mod common;
 
@@ -7,51 +6,21 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::Host;
-use common::collector::Running;
+use common::crash::{about, copied, crash, name_of, start};
 use probe_user::hook;
 use proto::v1::record::Payload;
-use telemd::status::HookStatus;
-
-/// An agent with its hooks, or why there is none. The collector is the test's own, so everybody's faults arrive there.
-fn start(test: &str, wanted: &str) -> Option<(Host, Running)> {
-    let collector = Running::start();
-    // What this host's log and earlier boots tell is not this test's.
-    let elsewhere = "probes.kmsg_path = \"/nonexistent/kmsg\"\nprobes.pstore_dir = \"/nonexistent/pstore\"\n\
-        probes.earlier_root = \"/nonexistent\"";
-    let mut host = Host::new_with(&collector.address.to_string(), elsewhere, "");
-    host.telemctl(&["opt-in"]);
-    host.start();
-    let hooks = host.status().session.unwrap().hooks;
-    let HookStatus { attach, reason, .. } = hooks.into_iter().find(|state| state.name == wanted).unwrap();
-    if attach.is_empty() {
-        testing::skip(test, &reason);
-        return None;
-    }
-    Some((host, collector))
-}
 
 #[test]
 fn a_program_that_crashes_is_one_record_with_its_path() {
     let test = "a_program_that_crashes_is_one_record_with_its_path";
-    let Some((mut host, collector)) = start(test, hook::SIGNAL_DELIVER) else {
+    let Some((mut host, collector)) = start(test, hook::SIGNAL_DELIVER, "") else {
         return;
     };
-    // perl-base is essential in Debian; its `p` template follows the address it is given.
-    let perl = Path::new("/usr/bin/perl");
-    if !perl.exists() {
-        return testing::skip(test, "there is no /usr/bin/perl to crash");
-    }
-    let program = copied(perl, &host, "crash");
+    let program = match crash(&host, "crash") {
+        Ok(program) => program,
+        Err(reason) => return testing::skip(test, reason),
+    };
     let name = name_of(&program);
-    let status = Command::new(&program)
-        .args(["-e", r#"print unpack("p", pack("J", 16))"#])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert_eq!(status.signal(), Some(11));
     host.wait("the record", |_| !about(&collector, &name).is_empty());
     // Long enough for the kernel's own line about the crash to become a second record, if it did.
     std::thread::sleep(std::time::Duration::from_secs(1));
@@ -71,33 +40,10 @@ fn a_program_that_crashes_is_one_record_with_its_path() {
     );
 }
 
-/// A copy of a program under a name that no other run of these tests has: every agent on this host sees it die.
-fn copied(program: &Path, host: &Host, name: &str) -> PathBuf {
-    let copy = host.path(&format!("{name}-{}", std::process::id()));
-    // By a process of its own: a file that is open for writing here is open in every process that another test starts
-    // meanwhile, and cannot be executed (ETXTBSY).
-    let status = Command::new("cp").args([program, &copy]).status().unwrap();
-    assert!(status.success(), "{status}");
-    copy
-}
-
-fn name_of(program: &Path) -> String {
-    program.file_name().unwrap().to_str().unwrap().to_owned()
-}
-
-/// What arrived about a program, whatever its class.
-fn about(collector: &Running, program: &str) -> Vec<proto::v1::Record> {
-    let sender = collector.store.lock().sender();
-    let records = sender.records.into_iter().map(|(_, record)| record);
-    records
-        .filter(|record| format!("{record:?}").contains(program))
-        .collect()
-}
-
 #[test]
 fn a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_it() {
     let test = "a_process_killed_for_its_memory_is_one_record_though_the_kernel_also_prints_it";
-    let Some((mut host, collector)) = start(test, hook::OOM_MARK_VICTIM) else {
+    let Some((mut host, collector)) = start(test, hook::OOM_MARK_VICTIM, "") else {
         return;
     };
     let cgroup = match Cgroup::create() {

@@ -91,13 +91,23 @@ pub fn no_new_privileges() -> Result<(), CredentialsError> {
     rustix::thread::set_no_new_privs(true).map_err(|errno| CredentialsError::NewPrivileges(errno.into()))
 }
 
-/// Moves to a network of its own, in which there is nothing. Needs `CAP_SYS_ADMIN`.
+/// Moves to a network of its own, in which there is nothing, unless it is in such a one. Needs `CAP_SYS_ADMIN`.
 pub fn leave_network() -> io::Result<()> {
     #[expect(
         unsafe_code,
         reason = "unsharing is one system call with many meanings, some of them unsafe"
     )]
     // SAFETY: this flag changes which network new sockets are in; descriptors and memory stay shared.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }?;
-    Ok(())
+    match unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) } {
+        Err(_refused) if is_without_network() => Ok(()),
+        unshared => Ok(unshared?),
+    }
+}
+
+/// Whether there is nothing but the loopback here, as where the service manager has started it so.
+fn is_without_network() -> bool {
+    std::fs::read_to_string("/proc/thread-self/net/dev").is_ok_and(|devices| {
+        let mut names = devices.lines().filter_map(|line| line.split_once(':'));
+        names.all(|(name, _)| name.trim() == "lo")
+    })
 }

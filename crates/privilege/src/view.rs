@@ -6,6 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::StatVfsMountFlags;
 use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use rustix::thread::UnshareFlags;
 
@@ -32,7 +33,12 @@ pub enum ViewError {
 /// Must be called before there are threads. Needs `CAP_SYS_ADMIN`, and is final once that is given up.
 pub fn read_only(writable: &Path) -> Result<(), ViewError> {
     let root = Path::new("/");
-    own_mounts().map_err(ViewError::Own)?;
+    match own_mounts() {
+        Ok(()) => {}
+        // Whoever started it, such as the service manager, may have done it.
+        Err(_refused) if is_read_only(root) => return Ok(()),
+        Err(source) => return Err(ViewError::Own(source)),
+    }
     let change = |path: &Path, read_only| {
         change(path, read_only).map_err(|source| ViewError::Change {
             path: path.to_owned(),
@@ -51,6 +57,10 @@ pub fn read_only(writable: &Path) -> Result<(), ViewError> {
         });
     }
     change(writable, ReadOnly::Not)
+}
+
+fn is_read_only(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 fn own_mounts() -> io::Result<()> {

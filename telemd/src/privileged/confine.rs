@@ -13,7 +13,7 @@ use crate::text::chain;
 /// (`BPF`, `PERFMON`), the memory of their maps before Linux 5.11 (`SYS_RESOURCE`), addresses and the log of the kernel
 /// (`SYSLOG`), `/proc/PID/exe` (`SYS_PTRACE`), files of other users (`DAC_READ_SEARCH`), pstore where it is not root's
 /// (`DAC_OVERRIDE`).
-const KEPT: CapabilitySet = CapabilitySet::BPF
+pub const KEPT: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::SYS_RESOURCE)
     .union(CapabilitySet::SYSLOG)

@@ -172,3 +172,10 @@ impl Sender {
         Ok(())
     }
 }
+
+/// What arrived of a class.
+pub(crate) fn records(collector: &Running, class: &str) -> Vec<Record> {
+    let sender = collector.store.lock().sender();
+    let records = sender.records.into_iter().map(|(_, record)| record);
+    records.filter(|record| record.class == class).collect()
+}

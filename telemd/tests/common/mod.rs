@@ -19,6 +19,8 @@ use telemd::status::Status;
 
 pub(crate) mod bare;
 pub(crate) mod collector;
+pub(crate) mod crash;
+pub(crate) mod past;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -57,6 +59,12 @@ impl Host {
         self.dir.path().join(name)
     }
 
+    /// Lets other users into the folder, so that the agent may be one.
+    pub(crate) fn open_to_all(&self) {
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.dir.path(), all).unwrap();
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
@@ -86,9 +94,13 @@ impl Host {
 
     /// Starts the agent and waits until it answers.
     pub(crate) fn start(&mut self) {
+        self.start_by(self.telemd());
+    }
+
+    /// Starts the agent by a command and waits until it answers.
+    pub(crate) fn start_by(&mut self, mut telemd: Command) {
         let log = std::fs::File::create(self.path("log")).unwrap();
-        let child = self
-            .telemd()
+        let child = telemd
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()

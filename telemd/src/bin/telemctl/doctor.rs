@@ -7,14 +7,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use privilege::standing::{SECCOMP_FILTER, Standing};
 use serde::Serialize;
 use telemd::cli;
 use telemd::config::Config;
 use telemd::consent::Consent;
 use telemd::control::{AskError, Question, ask};
 use telemd::ship::Link;
-use telemd::status::{Confinement, Privileged, SessionStatus, Status};
+use telemd::status::{SessionStatus, Status};
 use telemd::text::chain;
 
 use crate::show;
@@ -165,65 +164,29 @@ fn running(config: &Config, status: &Status, checks: &mut Checks) {
 
 /// What the two halves of the agent may do.
 fn privileges(status: &Status, checks: &mut Checks) {
-    let Confinement {
-        user,
-        standing,
-        landlock,
-        missing,
-    } = &status.confinement;
-    let detail = format!(
-        "user {user}, {}, {}, {}",
-        capabilities(standing),
-        landlock.map_or("no Landlock".to_owned(), |abi| format!("Landlock ABI {abi}")),
-        if standing.seccomp == Some(SECCOMP_FILTER) {
-            "seccomp"
-        } else {
-            "no seccomp"
-        },
-    );
-    if standing.capabilities == 0 {
+    let Status {
+        confinement,
+        privileged,
+        ..
+    } = status;
+    let detail = show::networked(confinement);
+    if confinement.standing.capabilities == 0 {
         checks.good("networked half", detail);
     } else {
-        checks.problem(
-            "networked half",
-            detail,
-            "restart telemd; it gives capabilities up when it starts",
-        );
+        let remedy = "restart telemd; it gives capabilities up when it starts";
+        checks.problem("networked half", detail, remedy);
     }
-    for missing in missing {
+    for missing in &confinement.missing {
         checks.note("networked half", format!("without {missing}"), "");
     }
-    let Privileged {
-        standing,
-        missing,
-        reason,
-        restarts,
-    } = &status.privileged;
-    let again = match restarts {
-        0 => String::new(),
-        restarts => format!(", started again {restarts} times"),
-    };
-    match standing {
-        Some(standing) => checks.good(
-            "privileged half",
-            format!(
-                "pid {}, uid {}, {}{again}",
-                standing.pid,
-                standing.uid,
-                capabilities(standing)
-            ),
-        ),
-        None => checks.note("privileged half", format!("not there: {reason}{again}"), ""),
+    let detail = show::privileged(privileged);
+    if privileged.standing.is_some() {
+        checks.good("privileged half", detail);
+    } else {
+        checks.note("privileged half", detail, "");
     }
-    for missing in missing {
+    for missing in &privileged.missing {
         checks.note("privileged half", format!("without {missing}"), "");
-    }
-}
-
-fn capabilities(standing: &Standing) -> String {
-    match standing.capability_names() {
-        names if names.is_empty() => "no capability".to_owned(),
-        names => names.join(" "),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use privilege::standing::{SECCOMP_FILTER, Standing};
 use serde::Serialize;
 use telemd::ship::{Link, LinkState};
-use telemd::status::{HookStatus, SessionStatus, Status};
+use telemd::status::{Confinement, HookStatus, Privileged, SessionStatus, Status};
 
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
@@ -22,6 +23,16 @@ pub(crate) fn text(status: &Status) -> String {
             duration(status.uptime_s)
         ),
     );
+    line(&mut out, "networked half", &networked(&status.confinement));
+    line(&mut out, "privileged half", &privileged(&status.privileged));
+    let missing = status
+        .confinement
+        .missing
+        .iter()
+        .chain(&status.privileged.missing);
+    for missing in missing {
+        line(&mut out, "", &format!("without {missing}"));
+    }
     let Some(session) = &status.session else {
         line(
             &mut out,
@@ -54,6 +65,51 @@ pub(crate) fn text(status: &Status) -> String {
 fn line(out: &mut String, name: &str, value: &str) {
     // Writing to a String cannot fail.
     let _infallible = writeln!(out, "{name:<16} {value}");
+}
+
+/// What the half that talks to the network may do, in one line.
+pub(crate) fn networked(confinement: &Confinement) -> String {
+    let Confinement {
+        user,
+        standing,
+        landlock,
+        ..
+    } = confinement;
+    let landlock = landlock.map_or("no Landlock".to_owned(), |abi| format!("Landlock ABI {abi}"));
+    let seccomp = if standing.seccomp == Some(SECCOMP_FILTER) {
+        "seccomp"
+    } else {
+        "no seccomp"
+    };
+    format!("user {user}, {}, {landlock}, {seccomp}", capabilities(standing))
+}
+
+/// What the half that attaches the probes may do, or why it is not there, in one line.
+pub(crate) fn privileged(privileged: &Privileged) -> String {
+    let mut text = match &privileged.standing {
+        Some(standing) => format!(
+            "pid {}, uid {}, {}",
+            standing.pid,
+            standing.uid,
+            capabilities(standing)
+        ),
+        None => format!("not there: {}", privileged.reason),
+    };
+    match privileged.restarts {
+        0 => {}
+        1 => text.push_str("; started again once"),
+        restarts => {
+            let _infallible = write!(text, "; started again {restarts} times");
+        }
+    }
+    text
+}
+
+fn capabilities(standing: &Standing) -> String {
+    match standing.capability_names() {
+        names if names.is_empty() => "no capability".to_owned(),
+        names => names.join(" "),
+    }
 }
 
 /// A hook in one line.
