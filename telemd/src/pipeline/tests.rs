@@ -1,3 +1,4 @@
+use faults::{Class, Severity};
 use probe_user::kmsg::Caller;
 use probe_user::user_probe::Written;
 use probe_user::{Attach, Fields, OomCause, OomConstraint, OomVictim, Told};
