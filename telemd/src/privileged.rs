@@ -30,7 +30,7 @@ mod supervisor;
 mod tests;
 
 pub use client::{Attached, Client, ClientError};
-pub use confine::{KEPT, confine};
+pub use confine::{KEPT, KEPT_WHERE_PARANOID, confine};
 pub use half::{Attendant, Half};
 pub use helper::serve;
 pub use supervisor::{SuperviseError, supervise};

@@ -15,6 +15,7 @@ use probe_user::hook::SIGNAL_DELIVER;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
+use telemd::privileged::KEPT;
 
 /// A user that every Linux has.
 const USER: &str = "user = \"nobody\"";
@@ -78,6 +79,11 @@ fn the_process_that_talks_to_the_network_holds_no_privilege_while_hooks_are_atta
         "CAP_SETUID",
     ] {
         assert!(!half.capability_names().contains(&power.to_owned()), "{half:?}");
+    }
+
+    let paranoid = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap();
+    if paranoid.trim().parse::<i32>().unwrap() <= 2 {
+        assert_eq!(half.capabilities & !KEPT.bits(), 0, "{half:?}");
     }
 
     let program = match crash(&host, "unprivileged") {

@@ -20,6 +20,14 @@ pub const KEPT: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::SYS_PTRACE)
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::DAC_OVERRIDE);
+/// What attaching to a tracepoint takes besides where `kernel.perf_event_paranoid` is above [`PARANOID`].
+pub const KEPT_WHERE_PARANOID: CapabilitySet = CapabilitySet::SYS_ADMIN;
+
+/// Where the kernel says who may use performance events, and the highest value that it knows itself
+/// (`Documentation/admin-guide/sysctl/kernel.rst`). Debian's kernels know 3, have it by default, and ask for
+/// `CAP_SYS_ADMIN` then (`debian/patches/features/all/security-perf-allow-further-restriction-of-perf_event_open.patch`).
+const PARANOID_PATH: &str = "/proc/sys/kernel/perf_event_paranoid";
+const PARANOID: i32 = 2;
 
 /// Gives up the network, the capabilities that are not needed, writing files other than pstore's, and most system calls.
 /// Answers what this host did not let it give up: the work is the same without. Must be called before there are threads.
@@ -36,11 +44,21 @@ pub fn confine(config: &Config) -> Vec<String> {
     if let Err(error) = credentials::leave_network() {
         tell("a network of its own (it makes no socket all the same)", &error);
     }
-    if let Err(error) = credentials::keep_capabilities(KEPT).and_then(|()| credentials::no_new_privileges()) {
+    let kept = if is_paranoid() {
+        KEPT.union(KEPT_WHERE_PARANOID)
+    } else {
+        KEPT
+    };
+    if let Err(error) = credentials::keep_capabilities(kept).and_then(|()| credentials::no_new_privileges()) {
         tell("fewer capabilities", &error);
     }
     if let Err(error) = calls::restrict(Role::Privileged) {
         tell("seccomp", &error);
     }
     missing
+}
+
+fn is_paranoid() -> bool {
+    let value = std::fs::read_to_string(PARANOID_PATH).unwrap_or_default();
+    value.trim().parse::<i32>().is_ok_and(|value| value > PARANOID)
 }
