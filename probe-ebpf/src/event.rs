@@ -24,6 +24,8 @@ pub(crate) enum Outcome {
     Sent,
     /// Not a fault.
     Filtered,
+    /// One too many.
+    Limited,
 }
 
 /// The header of an event of the running task.
@@ -58,6 +60,16 @@ fn next_sequence() -> u64 {
         return 0;
     };
     // SAFETY: the map's slot is an aligned u64 that lives as long as the program and belongs to this CPU.
+    unsafe { count_up(slot) }
+}
+
+/// Adds 1 and answers the sum.
+///
+/// # Safety
+/// `slot` is valid, aligned, and this CPU's.
+#[inline(always)]
+pub(crate) unsafe fn count_up(slot: *mut u64) -> u64 {
+    // SAFETY: the caller's promise.
     unsafe {
         increment(slot);
         slot.read_volatile()
@@ -90,19 +102,17 @@ pub(crate) fn send<T: 'static>(event: T) -> Result<Outcome, ProbeError> {
 /// Counts what became of a call; the value is what the program returns.
 #[inline(always)]
 pub(crate) fn account(hook: impl Into<u16>, result: Result<Outcome, ProbeError>) -> u32 {
-    let sent = match result {
-        Ok(Outcome::Filtered) => return 0,
-        Ok(Outcome::Sent) => true,
-        Err(ProbeError::RingFull | ProbeError::Unreadable) => false,
-    };
+    if matches!(result, Ok(Outcome::Filtered)) {
+        return 0;
+    }
     if let Some(counters) = COUNTERS.get_ptr_mut(u32::from(hook.into())) {
         // SAFETY: the map's slot is an aligned `Counters` that lives as long as the program and belongs to this CPU.
         unsafe {
-            if sent {
-                increment(addr_of_mut!((*counters).events));
-            } else {
-                increment(addr_of_mut!((*counters).lost));
-            }
+            increment(match result {
+                Ok(Outcome::Sent) => addr_of_mut!((*counters).events),
+                Ok(_) => addr_of_mut!((*counters).limited),
+                Err(_) => addr_of_mut!((*counters).lost),
+            });
         }
     }
     0

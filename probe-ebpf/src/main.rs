@@ -16,6 +16,8 @@ mod alloc;
 #[cfg(target_arch = "bpf")]
 mod event;
 #[cfg(target_arch = "bpf")]
+mod hindsight;
+#[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]
 mod mce;
@@ -31,6 +33,8 @@ mod oops;
 mod path;
 #[cfg(target_arch = "bpf")]
 mod printk;
+#[cfg(target_arch = "bpf")]
+mod rate;
 #[cfg(target_arch = "bpf")]
 mod record;
 #[cfg(target_arch = "bpf")]
@@ -49,12 +53,12 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 // The name of the symbol below says the version.
 #[cfg(target_arch = "bpf")]
-const _: () = assert!(probe_common::ABI_VERSION == 2);
+const _: () = assert!(probe_common::ABI_VERSION == 3);
 
 /// See [`probe_common::ABI_SYMBOL`].
 #[cfg(target_arch = "bpf")]
 #[unsafe(no_mangle)]
-static TELEMETRICS_ABI_2: aya_ebpf::Global<u32> = aya_ebpf::Global::new(2);
+static TELEMETRICS_ABI_3: aya_ebpf::Global<u32> = aya_ebpf::Global::new(3);
 
 /// A panic that can be reached becomes an endless loop, which the verifier refuses: none can.
 #[cfg(target_arch = "bpf")]

@@ -1,7 +1,7 @@
 //! Any classic tracepoint: its record is copied as it is. What the record means, user space knows from the tracepoint's
 //! `format` file; what this program needs of that is in the map `SLOTS`.
 
-use core::{ffi::c_void, ptr::addr_of_mut};
+use core::{arch::asm, ffi::c_void, ptr::addr_of_mut};
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -10,14 +10,14 @@ use aya_ebpf::{
     programs::TracePointContext,
 };
 use probe_common::{
-    FIRST_SLOT, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_CLASSES, RECORD_MAX, RECORD_START, Record,
+    FIRST_SLOT, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_CLASSES, RECORD_MAX, RECORD_START, Record, SLOTS,
     STACK_FRAMES, STRING_BYTES, SlotConfig, TAKE_STACK, Term,
 };
 
 use crate::{
     event::{Outcome, ProbeError, account, header},
-    maps::{EVENTS, SLOTS},
-    stack,
+    maps::{EVENTS, SLOTS as CONFIGS},
+    rate, stack,
 };
 
 /// A program a slot.
@@ -25,6 +25,9 @@ macro_rules! slots {
     ($($program:ident $slot:literal)*) => {
         $(#[tracepoint]
         fn $program(ctx: TracePointContext) -> u32 {
+            if passes(ctx.as_ptr(), $slot) == 0 {
+                return 0;
+            }
             record(ctx.as_ptr(), $slot)
         })*
 
@@ -43,6 +46,10 @@ slots! {
     record_56 56 record_57 57 record_58 58 record_59 59 record_60 60 record_61 61 record_62 62 record_63 63
 }
 
+/// See [`DIRECT_WORDS`].
+#[unsafe(no_mangle)]
+static SLOT_DIRECT_WORDS: [u64; SLOTS] = [0; SLOTS];
+
 /// One subprogram for all slots: a copy in each would make the object sixty times as large.
 #[inline(never)]
 fn record(ctx: *mut c_void, slot: u16) -> u32 {
@@ -51,11 +58,11 @@ fn record(ctx: *mut c_void, slot: u16) -> u32 {
 
 #[inline(always)]
 fn try_record(ctx: *mut c_void, slot: u16) -> Result<Outcome, ProbeError> {
-    let Some(config) = SLOTS.get(u32::from(slot)) else {
+    let Some(config) = CONFIGS.get(u32::from(slot)) else {
         return Ok(Outcome::Filtered);
     };
-    if config.size == 0 || !passes(ctx, config)? {
-        return Ok(Outcome::Filtered);
+    if !rate::admits(slot, config.limit) {
+        return Ok(Outcome::Limited);
     }
     let record = Recorded {
         ctx,
@@ -84,30 +91,84 @@ fn try_record(ctx: *mut c_void, slot: u16) -> Result<Outcome, ProbeError> {
     }
 }
 
-/// Whether all tests hold.
-#[inline(always)]
-fn passes(ctx: *mut c_void, config: &SlotConfig) -> Result<bool, ProbeError> {
+/// Whether all tests hold, or one cannot be made: apart from the rest, because most events end here, and this takes neither
+/// stack nor registers.
+#[inline(never)]
+fn passes(ctx: *mut c_void, slot: u16) -> u32 {
+    let Some(config) = CONFIGS.get(u32::from(slot)) else {
+        return 0;
+    };
+    if config.size == 0 {
+        return 0;
+    }
+    let direct = direct_words(slot);
     let mut index = 0;
     while index < MAX_TERMS {
         if index >= config.terms as usize {
             break;
         }
-        if !holds(ctx, &config.term[index])? {
-            return Ok(false);
+        match word(ctx, (direct >> (16 * index)) as u16, config.term[index].offset) {
+            Ok(word) if !holds(word, &config.term[index]) => return 0,
+            Ok(_) => {}
+            Err(_) => return 1,
         }
         index += 1;
     }
-    Ok(true)
+    1
 }
 
-/// Reads 8 bytes whatever the field's size, and shifts what is behind it out: one call of one size is what verifiers
-/// like best. What is behind the record is the rest of the kernel's buffer for records.
 #[inline(always)]
-fn holds(ctx: *mut c_void, term: &Term) -> Result<bool, ProbeError> {
-    let word: u64 = read(ctx, term.offset)?;
-    let shift = u64::from(term.shift & 63);
-    let value = (((word << shift) >> shift) ^ term.bias) & term.mask;
-    Ok((value.wrapping_sub(term.low) <= term.span) != (term.inverted != 0))
+fn holds(word: u64, term: &Term) -> bool {
+    let field = (word << (u64::from(term.left) & 63)) >> (u64::from(term.shift) & 63);
+    let value = (field ^ term.bias) & term.mask;
+    (value.wrapping_sub(term.low) <= term.span) != (term.inverted != 0)
+}
+
+/// See [`probe_common::DIRECT_WORDS`]. The verifier knows the value, also where it is kept on the stack over a call, and
+/// removes the other ways to read a word.
+#[inline(always)]
+fn direct_words(slot: u16) -> u64 {
+    let words = &raw const SLOT_DIRECT_WORDS;
+    // SAFETY: slots are numbered from 0 to `SLOTS - 1` by the programs above; the value is what the loader put there, which
+    // the compiler must not take for the initial one.
+    unsafe { words.cast::<u64>().add(slot as usize).read_volatile() }
+}
+
+/// Chooses the instruction that reads the word at `$wanted`, or does `$otherwise`.
+///
+/// Verifiers take reads of the context at fixed places only, and the compiler would make one read at a computed place of
+/// them all, were they not written down.
+macro_rules! direct {
+    ($ctx:expr, $wanted:expr, [$($offset:literal)*], $otherwise:expr) => {
+        match $wanted {
+            $($offset => {
+                let word: u64;
+                // SAFETY: user space has found the record to reach behind the word.
+                unsafe {
+                    asm!(
+                        concat!("{word} = *(u64 *)({ctx} + ", $offset, ")"),
+                        word = out(reg) word,
+                        ctx = in(reg) $ctx,
+                        options(nostack, readonly),
+                    );
+                }
+                Ok(word)
+            })*
+            _ => $otherwise,
+        }
+    };
+}
+
+/// Eight bytes of the record: at `direct`, where that is known, or at `offset`. What is behind the record is the rest of the
+/// kernel's buffer for records.
+#[inline(always)]
+fn word(ctx: *mut c_void, direct: u16, offset: u16) -> Result<u64, ProbeError> {
+    direct!(
+        ctx,
+        direct,
+        [8 16 24 32 40 48 56 64 72 80 88 96 104 112 120 128],
+        read(ctx, offset)
+    )
 }
 
 /// The length of the whole record, bytes: to the end of the field that reaches farthest.

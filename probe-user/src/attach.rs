@@ -5,11 +5,11 @@ use std::{any::Any, borrow::Cow, fs, io, os::fd::OwnedFd, path::PathBuf, sync::A
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{Map, MapData, PerCpuArray},
-    util::KernelVersion,
+    util::{KernelVersion, nr_cpus},
 };
 use aya_log::EbpfLogger;
 use log::Log;
-use probe_common::{ABI_SYMBOL, ABI_VERSION, Counters};
+use probe_common::{ABI_SYMBOL, ABI_VERSION, Counters, DIRECT_WORDS};
 use rustix::process::{Resource, Rlimit};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     catalogue::{HOOKS, Source},
     decode::RecordOrigin,
     event::Attach,
+    hindsight,
     offsets::Offsets,
     reason::{chain, missing_capabilities},
     tracefs::with_tracefs,
@@ -29,7 +30,9 @@ mod perf;
 mod records;
 mod slot;
 
+pub(crate) use own::program;
 use own::{Kernel, Own, attach_hook};
+use records::Plan;
 pub(crate) use records::Slots;
 
 /// The object that `cargo xtask build-ebpf` made, or nothing; see `build.rs`.
@@ -52,6 +55,8 @@ pub struct Options {
     pub disable: Vec<String>,
     /// Probes of the configuration.
     pub probes: Vec<UserProbe>,
+    /// Whether, and how much of, what comes before faults is kept.
+    pub hindsight: Option<hindsight::Wanted>,
 }
 
 /// Why no program could be loaded at all. A single hook that fails is not an error but a [`crate::HookState`].
@@ -120,7 +125,7 @@ pub(crate) struct Attached {
 
 impl Attached {
     /// A hook that is not attached.
-    fn new(name: &str, number: u16) -> Self {
+    pub(crate) fn new(name: &str, number: u16) -> Self {
         Self {
             name: name.into(),
             number,
@@ -139,6 +144,8 @@ impl Attached {
 pub(crate) struct Loaded {
     pub(crate) hooks: Vec<Attached>,
     pub(crate) slots: Slots,
+    /// The programs of hindsight, and their map.
+    pub(crate) signs: Option<Signs>,
     pub(crate) ring: MapData,
     /// Size of its data.
     pub(crate) ring_bytes: u32,
@@ -146,6 +153,14 @@ pub(crate) struct Loaded {
     pub(crate) counters: PerCpuArray<MapData, [u8; Counters::SIZE]>,
     /// Only of an object built with `build-ebpf --log`.
     pub(crate) logger: Option<EbpfLogger<&'static dyn Log>>,
+}
+
+/// Hindsight, attached.
+pub(crate) struct Signs {
+    pub(crate) rows: Vec<Attached>,
+    pub(crate) map: MapData,
+    /// How many it has room for.
+    pub(crate) room: u32,
 }
 
 /// Loads the object and attaches every hook that this kernel allows.
@@ -198,17 +213,20 @@ fn check_ring_bytes(bytes: u32) -> Result<(), AttachError> {
 fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
     let version = KernelVersion::current().ok();
     raise_memlock(version);
-    let offsets = offsets();
-    let mut ebpf = load_object(options, object, &offsets)?;
+    let types = fs::read(KERNEL_BTF).map_err(|error| no_btf(&error));
+    let offsets = offsets(&types);
+    let plan = Plan::of(options);
+    let mut ebpf = load_object(options, object, &offsets, &plan.direct_words())?;
     let (ring, ring_bytes) = ring(&mut ebpf)?;
     let counters = take(&mut ebpf, MAP_COUNTERS)?;
     let logger = logger(&mut ebpf)?;
     let mut kernel = Kernel {
         version,
         offsets,
+        types,
         btf: None,
     };
-    let (slots, records) = Slots::attach(&mut ebpf, options)?;
+    let (slots, records) = Slots::attach(&mut ebpf, plan)?;
     let mut records = records.into_iter();
     let mut hooks = Vec::with_capacity(HOOKS.len() + options.probes.len());
     // The catalogue's order is kept: rows of the generic program come out of `records` in it.
@@ -233,9 +251,11 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
         hooks.extend(attached);
     }
     hooks.extend(records);
+    let signs = options.hindsight.map(|_| signs(&mut ebpf)).transpose()?;
     Ok(Loaded {
         hooks,
         slots,
+        signs,
         ring,
         ring_bytes,
         counters,
@@ -244,9 +264,8 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
 }
 
 /// Reads what this kernel says about its records and structs.
-fn offsets() -> Offsets {
-    let bytes = fs::read(KERNEL_BTF).map_err(|error| no_btf(&error));
-    let btf = match &bytes {
+fn offsets(types: &Result<Vec<u8>, String>) -> Offsets {
+    let btf = match types {
         Ok(bytes) => btf::Btf::parse(bytes).map_err(|error| no_btf(&error)),
         Err(reason) => Err(reason.clone()),
     };
@@ -260,7 +279,12 @@ fn no_btf(error: &(dyn std::error::Error + 'static)) -> String {
     )
 }
 
-fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Ebpf, AttachError> {
+fn load_object(
+    options: &Options,
+    object: &[u8],
+    offsets: &Offsets,
+    direct_words: &[u64],
+) -> Result<Ebpf, AttachError> {
     let version = u32::from(ABI_VERSION);
     let mut loader = EbpfLoader::new();
     // Rust programs carry no relocations against the kernel's BTF, so the loader needs no copy of it.
@@ -268,6 +292,13 @@ fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Eb
     for (name, value) in &offsets.globals {
         loader.override_global(name, value, true);
     }
+    let layout = options
+        .hindsight
+        .map(|wanted| hindsight::Layout::of(&wanted, cpus()));
+    if let Some(layout) = &layout {
+        layout.apply(&mut loader);
+    }
+    loader.override_global(DIRECT_WORDS, direct_words, true);
     if options.ring_bytes != 0 {
         loader.map_max_entries(MAP_EVENTS, options.ring_bytes);
     }
@@ -280,10 +311,33 @@ fn load_object(options: &Options, object: &[u8], offsets: &Offsets) -> Result<Eb
     })
 }
 
+/// CPUs that there may be.
+fn cpus() -> u32 {
+    nr_cpus()
+        .ok()
+        .and_then(|cpus| u32::try_from(cpus).ok())
+        .unwrap_or(1)
+}
+
 fn take<T: TryFrom<Map>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, AttachError> {
     ebpf.take_map(name)
         .and_then(|map| T::try_from(map).ok())
         .ok_or(AttachError::Map(name))
+}
+
+fn signs(ebpf: &mut Ebpf) -> Result<Signs, AttachError> {
+    let rows = hindsight::attach(ebpf);
+    let Some(Map::Array(map)) = ebpf.take_map(hindsight::MAP_SIGNS) else {
+        return Err(AttachError::Map(hindsight::MAP_SIGNS));
+    };
+    let info = map
+        .info()
+        .map_err(|_error| AttachError::Map(hindsight::MAP_SIGNS))?;
+    Ok(Signs {
+        rows,
+        room: info.max_entries(),
+        map,
+    })
 }
 
 fn ring(ebpf: &mut Ebpf) -> Result<(MapData, u32), AttachError> {

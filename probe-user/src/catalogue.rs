@@ -111,6 +111,17 @@ pub struct HookSpec {
     pub source: Source,
 }
 
+/// Titles that may each use up what a storm policy keeps, at once: the kernel cannot tell titles apart, so it copies so
+/// many times as many events a second and CPU, and counts the others.
+const TITLES: u32 = 64;
+/// Events a second and CPU of hooks whose policy the configuration says: a hundred times its default of ten.
+const CONFIGURED_LIMIT: u32 = 1_000;
+
+/// The most events of a probe that keeps `rate` records a minute which are copied in a second on one CPU.
+pub(crate) const fn limit_of_rate(rate: u32) -> u32 {
+    rate.saturating_mul(TITLES)
+}
+
 /// How many records of a hook are kept in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storm {
@@ -120,6 +131,17 @@ pub enum Storm {
     PerMinute(u32),
     /// The first of each title in a boot.
     OncePerBoot,
+}
+
+impl Storm {
+    /// The most events that are copied in a second on one CPU, where the generic program serves the hook.
+    pub const fn limit(self) -> u32 {
+        match self {
+            Self::Configured => CONFIGURED_LIMIT,
+            Self::PerMinute(rate) => limit_of_rate(rate),
+            Self::OncePerBoot => limit_of_rate(1),
+        }
+    }
 }
 
 /// What records may give away, from least to most.
@@ -336,6 +358,20 @@ pub enum Shape {
     DataLoc,
     /// A task's name: a `__data_loc`, or an array of 16 bytes; the global is set to 1 for the former.
     Comm { is_data_loc: &'static str },
+}
+
+/// The ways to watch a function of the kernel: through the trampoline, then through a breakpoint.
+const fn function(name: &'static str, fentry: &'static str, kprobe: &'static str) -> [Attempt; 2] {
+    [
+        Attempt {
+            program: fentry,
+            target: Target::Fentry(name),
+        },
+        Attempt {
+            program: kprobe,
+            target: Target::Kprobe(name),
+        },
+    ]
 }
 
 const fn required(name: &'static str, global: &'static str, shape: Shape) -> FieldSpec {

@@ -219,7 +219,7 @@ fn address(bytes: &[u8]) -> Option<u64> {
 }
 
 /// A NUL-terminated name.
-fn text_of(bytes: &[u8]) -> String {
+pub(crate) fn text_of(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
 }

@@ -14,7 +14,7 @@ use probe_common::Counters;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attach::{self, AttachError, Attached, Options, Slots},
+    attach::{self, AttachError, Attached, Options, Signs, Slots},
     decode::Origin,
     event::Attach,
     reader::{ReadError, Reader},
@@ -35,6 +35,9 @@ pub struct HookState {
     pub events: u64,
     /// Events lost since attaching because the ring buffer was full.
     pub lost: u64,
+    /// Events since attaching that the kernel only counted, because they came too fast: see
+    /// [`crate::catalogue::Storm`].
+    pub limited: u64,
     /// The kernel's number of its program, see [`crate::cost`]; `None` when it is not attached.
     pub program: Option<u32>,
 }
@@ -44,6 +47,7 @@ pub struct Probes {
     /// By hook; holds the links.
     hooks: Vec<Attached>,
     slots: Slots,
+    signs: Option<Signs>,
     configured: Vec<UserProbe>,
     ring: MapData,
     ring_bytes: u32,
@@ -58,6 +62,7 @@ impl Probes {
         Ok(Self {
             hooks: loaded.hooks,
             slots: loaded.slots,
+            signs: loaded.signs,
             configured: options.probes.clone(),
             ring: loaded.ring,
             ring_bytes: loaded.ring_bytes,
@@ -66,7 +71,7 @@ impl Probes {
         })
     }
 
-    /// Every hook, attached or not, with its counters. What the programs logged is logged.
+    /// Every hook, attached or not, with its counters, and behind them the programs of hindsight, which count nothing. What the programs logged is logged.
     pub fn states(&mut self) -> Vec<HookState> {
         if let Some(logger) = &mut self.logger {
             logger.flush();
@@ -78,6 +83,7 @@ impl Probes {
                 reason: attached.reason.clone(),
                 events: counters.events,
                 lost: counters.lost,
+                limited: counters.limited,
                 program: attached.program,
             })
             .collect()
@@ -102,6 +108,14 @@ impl Probes {
         self.ring_bytes
     }
 
+    /// The map of [`Options::hindsight`], and how many signs it has room for: what [`Hindsight::open`] takes.
+    ///
+    /// [`Hindsight::open`]: crate::hindsight::Hindsight::open
+    pub fn signs(&self) -> Option<(BorrowedFd<'_>, u32)> {
+        let signs = self.signs.as_ref()?;
+        Some((signs.map.fd().as_fd(), signs.room))
+    }
+
     /// Where events come from, by the number in their header.
     pub fn origins(&self) -> BTreeMap<u16, Origin> {
         let attached = self.hooks.iter().filter_map(|hook| {
@@ -122,14 +136,12 @@ impl Probes {
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Attached, Counters)> {
-        self.hooks.iter().map(|attached| {
-            (
-                attached,
-                attached
-                    .attach
-                    .map_or_else(Counters::default, |_| self.counters(u32::from(attached.number))),
-            )
-        })
+        let hooks = self.hooks.iter().map(|attached| {
+            let counted = attached.attach.map(|_| self.counters(u32::from(attached.number)));
+            (attached, counted.unwrap_or_default())
+        });
+        let signs = self.signs.iter().flat_map(|signs| &signs.rows);
+        hooks.chain(signs.map(|row| (row, Counters::default())))
     }
 
     /// The counters of a hook, summed over CPUs.
@@ -147,6 +159,7 @@ impl Probes {
             .fold(Counters::default(), |sum, cpu| Counters {
                 events: sum.events.wrapping_add(cpu.events),
                 lost: sum.lost.wrapping_add(cpu.lost),
+                limited: sum.limited.wrapping_add(cpu.limited),
             })
     }
 }

@@ -11,19 +11,17 @@
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-    ptr::NonNull,
-    slice,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicU64, Ordering, fence},
 };
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::ProtFlags;
+
+use crate::mapping::{Mapping, WORD};
 
 /// The record is still being written (`BPF_RINGBUF_BUSY_BIT`, `include/uapi/linux/bpf.h`).
 const BUSY: u32 = 1 << 31;
 /// The record was given up (`BPF_RINGBUF_DISCARD_BIT`).
 const DISCARDED: u32 = 1 << 30;
-/// Bytes of a record's header (`BPF_RINGBUF_HDR_SZ`), and what positions are multiples of.
-const WORD: usize = 8;
 /// The largest ring that is mapped, bytes; also the configuration's limit.
 pub const MAX_BYTES: u32 = 1 << 28;
 
@@ -162,64 +160,6 @@ impl AsRawFd for Ring {
         self.descriptor.as_raw_fd()
     }
 }
-
-/// Shared memory, unmapped when it is dropped.
-#[derive(Debug)]
-struct Mapping {
-    start: NonNull<AtomicU64>,
-    length: usize,
-}
-
-#[expect(
-    unsafe_code,
-    reason = "memory that is shared with the kernel is mapped and read"
-)]
-impl Mapping {
-    fn of(descriptor: BorrowedFd<'_>, offset: u64, length: usize, protection: ProtFlags) -> io::Result<Self> {
-        // SAFETY: the kernel chooses an address that is free.
-        let start = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                length,
-                protection,
-                MapFlags::SHARED,
-                descriptor,
-                offset,
-            )
-        }?;
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, length })
-    }
-
-    fn words(&self) -> &[AtomicU64] {
-        // SAFETY: the memory is mapped, aligned to a page and a multiple of one long while `self` lives, and others
-        // change it only as atomics allow.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length / WORD) }
-    }
-
-    /// The position at the start of the page: an `unsigned long` of the kernel.
-    fn position(&self) -> &AtomicUsize {
-        // SAFETY: as in `words`, and a page is larger.
-        unsafe { self.start.cast::<AtomicUsize>().as_ref() }
-    }
-}
-
-#[expect(unsafe_code, reason = "the mapping is this value's alone")]
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: nothing refers to the memory any more: `words` and `position` borrow `self`.
-        if let Err(error) = unsafe { munmap(self.start.as_ptr().cast(), self.length) } {
-            tracing::debug!(%error, "a mapping stays");
-        }
-    }
-}
-
-// SAFETY: the memory is only used through atomics, and unmapped once.
-#[expect(unsafe_code, reason = "a pointer to memory that any thread may use")]
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-#[expect(unsafe_code, reason = "a pointer to memory that any thread may use")]
-unsafe impl Sync for Mapping {}
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use faults::Class;
 
 use crate::{
-    catalogue::{HOOKS, Record, Records, Source, Term, Told},
+    catalogue::{HOOKS, HookSpec, Record, Records, Source, Term, Told, limit_of_rate},
     fields::Fields,
     user_probe::UserProbe,
 };
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) enum Watch {
     /// A hook of the catalogue.
-    Row(&'static str, &'static Records),
+    Row(&'static HookSpec, &'static Records),
     /// A probe of the configuration.
     Probe(Arc<UserProbe>),
 }
@@ -47,7 +47,7 @@ impl Watch {
     /// The hook's name.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Row(name, _) => name,
+            Self::Row(spec, _) => spec.name,
             Self::Probe(probe) => &probe.hook,
         }
     }
@@ -56,7 +56,7 @@ impl Watch {
     pub(crate) fn row(name: &str) -> Option<Self> {
         let spec = HOOKS.iter().find(|spec| spec.name == name)?;
         match &spec.source {
-            Source::Records(records) => Some(Self::Row(spec.name, records)),
+            Source::Records(records) => Some(Self::Row(spec, records)),
             Source::Own { .. } => None,
         }
     }
@@ -80,6 +80,16 @@ impl Watch {
         match self {
             Self::Row(_, records) => records.stack,
             Self::Probe(probe) => probe.stack,
+        }
+    }
+
+    /// The most events that the kernel sends in a second on one CPU; 0: as many as come. Where texts are compared, which
+    /// happens here, what is not meant would use up the limit of what is.
+    pub(crate) fn limit(&self) -> u32 {
+        match self {
+            Self::Row(spec, _) => spec.storm.limit(),
+            Self::Probe(probe) if probe.filter.compares_texts() => 0,
+            Self::Probe(probe) => limit_of_rate(probe.rate),
         }
     }
 

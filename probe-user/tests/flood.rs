@@ -9,7 +9,7 @@ use probe_user::{
     AttachError, Event, Options, Probes,
     cost::usages,
     hook,
-    user_probe::{UserProbe, Written},
+    user_probe::{MAX_RATE, UserProbe, Written},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use testing::skip;
@@ -20,7 +20,7 @@ const SIGNALS: u64 = 20_000;
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Only the signals that are sent to `target`.
-fn probe(target: Pid) -> UserProbe {
+fn probe(target: Pid, rate: u32) -> UserProbe {
     let written = Written {
         name: "flood".into(),
         tracepoint: "signal:signal_generate".into(),
@@ -29,7 +29,7 @@ fn probe(target: Pid) -> UserProbe {
             Signal::CONT.as_raw(),
             target.as_raw_nonzero()
         ),
-        rate: 1,
+        rate,
         ..Written::default()
     };
     UserProbe::new(&written).unwrap()
@@ -42,15 +42,22 @@ fn send(target: Pid) {
     }
 }
 
-#[tokio::test]
-async fn what_is_produced_is_decoded_or_counted_as_lost() {
-    let test = "what_is_produced_is_decoded_or_counted_as_lost";
+/// What became of the signals.
+#[derive(Debug)]
+struct Books {
+    decoded: u64,
+    lost: u64,
+    limited: u64,
+}
+
+/// Floods a probe that keeps `rate` records a minute; `None` when that cannot be tried here.
+async fn flooded(test: &str, rate: u32) -> Option<Books> {
     let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let target = Pid::from_child(&child);
     let options = Options {
         ring_bytes: 64 * 1024,
         disable: hook::ALL.iter().map(|name| (*name).to_owned()).collect(),
-        probes: vec![probe(target)],
+        probes: vec![probe(target, rate)],
         ..Options::default()
     };
     let counted = match Probes::attach(&options) {
@@ -60,17 +67,29 @@ async fn what_is_produced_is_decoded_or_counted_as_lost() {
     };
     child.kill().unwrap();
     child.wait().unwrap();
-    match counted {
-        Ok((decoded, lost)) => {
-            assert_eq!(decoded + lost, SIGNALS);
-            assert!(decoded > 0);
-        }
-        Err(reason) => skip(test, &reason),
-    }
+    counted.map_err(|reason| skip(test, &reason)).ok()
 }
 
-/// How many events were read, and how many were counted as lost; or why that cannot be tried here.
-async fn flood(mut probes: Probes, target: Pid) -> Result<(u64, u64), String> {
+#[tokio::test]
+async fn what_is_produced_is_decoded_or_counted() {
+    let Some(books) = flooded("what_is_produced_is_decoded_or_counted", MAX_RATE).await else {
+        return;
+    };
+    assert_eq!(books.decoded + books.lost + books.limited, SIGNALS, "{books:?}");
+    assert!(books.decoded > 0, "{books:?}");
+}
+
+#[tokio::test]
+async fn beyond_the_rate_the_kernel_counts_and_copies_nothing() {
+    let Some(books) = flooded("beyond_the_rate_the_kernel_counts_and_copies_nothing", 1).await else {
+        return;
+    };
+    assert_eq!(books.decoded + books.lost + books.limited, SIGNALS, "{books:?}");
+    assert!(books.decoded > 0 && books.limited > 0, "{books:?}");
+}
+
+/// Sends the signals and reads what comes; or why that cannot be tried here.
+async fn flood(mut probes: Probes, target: Pid) -> Result<Books, String> {
     let state = probes.states().pop().unwrap();
     let Some(program) = state.program else {
         return Err(state.reason);
@@ -93,5 +112,9 @@ async fn flood(mut probes: Probes, target: Pid) -> Result<(u64, u64), String> {
     let state = probes.states().pop().unwrap();
     assert_eq!(state.events, decoded);
     let missed = usages(&[program]).unwrap()[&program].missed;
-    Ok((decoded, state.lost + missed))
+    Ok(Books {
+        decoded,
+        lost: state.lost + missed,
+        limited: state.limited,
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use probe_user::hindsight::{self, Wanted};
 use serde::Deserialize;
 
 mod check;
@@ -109,6 +110,37 @@ pub struct Probes {
     pub pstore_dir: PathBuf,
     /// Below which root everything else is looked for that earlier boots left.
     pub earlier_root: PathBuf,
+    /// What came before a fault.
+    pub hindsight: Hindsight,
+}
+
+/// `[probes.hindsight]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hindsight {
+    /// Whether signs that precede faults are kept, so that a record has those of its last 30 seconds.
+    pub enabled: bool,
+    /// Memory for them, of all CPUs together, bytes.
+    pub bytes: u32,
+}
+
+impl Hindsight {
+    /// What the probes are asked for.
+    pub fn wanted(self) -> Option<Wanted> {
+        self.enabled.then_some(Wanted {
+            bytes: self.bytes,
+            ..Wanted::default()
+        })
+    }
+}
+
+impl Default for Hindsight {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            bytes: hindsight::DEFAULT_BYTES,
+        }
+    }
 }
 
 /// `[storm]`
@@ -209,6 +241,7 @@ impl Default for Probes {
             kmsg_path: "/dev/kmsg".into(),
             pstore_dir: "/sys/fs/pstore".into(),
             earlier_root: "/".into(),
+            hindsight: Hindsight::default(),
         }
     }
 }

@@ -42,6 +42,8 @@ pub enum Request {
     Introduce,
     /// Attach the probes: [`Answer::Attached`], with the ring's descriptor.
     Attach,
+    /// Where the signs of hindsight are: [`Answer::Signs`], with the descriptor of their map.
+    Signs,
     /// Attach what modules have brought since: [`Answer::Origins`].
     AttachMissing,
     /// Detach the probes: [`Answer::Done`].
@@ -84,6 +86,11 @@ pub enum Answer {
         ring_bytes: u32,
         /// Where events come from, by the number in their header.
         origins: BTreeMap<u16, Origin>,
+    },
+    /// What is needed to read the signs of hindsight.
+    Signs {
+        /// How many there is room for.
+        room: u32,
     },
     /// Where events come from now; `None` when that did not change.
     Origins(Option<BTreeMap<u16, Origin>>),

@@ -18,9 +18,11 @@ use wire::COMM_BYTES;
 
 mod crash;
 mod event;
+mod precursors;
 
 pub use crash::{Program, Signal};
 pub use event::Tracepoint;
+pub use precursors::precursors;
 
 /// Longest reason of a hook's state, bytes.
 const HOOK_REASON_BYTES: usize = 512;

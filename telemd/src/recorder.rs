@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use probe_user::hindsight::Hindsight;
 use proto::v1::{LossReason, Record};
 
 use crate::clock::Moment;
@@ -9,7 +10,7 @@ use crate::keeper::{Handle, KeepError};
 use crate::kept::Mark;
 use crate::ledger::Ledger;
 use crate::pipeline::Found;
-use crate::record::{Boot, Lost, encode};
+use crate::record::{Boot, Lost, encode, precursors};
 use crate::storm::{Storm, Suppressed, Verdict};
 
 /// What became of a record.
@@ -74,11 +75,20 @@ impl Recorder {
         ))
     }
 
-    /// Hands over what the hooks found. What the disk refuses is counted by the keeper.
-    pub async fn hand_over(&self, found: Found, now: Moment) -> Result<(), KeepError> {
+    /// Hands over what the hooks found, with what came before it where that is known. What the disk refuses is counted by
+    /// the keeper.
+    pub async fn hand_over(
+        &self,
+        found: Found,
+        hindsight: Option<&Hindsight>,
+        now: Moment,
+    ) -> Result<(), KeepError> {
         let Found { mut record, mark } = found;
         if self.judge(&record, now) == Verdict::Counted {
             return Ok(());
+        }
+        if let Some(hindsight) = hindsight {
+            record.precursors = precursors(hindsight, &record);
         }
         tracing::trace!(class = record.class, title = record.title, "caught");
         self.keeper

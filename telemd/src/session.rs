@@ -277,7 +277,11 @@ impl<'a> Session<'a> {
             if self.before.is_known(&found) {
                 continue;
             }
-            if let Err(error) = self.recorder.hand_over(found, now).await {
+            if let Err(error) = self
+                .recorder
+                .hand_over(found, self.sources.hindsight(), now)
+                .await
+            {
                 tracing::error!(error = chain(&error), "a fault could not be kept");
             }
         }

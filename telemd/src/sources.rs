@@ -3,9 +3,11 @@
 //! The privileged half attaches the hooks and opens the log; here they are read.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use probe_user::hindsight::Hindsight;
 use probe_user::kmsg::{KernelLog, KmsgRecord, Position};
 use probe_user::user_probe::UserProbe;
 use probe_user::{Event, HookState, Reader, hook};
@@ -44,8 +46,12 @@ pub(crate) struct Sources {
     reader: Result<Reader, String>,
     /// As they were when they were last asked for.
     hooks: Result<Vec<HookState>, String>,
-    /// What hooks had lost when a privileged half ended: the next one counts from 0.
-    lost_before: HashMap<Arc<str>, u64>,
+    /// Whether hindsight is wanted.
+    looks_back: bool,
+    /// What came before faults, where that is wanted and this kernel tells it.
+    hindsight: Option<Hindsight>,
+    /// What hooks had not sent when a privileged half ended: the next one counts from 0.
+    unsent_before: HashMap<Arc<str>, Unsent>,
     account_at: Instant,
     log: Result<KernelLog, String>,
     /// Records of the log that were read.
@@ -60,6 +66,13 @@ pub(crate) struct Sources {
     probes: Vec<UserProbe>,
     /// Those that are wrong.
     unfit: Vec<HookStatus>,
+}
+
+/// Events of a hook that did not come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unsent {
+    lost: u64,
+    limited: u64,
 }
 
 /// What came.
@@ -98,7 +111,9 @@ impl Sources {
             restarts: half.restarts(),
             reader: Err(reason.to_owned()),
             hooks: Err(reason.to_owned()),
-            lost_before: HashMap::new(),
+            looks_back: config.hindsight.enabled,
+            hindsight: None,
+            unsent_before: HashMap::new(),
             account_at: Instant::now() + ACCOUNT_EVERY,
             log,
             log_records: 0,
@@ -145,6 +160,7 @@ impl Sources {
             Ok(_) => self.half.ask(Client::hooks).await,
             Err(reason) => Err(reason.clone()),
         };
+        self.look_back().await;
         let sees_text = |state: &HookState| &*state.hook == hook::PRINTK_CONSOLE && state.attach.is_some();
         if self.hooks.iter().flatten().any(sees_text) {
             self.join(buffers).await;
@@ -170,7 +186,9 @@ impl Sources {
     fn take_leave(&mut self, reason: String) {
         let Ok(known) = &self.hooks else { return };
         for state in known {
-            *self.lost_before.entry(Arc::clone(&state.hook)).or_default() += state.lost;
+            let before = self.unsent_before.entry(Arc::clone(&state.hook)).or_default();
+            before.lost += state.lost;
+            before.limited += state.limited;
         }
         self.hooks = Err(reason);
         // What is in the log by now the hook has seen, but for what was printed since it ended, a round ago at most.
@@ -318,7 +336,9 @@ impl Sources {
     pub(crate) async fn account(&mut self, recorder: &Recorder) {
         self.refresh().await;
         for state in self.hooks.iter().flatten() {
-            recorder.lost(LossReason::RingFull, &state.hook, self.lost(state));
+            let Unsent { lost, limited } = self.unsent(state);
+            recorder.lost(LossReason::RingFull, &state.hook, lost);
+            recorder.lost(LossReason::RateLimit, &state.hook, limited);
         }
         let overrun = match &self.log {
             Ok(log) => lost(log).saturating_sub(self.passed),
@@ -340,18 +360,44 @@ impl Sources {
         }
     }
 
-    /// What a hook has lost since the session began.
-    fn lost(&self, state: &HookState) -> u64 {
-        self.lost_before.get(&state.hook).copied().unwrap_or(0) + state.lost
+    /// What a hook has not sent since the session began.
+    fn unsent(&self, state: &HookState) -> Unsent {
+        let before = self.unsent_before.get(&state.hook).copied().unwrap_or_default();
+        Unsent {
+            lost: before.lost + state.lost,
+            limited: before.limited + state.limited,
+        }
+    }
+
+    /// What came before faults; `None` where nobody wants to know, or this kernel does not tell.
+    pub(crate) fn hindsight(&self) -> Option<&Hindsight> {
+        self.hindsight.as_ref()
+    }
+
+    /// Maps the memory of hindsight, which a new privileged half has made anew.
+    async fn look_back(&mut self) {
+        self.hindsight = None;
+        if !self.looks_back || self.hooks.is_err() {
+            return;
+        }
+        let signs = self.half.ask(Client::signs).await;
+        let opened =
+            signs.and_then(|(map, room)| Hindsight::open(map.as_fd(), room).map_err(|error| chain(&error)));
+        match opened {
+            Ok(hindsight) => self.hindsight = Some(hindsight),
+            Err(error) => tracing::warn!(error, "what comes before faults is not known"),
+        }
     }
 
     fn status(&self, state: &HookState) -> HookStatus {
+        let unsent = self.unsent(state);
         HookStatus {
             name: state.hook.as_ref().to_owned(),
             attach: state.attach.map_or("", probe_user::Attach::as_str).to_owned(),
             reason: state.reason.clone(),
             events: state.events,
-            lost: self.lost(state),
+            lost: unsent.lost,
+            limited: unsent.limited,
             program: state.program,
         }
     }

@@ -96,6 +96,9 @@ pub struct HookStatus {
     pub events: u64,
     /// Events lost.
     pub lost: u64,
+    /// Events that the kernel only counted, because they came too fast.
+    #[serde(default)]
+    pub limited: u64,
     /// The kernel's number of its program; `None` when it is not attached.
     #[serde(default)]
     pub program: Option<u32>,

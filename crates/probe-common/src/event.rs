@@ -250,11 +250,13 @@ pub mod oom {
 
 wire_struct! {
     /// What happened to the events of one hook or slot on one CPU, by number; an element of the per-CPU map `COUNTERS`.
-    pub struct Counters: 16 {
+    pub struct Counters: 24 {
         /// Sent.
         0 events: u64,
         /// Lost: the ring buffer was full, or the event's memory could not be read.
         8 lost: u64,
+        /// Not sent, because the slot had sent [`crate::SlotConfig::limit`] in that window.
+        16 limited: u64,
     }
 }
 

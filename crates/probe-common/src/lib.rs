@@ -17,6 +17,7 @@
 
 mod event;
 mod fault;
+mod sign;
 mod slot;
 mod wire;
 
@@ -27,17 +28,19 @@ pub use fault::{
     COMPONENT_BYTES, COMPONENTS, COMPONENTS_CUT, Fault, OomCause, Program, Signal, Stack, USER_FRAMES,
     UserFrame, oom_cause,
 };
+pub use sign::{IRQ_BATCH, IRQ_STORM_PER_S, STALL_NS, Sign, SignKind};
 pub use slot::{
-    FIRST_SLOT, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_CLASSES, RECORD_MAX, RECORD_START, Record,
-    RecordEvent, SLOTS, STACK_FRAMES, STRING_BYTES, SlotConfig, TAKE_STACK, Tail, Term,
+    DIRECT_MAX, DIRECT_WORDS, FIRST_SLOT, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_CLASSES, RECORD_MAX,
+    RECORD_START, Record, RecordEvent, SLOTS, STACK_FRAMES, STRING_BYTES, SlotConfig, TAKE_STACK, Tail, Term,
+    WINDOW_SHIFT,
 };
 
 /// Version of these bytes. An object of another version is refused when it is loaded, an event of another version is
 /// not decoded.
-pub const ABI_VERSION: u16 = 2;
+pub const ABI_VERSION: u16 = 3;
 
 /// The symbol, a `u32` global, that an object of this version has. Loading sets it, which fails for another version.
-pub const ABI_SYMBOL: &str = "TELEMETRICS_ABI_2";
+pub const ABI_SYMBOL: &str = "TELEMETRICS_ABI_3";
 
 /// The most kernel log text one event carries, bytes; what is longer is cut and [`Text::length`] tells.
 ///

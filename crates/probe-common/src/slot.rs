@@ -18,6 +18,15 @@ pub const FIRST_SLOT: u16 = 64;
 /// The most tests of one slot.
 pub const MAX_TERMS: usize = 4;
 
+/// The object's global with a u64 for each slot and 16 bits in it for each test, the first in the lowest: the offset of the
+/// word that it reads without a helper's call, a multiple of 8 up to [`DIRECT_MAX`], or 0 for none. It is told before the programs are loaded, and only of a record that
+/// reaches behind the word: the kernel does not attach a program that reads more (`perf_event_set_bpf_prog`,
+/// `kernel/events/core.c`), and the verifier takes reads at places that it knows.
+pub const DIRECT_WORDS: &str = "SLOT_DIRECT_WORDS";
+
+/// The last word that can be read so: the fields that people filter by are at the beginning of a record.
+pub const DIRECT_MAX: u16 = 128;
+
 /// The most fields of variable length of one record that are copied. `ras:arm_event` has four, `cxl` records three.
 pub const MAX_TAILS: usize = 8;
 
@@ -41,11 +50,15 @@ pub const RECORD_CLASSES: [usize; 4] = [64, 192, 512, RECORD_MAX];
 /// Frames of the kernel's stack that are taken where that is asked for.
 pub const STACK_FRAMES: usize = 32;
 
+/// A window of [`SlotConfig::limit`] takes this power of two of nanoseconds: 1.07 s, without a division.
+pub const WINDOW_SHIFT: u32 = 30;
+
 /// The bit of [`SlotConfig::flags`] that asks for the kernel's stack.
 pub const TAKE_STACK: u8 = 1;
 
 wire_struct! {
-    /// A test of an integer in the record: `((field ^ bias) & mask) - low <= span`, in wrapping arithmetic.
+    /// A test of an integer in the record: `((field ^ bias) & mask) - low <= span`, in wrapping arithmetic, where the field
+    /// is `word << left >> shift` of the 8 bytes at `offset`.
     pub struct Term: 40 {
         /// Bits that take part.
         0 mask: u64,
@@ -55,14 +68,16 @@ wire_struct! {
         16 low: u64,
         /// How far above `low` the greatest is.
         24 span: u64,
-        /// Where the field is.
+        /// Where the word is that holds the field: a multiple of 8 unless the field lies across one.
         32 offset: u16,
+        /// The bits above the field in the word.
+        34 left: u8,
         /// 64 less the bits of the field.
-        34 shift: u8,
+        35 shift: u8,
         /// 1: what would pass does not, and the other way round.
-        35 inverted: u8,
+        36 inverted: u8,
         /// Zero.
-        36 pad: u32,
+        37 pad: [u8; 3],
     }
 }
 
@@ -92,7 +107,9 @@ wire_struct! {
         /// Where pointers to strings are.
         6 string: [u16; MAX_STRINGS],
         /// Zero.
-        10 pad: [u8; 6],
+        10 pad: u16,
+        /// The most events that are sent in a window of [`WINDOW_SHIFT`] on one CPU; 0: as many as come.
+        12 limit: u32,
         /// Fields of variable length.
         16 tail: [Tail; MAX_TAILS],
         /// Tests.

@@ -36,7 +36,7 @@ fn a_signal_has_its_golden_bytes() {
         components: 2 | COMPONENTS_CUT,
     };
     let mut golden = vec![
-        2, 0, 5, 0, 1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24,
+        3, 0, 5, 0, 1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24,
     ];
     golden.extend(0x31..=0x38u8);
     golden.extend(0x41..=0x48u8);
@@ -188,10 +188,13 @@ fn counters_have_their_golden_bytes() {
     let counters = Counters {
         events: 0x0102,
         lost: 3,
+        limited: 4,
     };
     assert_eq!(
         counters.encode(),
-        [2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]
+        [
+            2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0
+        ]
     );
 }
 
@@ -372,8 +375,8 @@ proptest! {
     }
 
     #[test]
-    fn counters_round_trip(events: u64, lost: u64) {
-        let counters = Counters { events, lost };
+    fn counters_round_trip(events: u64, lost: u64, limited: u64) {
+        let counters = Counters { events, lost, limited };
         prop_assert_eq!(Counters::decode(&counters.encode()), Some(counters));
     }
 }

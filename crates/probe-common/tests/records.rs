@@ -27,6 +27,7 @@ fn what_a_slot_is_told_has_its_golden_bytes() {
         tails: 1,
         terms: 1,
         flags: TAKE_STACK,
+        limit: 0x0500,
         ..SlotConfig::default()
     };
     config.string[0] = 0x0140;
@@ -36,16 +37,20 @@ fn what_a_slot_is_told_has_its_golden_bytes() {
         low: 1,
         span: 7,
         offset: 0x0120,
+        left: 16,
         shift: 32,
         inverted: 1,
         ..Term::default()
     };
     let bytes = config.encode();
-    assert_eq!(bytes[..10], [0x28, 1, 1, 1, 0, 1, 0x40, 1, 0, 0]);
+    assert_eq!(
+        bytes[..16],
+        [0x28, 1, 1, 1, 0, 1, 0x40, 1, 0, 0, 0, 0, 0, 5, 0, 0]
+    );
     assert_eq!(bytes[16..20], [12, 0, 16, 0]);
     assert_eq!(bytes[48..56], [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
     assert_eq!((bytes[64], bytes[72]), (1, 7));
-    assert_eq!(bytes[80..84], [0x20, 1, 32, 1]);
+    assert_eq!(bytes[80..88], [0x20, 1, 16, 32, 1, 0, 0, 0]);
     assert_eq!(SlotConfig::decode(&bytes), Some(config));
 }
 

@@ -7,12 +7,13 @@ use probe_user::cost::{Counting, Usage, usages};
 use probe_user::user_probe::{DEFAULT_RATE, UserProbe, Written};
 use probe_user::{Options, Probes, hook};
 
+use crate::empty::Empty;
 use crate::signals::{Disposition, dispose, send};
 
 /// Signals in a round.
-const SIGNALS: u32 = 200_000;
+const SIGNALS: u32 = 20_000;
 /// The best of so many rounds counts: what else runs on the machine only makes rounds longer.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 30;
 /// What a filtered event may take, nanoseconds.
 const BAR_NS: u64 = 40;
 
@@ -52,7 +53,7 @@ impl Filtered {
     }
 }
 
-/// Measures the hook of fatal signals, and the generic program with a filter that never holds.
+/// Measures a program that does nothing, the hook of fatal signals, and the generic program with a filter that never holds.
 pub(crate) fn measure() -> Result<Vec<Filtered>, Box<dyn Error>> {
     dispose(Disposition::Handled)?;
     let hook_alone = Options {
@@ -65,6 +66,7 @@ pub(crate) fn measure() -> Result<Vec<Filtered>, Box<dyn Error>> {
         ..Options::default()
     };
     Ok(vec![
+        empty()?,
         program("signal_deliver, a handled signal", &hook_alone)?,
         program("a probe on signal:signal_deliver, refused", &probe_alone)?,
     ])
@@ -86,30 +88,48 @@ fn never() -> Result<UserProbe, Box<dyn Error>> {
     UserProbe::new(&written).map_err(|wrongs| format!("{wrongs:?}").into())
 }
 
+/// What is behind any figure: the kernel's reading of the clock, and the call.
+fn empty() -> Result<Filtered, Box<dyn Error>> {
+    measured("a program that does nothing", || {
+        let empty = Empty::attach()?;
+        Ok(("raw_tp".to_owned(), empty.id, empty))
+    })
+}
+
 fn program(what: &'static str, options: &Options) -> Result<Filtered, Box<dyn Error>> {
-    let mut figure = Filtered {
-        what,
-        attach: String::new(),
-        ns: u64::MAX,
-        with_ns: u64::MAX,
-        without_ns: u64::MAX,
-    };
-    for _ in 0..ROUNDS {
-        figure.without_ns = figure.without_ns.min(round()?);
+    measured(what, || {
         let mut probes = Probes::attach(options)?;
         let states = probes.states();
         let attached = states
             .iter()
             .find_map(|state| Some((state.attach?, state.program?)));
-        let Some((attach, program)) = attached else {
+        let Some((attach, id)) = attached else {
             let reasons: Vec<_> = states.iter().map(|state| state.reason.as_str()).collect();
             return Err(format!("{what}: not attached: {}", reasons.join("; ")).into());
         };
-        figure.attach = attach.to_string();
-        figure.with_ns = figure.with_ns.min(round()?);
-        figure.ns = figure.ns.min(counted(program)?.ns_per_run());
-    }
-    Ok(figure)
+        Ok((attach.to_string(), id, probes))
+    })
+}
+
+/// The figures of what `attach` attaches: how, the kernel's number of it, and what holds it.
+fn measured<T>(
+    what: &'static str,
+    attach: impl FnOnce() -> Result<(String, u32, T), Box<dyn Error>>,
+) -> Result<Filtered, Box<dyn Error>> {
+    let without_ns = best(round)?;
+    let (attach, id, _held) = attach()?;
+    Ok(Filtered {
+        what,
+        attach,
+        ns: best(|| Ok(counted(id)?.ns_per_run()))?,
+        with_ns: best(round)?,
+        without_ns,
+    })
+}
+
+/// The least of some rounds.
+fn best(mut figure: impl FnMut() -> Result<u64, Box<dyn Error>>) -> Result<u64, Box<dyn Error>> {
+    (0..ROUNDS).try_fold(u64::MAX, |least, _| Ok(least.min(figure()?)))
 }
 
 /// What a program did in a round.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use probe_user::cost::usages;
-use probe_user::user_probe::{DEFAULT_RATE, UserProbe, Written};
+use probe_user::user_probe::{MAX_RATE, UserProbe, Written};
 use probe_user::{Event, Options, Probes, Reader, hook};
 
 use crate::signals::{Disposition, SIGNAL, dispose, send};
@@ -32,6 +32,8 @@ pub(crate) struct Flood {
     /// By the program's counters.
     sent: u64,
     lost: u64,
+    /// Only counted: the probe has no limit that this rate reaches.
+    limited: u64,
     /// Calls that the kernel left out.
     missed: u64,
     before_kib: u64,
@@ -49,13 +51,14 @@ impl Flood {
 
     pub(crate) fn rows(&self) -> String {
         format!(
-            "flood: {} events/s for {:.1} s: {} produced = {} decoded + {} lost + {} missed\n\
+            "flood: {} events/s for {:.1} s: {} produced = {} decoded + {} lost + {} limited + {} missed\n\
              memory: {} KiB before, {} KiB at most, growth {} KiB (bar {GROWTH_BAR_KIB})",
             self.per_second(),
             self.took.as_secs_f64(),
             self.produced,
             self.decoded,
             self.lost,
+            self.limited,
             self.missed,
             self.before_kib,
             self.most_kib,
@@ -70,6 +73,7 @@ impl Flood {
             "produced": self.produced,
             "decoded": self.decoded,
             "lost": self.lost,
+            "limited": self.limited,
             "missed": self.missed,
             "rss_kib_before": self.before_kib,
             "rss_kib_most": self.most_kib,
@@ -79,7 +83,7 @@ impl Flood {
 
     /// The books balance, and memory is bounded.
     pub(crate) fn check(&self) -> Result<(), Box<dyn Error>> {
-        if self.sent != self.decoded || self.produced != self.sent + self.lost + self.missed {
+        if self.sent != self.decoded || self.produced != self.sent + self.lost + self.limited + self.missed {
             return Err(format!(
                 "the books do not balance; the programs counted {} as sent",
                 self.sent
@@ -117,6 +121,7 @@ pub(crate) async fn measure(seconds: u64) -> Result<Flood, Box<dyn Error>> {
         decoded,
         sent: state.events,
         lost: state.lost,
+        limited: state.limited,
         missed: usage.missed,
         before_kib,
         most_kib,
@@ -129,7 +134,7 @@ fn probe() -> Result<UserProbe, Box<dyn Error>> {
         name: "flood".into(),
         tracepoint: "signal:signal_generate".into(),
         filter: format!("sig == {} && pid == {}", SIGNAL.as_raw(), std::process::id()),
-        rate: DEFAULT_RATE,
+        rate: MAX_RATE,
         ..Written::default()
     };
     UserProbe::new(&written).map_err(|wrongs| format!("{wrongs:?}").into())

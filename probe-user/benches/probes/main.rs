@@ -3,13 +3,15 @@
 //! `cargo xtask build-ebpf`.
 //!
 //! The load is signals that this process sends to itself. The kernel's own statistics say how long each call of a
-//! program takes; beside it stands what a signal costs in the same run with and without the program.
+//! program takes, and what one takes that does nothing; beside it stands what a signal costs in the same run with and
+//! without the program.
 
 #![expect(clippy::print_stdout, reason = "a command line program")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::error::Error;
 
+mod empty;
 mod filtered;
 mod flood;
 mod signals;

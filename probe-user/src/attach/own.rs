@@ -1,7 +1,7 @@
 //! Attaching hooks that have programs of their own.
 
 use aya::{
-    Btf, Ebpf,
+    Btf, Ebpf, Endianness,
     programs::{BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
     util::KernelVersion,
 };
@@ -23,14 +23,19 @@ pub(super) fn is_older(version: Option<KernelVersion>, since: Since) -> bool {
 pub(super) struct Kernel {
     pub(super) version: Option<KernelVersion>,
     pub(super) offsets: Offsets,
+    /// The kernel's type information, or why there is none.
+    pub(super) types: Result<Vec<u8>, String>,
+    /// The same, for the loader.
     pub(super) btf: Option<Result<Btf, String>>,
 }
 
 impl Kernel {
     fn btf(&mut self) -> Result<&Btf, String> {
-        let parsed = self
-            .btf
-            .get_or_insert_with(|| Btf::from_sys_fs().map_err(|error| no_btf(&error)));
+        let types = &self.types;
+        let parsed = self.btf.get_or_insert_with(|| match types {
+            Ok(bytes) => Btf::parse(bytes, Endianness::default()).map_err(|error| no_btf(&error)),
+            Err(reason) => Err(reason.clone()),
+        });
         parsed.as_ref().map_err(Clone::clone)
     }
 }
@@ -166,7 +171,7 @@ fn try_attach(
     }
 }
 
-pub(super) fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
+pub(crate) fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
 where
     &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
 {

@@ -15,7 +15,7 @@ use aya::{
     maps::{Array, MapData},
     programs::TracePoint,
 };
-use probe_common::{FIRST_SLOT, SLOTS, SlotConfig};
+use probe_common::{FIRST_SLOT, SLOTS, SlotConfig, TAKE_STACK};
 
 use super::{AttachError, Attached, Options, own::program, perf, slot, take};
 use crate::{
@@ -61,61 +61,90 @@ struct Chosen {
     failed: String,
 }
 
-impl Slots {
-    /// Attaches the hooks of the catalogue that need no program of their own, then the probes of the configuration.
-    pub(super) fn attach(ebpf: &mut Ebpf, options: &Options) -> Result<(Self, Vec<Attached>), AttachError> {
-        let mut slots = Self {
-            configs: take(ebpf, MAP_SLOTS)?,
-            modules: modules(),
-        };
+/// What is to be watched and what this kernel has for it, looked up before the object is loaded: its programs are told
+/// where fields are.
+pub(super) struct Plan(Vec<Planned>);
+
+enum Planned {
+    /// Not to be attached, and why.
+    Refused(Attached),
+    /// To be attached with the copy of the program for this slot.
+    Slot(usize, Watch, Found),
+}
+
+impl Plan {
+    /// The hooks of the catalogue that need no program of their own, then the probes of the configuration.
+    pub(super) fn of(options: &Options) -> Self {
         let rows = HOOKS.iter().filter_map(|spec| Watch::row(spec.name));
         let probes = options
             .probes
             .iter()
             .map(|probe| Watch::Probe(Arc::new(probe.clone())));
         let watches: Vec<Watch> = rows.chain(probes).collect();
-        let attached = with_tracefs(|tracefs| {
+        with_tracefs(|tracefs| {
             let mut free = 0..SLOTS;
-            let mut attach = |watch: Watch| {
-                let refused = |reason: String| Attached {
-                    reason,
-                    ..Attached::new(watch.name(), u16::MAX)
+            let plan = watches.into_iter().map(|watch| {
+                let refused = |reason: String| {
+                    Planned::Refused(Attached {
+                        reason,
+                        ..Attached::new(watch.name(), u16::MAX)
+                    })
                 };
                 if options.disable.iter().any(|name| name == watch.name()) {
                     return refused("disabled in the configuration".to_owned());
                 }
-                match free.next() {
-                    Some(slot) => slots.attach_one(ebpf, &tracefs, slot, watch),
-                    None => refused(format!(
+                match (find(&watch, &tracefs), free.next()) {
+                    (Found::Not(reason), _) => refused(reason),
+                    (found, Some(slot)) => Planned::Slot(slot, watch, found),
+                    (_, None) => refused(format!(
                         "all {SLOTS} slots are taken: name hooks that may go in probes.disable"
                     )),
                 }
-            };
-            watches.into_iter().map(&mut attach).collect()
+            });
+            Self(plan.collect())
+        })
+    }
+
+    /// The value of [`probe_common::DIRECT_WORDS`].
+    pub(super) fn direct_words(&self) -> [u64; SLOTS] {
+        let mut words = [0; SLOTS];
+        for planned in &self.0 {
+            if let Planned::Slot(slot, _, Found::Tracepoint(chosen)) = planned
+                && let Some(words) = words.get_mut(*slot)
+            {
+                *words = slot::direct_words(&chosen.config);
+            }
+        }
+        words
+    }
+}
+
+impl Slots {
+    /// Attaches what is planned, in its order.
+    pub(super) fn attach(ebpf: &mut Ebpf, plan: Plan) -> Result<(Self, Vec<Attached>), AttachError> {
+        let mut slots = Self {
+            configs: take(ebpf, MAP_SLOTS)?,
+            modules: modules(),
+        };
+        let attached = plan.0.into_iter().map(|planned| match planned {
+            Planned::Refused(attached) => attached,
+            Planned::Slot(slot, watch, found) => slots.attach_one(ebpf, slot, watch, found),
         });
+        let attached = attached.collect();
         Ok((slots, attached))
     }
 
-    fn attach_one(
-        &mut self,
-        ebpf: &mut Ebpf,
-        tracefs: &Result<Tracefs, TracefsError>,
-        slot: usize,
-        watch: Watch,
-    ) -> Attached {
+    fn attach_one(&mut self, ebpf: &mut Ebpf, slot: usize, watch: Watch, found: Found) -> Attached {
         let number = u16::try_from(slot).map_or(u16::MAX, |slot| FIRST_SLOT.saturating_add(slot));
         let mut attached = Attached::new(watch.name(), number);
-        match find(&watch, tracefs) {
-            Found::Not(reason) => attached.reason = reason,
-            found => match load(ebpf, slot) {
-                Ok((id, program)) => {
-                    attached.program = Some(id);
-                    attached.held = Some(program);
-                    attached.waits = Some(watch);
-                    self.settle(&mut attached, found);
-                }
-                Err(reason) => attached.reason = reason,
-            },
+        match load(ebpf, slot) {
+            Ok((id, program)) => {
+                attached.program = Some(id);
+                attached.held = Some(program);
+                attached.waits = Some(watch);
+                self.settle(&mut attached, found);
+            }
+            Err(reason) => attached.reason = reason,
         }
         attached
     }
@@ -248,7 +277,13 @@ fn look(
     let format = tracefs
         .format(candidate.category, candidate.event)
         .map_err(missing)?;
-    let config = slot::config(candidate, watch.takes_stack(), &format).map_err(Missing::Else)?;
+    let config = slot::config(candidate, &format)
+        .map(|config| SlotConfig {
+            flags: if watch.takes_stack() { TAKE_STACK } else { 0 },
+            limit: watch.limit(),
+            ..config
+        })
+        .map_err(Missing::Else)?;
     let id = tracefs.id(candidate.category, candidate.event).map_err(missing)?;
     Ok((id, format, config))
 }

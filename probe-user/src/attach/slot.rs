@@ -1,6 +1,6 @@
 //! What a slot of the generic program is told about a tracepoint.
 
-use probe_common::{MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_START, SlotConfig, TAKE_STACK, Tail};
+use probe_common::{DIRECT_MAX, MAX_STRINGS, MAX_TAILS, MAX_TERMS, RECORD_START, SlotConfig, Tail};
 
 use crate::{
     catalogue::{Is, Term},
@@ -8,12 +8,8 @@ use crate::{
     watch::Candidate,
 };
 
-/// Finds in the `format` file what the slot needs.
-pub(super) fn config(
-    candidate: &Candidate<'_>,
-    takes_stack: bool,
-    format: &Format,
-) -> Result<SlotConfig, String> {
+/// Finds in the `format` file what the slot needs, but for what does not depend on it: flags and limit.
+pub(super) fn config(candidate: &Candidate<'_>, format: &Format) -> Result<SlotConfig, String> {
     for name in candidate.required {
         if format.field(name).is_none() {
             return Err(format!("its record has no field `{name}`"));
@@ -26,7 +22,6 @@ pub(super) fn config(
     let end = ends.fold(RECORD_START, usize::max);
     let mut config = SlotConfig {
         size: u16::try_from(end).map_err(|_error| "its record is too long".to_owned())?,
-        flags: if takes_stack { TAKE_STACK } else { 0 },
         ..SlotConfig::default()
     };
     add_parts(&mut config, format);
@@ -74,10 +69,11 @@ fn test(term: &Term<'_>, format: &Format) -> Result<probe_common::Term, String> 
         .field(term.field)
         .ok_or_else(|| format!("its record has no field `{}` to compare", term.field))?;
     let integer = Integer::of(field).ok_or_else(|| format!("its field `{}` is no integer", term.field))?;
-    let offset = u16::try_from(field.offset).map_err(|_error| "its record is too long".to_owned())?;
+    let (offset, left) = word(field.offset, integer.unused);
     let test = probe_common::Term {
         mask: u64::MAX,
-        offset,
+        offset: u16::try_from(offset).map_err(|_error| "its record is too long".to_owned())?,
+        left,
         shift: integer.unused,
         ..probe_common::Term::default()
     };
@@ -102,6 +98,33 @@ fn test(term: &Term<'_>, format: &Format) -> Result<probe_common::Term, String> 
         Is::Greater => integer.within(test, term.value.saturating_add(1), i128::MAX),
         Is::AtLeast => integer.within(test, term.value, i128::MAX),
     })
+}
+
+/// Bytes of a word that the program reads.
+const WORD: u32 = 8;
+
+/// The word that holds an integer at `offset` with 64 - `unused` bits, and how many bits are above it there: an aligned word
+/// where the integer does not lie across two, because those the program can read without a helper's call. Byte order is that of
+/// `bpfel`, which the object is built for.
+fn word(offset: u32, unused: u8) -> (u32, u8) {
+    let below = offset % WORD * 8;
+    match u8::try_from(below)
+        .ok()
+        .and_then(|below| unused.checked_sub(below))
+    {
+        Some(above) => (offset - offset % WORD, above),
+        None => (offset, unused),
+    }
+}
+
+/// The words that the tests may read without a helper's call, see [`probe_common::DIRECT_WORDS`].
+pub(super) fn direct_words(config: &SlotConfig) -> u64 {
+    let words = config.term.iter().map(|term| {
+        let is_within = u32::from(term.offset) + WORD <= u32::from(config.size);
+        let is_direct = term.offset % 8 == 0 && term.offset <= DIRECT_MAX && is_within;
+        if is_direct { u64::from(term.offset) } else { 0 }
+    });
+    words.rev().fold(0, |all, word| all << 16 | word)
 }
 
 /// An integer field.

@@ -1,7 +1,7 @@
 //! Why the out-of-memory killer kills (`mm/oom_kill.c`: `oom_kill_process`, 5.10 to 7.2). It calls `mark_victim`, which is
 //! a hook of its own and tells of the victim; what is seen here joins that record.
 
-use super::{Attempt, Class, Hook, HookSpec, MemberSpec, Privacy, Severity, Source, Storm, Target, member};
+use super::{Class, Hook, HookSpec, MemberSpec, Privacy, Severity, Source, Storm, function, member};
 
 pub(super) const HOOK: HookSpec = HookSpec {
     name: "oom_kill_process",
@@ -13,16 +13,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
     privacy: Privacy::Names,
     source: Source::Own {
         hook: Hook::OomKill,
-        attempts: &[
-            Attempt {
-                program: "oom_kill_fentry",
-                target: Target::Fentry("oom_kill_process"),
-            },
-            Attempt {
-                program: "oom_kill_kprobe",
-                target: Target::Kprobe("oom_kill_process"),
-            },
-        ],
+        attempts: &function("oom_kill_process", "oom_kill_fentry", "oom_kill_kprobe"),
         members: MEMBERS,
         since: None,
     },

@@ -1,7 +1,7 @@
 //! `oops_enter` is the one function that every flavour of oops goes through, on every architecture
 //! (`kernel/panic.c`, 5.10 to 7.2).
 
-use super::{Attempt, Class, Hook, HookSpec, Privacy, Severity, Source, Storm, Target};
+use super::{Class, Hook, HookSpec, Privacy, Severity, Source, Storm, function};
 
 pub(super) const HOOK: HookSpec = HookSpec {
     name: "oops_enter",
@@ -13,16 +13,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
     privacy: Privacy::Names,
     source: Source::Own {
         hook: Hook::OopsEnter,
-        attempts: &[
-            Attempt {
-                program: "oops_enter_fentry",
-                target: Target::Fentry("oops_enter"),
-            },
-            Attempt {
-                program: "oops_enter_kprobe",
-                target: Target::Kprobe("oops_enter"),
-            },
-        ],
+        attempts: &function("oops_enter", "oops_enter_fentry", "oops_enter_kprobe"),
         members: &[],
         since: None,
     },

@@ -1,7 +1,7 @@
 //! `panic` calls `vpanic` where that exists (6.16 and later); before, the trampoline refuses `panic` for its variable
 //! arguments and the breakpoint is left.
 
-use super::{Attempt, Class, Hook, HookSpec, Privacy, Severity, Source, Storm, Target};
+use super::{Attempt, Class, Hook, HookSpec, Privacy, Severity, Source, Storm, function};
 
 pub(super) const HOOK: HookSpec = HookSpec {
     name: "panic",
@@ -13,25 +13,14 @@ pub(super) const HOOK: HookSpec = HookSpec {
     privacy: Privacy::Names,
     source: Source::Own {
         hook: Hook::Panic,
-        attempts: &[
-            Attempt {
-                program: "panic_fentry",
-                target: Target::Fentry("vpanic"),
-            },
-            Attempt {
-                program: "panic_kprobe",
-                target: Target::Kprobe("vpanic"),
-            },
-            Attempt {
-                program: "panic_fentry",
-                target: Target::Fentry("panic"),
-            },
-            Attempt {
-                program: "panic_kprobe",
-                target: Target::Kprobe("panic"),
-            },
-        ],
+        attempts: ATTEMPTS,
         members: &[],
         since: None,
     },
+};
+
+const ATTEMPTS: &[Attempt] = {
+    let [first, second] = function("vpanic", "panic_fentry", "panic_kprobe");
+    let [third, fourth] = function("panic", "panic_fentry", "panic_kprobe");
+    &[first, second, third, fourth]
 };

@@ -1,7 +1,7 @@
 //! A CPU that is stuck in the kernel taints it (`kernel/watchdog.c`: `watchdog_timer_fn`, 5.10 to 7.2), in an interrupt
 //! of the task that is stuck. `add_taint` is rare; the program looks at which taint it is.
 
-use super::{Attempt, Class, Hook, HookSpec, Privacy, Severity, Source, Storm, Target};
+use super::{Class, Hook, HookSpec, Privacy, Severity, Source, Storm, function};
 
 pub(super) const HOOK: HookSpec = HookSpec {
     name: "soft_lockup",
@@ -13,16 +13,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
     privacy: Privacy::Names,
     source: Source::Own {
         hook: Hook::SoftLockup,
-        attempts: &[
-            Attempt {
-                program: "add_taint_fentry",
-                target: Target::Fentry("add_taint"),
-            },
-            Attempt {
-                program: "add_taint_kprobe",
-                target: Target::Kprobe("add_taint"),
-            },
-        ],
+        attempts: &function("add_taint", "add_taint_fentry", "add_taint_kprobe"),
         members: &[],
         since: None,
     },

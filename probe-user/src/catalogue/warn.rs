@@ -1,7 +1,7 @@
 //! `__warn` is what every `WARN()` comes to (`kernel/panic.c`, 5.10 to 7.2): through the exception of x86 and arm64, or
 //! through `warn_slowpath_fmt` elsewhere.
 
-use super::{Attempt, Class, Hook, HookSpec, Privacy, Severity, Source, Storm, Target};
+use super::{Class, Hook, HookSpec, Privacy, Severity, Source, Storm, function};
 
 pub(super) const HOOK: HookSpec = HookSpec {
     name: "warn",
@@ -13,16 +13,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
     privacy: Privacy::Names,
     source: Source::Own {
         hook: Hook::Warning,
-        attempts: &[
-            Attempt {
-                program: "warn_fentry",
-                target: Target::Fentry("__warn"),
-            },
-            Attempt {
-                program: "warn_kprobe",
-                target: Target::Kprobe("__warn"),
-            },
-        ],
+        attempts: &function("__warn", "warn_fentry", "warn_kprobe"),
         members: &[],
         since: None,
     },

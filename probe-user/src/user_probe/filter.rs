@@ -100,6 +100,13 @@ impl Filter {
         })
     }
 
+    /// Whether texts are compared.
+    pub fn compares_texts(&self) -> bool {
+        self.terms
+            .iter()
+            .any(|term| matches!(term.value, Operand::Text(_)))
+    }
+
     /// Whether the comparisons of texts hold. A field that is missing or no text is no text's equal.
     pub(super) fn admits_texts_of(&self, fields: &Fields) -> bool {
         self.terms.iter().all(|term| {

@@ -22,6 +22,13 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     url(&config.collector.url)?;
     ring(config.probes.ring_bytes)?;
     hooks(&config.probes.disable)?;
+    let bytes = probe_user::hindsight::BYTES;
+    range(
+        "probes.hindsight.bytes",
+        u64::from(config.probes.hindsight.bytes),
+        u64::from(*bytes.start()),
+        u64::from(*bytes.end()),
+    )?;
     range("storm.first", u64::from(config.storm.first), 1, 1_000_000)?;
     range("storm.window_s", config.storm.window_s, 1, STORM_WINDOW_MAX_S)?;
     range("quota.records", u64::from(config.quota.records), 1, 1_000_000)?;

@@ -47,6 +47,7 @@ fn every_key_is_read() {
         kmsg_path = "/m"
         pstore_dir = "/p"
         earlier_root = "/r"
+        hindsight = { enabled = true, bytes = 65536 }
         [storm]
         first = 3
         window_s = 5

@@ -86,6 +86,14 @@ impl Client {
         }
     }
 
+    /// The map of hindsight's signs, and how many it has room for.
+    pub fn signs(&mut self) -> Result<(OwnedFd, u32), ClientError> {
+        match self.ask(&Request::Signs)? {
+            (Answer::Signs { room }, Some(map)) => Ok((map, room)),
+            _ => Err(ClientError::Answer),
+        }
+    }
+
     /// Attaches what modules have brought since; answers where events come from now, when that changed.
     pub fn attach_missing(&mut self) -> Result<Option<BTreeMap<u16, Origin>>, ClientError> {
         match self.ask_for_work(&Request::AttachMissing)? {

@@ -75,6 +75,7 @@ impl Helper<'_> {
                 missing: self.missing.clone(),
             }),
             Request::Attach => return self.attach(),
+            Request::Signs => return self.signs(),
             Request::AttachMissing => {
                 let probes = self.probes.as_mut().ok_or(NOT_ATTACHED)?;
                 Answer::Origins(probes.attach_missing().then(|| probes.origins()))
@@ -113,6 +114,7 @@ impl Helper<'_> {
             ring_bytes: self.config.ring_bytes,
             disable: self.config.disable.clone(),
             probes: self.config.user.alone().cloned().collect(),
+            hindsight: self.config.hindsight.wanted(),
         };
         let probes = Probes::attach(&options).map_err(|error| chain(&error))?;
         let ring = probes
@@ -125,6 +127,13 @@ impl Helper<'_> {
         };
         self.probes = Some(probes);
         Ok((answer, Some(ring)))
+    }
+
+    fn signs(&self) -> Answered {
+        let probes = self.probes.as_ref().ok_or(NOT_ATTACHED)?;
+        let (map, room) = probes.signs().ok_or("hindsight is not enabled")?;
+        let map = map.try_clone_to_owned().map_err(|error| chain(&error))?;
+        Ok((Answer::Signs { room }, Some(map)))
     }
 
     fn places(&self) -> Places {

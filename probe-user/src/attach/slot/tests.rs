@@ -29,8 +29,8 @@ fn term(field: &str, is: Is, value: i128) -> Term<'_> {
 #[test]
 fn parts_of_the_record_are_found() {
     let format = Format::parse(FORMAT).unwrap();
-    let config = config(&candidate(&["error"], vec![]), true, &format).unwrap();
-    assert_eq!((config.size, config.flags, config.terms), (52, TAKE_STACK, 0));
+    let config = config(&candidate(&["error"], vec![]), &format).unwrap();
+    assert_eq!((config.size, config.terms), (52, 0));
     assert_eq!(
         (config.tails, config.tail[0], config.tail[1]),
         (2, Tail { offset: 12, base: 0 }, Tail { offset: 32, base: 36 })
@@ -41,7 +41,7 @@ fn parts_of_the_record_are_found() {
 #[test]
 fn what_the_record_does_not_have_is_told() {
     let format = Format::parse(FORMAT).unwrap();
-    let reason = |required, filter| config(&candidate(required, filter), false, &format).unwrap_err();
+    let reason = |required, filter| config(&candidate(required, filter), &format).unwrap_err();
     assert_eq!(reason(&["sector"], vec![]), "its record has no field `sector`");
     assert_eq!(
         reason(&[], vec![term("errno", Is::Equal, 1)]),
@@ -57,7 +57,7 @@ fn what_the_record_does_not_have_is_told() {
 
 /// What the program does.
 fn holds(term: &probe_common::Term, word: u64) -> bool {
-    let value = (((word << term.shift) >> term.shift) ^ term.bias) & term.mask;
+    let value = (((word << term.left) >> term.shift) ^ term.bias) & term.mask;
     (value.wrapping_sub(term.low) <= term.span) != (term.inverted != 0)
 }
 
@@ -94,21 +94,27 @@ proptest! {
         ],
         value in values(),
         found in values(),
-        behind: u64,
+        offset in 8_u32..24,
+        mut record: [u8; 40],
     ) {
         let format = Format::parse(&format!(
-            "name: x\nfield:int error; offset:8; size:{size}; signed:{};", u8::from(signed)
+            "name: x\nfield:int error; offset:{offset}; size:{size}; signed:{};", u8::from(signed)
         )).unwrap();
         let test = test(&term("error", is, value), &format).unwrap();
         let bits = 8 * size;
-        // What a field of this size makes of the number, and a word with whatever lies behind the field.
+        // What a field of this size makes of the number, with whatever lies around it.
         let cut = u64::try_from(found & i128::from(u64::MAX >> (64 - bits))).unwrap();
-        let word = cut | behind.checked_shl(bits).unwrap_or(0);
+        let (from, length) = (offset as usize, size as usize);
+        record[from..from + length].copy_from_slice(&cut.to_le_bytes()[..length]);
+        let word = |test: &probe_common::Term| {
+            let from = usize::from(test.offset);
+            u64::from_le_bytes(record[from..from + 8].try_into().unwrap())
+        };
         let half = 1_i128 << (bits - 1);
         let found = if signed && i128::from(cut) >= half { i128::from(cut) - 2 * half } else { i128::from(cut) };
-        prop_assert_eq!(holds(&test, word), expected(is, found, value), "{:?} {} {:?}", found, value, test);
+        prop_assert_eq!(holds(&test, word(&test)), expected(is, found, value), "{:?} {} {:?}", found, value, test);
         let mask = value & i128::from(u64::MAX >> (64 - bits));
         let any = super::test(&term("error", Is::AnyBit, mask), &format).unwrap();
-        prop_assert_eq!(holds(&any, word), i128::from(cut) & mask != 0);
+        prop_assert_eq!(holds(&any, word(&any)), i128::from(cut) & mask != 0);
     }
 }

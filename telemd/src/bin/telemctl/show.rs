@@ -122,6 +122,9 @@ pub(crate) fn hook_text(hook: &HookStatus) -> String {
     if hook.lost > 0 {
         let _infallible = write!(text, ", {} lost", hook.lost);
     }
+    if hook.limited > 0 {
+        let _infallible = write!(text, ", {} more only counted", hook.limited);
+    }
     if !hook.reason.is_empty() {
         let _infallible = write!(text, ": {}", hook.reason);
     }
