@@ -13,6 +13,7 @@ use crate::consent::{self, Consent};
 use crate::control::{Asked, Question};
 use crate::ground::Ground;
 use crate::identity::StateError;
+use crate::privacy::PrivacyError;
 use crate::privileged::Half;
 use crate::recorder::Recorder;
 use crate::session::{End, Session, Surroundings, answer};
@@ -35,6 +36,9 @@ pub enum AgentError {
     /// The marks of kept reports.
     #[error("cannot read kept.json in the state directory")]
     Marks(#[source] std::io::Error),
+    /// Nothing can be taken out of records.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
     /// The spool's thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use probe_user::hindsight::{self, Wanted};
 use serde::Deserialize;
 
+pub use privacy::{Privacy, Treatment};
+
 mod check;
+mod privacy;
 pub mod probes_d;
 #[cfg(test)]
 mod tests;
@@ -70,6 +73,8 @@ pub struct Config {
     pub storm: Storm,
     /// What one user may send to the local socket.
     pub quota: Quota,
+    /// What is taken out of records.
+    pub privacy: Privacy,
     /// Limits of the queue on disk.
     pub spool: SpoolLimits,
     /// How often the agent says that it lives.
@@ -197,6 +202,7 @@ impl Default for Config {
             probes: Probes::default(),
             storm: Storm::default(),
             quota: Quota::default(),
+            privacy: Privacy::default(),
             spool: SpoolLimits::default(),
             heartbeat: Heartbeat::default(),
         }

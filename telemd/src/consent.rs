@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 8] = [
+const STATE: [&str; 10] = [
     "spool",
     "agent_id",
     "agent_id.new",
@@ -16,6 +16,8 @@ const STATE: [&str; 8] = [
     "kept.json",
     "kept.json.new",
     crate::alive::FILE,
+    crate::privacy::KEY_FILE,
+    "privacy_key.new",
 ];
 
 /// Whether this host takes part.

@@ -25,6 +25,7 @@ pub mod netconsole;
 pub mod obituary;
 pub mod pipeline;
 pub mod places;
+pub mod privacy;
 pub mod privileged;
 pub mod process;
 pub mod record;

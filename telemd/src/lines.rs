@@ -53,7 +53,7 @@ struct Waiting {
 
 impl Lines {
     /// Takes a piece; lines that are complete, with all that began before them, are appended to `out`.
-    pub fn push(&mut self, context: Context, piece: Piece<'_>, out: &mut Vec<TextLine>) {
+    pub fn push(&mut self, context: &Context, piece: Piece<'_>, out: &mut Vec<TextLine>) {
         let (text, is_ended) = match piece.text.strip_suffix(b"\n") {
             Some(text) => (text, true),
             None => (piece.text, false),
@@ -61,7 +61,7 @@ impl Lines {
         for (index, text) in text.split(|byte| *byte == b'\n').enumerate() {
             let is_first = index == 0;
             let joins = is_first && piece.continues;
-            match self.open_line(&context) {
+            match self.open_line(context) {
                 Some(open) if joins && open.line.text.len() + text.len() <= LINE_BYTES => {
                     open.line.text.extend_from_slice(text);
                     open.line.follows_loss |= piece.follows_loss;
@@ -79,7 +79,7 @@ impl Lines {
                 is_open: true,
             });
         }
-        if is_ended && let Some(open) = self.open_line(&context) {
+        if is_ended && let Some(open) = self.open_line(context) {
             open.is_open = false;
         }
         self.release(out);
@@ -167,10 +167,10 @@ mod tests {
     #[test]
     fn continuations_join_the_line_of_their_own_cpu_and_task() {
         let (mut lines, mut out) = (Lines::default(), Vec::new());
-        lines.push(context(0, 1, 1), text(b"Modules linked in:"), &mut out);
-        lines.push(context(1, 2, 2), text(b"other"), &mut out);
-        lines.push(context(0, 1, 3), more(b" a b"), &mut out);
-        lines.push(context(0, 1, 4), text(b"next"), &mut out);
+        lines.push(&context(0, 1, 1), text(b"Modules linked in:"), &mut out);
+        lines.push(&context(1, 2, 2), text(b"other"), &mut out);
+        lines.push(&context(0, 1, 3), more(b" a b"), &mut out);
+        lines.push(&context(0, 1, 4), text(b"next"), &mut out);
         assert_eq!(texts(&out), ["Modules linked in: a b"]);
         lines.flush(&mut out);
         assert_eq!(texts(&out), ["Modules linked in: a b", "other", "next"]);
@@ -181,12 +181,12 @@ mod tests {
     fn what_another_cpu_prints_meanwhile_stays_behind_a_line_that_may_go_on() {
         let (mut lines, mut out) = (Lines::default(), Vec::new());
         lines.push(
-            context(1, 0, 1),
+            &context(1, 0, 1),
             text(b"Sending NMI from CPU 1 to CPUs 0:"),
             &mut out,
         );
-        lines.push(context(0, 7, 2), text(b"NMI backtrace for cpu 0"), &mut out);
-        lines.push(context(0, 7, 3), text(b"Call Trace:"), &mut out);
+        lines.push(&context(0, 7, 2), text(b"NMI backtrace for cpu 0"), &mut out);
+        lines.push(&context(0, 7, 3), text(b"Call Trace:"), &mut out);
         assert_eq!(texts(&out), [""; 0]);
         lines.expire(2, &mut out);
         assert_eq!(
@@ -198,9 +198,9 @@ mod tests {
     #[test]
     fn a_newline_or_time_ends_a_line() {
         let (mut lines, mut out) = (Lines::default(), Vec::new());
-        lines.push(context(0, 1, 5), text(b"one\ntwo\n"), &mut out);
+        lines.push(&context(0, 1, 5), text(b"one\ntwo\n"), &mut out);
         assert_eq!(texts(&out), ["one", "two"]);
-        lines.push(context(0, 1, 6), text(b"three"), &mut out);
+        lines.push(&context(0, 1, 6), text(b"three"), &mut out);
         lines.expire(6, &mut out);
         assert_eq!(out.len(), 2);
         lines.expire(7, &mut out);
@@ -216,7 +216,7 @@ mod tests {
             let mut expected = 0;
             for (at, (pid, text, continues)) in pieces.iter().enumerate() {
                 let piece = Piece { text: text.as_bytes(), continues: *continues, follows_loss: false };
-                lines.push(context(0, *pid, at as u64), piece, &mut out);
+                lines.push(&context(0, *pid, at as u64), piece, &mut out);
                 prop_assert!(lines.waiting.len() <= WAITING);
                 expected += text.bytes().filter(|byte| *byte != b'\n').count();
             }

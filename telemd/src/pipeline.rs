@@ -120,7 +120,7 @@ impl Pipeline {
                 continues,
             } => {
                 let mut reports = Vec::new();
-                self.console.piece(context, &text, continues, &mut reports);
+                self.console.piece(&context, &text, continues, &mut reports);
                 self.reports(reports, now, out);
             }
             Event::OopsEnter { context } => self.fault(&context, Fault::Oops, now, out),

@@ -1,7 +1,8 @@
-//! Policy, and the way into the spool: storm control, the books of what is lost, encoding.
+//! Policy, and the way into the spool: storm control, the books of what is lost, scrubbing, encoding.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use faults::scrub::Scrubber;
 use probe_user::hindsight::Hindsight;
 use proto::v1::{LossReason, Record};
 
@@ -27,6 +28,7 @@ pub enum Kept {
 pub struct Recorder {
     boot: Boot,
     keeper: Handle,
+    scrubber: Scrubber,
     books: Mutex<Books>,
 }
 
@@ -42,10 +44,11 @@ struct Books {
 
 impl Recorder {
     /// A recorder of this boot.
-    pub fn new(boot: Boot, keeper: Handle, storm: Storm) -> Self {
+    pub fn new(boot: Boot, keeper: Handle, storm: Storm, scrubber: Scrubber) -> Self {
         Self {
             boot,
             keeper,
+            scrubber,
             books: Mutex::new(Books {
                 storm,
                 ledger: Ledger::default(),
@@ -71,7 +74,7 @@ impl Recorder {
             return Ok(Kept::Counted);
         }
         Ok(Kept::Seq(
-            self.keeper.keep(encode(&mut record), Vec::new()).await?,
+            self.keeper.keep(self.encode(&mut record), Vec::new()).await?,
         ))
     }
 
@@ -92,13 +95,13 @@ impl Recorder {
         }
         tracing::trace!(class = record.class, title = record.title, "caught");
         self.keeper
-            .hand_over(encode(&mut record), mark.into_iter().collect())
+            .hand_over(self.encode(&mut record), mark.into_iter().collect())
             .await
     }
 
     /// Keeps a record that storm control has no say in, and answers its sequence when it is durable.
     pub async fn keep_always(&self, mut record: Record, marks: Vec<Mark>) -> Result<u64, KeepError> {
-        let kept = self.keeper.keep(encode(&mut record), marks).await;
+        let kept = self.keeper.keep(self.encode(&mut record), marks).await;
         if let Err(KeepError::Refused | KeepError::Unfit(_)) = kept {
             self.books().refused_always += 1;
         }
@@ -172,6 +175,12 @@ impl Recorder {
         Ok(())
     }
 
+    /// What of a record is kept.
+    fn encode(&self, record: &mut Record) -> Vec<u8> {
+        wire::scrub(record, &self.scrubber);
+        encode(record)
+    }
+
     fn judge(&self, record: &Record, now: Moment) -> Verdict {
         let mut ended = Vec::new();
         let mut books = self.books();
@@ -238,6 +247,10 @@ mod tests {
         records.iter().filter_map(|bytes| loss(bytes)).collect()
     }
 
+    fn nothing_private() -> Scrubber {
+        Scrubber::new(&faults::scrub::Policy::default()).unwrap()
+    }
+
     fn loss(bytes: &[u8]) -> Option<(LossReason, String, u64)> {
         match Record::decode(bytes).unwrap().payload {
             Some(Payload::Loss(loss)) => Some((loss.reason(), loss.title, loss.count)),
@@ -257,7 +270,7 @@ mod tests {
         let kept = crate::kept::Kept::default();
         let (keeper, _thread) =
             crate::keeper::start(opened.spool, kept, dir.path().join("kept.json")).unwrap();
-        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000));
+        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000), nothing_private());
         // The first segment is full and the second cannot be made.
         recorder.keeper().keep(vec![0; 4_000], Vec::new()).await.unwrap();
         let in_the_way = path.join("segment-00000000000000000002.new");
@@ -289,6 +302,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_private_never_gets_to_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened =
+            spool::Spool::open(&dir.path().join("spool"), spool::Options::default(), [1; 16]).unwrap();
+        let kept = crate::kept::Kept::default();
+        let (keeper, thread) =
+            crate::keeper::start(opened.spool, kept, dir.path().join("kept.json")).unwrap();
+        let policy = faults::scrub::Policy::all(faults::scrub::Action::Replace);
+        let recorder = Recorder::new(
+            Boot::default(),
+            keeper,
+            Storm::new(1, 1_000),
+            Scrubber::new(&policy).unwrap(),
+        );
+        let title = "crash of alice@example.org";
+        let record = || Boot::default().record(Class::KernelOops, Severity::High, title, moment(1));
+        recorder.keep(record(), moment(1)).await.unwrap();
+        let found = Found {
+            record: record(),
+            mark: None,
+        };
+        recorder.hand_over(found, None, moment(2_000)).await.unwrap();
+        recorder.keep(record(), moment(2_001)).await.unwrap();
+        recorder.close_windows(moment(4_000), true);
+        recorder.tell_losses(moment(4_000)).await.unwrap();
+        drop(recorder);
+        thread.join().unwrap();
+        for file in std::fs::read_dir(dir.path().join("spool")).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(5).any(|five| five == b"alice"));
+        }
+    }
+
+    #[tokio::test]
     async fn kept_and_told_as_lost_is_all_there_was() {
         let dir = tempfile::tempdir().unwrap();
         let opened =
@@ -299,7 +346,7 @@ mod tests {
             dir.path().join("kept.json"),
         )
         .unwrap();
-        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(2, 1_000));
+        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(2, 1_000), nothing_private());
         for ms in 0..7 {
             let record = Boot::default().record(Class::KernelOops, Severity::High, "t", moment(ms));
             let kept = recorder.keep(record, moment(ms)).await.unwrap();

@@ -23,6 +23,7 @@ use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
+use crate::privacy;
 use crate::privileged::{Client, Half};
 use crate::process::{self, Executable};
 use crate::record::Boot;
@@ -121,8 +122,9 @@ impl<'a> Session<'a> {
         };
         let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000)
             .with_limits(Limits::new(config.probes.user.alone()));
-        let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm));
         let hostname = host.hostname.clone();
+        let scrubber = privacy::scrubber(&config.privacy, &hostname, state)?;
+        let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm, scrubber));
         let mut session = Self {
             surroundings,
             agent_id,

@@ -1,4 +1,5 @@
 //! The local socket as programs of several users meet it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
 mod common;
 

@@ -348,7 +348,8 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, rule: Rule) {
+    /// Counts one more.
+    pub fn add(&mut self, rule: Rule) {
         *self.0.entry(rule).or_default() += 1;
     }
 }

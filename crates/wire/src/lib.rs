@@ -5,10 +5,12 @@
 
 mod hardware;
 mod report;
+mod scrub;
 pub mod text;
 
 pub use hardware::hardware_error;
 pub use report::{fingerprint, kernel_report};
+pub use scrub::scrub;
 
 /// Longest name of a task, bytes: `TASK_COMM_LEN` without its NUL (`include/linux/sched.h`).
 pub const COMM_BYTES: usize = 15;

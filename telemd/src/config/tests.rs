@@ -55,6 +55,16 @@ fn every_key_is_read() {
         records = 7
         bytes = 500000
         window_s = 60
+        [privacy]
+        pointer = "hash"
+        mac = "keep"
+        ip = "mask"
+        host = "replace"
+        user = "keep"
+        file = "hash"
+        cmdline = "mask"
+        email = "keep"
+        serial = "replace"
         [spool]
         segment_bytes = 1048576
         max_bytes = 4194304

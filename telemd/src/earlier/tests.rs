@@ -5,6 +5,8 @@ use probe_user::past::{self, Places};
 use proto::v1::Severity as WireSeverity;
 use proto::v1::record::Payload;
 
+use faults::scrub::{Policy, Scrubber};
+
 use super::*;
 use crate::storm::Storm;
 
@@ -51,7 +53,8 @@ impl Host {
         let epoch = Uuid::from_bytes(opened.spool.epoch());
         let kept = Kept::load(&path, epoch, opened.spool.durable_seq()).unwrap();
         let (keeper, _thread) = crate::keeper::start(opened.spool, kept.clone(), path).unwrap();
-        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000));
+        let scrubber = Scrubber::new(&Policy::default()).unwrap();
+        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000), scrubber);
         Self { dir, recorder, kept }
     }
 

@@ -47,7 +47,7 @@ impl Console {
     /// Takes a piece of text that the console hook saw.
     pub(super) fn piece(
         &mut self,
-        context: Context,
+        context: &Context,
         text: &[u8],
         continues: bool,
         reports: &mut Vec<Assembled>,

@@ -80,6 +80,31 @@ impl Scrubber {
     }
 }
 
+impl Scrubber {
+    /// Scrubs a value whose name says what it is, such as the value of a register.
+    pub fn value(&self, name: &str, value: &mut String) -> Counts {
+        let line = self.text(&format!("{name}: {value}"));
+        if line.counts.total() > 0
+            && let Some(scrubbed) = line.text.get(name.len() + 2..)
+        {
+            scrubbed.clone_into(value);
+        }
+        line.counts
+    }
+
+    /// Another address in the place of a long one; `None`: it stays.
+    pub fn address(&self, address: u64) -> Option<u64> {
+        let action = self.actions.get(&Rule::Pointer)?;
+        if !pointer::is_long(address) {
+            return None;
+        }
+        let mut token = String::new();
+        self.tokens
+            .write(Rule::Pointer, *action, &format!("{address:016x}"), &mut token);
+        crate::bytes::hexadecimal(token.as_bytes())
+    }
+}
+
 struct Pass<'a> {
     scrubber: &'a Scrubber,
     counts: &'a mut Counts,
@@ -100,28 +125,16 @@ impl Pass<'_> {
         }
     }
 
-    /// A value whose name says what it is.
     fn named(&mut self, name: &str, value: &mut String) {
-        let mut line = format!("{name}: {value}");
-        self.text(&mut line);
-        if let Some(scrubbed) = line.get(name.len() + 2..) {
-            scrubbed.clone_into(value);
-        }
+        let counts = self.scrubber.value(name, value);
+        self.counts.merge(&counts);
     }
 
     fn address(&mut self, address: &mut Option<u64>) {
-        let Some(value) = address.filter(|value| pointer::is_long(*value)) else {
-            return;
-        };
-        let Some(action) = self.scrubber.actions.get(&Rule::Pointer) else {
-            return;
-        };
-        let mut token = String::new();
-        self.scrubber
-            .tokens
-            .write(Rule::Pointer, *action, &format!("{value:016x}"), &mut token);
-        *address = crate::bytes::hexadecimal(token.as_bytes());
-        self.counts.add(Rule::Pointer);
+        if let Some(scrubbed) = address.and_then(|address| self.scrubber.address(address)) {
+            *address = Some(scrubbed);
+            self.counts.add(Rule::Pointer);
+        }
     }
 
     fn frame(&mut self, frame: &mut Frame) {
