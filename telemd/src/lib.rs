@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod lines;
 pub mod listener;
 pub mod logging;
+pub mod memory;
 pub mod netconsole;
 pub mod obituary;
 pub mod pipeline;

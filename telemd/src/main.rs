@@ -8,7 +8,7 @@ use telemd::config::EXIT_USAGE;
 use telemd::ground::Ground;
 use telemd::privileged::Attendant;
 use telemd::status::Confinement;
-use telemd::{agent, cli, logging};
+use telemd::{agent, cli, logging, memory};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode, ExitCode> {
+    memory::share_arena();
     let args: Args = cli::parse()?;
     let config = cli::config(args.config.as_deref())?;
     logging::start(&config.log).map_err(|error| {

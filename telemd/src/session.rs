@@ -21,6 +21,7 @@ use crate::host;
 use crate::identity::StateDir;
 use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
+use crate::memory;
 use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
 use crate::privacy;
@@ -144,6 +145,7 @@ impl<'a> Session<'a> {
         session.catch_up().await;
         session.before.begin(&config.probes, surroundings.half);
         announce(&session.sources.states().await);
+        memory::give_back();
         Ok(session)
     }
 

@@ -9,7 +9,7 @@ use clap::Parser;
 use privilege::channel::Channel;
 use telemd::config::EXIT_USAGE;
 use telemd::text::chain;
-use telemd::{cli, logging, privileged};
+use telemd::{cli, logging, memory, privileged};
 
 /// The privileged half of telemd: attaches the probes, and has no network. telemd or the service manager starts it.
 #[derive(Debug, Parser)]
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), ExitCode> {
+    memory::share_arena();
     let args: Args = cli::parse()?;
     let config = cli::config(args.config.as_deref())?;
     let channel = channel().ok_or_else(|| {

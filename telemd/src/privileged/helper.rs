@@ -11,6 +11,7 @@ use probe_user::{Options, Probes, kmsg};
 
 use super::{Answer, Introduction, Request};
 use crate::config;
+use crate::memory;
 use crate::process;
 use crate::text::chain;
 
@@ -38,8 +39,13 @@ pub fn serve(
             Err(error) => return Err(error),
         };
         // Descriptors that come with a question were not asked for, and are closed here.
+        let mut is_work = false;
         let answered = match serde_json::from_slice(&frame.bytes) {
-            Ok(request) => helper.answer(request),
+            Ok(request) => {
+                // The kernel's types are read to attach, and whole logs for what is past.
+                is_work = matches!(request, Request::Attach | Request::Past { .. });
+                helper.answer(request)
+            }
             Err(_not_a_request) => Err("the question is not understood".to_owned()),
         };
         let (answer, descriptor) = answered.unwrap_or_else(|reason| (Answer::Refused(reason), None));
@@ -50,6 +56,9 @@ pub fn serve(
                 channel.send(&encode(&refused), &[])?;
             }
             sent => sent?,
+        }
+        if is_work {
+            memory::give_back();
         }
     }
 }

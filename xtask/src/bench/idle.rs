@@ -24,6 +24,7 @@ pub(super) struct Idle {
     seconds: u64,
     processes: Vec<Process>,
     rss_kib: u64,
+    pss_kib: Option<u64>,
     cpu_percent: f64,
     programs: Vec<Value>,
 }
@@ -32,6 +33,7 @@ pub(super) struct Idle {
 struct Process {
     name: String,
     rss_kib: u64,
+    pss_kib: Option<u64>,
     cpu_percent: f64,
 }
 
@@ -62,14 +64,20 @@ impl Idle {
             .iter()
             .map(|process| {
                 format!(
-                    "idle: {:<14} {:>6} KiB, {:.3} % of a core",
-                    process.name, process.rss_kib, process.cpu_percent
+                    "idle: {:<14} {:>6} KiB (shared once: {}), {:.3} % of a core",
+                    process.name,
+                    process.rss_kib,
+                    once(process.pss_kib),
+                    process.cpu_percent
                 )
             })
             .collect();
         rows.push(format!(
-            "idle for {} s, all processes: {} KiB (bar {RSS_BAR_KIB}), {:.3} % of a core (bar {CPU_BAR_PERCENT})",
-            self.seconds, self.rss_kib, self.cpu_percent
+            "idle for {} s, all processes: {} KiB (bar {RSS_BAR_KIB}; shared once: {}), {:.3} % of a core (bar {CPU_BAR_PERCENT})",
+            self.seconds,
+            self.rss_kib,
+            once(self.pss_kib),
+            self.cpu_percent
         ));
         rows.join("\n")
     }
@@ -79,10 +87,16 @@ impl Idle {
             "seconds": self.seconds,
             "rss_kib": self.rss_kib,
             "rss_bar_kib": RSS_BAR_KIB,
+            "pss_kib": self.pss_kib,
             "cpu_percent": self.cpu_percent,
             "cpu_bar_percent": CPU_BAR_PERCENT,
             "processes": self.processes.len(),
             "programs": self.programs,
         })
     }
+}
+
+/// Memory where what processes share counts once, in words.
+fn once(pss_kib: Option<u64>) -> String {
+    pss_kib.map_or("not told".to_owned(), |kib| format!("{kib} KiB"))
 }

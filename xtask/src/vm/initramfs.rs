@@ -35,6 +35,9 @@ const LOG_KEEPER: &str = "ramoops";
 /// Asked for by ext4 by an alias rather than by a dependency; newer kernels have it in another module or built in.
 const CHECKSUM_MODULE: &str = "crc32c_generic";
 
+/// Users of a guest that has one for the agent, as a package makes it (`passwd(5)`).
+const USERS: &str = "root:x:0:0:root:/:/bin/sh\ntelemetrics:x:990:990::/state/telemetrics:/bin/false\n";
+
 const INIT: &str = include_str!("init.sh");
 const USER_PROBE: &str = include_str!("user-probe.toml");
 const PROGRAMS: [&str; 4] = ["telemd", "telemd-probes", "telemctl", "telem-record-gen"];
@@ -132,6 +135,10 @@ fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>, boot: 
         .iter()
         .map(|name| (format!("opt/telemetrics/{name}"), agent.programs.join(name)))
         .collect();
+    // In the other guests the agent stays root, without capabilities.
+    if boot == Boot::Plain {
+        archive.file("etc/passwd", 0o644, USERS.as_bytes())?;
+    }
     if boot == Boot::NoTracefs {
         let setpriv = packages::find_program("setpriv").context("setpriv is missing: install util-linux")?;
         programs.push(("opt/guest/setpriv".to_owned(), setpriv));

@@ -14,21 +14,30 @@ pub(crate) struct Process {
     pub(crate) cpu_ms: u64,
 }
 
-/// The process that answers on the control socket, the one that it or that it was started by, and their like: all that
-/// are called as it is among its parent and children.
-pub(crate) fn of_agent(pid: u32) -> Vec<Process> {
+/// The process `agent`, which answers on the control socket; `half`, which attaches the probes; and what the one started to
+/// start the other.
+pub(crate) fn of_agent(agent: u32, half: Option<u32>) -> Vec<Process> {
     let all = all();
-    let Some(agent) = all.iter().find(|process| process.pid == pid) else {
-        return Vec::new();
+    let parent_of_half = all
+        .iter()
+        .find(|process| Some(process.pid) == half)
+        .map(|process| process.parent);
+    let is_meant = |process: &&Process| {
+        let is_between = Some(process.pid) == parent_of_half && process.parent == agent;
+        process.pid == agent || Some(process.pid) == half || is_between
     };
-    let is_relative = |process: &&Process| {
-        let parent_of_agent = process.pid == agent.parent && process.name.starts_with(agent.name.as_str());
-        let sibling = process.parent == agent.parent
-            && process.name.starts_with(agent.name.as_str())
-            && agent.parent != 1;
-        process.pid == pid || process.parent == pid || parent_of_agent || sibling
-    };
-    all.iter().filter(is_relative).cloned().collect()
+    all.iter().filter(is_meant).cloned().collect()
+}
+
+/// What a process would take if what it shares with others were divided among them, KiB (`Pss` of `proc_pid_smaps(5)`); `None` when
+/// the kernel does not tell, as it tells root only.
+pub(crate) fn proportional_kib(pid: u32) -> Option<u64> {
+    proportional(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?)
+}
+
+fn proportional(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn all() -> Vec<Process> {
@@ -84,10 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn a_rollup_is_understood() {
+        let rollup = "55d0-7ffc ---p 00000000 00:00 0   [rollup]\nRss:     884 kB\nPss:     385 kB\nPss_Dirty:  68 kB\n";
+        assert_eq!(proportional(rollup), Some(385));
+        assert_eq!(proportional("Rss: 884 kB\nPss: x kB\n"), None);
+    }
+
+    #[test]
     fn this_process_is_found_with_what_it_uses() {
         let pid = std::process::id();
-        let own = of_agent(pid);
+        let own = of_agent(pid, None);
         let own = own.iter().find(|process| process.pid == pid).unwrap();
         assert!(own.rss_kib > 0);
+        assert!(proportional_kib(pid).is_none_or(|kib| kib > 0));
     }
 }

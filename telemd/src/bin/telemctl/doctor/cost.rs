@@ -10,7 +10,7 @@ use telemd::control::{Question, ask};
 use telemd::text::chain;
 
 use crate::cost::{self, Cost};
-use crate::processes::{Process, of_agent};
+use crate::processes::{Process, of_agent, proportional_kib};
 use crate::show;
 
 /// What everything cost while it was measured.
@@ -18,8 +18,10 @@ use crate::show;
 struct Costs {
     seconds: u64,
     processes: Vec<ProcessCost>,
-    /// All processes together.
+    /// All processes together: what they share counts for each.
     rss_kib: u64,
+    /// The same where what they share counts once.
+    pss_kib: Option<u64>,
     cpu_percent: f64,
     /// Every program; empty when the kernel did not count.
     programs: Vec<Cost>,
@@ -32,6 +34,7 @@ struct ProcessCost {
     pid: u32,
     name: String,
     rss_kib: u64,
+    pss_kib: Option<u64>,
     /// Of one core.
     cpu_percent: f64,
 }
@@ -48,7 +51,8 @@ pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
         }
     };
     let hooks = status.session.map(|session| session.hooks).unwrap_or_default();
-    let before = of_agent(status.pid);
+    let half = status.privileged.standing.map(|standing| standing.pid);
+    let before = of_agent(status.pid, half);
     let (programs, reason) = match cost::measure(&hooks, seconds) {
         Ok(programs) => (programs, String::new()),
         Err(error) => {
@@ -56,7 +60,7 @@ pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
             (Vec::new(), chain(&error))
         }
     };
-    let processes: Vec<_> = of_agent(status.pid)
+    let processes: Vec<_> = of_agent(status.pid, half)
         .iter()
         .map(|after| {
             ProcessCost::new(
@@ -69,6 +73,7 @@ pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
     let costs = Costs {
         seconds,
         rss_kib: processes.iter().map(|process| process.rss_kib).sum(),
+        pss_kib: processes.iter().map(|process| process.pss_kib).sum(),
         cpu_percent: processes.iter().map(|process| process.cpu_percent).sum(),
         processes,
         programs,
@@ -85,6 +90,7 @@ impl ProcessCost {
             pid: after.pid,
             name: after.name.clone(),
             rss_kib: after.rss_kib,
+            pss_kib: proportional_kib(after.pid),
             cpu_percent: cost::float(used) / cost::float(seconds) / 10.0,
         }
     }
@@ -94,23 +100,23 @@ impl Costs {
     fn text(&self) -> String {
         // Writing to a String cannot fail, here and below.
         let mut out = format!(
-            "over {} s\n\n{:<16}  {:>8}  {:>9}  {:>9}",
-            self.seconds, "PROCESS", "PID", "RSS KiB", "CPU %"
+            "over {} s\n\n{:<16}  {:>8}  {:>9}  {:>9}  {:>9}",
+            self.seconds, "PROCESS", "PID", "RSS KiB", "PSS KiB", "CPU %"
         );
+        let mut row = |name: &str, pid: &str, rss: u64, pss: Option<u64>, cpu: f64| {
+            let pss = pss.map_or("-".to_owned(), |pss| pss.to_string());
+            let _infallible = write!(out, "\n{name:<16}  {pid:>8}  {rss:>9}  {pss:>9}  {cpu:>9.3}");
+        };
         for process in &self.processes {
-            let ProcessCost {
-                pid,
-                name,
-                rss_kib,
-                cpu_percent,
-            } = process;
-            let _infallible = write!(out, "\n{name:<16}  {pid:>8}  {rss_kib:>9}  {cpu_percent:>9.3}");
+            row(
+                &process.name,
+                &process.pid.to_string(),
+                process.rss_kib,
+                process.pss_kib,
+                process.cpu_percent,
+            );
         }
-        let _infallible = write!(
-            out,
-            "\n{:<16}  {:>8}  {:>9}  {:>9.3}",
-            "all", "", self.rss_kib, self.cpu_percent
-        );
+        row("all", "", self.rss_kib, self.pss_kib, self.cpu_percent);
         if !self.reason.is_empty() {
             let _infallible = write!(out, "\n\nprograms: {}", self.reason);
             return out;
