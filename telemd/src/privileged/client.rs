@@ -16,9 +16,9 @@ use crate::process::Executable;
 /// How long an answer may take that is known at once or nearly so; on a busy machine the privileged half waits for a
 /// processor too.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one may take for which work is to be done: attaching every probe takes some tenths of a second, and half a
-/// minute in an emulator that is busy; reading a large journal takes seconds.
-const LONG_PATIENCE: Duration = Duration::from_mins(2);
+/// How long one may take for which work is to be done: attaching every probe takes some tenths of a second, and a
+/// minute or two in an emulator that is busy; reading a large journal takes seconds.
+const LONG_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

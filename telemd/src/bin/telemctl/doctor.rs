@@ -217,7 +217,7 @@ fn hooks(session: &SessionStatus, checks: &mut Checks) {
         checks.problem(
             "hooks",
             "no fault of the kernel or of programs is seen here",
-            "the reasons are above; telemd must run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYSLOG",
+            "the reasons are above; start telemd as root, or telemd-probes.socket where telemd has a user of its own",
         );
     }
 }
