@@ -5,13 +5,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use spool::{Chunk, Options, Spool};
+use spool::{Chunk, Options, Spool, Worth};
 
 const OPTIONS: Options = Options {
     segment_bytes: 4096,
     max_bytes: 4 * 4096,
+    max_age: Duration::from_hours(1),
+    judge,
 };
 const RECORDS: u64 = 12;
 
@@ -63,6 +66,16 @@ fn damage(dir: &Path, mut edits: &[u8]) {
             content[at..at + bytes.len()].copy_from_slice(bytes);
         }
         fs::write(path, content).expect("write");
+    }
+}
+
+/// The first byte says it.
+fn judge(record: &[u8]) -> Worth {
+    let first = record.first().copied().unwrap_or(0);
+    Worth {
+        class: (first % 4).to_string(),
+        is_critical: first % 8 == 0,
+        events: first.into(),
     }
 }
 

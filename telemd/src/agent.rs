@@ -42,6 +42,11 @@ pub enum AgentError {
     /// The spool's thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// The spool's thread ended by itself.
+    #[error(
+        "the spool's thread ended by itself, which is a bug: start the agent again; what was acknowledged is on disk"
+    )]
+    Ended,
     /// What was recorded could not be deleted after consent was withdrawn.
     #[error("cannot delete what was recorded: delete the state directory by hand")]
     Forget(#[source] std::io::Error),
@@ -122,6 +127,7 @@ async fn work(
                 session.drain().await;
                 return Ok(());
             }
+            End::Broken => return Err(AgentError::Ended),
             End::Withdrawn(reply) => {
                 session.abandon().await;
                 consent::forget(surroundings.state.path()).map_err(AgentError::Forget)?;

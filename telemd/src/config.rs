@@ -176,8 +176,10 @@ pub struct Quota {
 pub struct SpoolLimits {
     /// Size at which a segment is closed, bytes.
     pub segment_bytes: u64,
-    /// Size at which the oldest segment is given up, bytes.
+    /// Size at which the oldest records are given up, bytes.
     pub max_bytes: u64,
+    /// Age at which records are given up, seconds while the agent runs.
+    pub max_age_s: u64,
 }
 
 /// `[heartbeat]`
@@ -276,10 +278,13 @@ impl Default for SpoolLimits {
         let spool::Options {
             segment_bytes,
             max_bytes,
+            max_age,
+            ..
         } = spool::Options::default();
         Self {
             segment_bytes,
             max_bytes,
+            max_age_s: max_age.as_secs(),
         }
     }
 }

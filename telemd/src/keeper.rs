@@ -7,11 +7,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use spool::{Chunk, Spool, SpoolError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use crate::clock::Moment;
 use crate::kept::{Kept, Mark};
 use crate::text::chain;
 
@@ -22,6 +24,8 @@ mod tests;
 const QUEUE: usize = 256;
 /// Records that wait for the thread, KiB: the agent's memory in a storm is bounded by it.
 const QUEUE_KIB: usize = 2048;
+/// How often the spool is told how much time has passed. Something is kept at least with every heartbeat.
+const TELL_TIME: Duration = Duration::from_mins(1);
 /// Questions that one sync answers.
 const GROUP: usize = 256;
 
@@ -134,6 +138,11 @@ impl Handle {
         mended.await.map_err(|_closed| KeepError::Stopped)?
     }
 
+    /// Whether the thread has ended although there are handles: it panicked.
+    pub fn has_ended(&self) -> bool {
+        self.asks.is_closed()
+    }
+
     /// The spool at a glance, and a way to wait for changes.
     pub fn stats(&self) -> watch::Receiver<Stats> {
         self.stats.clone()
@@ -182,6 +191,7 @@ pub fn start(spool: Spool, kept: Kept, kept_path: PathBuf) -> std::io::Result<(H
         publish,
         refused: 0,
         failing: None,
+        told_time: Moment::now(),
     };
     keeper.publish();
     let thread = std::thread::Builder::new()
@@ -208,6 +218,8 @@ struct Keeper {
     publish: watch::Sender<Stats>,
     refused: u64,
     failing: Option<String>,
+    /// Up to when the spool was told how time passes.
+    told_time: Moment,
 }
 
 /// What one sync answers.
@@ -311,6 +323,7 @@ impl Keeper {
             tracing::warn!(%error, "marks of kept reports were not written, a report may come twice after a crash");
         }
         let durable = if group.unsynced { self.sync() } else { Ok(()) };
+        self.tell_time(Moment::now());
         self.publish();
         for (seq, answer) in group.waiting {
             let kept = if durable.is_ok() {
@@ -336,6 +349,19 @@ impl Keeper {
                     .read(from_seq, max_records, max_bytes)
                     .map_err(KeepError::Read),
             );
+        }
+    }
+
+    /// Tells the spool how much time has passed, by the clock that runs while the host sleeps and that nobody sets.
+    fn tell_time(&mut self, now: Moment) {
+        let passed = now.since_boot_ns.saturating_sub(self.told_time.since_boot_ns);
+        let passed = Duration::from_nanos(passed);
+        if passed < TELL_TIME {
+            return;
+        }
+        self.told_time = now;
+        if let Err(error) = self.spool.advance(passed) {
+            tracing::warn!(error = %chain(&error), "records that are too old could not be given up yet");
         }
     }
 

@@ -40,3 +40,4 @@ mod sources;
 pub mod status;
 pub mod storm;
 pub mod text;
+pub mod worth;

@@ -265,6 +265,7 @@ mod tests {
         let limits = spool::Options {
             segment_bytes: 4_096,
             max_bytes: 1 << 20,
+            ..spool::Options::default()
         };
         let opened = spool::Spool::open(&path, limits, [1; 16]).unwrap();
         let kept = crate::kept::Kept::default();

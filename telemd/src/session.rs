@@ -33,6 +33,7 @@ use crate::sources::{Buffers, Caught, Sources};
 use crate::status::{Confinement, HookStatus, SessionStatus, SpoolStatus, Status};
 use crate::storm::{Limits, Storm};
 use crate::text::chain;
+use crate::worth;
 
 mod before;
 mod ending;
@@ -53,6 +54,8 @@ pub(crate) enum End {
     Stopped,
     /// Consent was withdrawn. Whoever asked is answered once everything is forgotten.
     Withdrawn(Option<oneshot::Sender<Status>>),
+    /// The spool's thread ended by itself: nothing can be kept any more.
+    Broken,
 }
 
 /// What stays the same from one session to the next.
@@ -197,6 +200,9 @@ impl<'a> Session<'a> {
                 _ = round.tick() => {
                     if !self.surroundings.consent.given() {
                         return End::Withdrawn(None);
+                    }
+                    if self.recorder.keeper().has_ended() {
+                        return End::Broken;
                     }
                     self.round(&mut buffers, &mut found).await;
                 }
@@ -344,6 +350,8 @@ fn open_spool(config: &Config) -> Result<Spool, AgentError> {
     let options = spool::Options {
         segment_bytes: config.spool.segment_bytes,
         max_bytes: config.spool.max_bytes,
+        max_age: Duration::from_secs(config.spool.max_age_s),
+        judge: worth::judge,
     };
     let opened = Spool::open(&config.spool_dir(), options, Uuid::new_v4().into_bytes())?;
     for damage in opened.damage {

@@ -151,7 +151,7 @@ fn gap(first_seq: u64, count: u64) -> DeliverRequest {
         message: Some(Message::Gap(Gap {
             first_seq,
             count,
-            reason: 0,
+            ..Gap::default()
         })),
     }
 }

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, netconsole,
+    DeliverError, Store, clean, netconsole,
     rows::{Row, reason},
     time::Micros,
     write,
@@ -133,10 +133,16 @@ impl Store {
     /// Stores that sequences will never come.
     pub async fn deliver_gap(&self, sender: &Sender, gap: &Gap) -> Result<Delivered, DeliverError> {
         let (first_seq, last_seq) = range(gap.first_seq, gap.count)?;
+        if gap.class.chars().count() > limits::CLASS_CHARS {
+            return Err(DeliverError::Invalid(format!(
+                "a gap's class of more than {} characters",
+                limits::CLASS_CHARS
+            )));
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.store_gap(sender, first_seq, last_seq, gap.reason).await {
+            match self.store_gap(sender, first_seq, last_seq, gap).await {
                 Err(error) if error.is_conflict() && attempt < ATTEMPTS => pause(attempt).await,
                 result => return result,
             }
@@ -183,7 +189,7 @@ impl Store {
         sender: &Sender,
         first_seq: i64,
         last_seq: i64,
-        why: i32,
+        gap: &Gap,
     ) -> Result<Delivered, DeliverError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
@@ -200,11 +206,18 @@ impl Store {
         }
         let insert = transaction
             .prepare_cached(
-                "INSERT INTO losses (agent_id, epoch, seq, gap, reason, events, received_at)
-                 VALUES ($1, $2, $3, true, $4, $5, $6)",
+                "INSERT INTO losses (agent_id, epoch, seq, gap, reason, events, received_at, class, sequences)
+                 VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8)",
             )
             .await?;
-        let (seq, events) = (mark.stored_seq + 1, last_seq - mark.stored_seq);
+        let (seq, sequences) = (mark.stored_seq + 1, last_seq - mark.stored_seq);
+        let class = clean(&gap.class);
+        // Which of its events a part of a gap tells of nobody knows.
+        let events = if seq == first_seq {
+            i64::try_from(gap.events).unwrap_or(i64::MAX)
+        } else {
+            sequences
+        };
         transaction
             .execute(
                 &insert,
@@ -212,9 +225,11 @@ impl Store {
                     &sender.agent_id,
                     &sender.epoch,
                     &seq,
-                    &reason(why),
-                    &events,
+                    &reason(gap.reason),
+                    &events.max(sequences),
                     &mark.now,
+                    &class,
+                    &sequences,
                 ],
             )
             .await?;

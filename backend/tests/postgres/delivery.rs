@@ -149,6 +149,7 @@ async fn batches_past_the_next_sequence_are_refused_and_store_nothing() {
         first_seq: 6,
         count: 1,
         reason: LossReason::SpoolFull.into(),
+        ..Gap::default()
     };
     let refused = db.store.deliver_gap(&sender, &gap).await;
     assert!(
@@ -177,6 +178,7 @@ async fn gaps_move_the_mark_and_are_losses() {
         first_seq,
         count,
         reason: reason.into(),
+        ..Gap::default()
     };
     let say = async |gap: Gap| db.store.deliver_gap(&sender, &gap).await.unwrap().stored_seq;
     assert_eq!(say(gap(4, 7, LossReason::SpoolFull)).await, 10);
@@ -187,13 +189,22 @@ async fn gaps_move_the_mark_and_are_losses() {
         "overlapping: only 11 and 12 are new"
     );
     db.store.deliver(&sender, batch(13, 1)).await.unwrap();
+    let of_class = Gap {
+        class: "loss".into(),
+        events: 70,
+        ..gap(14, 2, LossReason::SpoolFull)
+    };
+    assert_eq!(say(of_class.clone()).await, 15);
+    assert_eq!(say(of_class).await, 15, "resent");
 
     let books = "SELECT produced::text, stored, lost::text, lost_by_reason::text FROM books";
     let row = db.sql().await.query_one(books, &[]).await.unwrap();
     let (produced, stored, lost, reasons): (String, i64, String, String) =
         (row.get(0), row.get(1), row.get(2), row.get(3));
-    assert_eq!((produced.as_str(), stored, lost.as_str()), ("13", 4, "9"));
-    assert_eq!(reasons, r#"{"SPOOL_FULL": 7, "SPOOL_UNREADABLE": 2}"#);
+    assert_eq!((produced.as_str(), stored, lost.as_str()), ("83", 4, "79"));
+    assert_eq!(reasons, r#"{"SPOOL_FULL": 77, "SPOOL_UNREADABLE": 2}"#);
+    let of_class = "SELECT events FROM losses WHERE class = 'loss' AND seq = 14 AND sequences = 2";
+    assert_eq!(db.count(of_class).await, 70);
     db.assert_balanced().await;
 }
 
@@ -233,6 +244,7 @@ async fn loss_records_are_in_the_books() {
                 first_seq: 4,
                 count: 2,
                 reason: LossReason::Storm.into(),
+                ..Gap::default()
             },
         )
         .await

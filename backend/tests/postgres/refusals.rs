@@ -22,6 +22,7 @@ async fn messages_that_break_the_rules_end_the_stream_with_a_reason() {
             first_seq,
             count,
             reason: 1,
+            ..Gap::default()
         }))
     };
     let batch_of = |first_seq, records| Some(Message::Batch(Batch { first_seq, records }));

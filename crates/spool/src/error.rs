@@ -16,7 +16,7 @@ pub enum SpoolError {
     /// The directory was written by a version of the format that this program does not know. Nothing was touched.
     #[error(
         "spool {dir} has format version {found}, this program reads version {supported}; \
-         use a newer program, or move the directory away to start an empty spool",
+         use the program that wrote it, or move the directory away to start an empty spool",
         dir = .dir.display()
     )]
     Version {

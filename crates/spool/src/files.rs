@@ -124,31 +124,45 @@ impl Directory {
     /// Makes a file with these bytes and room for `reserve` in all, or none: whatever happens, `path` holds either what
     /// it held or the whole new file.
     pub(crate) fn create(&self, path: &Path, bytes: &[u8], reserve: u64) -> Result<Handle, SpoolError> {
+        let fill = |file: &dyn DiskFile, path: &Path| {
+            write(file, path, bytes, 0)?;
+            preallocate(file, reserve).map_err(failed("preallocate", path))
+        };
+        Ok(self.create_with(path, fill)?.0)
+    }
+
+    /// The same of a file that `fill` writes.
+    pub(crate) fn create_with<T>(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(&dyn DiskFile, &Path) -> Result<T, SpoolError>,
+    ) -> Result<(Handle, T), SpoolError> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(UNFINISHED_SUFFIX);
         let unfinished = PathBuf::from(unfinished);
-        let made = self
-            .create_unfinished(&unfinished, bytes, reserve)
-            .and_then(|file| {
-                self.disk
-                    .rename(&unfinished, path)
-                    .map_err(failed("rename", &unfinished))?;
-                self.sync()?;
-                Ok(file)
-            });
+        let made = self.create_unfinished(&unfinished, fill).and_then(|made| {
+            self.disk
+                .rename(&unfinished, path)
+                .map_err(failed("rename", &unfinished))?;
+            self.sync()?;
+            Ok(made)
+        });
         if made.is_err() && self.disk.remove(&unfinished).is_err() {
             // Not there, or the next opening removes it.
         }
         made
     }
 
-    fn create_unfinished(&self, path: &Path, bytes: &[u8], reserve: u64) -> Result<Handle, SpoolError> {
+    fn create_unfinished<T>(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(&dyn DiskFile, &Path) -> Result<T, SpoolError>,
+    ) -> Result<(Handle, T), SpoolError> {
         let file = self.disk.open_or_create(path).map_err(failed("create", path))?;
         file.set_size(0).map_err(failed("cut", path))?;
-        file.write_all_at(bytes, 0).map_err(failed("write", path))?;
-        preallocate(&*file, reserve).map_err(failed("preallocate", path))?;
+        let filled = fill(&*file, path)?;
         file.sync_all().map_err(failed("sync", path))?;
-        Ok(file)
+        Ok((file, filled))
     }
 
     pub(crate) fn remove(&self, path: &Path) -> Result<(), SpoolError> {

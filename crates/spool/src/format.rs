@@ -5,11 +5,11 @@ use crc32c::{crc32c, crc32c_append};
 use crate::MAX_RECORD_BYTES;
 
 /// Version of the format. There is one number for all files; a change to any of them raises it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 pub(crate) const HEADER_BYTES: usize = 40;
-pub(crate) const FRAME_HEADER_BYTES: usize = 20;
-pub(crate) const MARK_BYTES: usize = 48;
+pub(crate) const FRAME_HEADER_BYTES: usize = 28;
+pub(crate) const MARK_BYTES: usize = 56;
 /// The two marks are a block apart, so that one bad block cannot take both.
 pub(crate) const MARK_SLOT_BYTES: usize = 4096;
 
@@ -17,8 +17,9 @@ pub(crate) const MARK_SLOT_BYTES: usize = 4096;
 pub(crate) const MAX_SEQ: u64 = u64::MAX >> 1;
 
 const HEADER_FIELDS: usize = 8 /* magic */ + 4 /* version */ + 4 /* crc */ + 16 /* epoch */ + 8 /* first_seq */;
-const FRAME_FIELDS: usize = 4 /* length */ + 4 /* payload_crc */ + 8 /* seq */ + 4 /* header_crc */;
-const MARK_FIELDS: usize = 8 /* magic */ + 4 /* crc */ + 4 /* zero */ + 4 * 8 /* generation and marks */;
+const FRAME_FIELDS: usize = 4 /* length */ + 4 /* payload_crc */ + 8 /* seq */ + 4 /* at_s */
+    + 4 /* kind, zeros */ + 4 /* header_crc */;
+const MARK_FIELDS: usize = 8 /* magic */ + 4 /* crc */ + 4 /* zero */ + 5 * 8 /* generation and marks */;
 const _: () = assert!(HEADER_BYTES == HEADER_FIELDS);
 const _: () = assert!(FRAME_HEADER_BYTES == FRAME_FIELDS);
 const _: () = assert!(MARK_BYTES == MARK_FIELDS);
@@ -114,14 +115,51 @@ impl Seed {
     }
 }
 
-/// What precedes each record.
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameKind {
+    /// A record as it was appended.
+    Record,
+    /// A record that stayed when its segment was given up.
+    Kept,
+    /// Sequences that were given up for want of room; a [`Tally`](crate::tally::Tally).
+    Evicted,
+    /// The same for their age.
+    Expired,
+}
+
+impl FrameKind {
+    fn encode(self) -> u8 {
+        match self {
+            Self::Record => 0,
+            Self::Kept => 1,
+            Self::Evicted => 2,
+            Self::Expired => 3,
+        }
+    }
+
+    fn decode(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::Record,
+            1 => Self::Kept,
+            2 => Self::Evicted,
+            3 => Self::Expired,
+            _ => return None,
+        })
+    }
+}
+
+/// What precedes each record, and each account of sequences that were given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
-    /// Of the record. At most [`MAX_RECORD_BYTES`].
+    /// Of what follows. At most [`MAX_RECORD_BYTES`].
     pub(crate) length: u32,
     pub(crate) payload_crc: u32,
     /// Never zero, so a run of zero bytes is no frame.
     pub(crate) seq: u64,
+    /// When it was appended, by the spool's own clock, seconds.
+    pub(crate) at_s: u32,
+    pub(crate) kind: FrameKind,
 }
 
 impl FrameHeader {
@@ -130,8 +168,10 @@ impl FrameHeader {
         bytes[0..4].copy_from_slice(&self.length.to_le_bytes());
         bytes[4..8].copy_from_slice(&self.payload_crc.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.seq.to_le_bytes());
-        let crc = seed.crc(&bytes[0..16]);
-        bytes[16..20].copy_from_slice(&crc.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.at_s.to_le_bytes());
+        bytes[20] = self.kind.encode();
+        let crc = seed.crc(&bytes[0..24]);
+        bytes[24..28].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
@@ -142,13 +182,16 @@ impl FrameHeader {
         if seq == 0 || seq > MAX_SEQ || length as usize > MAX_RECORD_BYTES {
             return None;
         }
-        if u32_at(bytes, 16) != seed.crc(&bytes[0..16]) {
+        let kind = FrameKind::decode(bytes[20])?;
+        if u32_at(bytes, 24) != seed.crc(&bytes[0..24]) {
             return None;
         }
         Some(Self {
             length,
             payload_crc: u32_at(bytes, 4),
             seq,
+            at_s: u32_at(bytes, 16),
+            kind,
         })
     }
 
@@ -158,25 +201,38 @@ impl FrameHeader {
     }
 }
 
-/// Appends the frame of a record to `out`. `record` must not be larger than [`MAX_RECORD_BYTES`].
-pub(crate) fn encode_frame(seed: Seed, seq: u64, record: &[u8], out: &mut Vec<u8>) {
-    debug_assert!(record.len() <= MAX_RECORD_BYTES, "the caller checks the limit");
-    let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
+/// Appends a frame to `out`. `payload` must not be larger than [`MAX_RECORD_BYTES`].
+pub(crate) fn encode_frame(
+    seed: Seed,
+    seq: u64,
+    at_s: u32,
+    kind: FrameKind,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    debug_assert!(payload.len() <= MAX_RECORD_BYTES, "the caller checks the limit");
     let header = FrameHeader {
-        length,
-        payload_crc: seed.crc(record),
+        length: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+        payload_crc: seed.crc(payload),
         seq,
+        at_s,
+        kind,
     };
     out.extend_from_slice(&header.encode(seed));
-    out.extend_from_slice(record);
+    out.extend_from_slice(payload);
 }
 
-/// How far the queue has come. Each number is the last sequence it is true of.
+/// How far the queue has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
+    /// Last sequence that is durable.
     pub(crate) durable: u64,
+    /// Last sequence that was acknowledged.
     pub(crate) acknowledged: u64,
+    /// Last sequence of a segment that went without an account of what was in it.
     pub(crate) evicted: u64,
+    /// The spool's own clock, seconds.
+    pub(crate) clock_s: u32,
 }
 
 impl Mark {
@@ -187,6 +243,7 @@ impl Mark {
         bytes[24..32].copy_from_slice(&self.durable.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.acknowledged.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.evicted.to_le_bytes());
+        bytes[48..52].copy_from_slice(&self.clock_s.to_le_bytes());
         let crc = seed.crc(&bytes[16..]);
         bytes[8..12].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -202,6 +259,7 @@ impl Mark {
             durable: u64_at(bytes, 24),
             acknowledged: u64_at(bytes, 32),
             evicted: u64_at(bytes, 40),
+            clock_s: u32_at(bytes, 48),
         };
         let generation = u64_at(bytes, 16);
         let possible = mark.acknowledged.max(mark.evicted) <= mark.durable

@@ -32,24 +32,39 @@
 //!
 //! Directories have mode 0700 and files 0600. A file gets its name when it is whole and synced.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! Integers are little-endian. Checksums are CRC-32C; those of frames and marks continue from the CRC-32C of the epoch,
 //! so that bytes of another spool, or bytes in a record that imitate a frame, do not pass. Every version keeps the first
 //! 40 bytes of the identity and of segments in this form, so that a program can tell a version it does not know.
 //!
-//! | header, 40 bytes | | frame, 20 bytes and the record | | mark, 48 bytes | |
+//! | header, 40 bytes | | frame, 28 bytes and what it holds | | mark, 56 bytes | |
 //! | --- | --- | --- | --- | --- | --- |
-//! | 0..8 | `TLMSPLID` or `TLMSPLSG` | 0..4 | length of the record | 0..8 | `TLMSPLMK` |
-//! | 8..12 | version | 4..8 | checksum of the record | 8..12 | checksum of 16..48 |
+//! | 0..8 | `TLMSPLID` or `TLMSPLSG` | 0..4 | length of what it holds | 0..8 | `TLMSPLMK` |
+//! | 8..12 | version | 4..8 | checksum of that | 8..12 | checksum of 16..56 |
 //! | 12..16 | checksum of the other 36 | 8..16 | sequence, not 0 | 12..16 | zero |
-//! | 16..32 | epoch | 16..20 | checksum of 0..16 | 16..24 | generation |
-//! | 32..40 | first sequence; 0 in the identity | 20.. | the record | 24..32 | last durable sequence |
-//! | | | | | 32..40 | last acknowledged sequence |
-//! | | | | | 40..48 | last evicted sequence |
+//! | 16..32 | epoch | 16..20 | when, by the spool's clock, s | 16..24 | generation |
+//! | 32..40 | first sequence; 0 in the identity | 20 | kind | 24..32 | last durable sequence |
+//! | | | 21..24 | zero | 32..40 | last acknowledged sequence |
+//! | | | 24..28 | checksum of 0..24 | 40..48 | last sequence evicted without an account |
+//! | | | 28.. | what it holds | 48..52 | the spool's clock, s |
+//! | | | | | 52..56 | zero |
 //!
-//! A segment is its header, frames without space between them, and zeros where space is preallocated. The mark file has
-//! two slots, 4096 bytes apart, for even and odd generations; the one with the larger generation counts.
+//! A segment is its header, frames without space between them, and zeros where space is preallocated. A frame holds a
+//! record (kind 0), a critical record that stayed when its segment was given up (1), or an account of sequences that were
+//! given up from its own on, for want of room (2) or for their age (3): for each class 8 bytes of records, 8 bytes of
+//! events, a byte of the name's length and the name, in the order of the names. The mark file has two slots, 4096 bytes
+//! apart, for even and odd generations; the one with the larger generation counts.
+//!
+//! # What is given up
+//!
+//! - **For want of room** ([`Options::max_bytes`]): the oldest segment that holds ordinary records is written anew, with its
+//!   critical records and, for the others, an account of how many events of each class they stood for. Only when no
+//!   ordinary record is left the oldest critical ones go. What little stays is joined to the segment before it, so that
+//!   neither files nor gaps become many. On a disk without space for the account the oldest segment goes without one.
+//! - **For their age** ([`Options::max_age`]): all records of a segment, once the newest is too old. Nothing is added to a
+//!   segment whose oldest record has an eighth of that age. Age is counted by a clock of the spool's own, which
+//!   [`Spool::advance`] moves, so that no wall clock that jumps gives anything up.
 //!
 //! # What is durable when
 //!
@@ -70,6 +85,9 @@
 //! the segment is closed. A mark or identity that is gone is made again from the segments. If the epoch cannot be told, or
 //! not which of its sequences were used, everything is set aside and the spool begins with a new epoch.
 //!
+//! A segment that took another's remains in, beside the other, which a crash kept from being removed, ends where the other
+//! begins.
+//!
 //! The one thing that is not noticed is the loss of the end of the queue together with the mark: nothing is left then
 //! that knows of it.
 
@@ -82,8 +100,10 @@ mod mark;
 mod recover;
 mod scan;
 mod spool;
+mod tally;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::SpoolError;
 pub use spool::Spool;
@@ -91,14 +111,41 @@ pub use spool::Spool;
 /// Largest record, bytes: the 262144 that `telemetry.v1` allows, and slack for what an agent may wrap around it.
 pub const MAX_RECORD_BYTES: usize = 262_144 + 4_096;
 
-/// Limits of a spool. They may differ from those it was created with.
+/// Limits of a spool, and what its records are worth. They may differ from those it was created with.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Size at which a new segment is begun, bytes. Space is given back, and evicted, a segment at a time. At least
     /// 4096; a record must fit in one segment.
     pub segment_bytes: u64,
-    /// All segments together, bytes. Beyond it the oldest are evicted. At least two segments.
+    /// All segments together, bytes. Beyond it the oldest records are evicted, critical ones last. At least two segments.
     pub max_bytes: u64,
+    /// Age beyond which records are given up, whatever they are worth; by a clock that [`Spool::advance`] moves, in
+    /// seconds, and segment by segment: up to an eighth later.
+    pub max_age: Duration,
+    /// Says what a record is worth. It is asked when records are given up, and has to answer for any bytes.
+    pub judge: fn(&[u8]) -> Worth,
+}
+
+/// What a record is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worth {
+    /// What is lost with it, for [`Chunk::Gap`]. 64 bytes count, and 63 classes a gap.
+    pub class: String,
+    /// It is evicted only when nothing else is left.
+    pub is_critical: bool,
+    /// How many events it stands for.
+    pub events: u64,
+}
+
+impl Worth {
+    /// One event of no particular class.
+    pub fn ordinary(_record: &[u8]) -> Self {
+        Self {
+            class: String::new(),
+            is_critical: false,
+            events: 1,
+        }
+    }
 }
 
 impl Default for Options {
@@ -106,6 +153,8 @@ impl Default for Options {
         Self {
             segment_bytes: 8 << 20,
             max_bytes: 256 << 20,
+            max_age: Duration::from_hours(30 * 24),
+            judge: Worth::ordinary,
         }
     }
 }
@@ -172,6 +221,10 @@ pub enum Chunk {
         count: u64,
         /// Why.
         reason: GapReason,
+        /// Of which class the records were; empty: of none, or nobody knows.
+        class: String,
+        /// How many events they stood for; `count` when nobody knows.
+        events: u64,
     },
 }
 
@@ -180,6 +233,8 @@ pub enum Chunk {
 pub enum GapReason {
     /// Given up to stay within [`Options::max_bytes`], or acknowledged and forgotten.
     Evicted,
+    /// Given up because of [`Options::max_age`].
+    Expired,
     /// Damaged on disk.
     Unreadable,
 }

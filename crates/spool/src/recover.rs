@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 
-use crate::disk::{DiskFile, Handle};
+use crate::disk::Handle;
 use crate::files::{self, Directory, SegmentFile, failed};
 use crate::format::{HEADER_BYTES, Header, HeaderError, Kind, Mark, Seed, VERSION};
 use crate::lost::Lost;
 use crate::mark::MarkFile;
-use crate::scan::Scanner;
 use crate::spool::Segment;
 use crate::{Damage, GapReason, Options, SpoolError};
+
+mod contents;
+
+pub(crate) use contents::unreadable;
+
+use contents::Contents;
 
 const IDENTITY: &str = "identity";
 
@@ -74,8 +79,10 @@ pub(crate) fn recover(
         first_seq: range.first,
         count: range.last - range.first + 1,
     }));
+    let clock_s = segments.iter().map(|segment| segment.holds.newest_s).max();
     let newer = Mark {
         durable: last_seq,
+        clock_s: stored.clock_s.max(clock_s.unwrap_or(0)),
         ..stored
     };
     let mark = match mark {
@@ -267,25 +274,29 @@ impl Scan<'_> {
 
     fn inner_segment(&mut self, found: &SegmentFile, limit: u64) -> Result<Segment, SpoolError> {
         let file = self.directory.open_file(&found.path)?;
-        let contents = contents(&*file, found, limit, self.seed, self.stored.durable)?;
-        for &(first, last) in &contents.holes {
+        let contents = Contents::read(&*file, found, limit, self.seed, self.stored.durable)?;
+        for &(first, last) in &contents.unreadable {
             self.lose(first, last);
         }
         self.lose(contents.next, limit - 1);
-        Segment::found(found, contents.end, &*file)
+        // A loss of power may have brought preallocated space back. It is harmless, but it counts as the spool's.
+        if !contents.has_holes && file.size().is_ok_and(|bytes| bytes > contents.used) {
+            file.set_size(contents.used).map_err(failed("cut", &found.path))?;
+        }
+        Segment::found(found, contents.end, contents.holds, &*file)
     }
 
     /// The segment, its file if it can be written on, and the sequence after its last.
     fn last_segment(&mut self, found: &SegmentFile) -> Result<(Segment, Option<Handle>, u64), SpoolError> {
         let file = self.directory.open_file(&found.path)?;
-        let contents = contents(&*file, found, u64::MAX, self.seed, self.stored.durable)?;
+        let contents = Contents::read(&*file, found, u64::MAX, self.seed, self.stored.durable)?;
         // What the last process wrote it may not have synced. It is read again from now on, so it has to stay. It may
         // also have failed to sync it: then the kernel takes it for written, and only what is written again is synced.
-        if !contents.unreadable {
+        if !contents.has_holes {
             files::rewrite(&*file, &found.path, contents.known_end..contents.end)?;
         }
         files::sync_data(&*file, &found.path)?;
-        for &(first, last) in &contents.holes {
+        for &(first, last) in &contents.unreadable {
             self.lose(first, last);
         }
         let torn = contents.used > contents.end;
@@ -298,13 +309,17 @@ impl Scan<'_> {
             });
         }
         let whole_header = read_header(self.directory, found)?.is_some();
-        let writable = whole_header && !torn && contents.holes.is_empty() && !contents.unreadable;
+        let writable = whole_header && !torn && contents.unreadable.is_empty() && !contents.has_holes;
         if writable {
             // On a full disk the spool still opens, to be emptied; the next write then says what is wrong.
             if files::preallocate(&*file, self.segment_bytes).is_err() {
-                return Ok((Segment::found(found, contents.end, &*file)?, None, contents.next));
+                return Ok((
+                    Segment::found(found, contents.end, contents.holds, &*file)?,
+                    None,
+                    contents.next,
+                ));
             }
-        } else if !contents.unreadable {
+        } else if !contents.has_holes {
             let end = contents.end.max(HEADER_BYTES as u64);
             file.set_size(end)
                 .and_then(|()| file.sync_all())
@@ -312,7 +327,7 @@ impl Scan<'_> {
         }
         self.lose(contents.next, contents.proven);
         let next = contents.next.max(contents.proven + 1);
-        let segment = Segment::found(found, contents.end, &*file)?;
+        let segment = Segment::found(found, contents.end, contents.holds, &*file)?;
         Ok((segment, (writable && next == contents.next).then_some(file), next))
     }
 
@@ -321,78 +336,4 @@ impl Scan<'_> {
         self.lost
             .insert(first.max(settled + 1), last, GapReason::Unreadable);
     }
-}
-
-/// What a segment's bytes say.
-struct Contents {
-    /// Sequences between readable ones that are not readable, first and last.
-    holes: Vec<(u64, u64)>,
-    /// After the last readable one.
-    next: u64,
-    /// The last sequence that a whole frame header shows to have been given out.
-    proven: u64,
-    /// Where the last readable frame ends.
-    end: u64,
-    /// Where the last frame ends that is known to be on the disk.
-    known_end: u64,
-    /// Where the last byte that is not zero, or the last frame, ends.
-    used: u64,
-    /// The disk could not read all of it.
-    unreadable: bool,
-}
-
-/// Reads a segment's frames below `limit`. `durable` is the last sequence that is known to be on the disk.
-fn contents(
-    file: &dyn DiskFile,
-    found: &SegmentFile,
-    limit: u64,
-    seed: Seed,
-    durable: u64,
-) -> Result<Contents, SpoolError> {
-    let at = |action| failed(action, &found.path);
-    let length = file.size().map_err(at("inspect"))?;
-    let first = HEADER_BYTES as u64;
-    let mut scanner = Scanner::new(file, first..length.max(first), found.first_seq..limit, seed);
-    let mut contents = Contents {
-        holes: Vec::new(),
-        next: found.first_seq,
-        proven: found.first_seq - 1,
-        end: first,
-        known_end: first,
-        used: first,
-        unreadable: false,
-    };
-    while let Some(frame) = scanner.next().map_err(at("read"))? {
-        contents.proven = frame.seq;
-        contents.used = frame.end;
-        if frame.seq <= durable {
-            contents.known_end = frame.end;
-        }
-        if frame.record.is_some() {
-            if frame.seq > contents.next {
-                contents.holes.push((contents.next, frame.seq - 1));
-            }
-            contents.next = frame.seq + 1;
-            contents.end = frame.end;
-        }
-    }
-    contents.used = contents.used.max(scanner.rubbish_end());
-    contents.unreadable = scanner.has_holes();
-    Ok(contents)
-}
-
-/// Sequences of a segment below `limit` that cannot be read, first and last of each run.
-pub(crate) fn unreadable(
-    file: &dyn DiskFile,
-    segment: &Segment,
-    limit: u64,
-    seed: Seed,
-) -> Result<Vec<(u64, u64)>, SpoolError> {
-    let found = SegmentFile {
-        first_seq: segment.first_seq,
-        path: segment.path.clone(),
-    };
-    let mut contents = contents(file, &found, limit, seed, u64::MAX)?;
-    contents.holes.push((contents.next, limit - 1));
-    Ok(contents.holes)
 }

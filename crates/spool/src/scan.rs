@@ -3,9 +3,11 @@
 use std::io;
 use std::ops::Range;
 
+use crate::GapReason;
 use crate::disk::DiskFile;
 use crate::files::is_media_error;
-use crate::format::{FRAME_HEADER_BYTES, FrameHeader, Seed};
+use crate::format::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, Seed};
+use crate::tally::Tally;
 
 /// What is read from disk at once. A frame may be larger, then that is read at once.
 const WINDOW_BYTES: usize = 256 << 10;
@@ -16,10 +18,28 @@ const BLOCK_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Frame<'w> {
     pub(crate) seq: u64,
+    /// The last sequence that it is about: more than `seq` only for a gap.
+    pub(crate) last: u64,
+    /// When it was appended, by the spool's own clock, seconds.
+    pub(crate) at_s: u32,
     /// Where the next frame begins.
     pub(crate) end: u64,
-    /// The record, when it is whole too.
-    pub(crate) record: Option<&'w [u8]>,
+    /// What it holds, when that is whole too.
+    pub(crate) held: Option<Held<'w>>,
+}
+
+/// What a frame holds.
+#[derive(Debug)]
+pub(crate) enum Held<'w> {
+    Record {
+        bytes: &'w [u8],
+        /// It stayed when its segment was given up.
+        kept: bool,
+    },
+    Gap {
+        reason: GapReason,
+        tally: Tally,
+    },
 }
 
 /// Finds frames in order of sequence, each by the checksum of its header. Where a frame should begin and none does, it
@@ -66,11 +86,17 @@ impl<'f> Scanner<'f> {
         let Some((at, header)) = self.find_header()? else {
             return Ok(None);
         };
-        self.seqs.start = header.seq + 1;
+        let (seed, limit) = (self.seed, self.seqs.end);
         let bytes = self.window.view(at, header.frame_bytes())?;
-        let record = bytes
+        let held = bytes
             .get(FRAME_HEADER_BYTES..header.frame_bytes())
-            .filter(|record| self.seed.crc(record) == header.payload_crc);
+            .filter(|payload| seed.crc(payload) == header.payload_crc)
+            .and_then(|payload| held(&header, payload, limit));
+        let last = match &held {
+            Some(Held::Gap { tally, .. }) => header.seq + tally.records() - 1,
+            _ => header.seq,
+        };
+        self.seqs.start = last + 1;
         // The length of a frame that is cut short says nothing about where the next one begins.
         let whole = bytes.len() >= header.frame_bytes();
         let length = if whole {
@@ -81,8 +107,10 @@ impl<'f> Scanner<'f> {
         self.offset = at + length as u64;
         Ok(Some(Frame {
             seq: header.seq,
+            last,
+            at_s: header.at_s,
             end: self.offset,
-            record,
+            held,
         }))
     }
 
@@ -127,6 +155,23 @@ impl<'f> Scanner<'f> {
     pub(crate) fn has_holes(&self) -> bool {
         self.window.holes
     }
+}
+
+/// What follows a header; `None` when it is no account of sequences below `limit`.
+fn held<'w>(header: &FrameHeader, payload: &'w [u8], limit: u64) -> Option<Held<'w>> {
+    let reason = match header.kind {
+        FrameKind::Record | FrameKind::Kept => {
+            return Some(Held::Record {
+                bytes: payload,
+                kept: header.kind == FrameKind::Kept,
+            });
+        }
+        FrameKind::Evicted => GapReason::Evicted,
+        FrameKind::Expired => GapReason::Expired,
+    };
+    let tally = Tally::decode(payload)?;
+    let after = header.seq.checked_add(tally.records())?;
+    (after <= limit).then_some(Held::Gap { reason, tally })
 }
 
 /// The part of a file that is in memory.

@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::disk::{Disk, DiskFile, Handle, System};
 use crate::files::{self, Directory, SegmentFile, failed};
-use crate::format::{FRAME_HEADER_BYTES, HEADER_BYTES, Header, Kind, Mark, Seed, encode_frame};
+use crate::format::{FRAME_HEADER_BYTES, FrameKind, HEADER_BYTES, Header, Kind, Mark, Seed, encode_frame};
 use crate::lost::Lost;
 use crate::mark::MarkFile;
 use crate::recover::{Recovered, recover};
 use crate::{MAX_RECORD_BYTES, Opened, Options, SpoolError};
 
 mod read;
+mod reduce;
 
 /// Smallest [`Options::segment_bytes`]: one block.
 const MIN_SEGMENT_BYTES: u64 = 4096;
@@ -40,6 +42,9 @@ pub struct Spool {
     /// Frames of the sequences after `mark.durable`, in order.
     pending: Vec<u8>,
     pending_records: u64,
+    pending_holds: Holds,
+    /// How much time has passed since the spool was made, as far as it was told.
+    clock: Duration,
     mark: MarkFile,
     /// What is lost above the oldest segment's first sequence.
     lost: Lost,
@@ -55,6 +60,51 @@ pub(crate) struct Segment {
     pub(crate) end: u64,
     /// Size of the file: `end` and preallocated space.
     file_bytes: u64,
+    pub(crate) holds: Holds,
+}
+
+/// What records a segment holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holds {
+    /// Such as were never given up.
+    pub(crate) ordinary: bool,
+    /// Critical ones that stayed when others were given up.
+    pub(crate) kept: bool,
+    /// When the oldest and the newest were appended, by the spool's clock, seconds.
+    pub(crate) oldest_s: u32,
+    pub(crate) newest_s: u32,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self {
+            ordinary: false,
+            kept: false,
+            oldest_s: u32::MAX,
+            newest_s: 0,
+        }
+    }
+}
+
+impl Holds {
+    /// Adds a record.
+    pub(crate) fn add(&mut self, at_s: u32, kept: bool) {
+        self.kept |= kept;
+        self.ordinary |= !kept;
+        self.oldest_s = self.oldest_s.min(at_s);
+        self.newest_s = self.newest_s.max(at_s);
+    }
+
+    fn join(&mut self, other: Self) {
+        self.kept |= other.kept;
+        self.ordinary |= other.ordinary;
+        self.oldest_s = self.oldest_s.min(other.oldest_s);
+        self.newest_s = self.newest_s.max(other.newest_s);
+    }
+
+    pub(crate) fn any(&self) -> bool {
+        self.ordinary || self.kept
+    }
 }
 
 impl Segment {
@@ -69,17 +119,31 @@ impl Segment {
         let header = Header { epoch, first_seq }.encode(Kind::Segment);
         let file = directory.create(&path, &header, reserve)?;
         let found = SegmentFile { first_seq, path };
-        Ok((Self::found(&found, HEADER_BYTES as u64, &*file)?, file))
+        let segment = Self::found(&found, HEADER_BYTES as u64, Holds::default(), &*file)?;
+        Ok((segment, file))
     }
 
-    pub(crate) fn found(found: &SegmentFile, end: u64, file: &dyn DiskFile) -> Result<Self, SpoolError> {
+    pub(crate) fn found(
+        found: &SegmentFile,
+        end: u64,
+        holds: Holds,
+        file: &dyn DiskFile,
+    ) -> Result<Self, SpoolError> {
         let file_bytes = file.size().map_err(failed("inspect", &found.path))?;
         Ok(Self {
             first_seq: found.first_seq,
             path: found.path.clone(),
             end,
             file_bytes,
+            holds,
         })
+    }
+
+    fn file(&self) -> SegmentFile {
+        SegmentFile {
+            first_seq: self.first_seq,
+            path: self.path.clone(),
+        }
     }
 }
 
@@ -128,6 +192,8 @@ impl Spool {
             writer,
             pending: Vec::new(),
             pending_records: 0,
+            pending_holds: Holds::default(),
+            clock: Duration::from_secs(mark.get().clock_s.into()),
             mark,
             lost,
             cursor: None,
@@ -186,8 +252,10 @@ impl Spool {
             self.sync()?;
         }
         let seq = self.durable_seq() + self.pending_records + 1;
-        encode_frame(self.seed, seq, record, &mut self.pending);
+        let at_s = self.clock_s();
+        encode_frame(self.seed, seq, at_s, FrameKind::Record, record, &mut self.pending);
         self.pending_records += 1;
+        self.pending_holds.add(at_s, false);
         Ok(seq)
     }
 
@@ -214,6 +282,7 @@ impl Spool {
         }
         segment.end += self.pending.len() as u64;
         segment.file_bytes = segment.file_bytes.max(segment.end);
+        segment.holds.join(std::mem::take(&mut self.pending_holds));
         self.writer = Some(writer);
         self.pending.clear();
         self.pending.shrink_to(KEPT_PENDING_BYTES);
@@ -272,8 +341,9 @@ impl Spool {
 
     /// Takes the file of the last segment if `bytes` fit, otherwise of a new one.
     fn writer_with_room(&mut self, bytes: u64) -> Result<Handle, SpoolError> {
+        let is_aged = self.segments.back().is_some_and(|last| self.is_aged(last));
         if let (Some(writer), Some(segment)) = (self.writer.take(), self.segments.back_mut()) {
-            if segment.end + bytes <= self.options.segment_bytes {
+            if segment.end + bytes <= self.options.segment_bytes && !is_aged {
                 return Ok(writer);
             }
             cut(&*writer, segment);
@@ -292,27 +362,6 @@ impl Spool {
         }
         self.segments.push_back(segment);
         Ok(writer)
-    }
-
-    /// Gives up the oldest segments until there is room for another.
-    fn evict(&mut self) -> Result<(), SpoolError> {
-        if self.bytes() + self.options.segment_bytes <= self.options.max_bytes {
-            return Ok(());
-        }
-        while self.bytes() + self.options.segment_bytes > self.options.max_bytes && !self.segments.is_empty()
-        {
-            let mark = self.mark.get();
-            let last = self
-                .segments
-                .get(1)
-                .map_or(mark.durable, |second| second.first_seq - 1);
-            self.mark.store(Mark {
-                evicted: last.max(mark.evicted),
-                ..mark
-            })?;
-            self.remove_oldest()?;
-        }
-        self.directory.sync()
     }
 
     fn remove_oldest(&mut self) -> Result<(), SpoolError> {

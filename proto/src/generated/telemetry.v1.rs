@@ -819,6 +819,8 @@ pub enum LossReason {
     Rejected = 7,
     /// The spool could not be written (disk full, I/O error).
     SpoolWrite = 8,
+    /// Records in the spool were older than its limit.
+    SpoolExpired = 9,
 }
 impl LossReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -836,6 +838,7 @@ impl LossReason {
             Self::KmsgOverrun => "LOSS_REASON_KMSG_OVERRUN",
             Self::Rejected => "LOSS_REASON_REJECTED",
             Self::SpoolWrite => "LOSS_REASON_SPOOL_WRITE",
+            Self::SpoolExpired => "LOSS_REASON_SPOOL_EXPIRED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -850,6 +853,7 @@ impl LossReason {
             "LOSS_REASON_KMSG_OVERRUN" => Some(Self::KmsgOverrun),
             "LOSS_REASON_REJECTED" => Some(Self::Rejected),
             "LOSS_REASON_SPOOL_WRITE" => Some(Self::SpoolWrite),
+            "LOSS_REASON_SPOOL_EXPIRED" => Some(Self::SpoolExpired),
             _ => None,
         }
     }
@@ -947,7 +951,7 @@ pub struct Batch {
     pub records: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// Sequences that will never come.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Gap {
     /// First missing sequence.
     #[prost(uint64, tag = "1")]
@@ -958,6 +962,13 @@ pub struct Gap {
     /// Why.
     #[prost(enumeration = "LossReason", tag = "3")]
     pub reason: i32,
+    /// Class of the lost records when it is one class. At most 64 characters. Empty: not known.
+    #[prost(string, tag = "4")]
+    pub class: ::prost::alloc::string::String,
+    /// How many events the lost records told of: more than `count` when there were losses among them. Less than `count`:
+    /// as many as `count`.
+    #[prost(uint64, tag = "5")]
+    pub events: u64,
 }
 /// One message down the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -54,7 +54,8 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         spool.max_bytes,
         2 * spool.segment_bytes,
         1 << 40,
-    )
+    )?;
+    range("spool.max_age_s", spool.max_age_s, 3_600, 10 * 365 * 86_400)
 }
 
 fn range(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), Wrong> {

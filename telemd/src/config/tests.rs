@@ -68,6 +68,7 @@ fn every_key_is_read() {
         [spool]
         segment_bytes = 1048576
         max_bytes = 4194304
+        max_age_s = 86400
         [heartbeat]
         interval_s = 7
     "#;

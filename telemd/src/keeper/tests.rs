@@ -87,3 +87,21 @@ async fn a_record_too_large_is_refused_and_counted() {
     drop(handle);
     thread.join().unwrap();
 }
+
+#[tokio::test]
+async fn a_thread_that_panics_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = spool::Options {
+        segment_bytes: 4096,
+        max_bytes: 2 * 4096,
+        judge: |_| panic!("a bug"),
+        ..spool::Options::default()
+    };
+    let opened = Spool::open(&dir.path().join("spool"), options, [7; 16]).unwrap();
+    let (handle, thread) = start(opened.spool, Kept::default(), dir.path().join("kept.json")).unwrap();
+    assert!(!handle.has_ended());
+    // Until something has to be given up.
+    while handle.keep(vec![1; 3_000], Vec::new()).await.is_ok() {}
+    assert!(thread.join().is_err());
+    assert!(handle.has_ended());
+}

@@ -193,20 +193,25 @@ impl<'a> Session<'a> {
                 first_seq,
                 count,
                 reason,
+                class,
+                events,
             } => {
                 let acknowledged = self.shipper.keeper.stats().borrow().acknowledged_seq;
-                let (count, reason) = match reason {
+                let (count, reason, events) = match reason {
                     // Not given up for want of room, but let go of because the collector had it once.
-                    GapReason::Evicted if first_seq <= acknowledged => (
-                        count.min(acknowledged - first_seq + 1),
-                        LossReason::SpoolUnreadable,
-                    ),
-                    GapReason::Evicted => (count, LossReason::SpoolFull),
-                    GapReason::Unreadable => (count, LossReason::SpoolUnreadable),
+                    GapReason::Evicted if first_seq <= acknowledged => {
+                        let count = count.min(acknowledged - first_seq + 1);
+                        (count, LossReason::SpoolUnreadable, count)
+                    }
+                    GapReason::Evicted => (count, LossReason::SpoolFull, events),
+                    GapReason::Expired => (count, LossReason::SpoolExpired, events),
+                    GapReason::Unreadable => (count, LossReason::SpoolUnreadable, events),
                 };
                 tracing::error!(
                     first_seq,
                     count,
+                    events,
+                    class,
                     reason = reason.as_str_name(),
                     "records were lost in the spool"
                 );
@@ -214,6 +219,8 @@ impl<'a> Session<'a> {
                     first_seq,
                     count,
                     reason: reason.into(),
+                    class,
+                    events,
                 }))
             }
         })

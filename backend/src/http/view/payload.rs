@@ -230,6 +230,7 @@ fn reason_meaning(reason: LossReason) -> &'static str {
         LossReason::SpoolUnreadable => "a part of the agent's spool could not be read back",
         LossReason::KmsgOverrun => "the kernel's log was overwritten before it was read",
         LossReason::Rejected => "a sender broke the rules of the local socket",
+        LossReason::SpoolExpired => "records in the agent's spool were too old",
         LossReason::SpoolWrite => "the agent's spool could not be written",
     }
 }

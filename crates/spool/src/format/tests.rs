@@ -14,19 +14,19 @@ fn seed() -> Seed {
 
 fn frame(seq: u64, record: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    encode_frame(seed(), seq, record, &mut out);
+    encode_frame(seed(), seq, 0x0102, FrameKind::Kept, record, &mut out);
     out
 }
 
 #[test]
-fn the_bytes_of_version_1_do_not_change() {
+fn the_bytes_of_version_2_do_not_change() {
     let identity = Header {
         epoch: EPOCH,
         first_seq: 0,
     };
     assert_eq!(
         hex(&identity.encode(Kind::Identity)),
-        "544c4d53504c49440100000018850041303132333435363738396162636465660000000000000000"
+        "544c4d53504c494402000000b56ed2a2303132333435363738396162636465660000000000000000"
     );
     let segment = Header {
         epoch: EPOCH,
@@ -34,20 +34,21 @@ fn the_bytes_of_version_1_do_not_change() {
     };
     assert_eq!(
         hex(&segment.encode(Kind::Segment)),
-        "544c4d53504c534701000000e77af1fe303132333435363738396162636465660403020100000000"
+        "544c4d53504c5347020000004a91231d303132333435363738396162636465660403020100000000"
     );
     assert_eq!(
         hex(&frame(7, b"record")),
-        "06000000e0d694e10700000000000000d1f757177265636f7264"
+        "06000000e0d694e10700000000000000020100000100000082df74147265636f7264"
     );
     let mark = Mark {
         durable: 3,
         acknowledged: 2,
         evicted: 1,
+        clock_s: 4,
     };
     assert_eq!(
         hex(&mark.encode(seed(), 9)),
-        "544c4d53504c4d4b160760ff000000000900000000000000030000000000000002000000000000000100000000000000"
+        "544c4d53504c4d4b3cd25bac0000000009000000000000000300000000000000020000000000000001000000000000000400000000000000"
     );
 }
 
@@ -69,10 +70,24 @@ fn what_is_encoded_is_decoded() {
         durable: 3,
         acknowledged: 2,
         evicted: 1,
+        clock_s: 4,
     };
     assert_eq!(Mark::decode(&mark.encode(seed(), 9), seed()), Some((9, mark)));
-    let decoded = FrameHeader::decode(&frame(7, b"record"), seed());
-    assert_eq!(decoded.map(|header| (header.seq, header.length)), Some((7, 6)));
+    for kind in [
+        FrameKind::Record,
+        FrameKind::Kept,
+        FrameKind::Evicted,
+        FrameKind::Expired,
+    ] {
+        let header = FrameHeader {
+            length: 6,
+            payload_crc: 5,
+            seq: 7,
+            at_s: 8,
+            kind,
+        };
+        assert_eq!(FrameHeader::decode(&header.encode(seed()), seed()), Some(header));
+    }
 }
 
 #[test]
@@ -97,6 +112,7 @@ fn every_flipped_bit_is_noticed() {
         durable: 3,
         acknowledged: 2,
         evicted: 1,
+        clock_s: 4,
     }
     .encode(seed(), 9);
     flipped(&mark[..12], &|bytes| {
@@ -123,12 +139,12 @@ fn a_whole_header_of_another_version_is_told_from_a_damaged_one() {
         first_seq: 0,
     }
     .encode(Kind::Identity);
-    bytes[8] = 2;
+    bytes[8] = 3;
     assert_eq!(Header::decode(Kind::Identity, &bytes), Err(HeaderError::Damaged));
     let crc = Header::crc(&bytes);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     assert_eq!(
         Header::decode(Kind::Identity, &bytes),
-        Err(HeaderError::Version(2))
+        Err(HeaderError::Version(3))
     );
 }

@@ -7,7 +7,8 @@ use crate::disk::Handle;
 use crate::files::failed;
 use crate::format::{FRAME_HEADER_BYTES, HEADER_BYTES};
 use crate::recover::unreadable;
-use crate::scan::Scanner;
+use crate::scan::{Held, Scanner};
+use crate::tally::Part;
 use crate::{Chunk, GapReason, SpoolError};
 
 /// Where the last reading ended, so that the next one need not search.
@@ -28,6 +29,8 @@ impl Cursor {
 /// What was found where records should be.
 enum Found {
     Records(Vec<Vec<u8>>),
+    /// They were given up.
+    Gap(GapReason, Part),
     /// The first record cannot be read.
     Damage,
 }
@@ -37,31 +40,46 @@ impl Spool {
     /// alone is larger. A chunk may be shorter than what there is; [`Chunk::Empty`] alone says that there is no more.
     ///
     /// Reading on where the last chunk ended costs no search. Records that were acknowledged can be read as long as
-    /// their segment is there; after that they are a gap of reason [`GapReason::Evicted`].
+    /// their segment is there; after that they are a gap.
     pub fn read(&mut self, from_seq: u64, max_records: usize, max_bytes: usize) -> Result<Chunk, SpoolError> {
         let first_seq = from_seq.max(1);
         if let Some(answer) = self.without_disk(first_seq) {
             return Ok(answer);
         }
-        if let Found::Records(records) = self.records(first_seq, max_records.max(1), max_bytes)? {
-            return Ok(Chunk::Records { first_seq, records });
+        let max_records = max_records.max(1);
+        if let Some(chunk) = self.on_disk(first_seq, max_records, max_bytes)? {
+            return Ok(chunk);
         }
         // It was readable when it was written or recovered. Find out what else of the segment is lost.
         self.examine(first_seq)?;
-        match self.without_disk(first_seq) {
-            Some(gap) => Ok(gap),
-            None => match self.records(first_seq, max_records.max(1), max_bytes)? {
-                Found::Records(records) => Ok(Chunk::Records { first_seq, records }),
-                Found::Damage => {
-                    self.lost.insert(first_seq, first_seq, GapReason::Unreadable);
-                    Ok(Chunk::Gap {
-                        first_seq,
-                        count: 1,
-                        reason: GapReason::Unreadable,
-                    })
-                }
-            },
+        if let Some(gap) = self.without_disk(first_seq) {
+            return Ok(gap);
         }
+        if let Some(chunk) = self.on_disk(first_seq, max_records, max_bytes)? {
+            return Ok(chunk);
+        }
+        self.lost.insert(first_seq, first_seq, GapReason::Unreadable);
+        Ok(unaccounted(first_seq, first_seq, GapReason::Unreadable))
+    }
+
+    /// The answer if there is a frame for `first_seq`.
+    fn on_disk(
+        &mut self,
+        first_seq: u64,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Option<Chunk>, SpoolError> {
+        Ok(match self.found(first_seq, max_records, max_bytes)? {
+            Found::Records(records) => Some(Chunk::Records { first_seq, records }),
+            Found::Gap(reason, part) => Some(Chunk::Gap {
+                first_seq,
+                count: part.records,
+                reason,
+                class: part.class,
+                events: part.events,
+            }),
+            Found::Damage => None,
+        })
     }
 
     /// The answer if no records are known to be there.
@@ -70,20 +88,15 @@ impl Spool {
         if first_seq > durable {
             return Some(Chunk::Empty);
         }
-        let gap = |last: u64, reason| Chunk::Gap {
-            first_seq,
-            count: last - first_seq + 1,
-            reason,
-        };
         if let Some(range) = self.lost.containing(first_seq) {
-            return Some(gap(range.last.min(durable), range.reason));
+            return Some(unaccounted(first_seq, range.last.min(durable), range.reason));
         }
         let oldest = self
             .segments
             .front()
             .map_or(durable + 1, |oldest| oldest.first_seq);
         let evicted_to = self.lost.next(first_seq).unwrap_or(oldest).min(oldest) - 1;
-        (first_seq < oldest).then(|| gap(evicted_to, GapReason::Evicted))
+        (first_seq < oldest).then(|| unaccounted(first_seq, evicted_to, GapReason::Evicted))
     }
 
     /// Index of the segment that holds `seq`, and the sequence at which the next one begins.
@@ -99,7 +112,7 @@ impl Spool {
         Some((index, limit))
     }
 
-    fn records(&mut self, first_seq: u64, max_records: usize, max_bytes: usize) -> Result<Found, SpoolError> {
+    fn found(&mut self, first_seq: u64, max_records: usize, max_bytes: usize) -> Result<Found, SpoolError> {
         let Some((index, limit)) = self.locate(first_seq) else {
             return Ok(Found::Damage);
         };
@@ -126,6 +139,7 @@ impl Spool {
         let mut reading = Reading {
             records: Vec::new(),
             bytes: 0,
+            gap: None,
             most,
             max_bytes,
         };
@@ -133,10 +147,10 @@ impl Spool {
             .run(cursor, segment, first_seq, limit, self.seed)
             .map_err(failed("read", &segment.path))?;
         self.cursor = Some(cursor);
-        Ok(if reading.records.is_empty() {
-            Found::Damage
-        } else {
-            Found::Records(reading.records)
+        Ok(match reading.gap {
+            Some((reason, part)) => Found::Gap(reason, part),
+            None if reading.records.is_empty() => Found::Damage,
+            None => Found::Records(reading.records),
         })
     }
 
@@ -161,10 +175,24 @@ impl Spool {
     }
 }
 
+/// A gap of which nothing more is known.
+fn unaccounted(first_seq: u64, last: u64, reason: GapReason) -> Chunk {
+    let count = last - first_seq + 1;
+    Chunk::Gap {
+        first_seq,
+        count,
+        reason,
+        class: String::new(),
+        events: count,
+    }
+}
+
 /// One reading of contiguous records.
 struct Reading {
     records: Vec<Vec<u8>>,
     bytes: usize,
+    /// What is there instead of the first record.
+    gap: Option<(GapReason, Part)>,
     most: usize,
     max_bytes: usize,
 }
@@ -187,17 +215,20 @@ impl Reading {
         while self.records.len() < self.most {
             let Some(frame) = scanner.next()? else { break };
             let expected = first_seq + self.records.len() as u64;
-            if frame.seq >= expected {
-                let Some(record) = frame.record.filter(|record| self.takes(record)) else {
-                    break;
-                };
-                if frame.seq > expected {
-                    break;
+            if frame.last >= expected {
+                match frame.held {
+                    Some(Held::Record { bytes, .. }) if frame.seq == expected && self.takes(bytes) => {
+                        self.bytes += bytes.len();
+                        self.records.push(bytes.to_vec());
+                    }
+                    Some(Held::Gap { reason, tally }) if frame.seq <= expected && self.records.is_empty() => {
+                        self.gap = tally.part(expected - frame.seq).map(|part| (reason, part));
+                        break;
+                    }
+                    _ => break,
                 }
-                self.bytes += record.len();
-                self.records.push(record.to_vec());
             }
-            (next_seq, offset) = (frame.seq + 1, frame.end);
+            (next_seq, offset) = (frame.last + 1, frame.end);
         }
         (cursor.next_seq, cursor.offset) = (next_seq, offset);
         Ok(cursor)

@@ -6,9 +6,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::disk::simulated::{Fault, Simulated};
-use crate::{Chunk, Damage, GapReason};
+use crate::{Chunk, Damage, GapReason, Worth};
 
 mod damage;
+mod giving_up;
 mod model;
 mod schedules;
 
@@ -18,6 +19,8 @@ const SIMULATED_DIR: &str = "/spool";
 const SMALL: Options = Options {
     segment_bytes: 4096,
     max_bytes: 5 * 4096,
+    max_age: Duration::MAX,
+    judge: Worth::ordinary,
 };
 
 fn open(dir: &TempDir) -> Spool {
@@ -66,10 +69,15 @@ fn read_all(spool: &mut Spool, from: u64) -> Vec<Found> {
                 first_seq,
                 count,
                 reason,
+                ..
             } => {
                 assert_eq!(first_seq, at);
                 assert!(count > 0);
-                all.push(Err((at, at + count - 1, reason)));
+                let last = at + count - 1;
+                match all.last_mut() {
+                    Some(Err((_, before, same))) if *same == reason => *before = last,
+                    _ => all.push(Err((at, last, reason))),
+                }
                 at += count;
             }
         }
@@ -159,6 +167,7 @@ fn options_that_contradict_themselves_are_refused() {
         let options = Options {
             segment_bytes,
             max_bytes,
+            ..SMALL
         };
         let opened = Spool::open(&dir.path().join("spool"), options, EPOCH);
         assert!(matches!(opened, Err(SpoolError::Options { .. })), "{options:?}");
@@ -246,6 +255,7 @@ fn limits_may_change_between_openings() {
     let large = Options {
         segment_bytes: 64 << 10,
         max_bytes: 256 << 10,
+        ..SMALL
     };
     let mut spool = open_with(&dir, large).spool;
     fill(&mut spool, 700);

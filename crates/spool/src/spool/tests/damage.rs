@@ -227,7 +227,8 @@ fn segments_of_another_spool_are_set_aside() {
 fn frames_of_another_spool_inside_a_damaged_one_do_not_pass() {
     let dir = tempfile::tempdir().unwrap();
     let mut imitation = Vec::new();
-    encode_frame(Seed::of_epoch([9; 16]), 2, b"imitation", &mut imitation);
+    let seed = Seed::of_epoch([9; 16]);
+    encode_frame(seed, 2, 0, FrameKind::Record, b"imitation", &mut imitation);
     let mut spool = open(&dir);
     spool.append(&imitation).unwrap();
     spool.append(&record(2)).unwrap();
@@ -245,7 +246,7 @@ fn another_version_is_refused_and_nothing_is_touched() {
     for name in ["identity", &format!("segment-{:020}", 1)] {
         let dir = filled();
         let mut bytes = fs::read(path(&dir, name)).unwrap();
-        bytes[8] = 2;
+        bytes[8] = 1;
         let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[0..12]), &bytes[16..40]);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
         fs::write(path(&dir, name), &bytes).unwrap();
@@ -258,8 +259,8 @@ fn another_version_is_refused_and_nothing_is_touched() {
         assert!(matches!(
             opened,
             Err(SpoolError::Version {
-                found: 2,
-                supported: 1,
+                found: 1,
+                supported: 2,
                 ..
             })
         ));
@@ -284,7 +285,7 @@ fn what_an_interrupted_creation_left_is_removed() {
 /// Whole frames of nothing.
 fn empty_frames(bytes: &mut Vec<u8>, seed: Seed) {
     for seq in 1..20_000 {
-        encode_frame(seed, seq, b"", bytes);
+        encode_frame(seed, seq, 0, FrameKind::Record, b"", bytes);
     }
 }
 
@@ -295,6 +296,8 @@ fn headers_alone(bytes: &mut Vec<u8>, seed: Seed) {
             length: u32::try_from(MAX_RECORD_BYTES).unwrap(),
             payload_crc: 0,
             seq,
+            at_s: 0,
+            kind: FrameKind::Record,
         };
         bytes.extend(header.encode(seed));
     }

@@ -1,14 +1,39 @@
 //! The spool against a model: whatever is done to it, and wherever it dies, what was synced is read back or declared.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 
-/// Sizes of records that fill [`SMALL`] segments in a few steps.
+/// Sizes of records that fill small segments in a few steps.
 const SIZES: std::ops::Range<usize> = 0..1500;
 /// How often an opening may fail or die until it has to succeed.
 const OPENINGS: u32 = 5;
+
+/// The eighth byte of a record, after its number, says what it is worth.
+fn judge(record: &[u8]) -> Worth {
+    let (class, is_critical, events) = match record.get(8).map(|byte| byte % 8) {
+        Some(0) => ("critical", true, 1),
+        Some(1) => ("count", false, 7),
+        Some(2) => ("rare", false, 1),
+        _ => ("usual", false, 1),
+    };
+    Worth {
+        class: class.to_owned(),
+        is_critical,
+        events,
+    }
+}
+
+/// Little room, so that much is given up.
+const OPTIONS: Options = Options {
+    judge,
+    max_bytes: 3 * 4096,
+    max_age: Duration::from_hours(8),
+    ..SMALL
+};
 
 /// A life of a spool.
 #[derive(Debug, Clone)]
@@ -20,8 +45,13 @@ pub(super) struct Schedule {
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Append(usize),
+    Append {
+        worth: u8,
+        bytes: usize,
+    },
     Sync,
+    /// Minutes pass.
+    Wait(u16),
     Read {
         from: usize,
         most: usize,
@@ -80,7 +110,8 @@ fn harm() -> impl Strategy<Value = Harm> {
 fn step() -> impl Strategy<Value = Step> {
     let errno = prop_oneof![Just(Errno::NOSPC), Just(Errno::IO), Just(Errno::ROFS)];
     prop_oneof![
-        8 => SIZES.prop_map(Step::Append),
+        8 => (any::<u8>(), SIZES).prop_map(|(worth, bytes)| Step::Append { worth, bytes }),
+        1 => (0..300_u16).prop_map(Step::Wait),
         6 => Just(Step::Sync),
         3 => (any::<usize>(), 0..20_usize, 0..5000_usize)
             .prop_map(|(from, most, bytes)| Step::Read { from, most, bytes }),
@@ -121,6 +152,7 @@ pub(super) struct Model {
     written: u64,
     /// Something happened that may lose what was durable.
     damaged: bool,
+    was_damaged: bool,
     /// Something refuses calls, or may.
     refuses: bool,
     /// What becomes of the machine when the process dies.
@@ -140,6 +172,7 @@ impl Model {
             acknowledging: 0,
             written: 0,
             damaged: false,
+            was_damaged: false,
             refuses: false,
             power: None,
             generation: 0,
@@ -154,7 +187,8 @@ impl Model {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Append(bytes) => self.append(bytes),
+            Step::Append { worth, bytes } => self.append(worth, bytes),
+            Step::Wait(minutes) => self.wait(Duration::from_mins(minutes.into())),
             Step::Sync => self.sync(),
             Step::Read { from, most, bytes } => self.read(from, most, bytes),
             Step::Acknowledge(up_to) => self.acknowledge(up_to),
@@ -195,7 +229,7 @@ impl Model {
         if let Some(spool) = &self.spool {
             assert_eq!(spool.durable_seq(), self.durable as u64);
             assert_eq!(spool.acknowledged_seq(), self.acknowledged);
-            assert!(spool.bytes() <= SMALL.max_bytes + SMALL.segment_bytes);
+            assert!(spool.bytes() <= OPTIONS.max_bytes + OPTIONS.segment_bytes);
         }
     }
 
@@ -232,9 +266,17 @@ impl Model {
         died
     }
 
-    fn append(&mut self, bytes: usize) {
+    fn wait(&mut self, time: Duration) {
+        match self.with(|spool| spool.advance(time)) {
+            Some(Err(error)) => self.refused(&error),
+            Some(Ok(())) | None => {}
+        }
+    }
+
+    fn append(&mut self, worth: u8, bytes: usize) {
         self.written += 1;
         let mut record = self.written.to_le_bytes().to_vec();
+        record.push(worth);
         record.resize(record.len() + bytes, 0xa5);
         match self.with(|spool| spool.append(&record).map(|seq| (seq, spool.durable_seq()))) {
             Some(Ok((seq, durable))) => {
@@ -320,7 +362,7 @@ impl Model {
             }
             let epoch = [self.generation; 16];
             let disk = Arc::new(self.disk.clone());
-            let opened = Spool::open_on(disk, Path::new(SIMULATED_DIR), SMALL, epoch);
+            let opened = Spool::open_on(disk, Path::new(SIMULATED_DIR), OPTIONS, epoch);
             if self.dies() {
                 continue;
             }
@@ -363,18 +405,19 @@ impl Model {
         self.damaged = false;
     }
 
-    /// Everything that is not acknowledged is read or declared, and only damage or the limit loses what was synced.
+    /// Everything that is not acknowledged is read or declared; only damage and the limits lose what was synced.
     fn check_books(&mut self, spool: &mut Spool) {
-        let mut at = usize::try_from(self.acknowledged).unwrap() + 1;
-        let mut only_evicted_so_far = true;
+        let first = usize::try_from(self.acknowledged).unwrap() + 1;
+        let mut books = Books::default();
+        let mut at = first;
         loop {
             match spool.read(at as u64, 5, 3000).unwrap() {
                 Chunk::Empty => break,
                 Chunk::Records { first_seq, records } => {
-                    only_evicted_so_far = false;
                     assert_eq!(first_seq, at as u64);
                     for record in records {
                         assert_eq!(Some(&record), self.records[at - 1].as_ref());
+                        books.has(&record);
                         at += 1;
                     }
                 }
@@ -382,25 +425,43 @@ impl Model {
                     first_seq,
                     count,
                     reason,
+                    class,
+                    events,
                 } => {
                     assert_eq!(first_seq, at as u64);
+                    books.tell(reason, &class, count, events);
                     for _ in 0..count {
-                        let was_readable = self.records[at - 1].take().is_some() && at <= self.durable;
-                        let evicted = reason == GapReason::Evicted && only_evicted_so_far;
-                        assert!(
-                            !was_readable || evicted || self.damaged,
-                            "{at} is lost: {reason:?}"
-                        );
+                        self.lose(at, reason, &mut books);
                         at += 1;
                     }
                 }
             }
         }
         assert_eq!(at, self.records.len() + 1, "the books balance");
+        // Of what was acknowledged or damaged there may be no account.
+        if !self.was_damaged && self.acknowledging == 0 {
+            books.check();
+        }
+    }
+
+    fn lose(&mut self, at: usize, reason: GapReason, books: &mut Books) {
+        let Some(record) = self.records[at - 1].clone() else {
+            return;
+        };
+        let was_durable = at <= self.durable;
+        assert!(
+            !was_durable || reason != GapReason::Unreadable || self.damaged,
+            "{at} is lost: {reason:?}"
+        );
+        if reason == GapReason::Unreadable {
+            self.records[at - 1] = None;
+        } else {
+            books.lost(reason, &record);
+        }
     }
 
     fn harm(&mut self, harm: &Harm) {
-        self.damaged = true;
+        (self.damaged, self.was_damaged) = (true, true);
         let mut files = self.disk.files(Path::new(SIMULATED_DIR));
         files.retain(|path| path.parent() == Some(Path::new(SIMULATED_DIR)) && !path.ends_with("lock"));
         let pick = |file: usize| &files[file % files.len()];
@@ -433,4 +494,55 @@ impl Model {
             }
         }
     }
+}
+
+/// What is lost, as it is told and as it was.
+#[derive(Default)]
+struct Books {
+    told: BTreeMap<String, (u64, u64)>,
+    lost: BTreeMap<String, (u64, u64)>,
+    /// Something went without an account.
+    unaccounted: bool,
+    readable_ordinary: Option<u64>,
+    misplaced: Option<u64>,
+}
+
+impl Books {
+    fn has(&mut self, record: &[u8]) {
+        if !judge(record).is_critical {
+            self.readable_ordinary.get_or_insert(number(record));
+        }
+    }
+
+    fn lost(&mut self, reason: GapReason, record: &[u8]) {
+        let worth = judge(record);
+        if worth.is_critical && reason == GapReason::Evicted && self.readable_ordinary.is_some() {
+            self.misplaced.get_or_insert(number(record));
+        }
+        let known = self.lost.entry(worth.class).or_default();
+        *known = (known.0 + 1, known.1 + worth.events);
+    }
+
+    fn tell(&mut self, reason: GapReason, class: &str, count: u64, events: u64) {
+        self.unaccounted |= reason != GapReason::Unreadable && class.is_empty();
+        if reason != GapReason::Unreadable {
+            let known = self.told.entry(class.to_owned()).or_default();
+            *known = (known.0 + count, known.1 + events);
+        }
+    }
+
+    fn check(&self) {
+        assert_eq!(
+            self.misplaced, None,
+            "a critical record went before an ordinary one that is older"
+        );
+        if !self.unaccounted {
+            assert_eq!(self.told, self.lost, "what is lost is told by class");
+        }
+    }
+}
+
+/// Which of all appended records it is.
+fn number(record: &[u8]) -> u64 {
+    u64::from_le_bytes(record[..8].try_into().unwrap())
 }
