@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use prost::Message as _;
-use proto::v1::{Record, record::Payload};
+use proto::v1::{Custom, Record, record::Payload};
 use rustix::process::{Pid, Signal};
 use tokio_postgres::{NoTls, Row};
 
@@ -208,14 +208,20 @@ impl Database {
 
     /// Payloads of all stored custom records, as often as they are stored.
     pub fn stored_payloads(&self) -> Result<Vec<String>> {
-        let mut payloads = Vec::new();
+        let customs = self.stored_customs()?;
+        Ok(customs.into_iter().map(|custom| custom.payload).collect())
+    }
+
+    /// Every record of a program that is stored.
+    pub fn stored_customs(&self) -> Result<Vec<Custom>> {
+        let mut customs = Vec::new();
         for row in self.query("SELECT record FROM records WHERE NOT housekeeping")? {
             let record = Record::decode(row.try_get::<_, &[u8]>(0)?)?;
             if let Some(Payload::Custom(custom)) = record.payload {
-                payloads.push(custom.payload);
+                customs.push(custom);
             }
         }
-        Ok(payloads)
+        Ok(customs)
     }
 
     /// The books of every sender.

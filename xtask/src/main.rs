@@ -3,6 +3,7 @@
 mod bench;
 mod build_ebpf;
 mod demo;
+mod dist_lib;
 mod lint;
 mod packages;
 mod paths;
@@ -40,6 +41,8 @@ enum Command {
     BuildEbpf(build_ebpf::Args),
     /// Measure how fast kernel logs become reports, and what probes cost
     Bench(bench::Args),
+    /// The C library with its header and pkg-config file, below a prefix
+    DistLib(dist_lib::Args),
     /// Check formatting and lints, warnings denied
     Lint,
     /// Boot a real Debian kernel in QEMU, cause a fault, show what the collector stored
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::BuildEbpf(args) => build_ebpf::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::DistLib(args) => dist_lib::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
         Command::Vm(args) => vm::run(&args),

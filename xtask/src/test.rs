@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build_ebpf, packages, paths, progress,
+    build_ebpf, dist_lib, packages, paths, progress,
     vm::{self, Series, Verdict},
 };
 
@@ -91,7 +91,10 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
     match build_ebpf::ensure()
         .and_then(|()| build_ebpf::ensure_log())
         .and_then(|()| vm::build_programs())
-    {
+        .and_then(|programs| {
+            dist_lib::install(&programs.join("libtelemetry"), true)?;
+            Ok(programs)
+        }) {
         Ok(programs) => *bin_dir = Some(programs),
         Err(error) => {
             progress::print_error(&error);
