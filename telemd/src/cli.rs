@@ -32,6 +32,20 @@ pub fn config(path: Option<&Path>) -> Result<Config, ExitCode> {
     })
 }
 
+/// Prints the completions of a program.
+pub fn completions(shell: clap_complete::Shell, command: &mut clap::Command) {
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, name, &mut script);
+    say(String::from_utf8_lossy(&script).trim_end());
+}
+
+/// Says lines on stdout, each with its end.
+pub fn say_all(lines: &str) {
+    // As in `say`.
+    let _closed = std::io::stdout().write_all(lines.as_bytes());
+}
+
 /// Says something on stdout.
 pub fn say(text: &str) {
     // A closed pipe (`telemctl status | head`) is no error.

@@ -10,8 +10,11 @@ pub use privacy::{Privacy, Treatment};
 mod check;
 mod privacy;
 pub mod probes_d;
+mod programs;
 #[cfg(test)]
 mod tests;
+
+pub use programs::{Journal, Quota};
 
 /// Where the file is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = local::CONFIG_FILE;
@@ -35,14 +38,6 @@ const STORM_FIRST: u32 = 10;
 const STORM_WINDOW_S: u64 = 60;
 /// A day at most: the count of a window is only sent when the window ends.
 const STORM_WINDOW_MAX_S: u64 = 86_400;
-/// What Clear Linux's agent let a whole host send: 1000 records in 15 minutes. Here each user may.
-const QUOTA_RECORDS: u32 = 1000;
-/// Room for that many of the longest payload of Clear Linux's clients: a thirtieth of the spool.
-const QUOTA_BYTES: u64 = 8 << 20;
-/// See [`QUOTA_RECORDS`].
-const QUOTA_WINDOW_S: u64 = 900;
-/// A day at most: who has used a quota up waits as long.
-const QUOTA_WINDOW_MAX_S: u64 = 86_400;
 /// Five minutes: a host that is silent for two of them has a problem, and 288 small records a day cost nothing.
 const HEARTBEAT_S: u64 = 300;
 
@@ -77,6 +72,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// Limits of the queue on disk.
     pub spool: SpoolLimits,
+    /// What is kept of records that left this host.
+    pub journal: Journal,
     /// How often the agent says that it lives.
     pub heartbeat: Heartbeat,
 }
@@ -158,18 +155,6 @@ pub struct Storm {
     pub window_s: u64,
 }
 
-/// `[quota]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Quota {
-    /// Records in a window.
-    pub records: u32,
-    /// Bytes of records, as they are sent, in a window.
-    pub bytes: u64,
-    /// Length of the window, seconds.
-    pub window_s: u64,
-}
-
 /// `[spool]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -206,6 +191,7 @@ impl Default for Config {
             quota: Quota::default(),
             privacy: Privacy::default(),
             spool: SpoolLimits::default(),
+            journal: Journal::default(),
             heartbeat: Heartbeat::default(),
         }
     }
@@ -259,16 +245,6 @@ impl Default for Storm {
         Self {
             first: STORM_FIRST,
             window_s: STORM_WINDOW_S,
-        }
-    }
-}
-
-impl Default for Quota {
-    fn default() -> Self {
-        Self {
-            records: QUOTA_RECORDS,
-            bytes: QUOTA_BYTES,
-            window_s: QUOTA_WINDOW_S,
         }
     }
 }

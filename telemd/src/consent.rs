@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 10] = [
+const STATE: [&str; 12] = [
     "spool",
     "agent_id",
     "agent_id.new",
@@ -18,6 +18,8 @@ const STATE: [&str; 10] = [
     crate::alive::FILE,
     crate::privacy::KEY_FILE,
     "privacy_key.new",
+    crate::journal::FILE,
+    crate::journal::FILE_BEFORE,
 ];
 
 /// Whether this host takes part.

@@ -5,7 +5,7 @@
 //! collector costs no memory. Several are in flight, bounded by count and bytes; each answer frees what it covers, here
 //! and in the spool.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proto::v1::Hello;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
+use crate::journal::Journal;
 use crate::keeper::{Handle, KeepError};
 use crate::retry::{Backoff, Pauses, Recovery};
 use crate::text::chain;
@@ -141,6 +142,8 @@ pub struct Shipper {
     pub hello: Hello,
     /// The spool.
     pub keeper: Handle,
+    /// Where it is noted what was delivered; `None`: nowhere.
+    pub journal: Option<Arc<Mutex<Journal>>>,
     /// How to behave.
     pub options: Options,
     /// Where the connection's state is told.

@@ -11,6 +11,7 @@ fn every_program_has_help_with_examples() {
         ("telemd", env!("CARGO_BIN_EXE_telemd")),
         ("telemctl", env!("CARGO_BIN_EXE_telemctl")),
         ("telem-record-gen", env!("CARGO_BIN_EXE_telem-record-gen")),
+        ("telem_journal", env!("CARGO_BIN_EXE_telem_journal")),
     ] {
         insta::assert_snapshot!(
             format!("help_{name}"),
@@ -34,6 +35,7 @@ fn commands_with_options_have_help() {
         &["decode", "cper"],
         &["decode", "bert"],
         &["decode", "aer"],
+        &["journal"],
         &["netconsole"],
         &["netconsole", "setup"],
     ] {
@@ -160,6 +162,43 @@ fn a_record_can_be_looked_at_without_being_sent() {
     assert_eq!(lines[2], "severity: 3");
     assert_eq!(lines[9], "payload_format_version: 2");
     assert_eq!(lines[15], "hello");
+}
+
+#[test]
+fn a_record_with_fields_can_be_told_in_json() {
+    let host = Host::new("");
+    let args = [
+        "-n",
+        "-o",
+        "--json",
+        "-c",
+        "a/b/c",
+        "-p",
+        "x",
+        "--field",
+        "slot=3",
+        "--field",
+        "delta=-1",
+        "--field",
+        "serial=W=1",
+    ];
+    let output = host.record_gen(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        record["fields"],
+        serde_json::json!({"slot": 3, "delta": -1, "serial": "W=1"})
+    );
+    assert_eq!(record["event_id"].as_str().unwrap().len(), 32);
+    let output = host.record_gen(&["--json", "-c", "a/b/c", "-p", "x"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told["outcome"], &told["reason"]),
+        (&"refused".into(), &"not_opted_in".into())
+    );
+    let output = host.record_gen(&["--completions", "bash"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("--field"));
 }
 
 #[test]

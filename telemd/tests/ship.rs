@@ -41,6 +41,76 @@ fn wait_for(host: &mut Host, collector: &Running, count: usize) -> Sender {
     collector.store.lock().sender()
 }
 
+/// The journal's entries about programs' records, once there are `count`.
+fn journal(host: &mut Host, args: &[&str], count: usize) -> Vec<serde_json::Value> {
+    let mut entries = Vec::new();
+    host.wait("the journal to tell what was delivered", |host| {
+        entries = host.journal_entries(args);
+        entries.len() >= count
+    });
+    entries
+}
+
+#[test]
+fn the_journal_tells_what_left_and_is_gone_after_opt_out() {
+    let collector = Running::start();
+    let mut host = host(&collector, "journal.payloads = true");
+    host.start();
+    for payload in ["first", "second"] {
+        send(&host, payload);
+    }
+    wait_for(&mut host, &collector, 2);
+    let entries = journal(&mut host, &["-c", "org.example/*"], 2);
+    let told: Vec<_> = entries.iter().map(|entry| &entry["payload"]).collect();
+    assert_eq!(told, ["first", "second"]);
+    let id = entries[1]["record_id"].as_str().unwrap();
+    assert_eq!(journal(&mut host, &["-r", id], 1).len(), 1);
+    let printed = host.telemctl(&["journal", "-i", "-V", "-r", id]);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(
+        printed.contains("org.example/test/ship") && printed.contains("\nsecond\n"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("Total records: 1\n"), "{printed}");
+
+    assert!(host.telemctl(&["opt-out"]).status.success());
+    let output = host.journal(&[]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+}
+
+#[test]
+fn what_programs_dropped_into_a_folder_is_sent_and_removed() {
+    let collector = Running::start();
+    let mut host = host(&collector, "");
+    let dropped = host.path("dropped");
+    std::fs::create_dir(&dropped).unwrap();
+    let text = "PACKAGE_NAME=swupd\nPACKAGE_VERSION=1\nresult=0\n";
+    std::fs::write(dropped.join("2.update.4.a1B2c3"), text).unwrap();
+    std::fs::write(dropped.join("notes"), "mine").unwrap();
+    let folder = dropped.display().to_string();
+    let args = ["--drop-dir", &folder, "-c", "org.example/swupd-client"];
+    // Nobody takes it yet.
+    assert_eq!(host.record_gen(&args).status.code(), Some(1));
+    assert!(dropped.join("2.update.4.a1B2c3").exists());
+    host.start();
+    let sent = host.record_gen(&args);
+    assert!(sent.status.success(), "{sent:?}");
+    let sender = wait_for(&mut host, &collector, 1);
+    assert_eq!(payloads(&sender), [text]);
+    let class = "org.example/swupd-client/update";
+    let (_, record) = sender
+        .records
+        .iter()
+        .find(|(_, record)| record.title == class)
+        .unwrap();
+    assert_eq!(record.severity(), Severity::Critical);
+    let left: Vec<_> = std::fs::read_dir(&dropped)
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["notes"]);
+}
+
 #[test]
 fn a_record_arrives_whole_with_the_facts_about_its_host() {
     let collector = Running::start();

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Config, QUOTA_WINDOW_MAX_S, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
+use super::programs::QUOTA_WINDOW_MAX_S;
+use super::{Config, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
 
 /// A value out of its range.
 pub(super) struct Wrong {
@@ -14,6 +15,8 @@ pub(super) struct Wrong {
 
 /// Smallest segment: one record of the largest size must fit.
 const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
+/// Smallest journal: the longest entry fits in half of it.
+const JOURNAL_BYTES_MIN: u64 = 1024 * 1024;
 
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     socket_path("socket_path", &config.socket_path)?;
@@ -40,6 +43,14 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         1 << 40,
     )?;
     range("quota.window_s", config.quota.window_s, 1, QUOTA_WINDOW_MAX_S)?;
+    if config.journal.max_bytes != 0 {
+        range(
+            "journal.max_bytes",
+            config.journal.max_bytes,
+            JOURNAL_BYTES_MIN,
+            1 << 40,
+        )?;
+    }
     range("heartbeat.interval_s", config.heartbeat.interval_s, 1, 86_400)?;
     let spool = config.spool;
     range(

@@ -65,6 +65,9 @@ fn every_key_is_read() {
         cmdline = "mask"
         email = "keep"
         serial = "replace"
+        [journal]
+        max_bytes = 2000000
+        payloads = true
         [spool]
         segment_bytes = 1048576
         max_bytes = 4194304

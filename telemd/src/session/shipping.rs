@@ -1,6 +1,6 @@
 //! The task that ships, and its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use proto::v1::{Hello, Host};
 use tokio::sync::{Notify, watch};
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::journal::Journal;
 use crate::recorder::Recorder;
 use crate::ship::{Link, LinkState, Options, Shipper};
 
@@ -34,6 +35,10 @@ impl Shipping {
                 agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             keeper: recorder.keeper().clone(),
+            journal: (config.journal.max_bytes > 0).then(|| {
+                let crate::config::Journal { max_bytes, payloads } = config.journal;
+                Arc::new(Mutex::new(Journal::new(&config.state_dir, max_bytes, payloads)))
+            }),
             options: Options::default(),
             link,
             kick: Arc::clone(&kick),

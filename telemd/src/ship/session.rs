@@ -1,12 +1,14 @@
 //! One stream to the collector.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prost::Message as _;
 use proto::limits::{BATCH_RECORDS, MESSAGE_BYTES};
 use proto::v1::collector_client::CollectorClient;
 use proto::v1::deliver_request::Message;
-use proto::v1::{Batch, DeliverRequest, DeliverResponse, Gap, LossReason};
+use proto::v1::{Batch, DeliverRequest, DeliverResponse, Gap, LossReason, Record};
 use spool::{Chunk, GapReason};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -17,6 +19,8 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Endpoint;
 
 use super::{Link, LinkState, ShipError, Shipper};
+use crate::clock::Moment;
+use crate::journal::{Entry, Journal};
 use crate::keeper::Stats;
 
 /// Records in one batch: a transaction of the collector's that is large enough to be cheap.
@@ -32,6 +36,7 @@ const IN_FLIGHT_BYTES: usize = 2 * 1024 * 1024;
 struct Sent {
     last_seq: u64,
     bytes: usize,
+    entries: Vec<Entry>,
 }
 
 pub(super) struct Session<'a> {
@@ -182,9 +187,10 @@ impl<'a> Session<'a> {
             Chunk::Empty => None,
             Chunk::Records { first_seq, records } => {
                 let bytes = records.iter().map(Vec::len).sum();
+                let entries = self.entries(first_seq, &records);
                 let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
                 let records = records.into_iter().map(Into::into).collect();
-                self.sent(first_seq.saturating_add(count) - 1, bytes);
+                self.sent(first_seq.saturating_add(count) - 1, bytes, entries);
                 Some(DeliverRequest {
                     message: Some(Message::Batch(Batch { first_seq, records })),
                 })
@@ -227,14 +233,34 @@ impl<'a> Session<'a> {
     }
 
     fn gap(&mut self, gap: Gap) -> DeliverRequest {
-        self.sent(gap.first_seq.saturating_add(gap.count) - 1, 0);
+        self.sent(gap.first_seq.saturating_add(gap.count) - 1, 0, Vec::new());
         DeliverRequest {
             message: Some(Message::Gap(gap)),
         }
     }
 
-    fn sent(&mut self, last_seq: u64, bytes: usize) {
-        self.in_flight.push_back(Sent { last_seq, bytes });
+    /// What the journal will say of records once they are stored.
+    fn entries(&self, first_seq: u64, records: &[Vec<u8>]) -> Vec<Entry> {
+        let Some(journal) = &self.shipper.journal else {
+            return Vec::new();
+        };
+        let payloads = lock(journal).keeps_payloads();
+        (first_seq..)
+            .zip(records)
+            .filter_map(|(seq, bytes)| {
+                // What cannot be understood is the collector's to tell.
+                let record = Record::decode(bytes.as_slice()).ok()?;
+                Entry::new(record, &self.shipper.hello.epoch, seq, payloads)
+            })
+            .collect()
+    }
+
+    fn sent(&mut self, last_seq: u64, bytes: usize, entries: Vec<Entry>) {
+        self.in_flight.push_back(Sent {
+            last_seq,
+            bytes,
+            entries,
+        });
         self.in_flight_bytes += bytes;
         self.next_seq = last_seq + 1;
     }
@@ -251,11 +277,32 @@ impl<'a> Session<'a> {
         }
         self.stored_seq = stored;
         self.progressed = true;
-        while self.in_flight.front().is_some_and(|sent| sent.last_seq <= stored) {
-            self.in_flight_bytes -= self.in_flight.pop_front().map_or(0, |sent| sent.bytes);
+        let mut entries = Vec::new();
+        while let Some(sent) = self.in_flight.pop_front_if(|sent| sent.last_seq <= stored) {
+            self.in_flight_bytes -= sent.bytes;
+            entries.extend(sent.entries);
         }
+        self.note(entries).await;
         Ok(self.shipper.keeper.acknowledge(stored).await?)
     }
+
+    /// Writes to the journal what is stored now. The collector has the records: a journal that cannot be written stops
+    /// nothing.
+    async fn note(&self, entries: Vec<Entry>) {
+        let Some(journal) = self.shipper.journal.as_ref().filter(|_| !entries.is_empty()) else {
+            return;
+        };
+        let (journal, now) = (Arc::clone(journal), Moment::now());
+        let written = tokio::task::spawn_blocking(move || lock(&journal).append(entries, now)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(%error, "the journal of what was delivered could not be written");
+        }
+    }
+}
+
+fn lock(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
+    // What a panic left half written is a line that readers pass over.
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn stored_seq(answer: Result<Option<DeliverResponse>, tonic::Status>) -> Result<u64, ShipError> {

@@ -88,6 +88,20 @@ impl Host {
         self.run(env!("CARGO_BIN_EXE_telem-record-gen"), args)
     }
 
+    pub(crate) fn journal(&self, args: &[&str]) -> Output {
+        self.run(env!("CARGO_BIN_EXE_telem_journal"), args)
+    }
+
+    /// What the journal tells in JSON.
+    pub(crate) fn journal_entries(&self, args: &[&str]) -> Vec<serde_json::Value> {
+        let output = self.journal(&[args, &["--json"]].concat());
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     pub(crate) fn telemd(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_telemd"))
     }

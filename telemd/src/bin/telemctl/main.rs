@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use telemd::cli;
 use telemd::config::Config;
 use telemd::control::{Question, ask};
+use telemd::journal;
 use telemd::text::chain;
 
 mod consent;
@@ -39,7 +40,7 @@ struct Args {
     /// The configuration file of telemd.
     #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Answer in JSON (doctor, probes, status, explain and decode).
+    /// Answer in JSON (doctor, probes, status, journal, explain and decode).
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -60,6 +61,8 @@ enum Command {
     Explain(explain::Options),
     Decode(decode::Options),
     Netconsole(netconsole::Options),
+    /// List the records that left this host.
+    Journal(journal::command::Options),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -76,9 +79,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode, ExitCode> {
     let args: Args = cli::parse()?;
     if let Command::Completions { shell } = args.command {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Args::command(), "telemctl", &mut script);
-        cli::say(String::from_utf8_lossy(&script).trim_end());
+        cli::completions(shell, &mut Args::command());
         return Ok(ExitCode::SUCCESS);
     }
     // These two work on what they are given: a configuration that is broken or missing does not matter to them.
@@ -94,6 +95,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Status => status(&config, args.json),
         Command::OptIn => consent::opt_in(&config),
         Command::OptOut => consent::opt_out(&config),
+        Command::Journal(options) => journal::command::show(&options, &config, args.json),
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
         Command::Explain(_) | Command::Decode(_) | Command::Completions { .. } => ExitCode::SUCCESS,
     })

@@ -1,0 +1,201 @@
+//! What `telem_journal` and `telemctl journal` print.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Entry, read};
+use crate::cli;
+use crate::config::Config;
+
+/// Which entries, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Only this record.
+    #[arg(short, long, visible_alias = "record_id", value_name = "ID")]
+    pub record_id: Option<String>,
+    /// Only records of this event.
+    #[arg(short, long, visible_alias = "event_id", value_name = "ID")]
+    pub event_id: Option<String>,
+    /// Only this classification, or all that begin with it when it ends with `/*` (or, for kernel.oops and the like, `.*`).
+    #[arg(short, long, value_name = "CLASS")]
+    pub classification: Option<String>,
+    /// Only records of this boot.
+    #[arg(short, long, visible_alias = "boot_id", value_name = "ID")]
+    pub boot_id: Option<String>,
+    /// Print the payloads of programs too, where `journal.payloads` keeps them.
+    #[arg(short, long, visible_alias = "include_record")]
+    pub include_record: bool,
+    /// Print titles of the columns, and how many records there are.
+    #[arg(short = 'V', long)]
+    pub verbose: bool,
+}
+
+impl Options {
+    /// Whether an entry is asked for.
+    fn takes(&self, entry: &Entry) -> bool {
+        let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
+        let in_class = self.classification.as_ref().is_none_or(|wanted| {
+            let prefix = wanted
+                .strip_suffix('*')
+                .filter(|prefix| prefix.ends_with(['/', '.']));
+            prefix.map_or(wanted == &entry.classification, |prefix| {
+                entry.classification.starts_with(prefix)
+            })
+        });
+        // Boot ids are written with and without hyphens.
+        let boot = |id: &str| id.replace('-', "");
+        in_class
+            && is(&self.record_id, &entry.record_id)
+            && is(&self.event_id, &entry.event_id)
+            && self
+                .boot_id
+                .as_ref()
+                .is_none_or(|wanted| boot(wanted) == boot(&entry.boot_id))
+    }
+}
+
+/// Prints the journal of the agent that has this configuration.
+pub fn show(options: &Options, config: &Config, json: bool) -> ExitCode {
+    let mut entries = Vec::new();
+    let all = read(&config.state_dir, |entry| {
+        if options.takes(&entry) {
+            entries.push(entry);
+        }
+    });
+    if let Err(error) = all {
+        cli::complain(&format!(
+            "cannot read the journal in {}: {error}\n  it is closed to everyone but telemd's user and root",
+            config.state_dir.display()
+        ));
+        return ExitCode::FAILURE;
+    }
+    cli::say_all(&if json {
+        entries.iter().map(line_json).collect()
+    } else {
+        table(options, &entries)
+    });
+    ExitCode::SUCCESS
+}
+
+fn line_json(entry: &Entry) -> String {
+    // An entry has only texts and numbers, which are JSON.
+    serde_json::to_string(entry).unwrap_or_default() + "\n"
+}
+
+fn table(options: &Options, entries: &[Entry]) -> String {
+    let mut text = String::new();
+    if options.verbose {
+        let titles = ["Classification", "Time stamp", "Record ID", "Event ID", "Boot ID"];
+        row(&mut text, titles);
+    }
+    for entry in entries {
+        let time = moment(entry.delivered_unix_ms);
+        let event = if entry.event_id.is_empty() {
+            "-"
+        } else {
+            &entry.event_id
+        };
+        let columns = [
+            &entry.classification,
+            time.as_str(),
+            &entry.record_id,
+            event,
+            &entry.boot_id,
+        ];
+        row(&mut text, columns);
+        if options.include_record
+            && let Some(payload) = &entry.payload
+        {
+            text.push_str(&harmless(payload.trim_end_matches('\n')));
+            text.push_str("\n\n");
+        }
+    }
+    if options.verbose {
+        // As in `row`.
+        let _infallible = writeln!(text, "Total records: {}", entries.len());
+    }
+    text
+}
+
+fn row(text: &mut String, [class, time, record, event, boot]: [&str; 5]) {
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(text, "{class:<30} {time:<27} {record:<32} {event:<32} {boot}");
+}
+
+/// A payload without what a terminal would obey.
+fn harmless(payload: &str) -> String {
+    let obeyed = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    payload.replace(obeyed, "\u{fffd}")
+}
+
+/// `Fri 2026-11-27 13:05:09 UTC`, in the host's time zone.
+fn moment(unix_ms: u64) -> String {
+    let time = i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or_default();
+    time.to_zoned_datetime(TimeZone::system())
+        .strftime("%a %Y-%m-%d %H:%M:%S %Z")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry {
+            record_id: "r".into(),
+            classification: "org.example/disk/swapped".into(),
+            event_id: "e".into(),
+            boot_id: "1111-22".into(),
+            payload: Some("te\x1b[31mxt\n".into()),
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn filters_are_joined_with_and() {
+        let asked = |change: fn(&mut Options)| {
+            let mut options = Options::default();
+            change(&mut options);
+            options.takes(&entry())
+        };
+        assert!(asked(|_| {}));
+        assert!(asked(|o| o.classification = Some("org.example/*".into())));
+        assert!(asked(
+            |o| o.classification = Some("org.example/disk/swapped".into())
+        ));
+        assert!(!asked(|o| o.classification = Some("org.example/disk".into())));
+        assert!(!asked(|o| o.classification = Some("org.exam*".into())));
+        assert!(asked(|o| o.boot_id = Some("111122".into())));
+        assert!(!asked(|o| {
+            o.record_id = Some("r".into());
+            o.event_id = Some("other".into());
+        }));
+    }
+
+    #[test]
+    fn payloads_titles_and_the_count_are_printed_when_asked_for() {
+        let plain = table(&Options::default(), &[entry()]);
+        assert_eq!(plain.lines().count(), 1);
+        assert!(
+            plain.contains("org.example/disk/swapped") && !plain.contains("xt"),
+            "{plain}"
+        );
+        let options = Options {
+            include_record: true,
+            verbose: true,
+            ..Options::default()
+        };
+        let all = table(&options, &[entry()]);
+        assert!(
+            all.starts_with("Classification") && all.contains("\nte\u{fffd}[31mxt\n\nTotal records: 1\n"),
+            "{all}"
+        );
+    }
+}
