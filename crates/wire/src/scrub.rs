@@ -52,7 +52,11 @@ pub fn scrub(record: &mut Record, scrubber: &Scrubber) -> Counts {
                 pass.text(&mut sign.text, VALUE_BYTES);
             }
         }
-        Some(Payload::Custom(custom)) => pass.text(&mut custom.payload, CUSTOM_PAYLOAD_BYTES),
+        Some(Payload::Custom(custom)) => {
+            pass.text(&mut custom.payload, CUSTOM_PAYLOAD_BYTES);
+            pass.text(&mut custom.comm, COMM_BYTES);
+            pass.texts(&mut custom.fields);
+        }
         Some(Payload::Loss(loss)) => pass.text(&mut loss.title, TITLE_BYTES),
         Some(Payload::MachineCheck(_) | Payload::Heartbeat(_) | Payload::Undecodable(_)) | None => {}
     }

@@ -65,6 +65,7 @@ fn nothing_private_is_left_of_any_payload() {
         }),
         Payload::Custom(Custom {
             payload: private.into(),
+            fields: vec![text(private)],
             ..Custom::default()
         }),
     ];
