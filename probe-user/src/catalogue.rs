@@ -74,6 +74,11 @@ hooks! {
     iommu_page_fault
 }
 
+/// The hook with this name.
+pub fn find(name: &str) -> Option<&'static HookSpec> {
+    HOOKS.iter().copied().find(|spec| spec.name == name)
+}
+
 /// Every way to attach a program of its own.
 pub(crate) fn attempts() -> impl Iterator<Item = &'static Attempt> {
     HOOKS.iter().flat_map(|spec| match &spec.source {
@@ -178,6 +183,8 @@ pub enum Source {
         members: &'static [MemberSpec],
         /// The first kernel on which the hook is worth attaching, where older ones have it too.
         since: Option<Since>,
+        /// The setting of the kernel under which it does harm.
+        unless: Option<Setting>,
     },
     /// The generic program on a tracepoint.
     Records(Records),
@@ -270,6 +277,15 @@ pub struct Since {
     pub minor: u8,
     /// What is wrong with it before.
     pub before: &'static str,
+}
+
+/// A setting of the kernel, on when it is not 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its file below `/proc/sys`.
+    pub file: &'static str,
+    /// Why the hook is not attached then, and what is done instead.
+    pub then: &'static str,
 }
 
 /// One way to attach a hook with programs of its own.

@@ -18,6 +18,8 @@ use crate::{
 
 mod load;
 
+#[cfg(test)]
+pub(crate) use load::symbols;
 pub(crate) use load::{Layout, MAP_SIGNS, attach};
 
 /// Default size of the memory for all CPUs together, bytes: on two CPUs the last 2048 signs of each.

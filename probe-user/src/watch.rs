@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use faults::Class;
 
 use crate::{
-    catalogue::{HOOKS, HookSpec, Record, Records, Source, Term, Told, limit_of_rate},
+    catalogue::{self, HookSpec, Record, Records, Source, Term, Told, limit_of_rate},
     fields::Fields,
     user_probe::UserProbe,
 };
@@ -54,7 +54,7 @@ impl Watch {
 
     /// The hook of the catalogue with this name, if the generic program serves it.
     pub(crate) fn row(name: &str) -> Option<Self> {
-        let spec = HOOKS.iter().find(|spec| spec.name == name)?;
+        let spec = catalogue::find(name)?;
         match &spec.source {
             Source::Records(records) => Some(Self::Row(spec, records)),
             Source::Own { .. } => None,

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 
-use faults::{Assembled, KernelReport};
+use faults::{Assembled, Class, KernelReport, Severity};
+use probe_user::catalogue;
 use probe_user::kmsg::KmsgRecord;
 use probe_user::user_probe::UserProbe;
 use probe_user::{Best, Context, Event, OomVictim, Twin, hook};
@@ -286,7 +287,11 @@ impl Pipeline {
 
     /// A fault of the kernel that its text tells best.
     fn fault(&mut self, context: &Context, fault: Fault, now: Moment, out: &mut Vec<Found>) {
-        let (class, severity, title, twin) = fault.told();
+        let (title, twin) = fault.told();
+        let (class, severity) = catalogue::find(&context.hook)
+            .map_or((Class::KernelOther, Severity::Medium), |spec| {
+                (spec.class, spec.severity)
+            });
         let mut record = self.boot.record(class, severity, title, at(context, now));
         record.hook = Some(wire_hook(&context.hook, context.attach.as_str()));
         record.context = Some(wire_context(context));

@@ -1,7 +1,10 @@
 use probe_common::SLOTS;
 
-use super::{own::is_older, *};
-use crate::catalogue::{Since, Target};
+use super::{
+    own::{is_older, is_on},
+    *,
+};
+use crate::catalogue::{Setting, Since, Target};
 
 #[test]
 fn the_ring_takes_powers_of_two_of_at_least_a_page() {
@@ -18,6 +21,20 @@ fn the_ring_takes_powers_of_two_of_at_least_a_page() {
 }
 
 #[test]
+fn a_setting_is_on_when_it_is_there_and_not_zero() {
+    let settings = tempfile::tempdir().unwrap();
+    let setting = Setting {
+        file: "panic_on_warn",
+        then: "",
+    };
+    assert!(!is_on(settings.path(), setting));
+    for (value, expected) in [("0\n", false), ("1\n", true)] {
+        fs::write(settings.path().join(setting.file), value).unwrap();
+        assert_eq!(is_on(settings.path(), setting), expected);
+    }
+}
+
+#[test]
 fn every_program_and_global_of_the_catalogue_is_in_the_object() {
     use object::{Object as _, ObjectSymbol as _};
     if EMBEDDED.is_empty() {
@@ -29,8 +46,12 @@ fn every_program_and_global_of_the_catalogue_is_in_the_object() {
         file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
     let mut wanted = vec![ABI_SYMBOL, MAP_EVENTS, MAP_COUNTERS, records::MAP_SLOTS];
     wanted.extend(crate::catalogue::members().map(|member| member.global));
+    wanted.push(DIRECT_WORDS);
     let slots: Vec<String> = (0..SLOTS).map(|slot| format!("record_{slot}")).collect();
     wanted.extend(slots.iter().map(String::as_str));
+    for name in hindsight::symbols() {
+        wanted.push(name);
+    }
     for attempt in crate::catalogue::attempts() {
         wanted.push(attempt.program);
         match attempt.target {

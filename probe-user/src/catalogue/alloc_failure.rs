@@ -19,5 +19,6 @@ pub(super) const HOOK: HookSpec = HookSpec {
         }],
         members: &[],
         since: None,
+        unless: None,
     },
 };

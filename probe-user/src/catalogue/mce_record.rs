@@ -21,6 +21,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
         }],
         members: &[],
         since: None,
+        unless: None,
     },
 };
 

@@ -22,6 +22,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
         }],
         members: &[],
         since: None,
+        unless: None,
     },
 };
 

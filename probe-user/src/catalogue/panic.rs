@@ -16,6 +16,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
         attempts: ATTEMPTS,
         members: &[],
         since: None,
+        unless: None,
     },
 };
 

@@ -28,6 +28,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
         ],
         members: MEMBERS,
         since: None,
+        unless: None,
     },
 };
 

@@ -16,6 +16,9 @@ const PREFIX: &str = "hindsight.";
 pub(crate) const MAP_SIGNS: &str = "SIGNS";
 /// The map of the tasks that wait.
 const MAP_STARTED: &str = "STARTED";
+/// The programs' globals: see [`Layout`].
+const MASK: &str = "SIGN_MASK";
+const STALL: &str = "SIGN_STALL_NS";
 
 /// Programs, and the raw tracepoints that they are attached to: `include/trace/events/vmscan.h`, `compaction.h` and `irq.h`
 /// of Linux 5.10 to 7.2.
@@ -58,8 +61,8 @@ impl Layout {
         loader
             .map_max_entries(MAP_SIGNS, self.signs)
             .map_max_entries(MAP_STARTED, TASKS)
-            .override_global("SIGN_MASK", &self.mask, true)
-            .override_global("SIGN_STALL_NS", &self.stall_ns, true);
+            .override_global(MASK, &self.mask, true)
+            .override_global(STALL, &self.stall_ns, true);
     }
 }
 
@@ -93,6 +96,13 @@ fn attach_one(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<(Link, Op
         .and_then(|id| program.take_link(id))
         .map_err(|error| explain_load(&error))?;
     Ok((Box::new(link), program.info().ok().map(|info| info.id())))
+}
+
+/// What the object has to have.
+#[cfg(test)]
+pub(crate) fn symbols() -> impl Iterator<Item = &'static str> {
+    let programs = PROGRAMS.iter().map(|(program, _)| *program);
+    [MAP_SIGNS, MAP_STARTED, MASK, STALL].into_iter().chain(programs)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Faults that hooks see, and the text that tells each once more.
 
-use faults::{Class, ReportKind, Severity};
+use faults::ReportKind;
 use probe_user::{Best, Twin};
 
 /// An oops or a panic: its text has everything, the hook knows who was running.
@@ -51,39 +51,14 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// How it is told when its text was not caught, and which text that is.
-    pub(super) fn told(self) -> (Class, Severity, &'static str, Twin) {
+    /// What it is called when its text was not caught, and which text that is.
+    pub(super) fn told(self) -> (&'static str, Twin) {
         match self {
-            Self::Oops => (
-                Class::KernelOops,
-                Severity::High,
-                "kernel oops, its text was not caught",
-                DEATH,
-            ),
-            Self::Panic => (
-                Class::KernelPanic,
-                Severity::Critical,
-                "kernel panic, its text was not caught",
-                DEATH,
-            ),
-            Self::Warning => (
-                Class::KernelWarning,
-                Severity::Medium,
-                "kernel warning, its text was not caught",
-                WARNING,
-            ),
-            Self::SoftLockup => (
-                Class::KernelLockup,
-                Severity::High,
-                "soft lockup, its text was not caught",
-                SOFT_LOCKUP,
-            ),
-            Self::AllocFailure => (
-                Class::MemoryAllocFailure,
-                Severity::Medium,
-                "page allocation failure, its text was not caught",
-                ALLOC_FAILURE,
-            ),
+            Self::Oops => ("kernel oops, its text was not caught", DEATH),
+            Self::Panic => ("kernel panic, its text was not caught", DEATH),
+            Self::Warning => ("kernel warning, its text was not caught", WARNING),
+            Self::SoftLockup => ("soft lockup, its text was not caught", SOFT_LOCKUP),
+            Self::AllocFailure => ("page allocation failure, its text was not caught", ALLOC_FAILURE),
         }
     }
 }
