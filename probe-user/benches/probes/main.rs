@@ -11,9 +11,11 @@
 
 use std::error::Error;
 
+mod bpf;
 mod empty;
 mod filtered;
 mod flood;
+mod hindsight;
 mod signals;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,16 +31,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     runtime.block_on(async {
         let filtered = filtered::measure()?;
+        let hindsight = hindsight::measure()?;
         let flood = flood::measure(seconds).await?;
         if is_json {
             let figures: Vec<_> = filtered.iter().map(filtered::Filtered::json).collect();
+            let signs: Vec<_> = hindsight.iter().map(hindsight::Cost::json).collect();
             println!(
                 "{:#}",
-                serde_json::json!({ "filtered": figures, "flood": flood.json() })
+                serde_json::json!({ "filtered": figures, "hindsight": signs, "flood": flood.json() })
             );
         } else {
             for figure in &filtered {
                 println!("{}", figure.row());
+            }
+            for cost in &hindsight {
+                println!("{}", cost.row());
             }
             println!("{}", flood.rows());
         }
