@@ -12,6 +12,7 @@ use probe_user::kallsyms::{self, KallsymsError, Symbol};
 use proto::v1::{Context, Frame};
 
 use crate::cgroup::{Cgroup, Cgroups};
+use crate::clock::Moment;
 use crate::text::{chain, cut};
 
 /// Frames of a stack that are told: the limit of the wire format.
@@ -26,6 +27,9 @@ const CONTAINER_BYTES: usize = 128;
 const NAMED_NS: u64 = 10_000_000_000;
 /// How often in that time the kernel's symbols are read, each some 30 ms of a core; stacks beyond are left out.
 const LOOKS: u32 = 8;
+/// For so many times as long as reading them took in this time they are not read again: on a slow machine it takes
+/// seconds, and faults wait to be told.
+const REST: u64 = 8;
 /// Addresses whose functions are kept.
 const NAMED: usize = 1024;
 /// Frames at the start of a stack among which those of the hook itself are.
@@ -88,6 +92,10 @@ struct Symbols {
     named: HashMap<u64, Option<Symbol>>,
     since_ns: u64,
     looks: u32,
+    /// How long those took, nanoseconds.
+    looked_ns: u64,
+    /// Tells that, nanoseconds.
+    clock: fn() -> u64,
 }
 
 impl Symbols {
@@ -104,16 +112,22 @@ impl Symbols {
             named: HashMap::new(),
             since_ns: 0,
             looks: 0,
+            looked_ns: 0,
+            clock: || Moment::now().since_boot_ns,
         }
     }
 
     /// The functions of a stack; nothing when the kernel does not tell them, because an address says nothing on another
     /// boot, and is nobody's business.
     fn frames(&mut self, stack: &[u64], now_ns: u64) -> Vec<Frame> {
-        if now_ns.saturating_sub(self.since_ns) > NAMED_NS {
+        let age_ns = now_ns.saturating_sub(self.since_ns);
+        if age_ns > NAMED_NS {
             self.named.clear();
+        }
+        if age_ns > NAMED_NS.max(self.looked_ns.saturating_mul(REST)) {
             self.since_ns = now_ns;
             self.looks = 0;
+            self.looked_ns = 0;
         }
         // What a return address returns to may be another function, when a call is a function's last instruction; the
         // first address is not one.
@@ -153,13 +167,16 @@ impl Symbols {
         let Some(file) = self
             .file
             .as_mut()
-            .filter(|_| !unknown.is_empty() && self.looks < LOOKS)
+            .filter(|_| !unknown.is_empty() && self.looks < LOOKS && self.looked_ns < NAMED_NS / REST)
         else {
             return Ok(());
         };
         self.looks += 1;
+        let began_ns = (self.clock)();
         file.rewind()?;
         let found = kallsyms::resolve(file, &unknown)?;
+        let took_ns = (self.clock)().saturating_sub(began_ns);
+        self.looked_ns = self.looked_ns.saturating_add(took_ns);
         if self.named.len() + found.len() > NAMED {
             self.named.clear();
         }
@@ -196,6 +213,7 @@ fn frame(symbol: Option<&Symbol>, returns: bool) -> Frame {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt as _;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
 
@@ -222,7 +240,9 @@ ffffffffc0001100 t ext4_end\t[ext4]
         }
 
         fn places(&self) -> Places {
-            Places::new(self.dir.path(), &self.dir.path().join("kallsyms"))
+            let mut places = Places::new(self.dir.path(), &self.dir.path().join("kallsyms"));
+            places.symbols.clock = || 0;
+            places
         }
     }
 
@@ -300,6 +320,19 @@ ffffffffc0001100 t ext4_end\t[ext4]
         .unwrap();
         let later = stack(&mut places, &[0xffff_ffff_8100_0100], 2 * S + NAMED_NS);
         assert_eq!(later, ["newer_+0x0/0x100 "]);
+    }
+
+    #[test]
+    fn where_a_look_takes_seconds_there_is_a_rest_behind_it() {
+        static CLOCK: AtomicU64 = AtomicU64::new(0);
+        let host = Host::new(SYMBOLS);
+        let mut places = host.places();
+        // Each look takes 3 s.
+        places.symbols.clock = || CLOCK.fetch_add(3 * S, Ordering::Relaxed);
+        let mut named =
+            |offset: u64, at_s: u64| stack(&mut places, &[0xffff_ffff_8100_0100 + offset], at_s * S).len();
+        assert_eq!([named(1, 20), named(1, 22), named(2, 22)], [1, 1, 0]);
+        assert_eq!([named(1, 43), named(1, 45)], [0, 1]);
     }
 
     #[test]
