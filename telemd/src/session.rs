@@ -37,6 +37,7 @@ use crate::worth;
 
 mod before;
 mod ending;
+mod leftover;
 mod shipping;
 
 use before::Before;
@@ -287,6 +288,9 @@ impl<'a> Session<'a> {
             if self.before.is_known(&found) {
                 continue;
             }
+            let Some(found) = self.before.leftovers.hold(found) else {
+                continue;
+            };
             if let Err(error) = self
                 .recorder
                 .hand_over(found, self.sources.hindsight(), now)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use probe_user::kmsg::KmsgRecord;
 use probe_user::past::{self, Past, Places};
-use probe_user::pstore::Unreadable;
+use probe_user::pstore::{Dump, Unreadable};
 use proto::v1::Record;
 use proto::v1::record::Payload;
 use tokio::task::{JoinError, JoinHandle};
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Session;
+use super::leftover::Leftovers;
 use crate::alive::{self, Alive, Pulse};
 use crate::clock::Moment;
 use crate::config;
@@ -52,6 +53,7 @@ pub(super) struct Before {
     pulse: Option<Pulse>,
     beat_at: Instant,
     place: Place,
+    pub(super) leftovers: Leftovers,
 }
 
 /// How far the log is told.
@@ -88,6 +90,7 @@ impl Before {
                 due: true,
                 ..Place::default()
             },
+            leftovers: Leftovers::default(),
         };
         (before, from)
     }
@@ -200,6 +203,7 @@ impl Session<'_> {
                 "what an earlier boot left could not be kept; it stays where it is"
             );
         }
+        self.settle_leftovers(&past.dumps).await;
         self.clear(past, done).await;
         match self.tell_end(past, alive.as_ref()).await {
             Ok(()) => self.start_pulse(),
@@ -208,6 +212,18 @@ impl Session<'_> {
                 "how the boot before ended could not be kept; it is told after the next start"
             ),
         }
+    }
+
+    /// Tells machine checks of this boot's log that none of `dumps` tells.
+    pub(super) async fn settle_leftovers(&mut self, dumps: &[Dump]) {
+        let (untold, marks) = self.before.leftovers.settle(dumps);
+        for mark in marks {
+            // Where it is not noted, it is told after the next start.
+            if let Err(error) = self.recorder.keeper().note(mark).await {
+                tracing::debug!(error = chain(&error), "a machine check is not noted as told");
+            }
+        }
+        self.hand_over(untold).await;
     }
 
     async fn clear(&self, past: &Past, done: Vec<PathBuf>) {

@@ -51,6 +51,7 @@ impl Session<'_> {
             self.take(caught, &mut buffers, &mut found).await;
             self.hand_over(found).await;
         }
+        self.settle_leftovers(&[]).await;
         self.sources.account(&self.recorder).await;
         self.sources.close().await;
         let mut found = Vec::new();
