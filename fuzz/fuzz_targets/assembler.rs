@@ -9,6 +9,9 @@ fuzz_target!(|log: &[u8]| {
     let (mut assembler, mut reports) = (Assembler::new(limits), Vec::new());
     for line in faults::log::lines(log) {
         assembler.push(line.as_line(), &mut reports);
+        if line.at_us % 5 == 0 {
+            assembler.lose();
+        }
         assembler.flush_idle(line.at_us, &mut reports);
     }
     assembler.flush(&mut reports);
@@ -16,6 +19,9 @@ fuzz_target!(|log: &[u8]| {
     for report in reports {
         // Replaced bytes may be three times as long.
         assert!(report.text.len() <= 3 * (limits.bytes + limits.line_bytes));
+        let whole = report.gap.map_or(&*report.text, |gap| &report.text[..gap]);
+        assert!(whole.is_empty() || whole.ends_with('\n'));
+        faults::parse(whole);
         faults::parse(&report.text);
     }
 });

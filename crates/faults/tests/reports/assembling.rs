@@ -58,6 +58,31 @@ fn a_report_ends_when_its_context_is_silent() {
 }
 
 #[test]
+fn a_report_knows_where_the_first_lines_are_missing() {
+    let mut assembler = Assembler::new(Limits::default());
+    let mut out = Vec::new();
+    let line = |text: &'static str| Line {
+        text: text.as_bytes(),
+        at_us: 1_000,
+        cpu: Some(1),
+        task: Some(7),
+    };
+    // Before the report nothing of it is missing.
+    assembler.lose();
+    assembler.push(line("BUG: scheduling while atomic: a/7/0x2"), &mut out);
+    assembler.push(line("Call Trace:"), &mut out);
+    assembler.lose();
+    assembler.push(line(" f+0x1/0x2"), &mut out);
+    assembler.lose();
+    assembler.flush(&mut out);
+    let gap = out[0].gap.unwrap();
+    assert_eq!(out[0].text[gap..], *" f+0x1/0x2\n");
+    assembler.push(line("BUG: scheduling while atomic: b/8/0x2"), &mut out);
+    assembler.flush(&mut out);
+    assert_eq!(out[1].gap, None);
+}
+
+#[test]
 fn stacks_that_other_cpus_were_asked_for_belong_to_the_report() {
     let lines = [
         (77, "watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [a:77]"),
