@@ -48,7 +48,7 @@ pub(crate) use self::{
 use crate::{build_ebpf, packages, paths, progress};
 
 /// From the fault to its record in the database; on a busy machine the agent in the guest is slow.
-pub(crate) const ARRIVAL_PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const ARRIVAL_PATIENCE: Duration = Duration::from_mins(5);
 /// After the last fault: time for what should not come.
 pub(crate) const AFTERMATH: Duration = Duration::from_secs(8);
 const POLL: Duration = Duration::from_millis(250);

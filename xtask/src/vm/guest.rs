@@ -20,10 +20,11 @@ use super::{
 };
 use crate::progress;
 
-/// From power-on to an agent that answers: 10 s on a free machine; software emulation on a busy one is much slower.
-const BOOT_PATIENCE: Duration = Duration::from_mins(5);
-/// From the word to the fault's end: 10 s for a lockup on a free machine.
-const FAULT_PATIENCE: Duration = Duration::from_mins(3);
+/// From power-on to an agent that answers: 10 s on a free machine, 30 times as long where ten others share its processors.
+const BOOT_PATIENCE: Duration = Duration::from_mins(15);
+/// From the word to the fault's end: 10 s for a lockup on a free machine, minutes for a program that eats all memory of a
+/// guest on a busy one.
+const FAULT_PATIENCE: Duration = Duration::from_mins(10);
 /// What a fault prints after it is over: other tasks, and CPUs that find out late.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The first line of a kernel.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{Cell, Surroundings, Trial, Verdict};
 use crate::{
@@ -22,8 +22,9 @@ use crate::{
     },
 };
 
-/// From a scenario's end to its records in the database: seconds, unless this host is busy.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// From a scenario's end to its records in the database: seconds, unless this host is busy. A storm is read for longer than
+/// it lasts.
+const PATIENCE: Duration = Duration::from_mins(4);
 /// After the records that are expected: time for those that are not.
 const QUIET: Duration = Duration::from_millis(1500);
 
@@ -118,9 +119,11 @@ impl<'a> Life<'a> {
             return Ok(());
         }
         self.wait_for_arrival()?;
-        let complaints = self.complaints_of_the_latest()?;
-        if let Some(note) = self.notes.last_mut() {
-            note.complaints = complaints;
+        if let Some(entry) = self.ledger.current() {
+            let complaints = self.complaints(entry)?;
+            if let Some(note) = self.notes.last_mut() {
+                note.complaints = complaints;
+            }
         }
         Ok(())
     }
@@ -165,11 +168,8 @@ impl<'a> Life<'a> {
         Ok(many().all(|(expect, records)| shortage(expect, records.len(), &books) == 0))
     }
 
-    /// What is wrong with the fields of its records, and with how many there are.
-    fn complaints_of_the_latest(&self) -> Result<Vec<String>> {
-        let Some(entry) = self.ledger.current() else {
-            return Ok(Vec::new());
-        };
+    /// What is wrong with the fields of a scenario's records, and with how many there are.
+    fn complaints(&self, entry: &Entry) -> Result<Vec<String>> {
         let mut complaints = Vec::new();
         for (expect, records) in &entry.met {
             if let Some(first) = records.first() {
@@ -178,8 +178,12 @@ impl<'a> Life<'a> {
             }
             if expect.how_often() > 1 {
                 let books = self.books()?;
-                if shortage(expect, records.len(), &books) > 0 {
-                    complaints.push(format!("not {}: {}", expect.how_often(), books.in_words()));
+                let told = records.len() as u64 + books.counted(expect);
+                if shortage(expect, records.len(), &books) > 0 || told > expect.how_often() {
+                    complaints.push(format!(
+                        "{told} times {expect}; in the books: {}",
+                        books.in_words()
+                    ));
                 }
             }
         }
@@ -223,16 +227,10 @@ impl<'a> Life<'a> {
     /// Gives late records their time, checks the books and says how each scenario ended.
     pub(super) fn close(mut self) -> Vec<Cell> {
         thread::sleep(AFTERMATH);
-        let mut complaint = self.enter_what_came().err().map(|error| format!("{error:#}"));
-        if complaint.is_none() {
-            complaint = match self.books().context("the books") {
-                Ok(books) if books.are_balanced() => None,
-                Ok(books) => Some(format!("the books do not balance: {}", books.in_words())),
-                Err(error) => Some(format!("{error:#}")),
-            };
-        }
-        if let (Some(complaint), Some(note)) = (complaint, self.notes.last_mut()) {
-            note.complaints.push(complaint);
+        if let Err(error) = self.look_again()
+            && let Some(note) = self.notes.last_mut()
+        {
+            note.complaints.push(format!("{error:#}"));
         }
         let mut cells = self.impossible;
         cells.extend(
@@ -243,6 +241,24 @@ impl<'a> Life<'a> {
                 .map(|(entry, note)| cell(entry, note)),
         );
         cells
+    }
+
+    /// Judges every scenario by all that has come, late records too, and the books of all together.
+    fn look_again(&mut self) -> Result<()> {
+        self.enter_what_came()?;
+        for (index, entry) in self.ledger.entries().iter().enumerate() {
+            let complaints = self.complaints(entry)?;
+            if let Some(note) = self.notes.get_mut(index) {
+                note.complaints = complaints;
+            }
+        }
+        let books = self.books().context("the books")?;
+        ensure!(
+            books.are_balanced(),
+            "the books do not balance: {}",
+            books.in_words()
+        );
+        Ok(())
     }
 }
 
