@@ -49,25 +49,6 @@ impl Library {
         flags.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Builds `tests/programs/NAME.c` into `dir`.
-    fn build(&self, name: &str, flags: &[String], dir: &Path) -> PathBuf {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("programs/{name}.c"));
-        let built = dir.join(name);
-        let output = Command::new("cc")
-            .args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
-            .arg(&built)
-            .arg(source)
-            .args(flags)
-            .output()
-            .expect("cc runs");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        built
-    }
-
     fn run(&self, program: &Path, args: &[&str]) -> Output {
         Command::new(program)
             .args(args)
@@ -75,6 +56,25 @@ impl Library {
             .output()
             .expect("the program runs")
     }
+}
+
+/// Builds `tests/programs/NAME.c` into `dir`.
+fn build(name: &str, flags: &[String], dir: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("programs/{name}.c"));
+    let built = dir.join(name);
+    let output = Command::new("cc")
+        .args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
+        .arg(&built)
+        .arg(source)
+        .args(flags)
+        .output()
+        .expect("cc runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    built
 }
 
 fn stored(system: &System, classification: &str, count: usize) -> Vec<Custom> {
@@ -102,7 +102,7 @@ fn c_programs_send_records_that_arrive() {
     let config = system.agent.config().display().to_string();
     let flags = library.flags();
 
-    let threads = library.build("threads", &flags, system.dir.path());
+    let threads = build("threads", &flags, system.dir.path());
     let ran = library.run(&threads, &[&config, "8"]);
     assert!(ran.status.success(), "{ran:?}");
     let mut payloads: Vec<_> = stored(&system, "org.example/library/threads", 8)
@@ -115,7 +115,7 @@ fn c_programs_send_records_that_arrive() {
         .collect();
     assert_eq!(payloads, expected);
 
-    let old_style = library.build("old_style", &flags, system.dir.path());
+    let old_style = build("old_style", &flags, system.dir.path());
     let ran = library.run(&old_style, &[&config]);
     assert!(ran.status.success(), "{ran:?}");
     let old = stored(&system, "org.example/library/old", 2);
@@ -128,7 +128,7 @@ fn c_programs_send_records_that_arrive() {
     lengths.sort_unstable();
     assert_eq!(lengths, [4, 9000]);
 
-    let loaded = library.build("loaded", &["-ldl".to_owned()], system.dir.path());
+    let loaded = build("loaded", &["-ldl".to_owned()], system.dir.path());
     let ran = library.run(&loaded, &[&config]);
     assert!(ran.status.success(), "{ran:?}");
     assert_eq!(
