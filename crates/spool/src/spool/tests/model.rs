@@ -267,9 +267,8 @@ impl Model {
     }
 
     fn wait(&mut self, time: Duration) {
-        match self.with(|spool| spool.advance(time)) {
-            Some(Err(error)) => self.refused(&error),
-            Some(Ok(())) | None => {}
+        if let Some(Err(error)) = self.with(|spool| spool.advance(time)) {
+            self.refused(&error);
         }
     }
 
