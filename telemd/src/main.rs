@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use telemd::config::EXIT_USAGE;
@@ -11,6 +12,9 @@ use telemd::status::Confinement;
 use telemd::{agent, cli, logging, memory};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// When the process is ended after a signal, whatever it is doing. Draining takes 5 s at most.
+const LAST_RESORT: Duration = Duration::from_secs(7);
 
 /// Catches faults of this host's kernel and programs, keeps them on disk and ships them to a collector.
 ///
@@ -65,12 +69,11 @@ fn start() -> Result<ExitCode, ExitCode> {
             ExitCode::FAILURE
         })?;
     let stop = CancellationToken::new();
-    let outcome = runtime.block_on(async {
-        let signals = tokio::spawn(on_signal(stop.clone()));
-        let outcome = agent::run(&config, ground, &half, &stop).await;
-        signals.abort();
-        outcome
-    });
+    watch_signals(stop.clone()).map_err(|error| {
+        tracing::error!(%error, "cannot start: signals cannot be handled");
+        ExitCode::FAILURE
+    })?;
+    let outcome = runtime.block_on(agent::run(&config, ground, &half, &stop));
     // What a stuck disk still holds is not waited for.
     runtime.shutdown_background();
     outcome.map_err(|error| cannot_run(&error))?;
@@ -96,24 +99,33 @@ fn tell(confinement: &Confinement) {
     }
 }
 
-/// Cancels `stop` on SIGTERM and SIGINT.
-async fn on_signal(stop: CancellationToken) {
-    let signals =
-        signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
-    let (mut term, mut int) = match signals {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be handled: telemd ends without draining");
-            return;
+/// Cancels `stop` on SIGTERM and SIGINT, and ends the process when that does not.
+///
+/// The thread is one of its own: a disk that is stuck may hold up all others, while the agent starts as well.
+fn watch_signals(stop: CancellationToken) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut term, mut int) = {
+        let _guard = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let watch = async move {
+        let name = tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "stopping");
+        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
+            tracing::debug!(%error, "the service manager could not be told");
         }
+        stop.cancel();
+        tokio::time::sleep(LAST_RESORT).await;
+        tracing::error!("the agent did not stop in time, its disk may be stuck: it is ended");
+        std::process::exit(1);
     };
-    let name = tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
-    };
-    tracing::info!(signal = name, "stopping");
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
-        tracing::debug!(%error, "the service manager could not be told");
-    }
-    stop.cancel();
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(watch))?;
+    Ok(())
 }

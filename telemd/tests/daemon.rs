@@ -187,6 +187,32 @@ fn sigterm_ends_the_agent_in_time_and_removes_its_sockets() {
 }
 
 #[test]
+fn sigterm_ends_an_agent_whose_disk_is_stuck_while_it_opens_the_spool() {
+    let mut host = Host::new("");
+    host.start();
+    // Opening a pipe that nobody writes to takes as long as reading a disk that does not answer.
+    let spool = host.path("state/spool");
+    std::fs::create_dir(&spool).unwrap();
+    let pipe = spool.join("identity");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    std::fs::write(host.path("opt-in"), "").unwrap();
+    let waits_in = format!("/proc/{}/wchan", host.pid());
+    if std::fs::read_to_string(&waits_in).is_ok_and(|function| function == "0") {
+        testing::skip(
+            "sigterm_ends_an_agent_whose_disk_is_stuck_while_it_opens_the_spool",
+            "this kernel does not say what a process waits for",
+        );
+        return;
+    }
+    host.wait("the agent to open its spool", |_| {
+        std::fs::read_to_string(&waits_in).is_ok_and(|function| function == "wait_for_partner")
+    });
+    assert_eq!(host.stop(), Some(1), "{}", host.log());
+    assert!(host.log().contains("did not stop in time"), "{}", host.log());
+}
+
+#[test]
 fn a_second_agent_refuses_the_same_state_directory() {
     let mut host = Host::new("");
     host.start();
