@@ -247,22 +247,33 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Starts it again, and waits until its socket takes connections.
-    pub fn restart(&mut self) -> Result<()> {
-        let mut process = Process::start(
+    /// Starts it again, and waits for nothing.
+    pub fn launch(&mut self) -> Result<()> {
+        self.process = Some(Process::start(
             Command::new(&self.program)
                 .arg("--config")
                 .arg(self.dir.join("telemd.toml")),
             &self.dir.join("telemd.log"),
-        )?;
+        )?);
+        Ok(())
+    }
+
+    /// Starts it again, and waits until its socket takes connections.
+    pub fn restart(&mut self) -> Result<()> {
+        self.launch()?;
+        self.wait_until_ready()
+    }
+
+    /// Waits until its socket takes connections.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
         let socket = self.socket();
+        let process = self.process.as_mut().context("it was started")?;
         let ready = wait_for("the agent's socket", PATIENCE, || {
             std::os::unix::net::UnixStream::connect(&socket).is_ok() || !process.is_running()
         });
         if ready.is_err() || !process.is_running() {
             bail!("the agent did not start:\n{}", process.log_tail());
         }
-        self.process = Some(process);
         Ok(())
     }
 

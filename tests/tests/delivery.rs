@@ -74,6 +74,56 @@ fn kill_9_of_agent_and_collector_loses_and_duplicates_nothing() {
     );
 }
 
+/// Kills of the agent alone, unless `AGENT_KILLS` says how many.
+const AGENT_KILLS: usize = 10;
+/// Records that have to be kept for each of them: it is killed under load.
+const KEPT_A_KILL: usize = 20;
+
+/// `AGENT_KILLS=200 cargo test --release -p system-tests --test delivery the_agent_alone` takes some minutes.
+#[test]
+fn kill_9_of_the_agent_alone_at_any_moment_loses_and_duplicates_nothing() {
+    let test = "kill_9_of_the_agent_alone_at_any_moment_loses_and_duplicates_nothing";
+    let kills = std::env::var("AGENT_KILLS").map_or(AGENT_KILLS, |kills| kills.parse().expect("a number"));
+    let config = format!("{NO_STORM}\n[spool]\nsegment_bytes = 1048576");
+    let Some(mut system) = System::start(test, &config) else {
+        return;
+    };
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (kept, socket) = (Kept::default(), system.agent.socket());
+    let (ended, mut killed) = (AtomicBool::new(false), 0);
+    thread::scope(|scope| {
+        for _ in 0..SENDERS {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    kept.send_until(kept.len() + 1, &socket);
+                }
+            });
+        }
+        while killed < kills || kept.len() < kills * KEPT_A_KILL {
+            // At work, or while it starts.
+            if random.bool() {
+                system.agent.wait_until_ready().expect("the agent starts again");
+            }
+            thread::sleep(Duration::from_millis(random.u64(0..300)));
+            system.agent.process().kill();
+            killed += 1;
+            system.agent.launch().expect("the agent starts again");
+        }
+        ended.store(true, Ordering::Relaxed);
+        system.agent.wait_until_ready().expect("the agent starts again");
+    });
+    system.wait_for_all(&kept);
+    kept.assert_stored_exactly_once(&system.database);
+    system.database.assert_books_balance();
+    println!(
+        "{} kept of {} sent; killed {killed} times",
+        kept.len(),
+        kept.attempts()
+    );
+}
+
 #[test]
 fn postgresql_stopped_for_30_s_loses_nothing_and_delivery_resumes_by_itself() {
     let test = "postgresql_stopped_for_30_s_loses_nothing_and_delivery_resumes_by_itself";
