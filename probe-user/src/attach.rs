@@ -236,7 +236,6 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
                 hook,
                 attempts,
                 since,
-                unless,
                 ..
             } => {
                 let own = Own {
@@ -244,7 +243,6 @@ fn load(options: &Options, object: &[u8]) -> Result<Loaded, AttachError> {
                     number: u16::from(*hook),
                     attempts,
                     since: *since,
-                    unless: *unless,
                 };
                 Some(attach_hook(&mut ebpf, &mut kernel, &own, options))
             }

@@ -20,7 +20,7 @@ mod target;
 mod told;
 mod way;
 
-pub use target::{Attempt, FieldSpec, MemberSpec, Setting, Shape, Since, Target, TpBtf, Tracepoint};
+pub use target::{Attempt, FieldSpec, MemberSpec, Shape, Since, Target, TpBtf, Tracepoint};
 use target::{function, member, optional, required};
 pub use told::{Best, Device, Once, Told, Twin};
 pub use way::{Offer, Place, Read, Way, offers};
@@ -186,8 +186,6 @@ pub enum Source {
         members: &'static [MemberSpec],
         /// The first kernel on which the hook is worth attaching, where older ones have it too.
         since: Option<Since>,
-        /// The setting of the kernel under which it does harm.
-        unless: Option<Setting>,
     },
     /// The generic program on a tracepoint.
     Records(Records),

@@ -1,7 +1,5 @@
 //! Attaching hooks that have programs of their own.
 
-use std::{fs, path::Path};
-
 use aya::{
     Btf, Ebpf, Endianness,
     programs::{BtfTracePoint, FEntry, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
@@ -10,7 +8,7 @@ use aya::{
 
 use super::{Attached, Link, Options, no_btf};
 use crate::{
-    catalogue::{Attempt, Setting, Since, Target},
+    catalogue::{Attempt, Since, Target},
     offsets::Offsets,
     reason::{explain, no_kprobes, summary},
     tracefs::with_tracefs,
@@ -48,15 +46,6 @@ pub(super) struct Own<'a> {
     pub(super) number: u16,
     pub(super) attempts: &'a [Attempt],
     pub(super) since: Option<Since>,
-    pub(super) unless: Option<Setting>,
-}
-
-/// Where the kernel's settings are.
-const SETTINGS: &str = "/proc/sys";
-
-/// Whether a setting is on; not when the kernel does not have it.
-pub(super) fn is_on(settings: &Path, setting: Setting) -> bool {
-    fs::read_to_string(settings.join(setting.file)).is_ok_and(|value| value.trim() != "0")
 }
 
 pub(super) fn attach_hook(
@@ -72,10 +61,6 @@ pub(super) fn attach_hook(
     }
     if let Some(since) = hook.since.filter(|since| is_older(kernel.version, *since)) {
         attached.reason = format!("before Linux {}.{} {}", since.major, since.minor, since.before);
-        return attached;
-    }
-    if let Some(setting) = hook.unless.filter(|setting| is_on(Path::new(SETTINGS), *setting)) {
-        setting.then.clone_into(&mut attached.reason);
         return attached;
     }
     let mut failed = Vec::new();

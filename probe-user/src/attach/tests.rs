@@ -1,10 +1,7 @@
 use probe_common::SLOTS;
 
-use super::{
-    own::{is_older, is_on},
-    *,
-};
-use crate::catalogue::{Setting, Since, Target};
+use super::{own::is_older, *};
+use crate::catalogue::{Since, Target};
 
 #[test]
 fn the_ring_takes_powers_of_two_of_at_least_a_page() {
@@ -17,20 +14,6 @@ fn the_ring_takes_powers_of_two_of_at_least_a_page() {
             matches!(check_ring_bytes(bytes), Err(AttachError::RingBytes { .. })),
             "{bytes}"
         );
-    }
-}
-
-#[test]
-fn a_setting_is_on_when_it_is_there_and_not_zero() {
-    let settings = tempfile::tempdir().unwrap();
-    let setting = Setting {
-        file: "panic_on_warn",
-        then: "",
-    };
-    assert!(!is_on(settings.path(), setting));
-    for (value, expected) in [("0\n", false), ("1\n", true)] {
-        fs::write(settings.path().join(setting.file), value).unwrap();
-        assert_eq!(is_on(settings.path(), setting), expected);
     }
 }
 

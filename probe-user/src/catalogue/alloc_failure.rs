@@ -19,6 +19,5 @@ pub(super) const HOOK: HookSpec = HookSpec {
         }],
         members: &[],
         since: None,
-        unless: None,
     },
 };

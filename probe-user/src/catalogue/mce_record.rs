@@ -21,7 +21,6 @@ pub(super) const HOOK: HookSpec = HookSpec {
         }],
         members: &[],
         since: None,
-        unless: None,
     },
 };
 

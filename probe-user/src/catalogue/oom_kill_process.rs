@@ -16,7 +16,6 @@ pub(super) const HOOK: HookSpec = HookSpec {
         attempts: &function("oom_kill_process", "oom_kill_fentry", "oom_kill_kprobe"),
         members: MEMBERS,
         since: None,
-        unless: None,
     },
 };
 

@@ -22,7 +22,6 @@ pub(super) const HOOK: HookSpec = HookSpec {
         }],
         members: &[],
         since: None,
-        unless: None,
     },
 };
 

@@ -16,6 +16,5 @@ pub(super) const HOOK: HookSpec = HookSpec {
         attempts: &function("oops_enter", "oops_enter_fentry", "oops_enter_kprobe"),
         members: &[],
         since: None,
-        unless: None,
     },
 };

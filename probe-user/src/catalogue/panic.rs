@@ -16,7 +16,6 @@ pub(super) const HOOK: HookSpec = HookSpec {
         attempts: ATTEMPTS,
         members: &[],
         since: None,
-        unless: None,
     },
 };
 

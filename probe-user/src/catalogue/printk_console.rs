@@ -2,7 +2,7 @@
 //! no guard that skips the program when any other is running on the CPU.
 
 use super::{
-    Attempt, Class, Hook, HookSpec, Privacy, Setting, Severity, Shape, Since, Source, Storm, Target, TpBtf,
+    Attempt, Class, Hook, HookSpec, Privacy, Severity, Shape, Since, Source, Storm, Target, TpBtf,
     Tracepoint, required,
 };
 
@@ -34,23 +34,18 @@ pub(super) const HOOK: HookSpec = HookSpec {
             },
         ],
         members: &[],
-        since: Some(STORE_TIME),
-        unless: Some(PANIC_ON_WARN),
+        since: Some(QUIET),
     },
 };
 
-/// `kernel/printk/printk.c`: the tracepoint moved from `call_console_drivers` to `printk_sprint`.
-const STORE_TIME: Since = Since {
-    major: 5,
-    minor: 19,
-    before: "it sees only what the console prints (kernel.printk); /dev/kmsg has everything",
-};
-
-/// Where an idle CPU prints in an exception (a machine check, on 6.1), RCU does not watch it, and the kernel warns of the
-/// tracepoint once a boot (`include/trace/events/printk.h`, line 10). That must not become a panic.
-const PANIC_ON_WARN: Setting = Setting {
-    file: "kernel/panic_on_warn",
-    then: "with kernel.panic_on_warn the warning that some kernels give for this hook would be a panic; /dev/kmsg has everything",
+/// Before 6.3 the kernel warns of the tracepoint itself when something is attached to it and text is printed in an interrupt
+/// that cannot be masked (`trace_console_rcuidle`, `kernel/printk/printk.c`; `WARN_ON_ONCE(rcuidle && in_nmi())`,
+/// `include/linux/tracepoint.h`): in the midst of a report of a machine check or a stalled CPU, and as a panic with
+/// `kernel.panic_on_warn`. Before 5.19 it sees only what the console prints (`call_console_drivers`).
+const QUIET: Since = Since {
+    major: 6,
+    minor: 3,
+    before: "the kernel warns of it when text is printed in an NMI; /dev/kmsg has everything",
 };
 
 /// `include/trace/events/printk.h`

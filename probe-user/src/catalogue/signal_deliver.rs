@@ -28,7 +28,6 @@ pub(super) const HOOK: HookSpec = HookSpec {
         ],
         members: MEMBERS,
         since: None,
-        unless: None,
     },
 };
 

@@ -16,6 +16,5 @@ pub(super) const HOOK: HookSpec = HookSpec {
         attempts: &function("add_taint", "add_taint_fentry", "add_taint_kprobe"),
         members: &[],
         since: None,
-        unless: None,
     },
 };

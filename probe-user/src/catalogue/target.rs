@@ -11,15 +11,6 @@ pub struct Since {
     pub before: &'static str,
 }
 
-/// A setting of the kernel, on when it is not 0.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// Its file below `/proc/sys`.
-    pub file: &'static str,
-    /// Why the hook is not attached then, and what is done instead.
-    pub then: &'static str,
-}
-
 /// One way to attach a hook with programs of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {

@@ -16,6 +16,5 @@ pub(super) const HOOK: HookSpec = HookSpec {
         attempts: &function("__warn", "warn_fentry", "warn_kprobe"),
         members: &[],
         since: None,
-        unless: None,
     },
 };

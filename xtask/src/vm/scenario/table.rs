@@ -17,10 +17,6 @@ const ROW: Scenario = Scenario {
     is_quick: false,
 };
 
-/// Linux 6.1 warns, once in a boot, when a CPU that was idle prints in an interrupt that cannot be masked while somebody is
-/// attached to `printk:console`: RCU does not watch there (`include/trace/events/printk.h`, 6.1.192).
-const PRINTED_WHILE_IDLE: Expect = Expect::record("kernel.warning", "__print_mce|nmi_cpu_backtrace");
-
 /// A report of the kernel that says where.
 const PLACED: &[Field] = &[
     ("/kernel_report/function", Is::There),
@@ -65,7 +61,6 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Expect::record("boot.end", "previous boot ended: hardware error"),
         ],
         beside: &[
-            PRINTED_WHILE_IDLE,
             // The other processor's registers outlast the reset, and only the next kernel tells of them.
             Expect::record("hardware.machine_check", "no error"),
         ],
@@ -325,7 +320,6 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         what: "a CPU that has its interrupts off for some seconds",
         cause: Cause::CodeAndScript(code::rcu_stall, include_str!("../causes/rcu-stall.sh")),
         expects: &[Expect::record("kernel.rcu_stall", "stall in").with(PLACED)],
-        beside: &[PRINTED_WHILE_IDLE],
         ..ROW
     },
     Scenario {
