@@ -280,8 +280,8 @@ impl Scan<'_> {
         }
         self.lose(contents.next, limit - 1);
         // A loss of power may have brought preallocated space back. It is harmless, but it counts as the spool's.
-        if !contents.has_holes && file.size().is_ok_and(|bytes| bytes > contents.used) {
-            file.set_size(contents.used).map_err(failed("cut", &found.path))?;
+        if !contents.has_holes && file.size().is_ok_and(|bytes| bytes > contents.end) {
+            file.set_size(contents.end).map_err(failed("cut", &found.path))?;
         }
         Segment::found(found, contents.end, contents.holds, &*file)
     }
