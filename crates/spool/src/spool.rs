@@ -49,6 +49,8 @@ pub struct Spool {
     /// What is lost above the oldest segment's first sequence.
     lost: Lost,
     cursor: Option<read::Cursor>,
+    /// A segment that is still to be removed because another took its remains in.
+    taken_in: Option<PathBuf>,
 }
 
 /// A segment on disk.
@@ -197,6 +199,7 @@ impl Spool {
             mark,
             lost,
             cursor: None,
+            taken_in: None,
         };
         Ok(Opened {
             spool,

@@ -97,6 +97,8 @@ impl Spool {
             !before.holds.ordinary && before.end <= self.options.segment_bytes / 2
         });
         let first = takes_in.unwrap_or(index);
+        // Gaps grow beyond where a segment began that was taken in: it has to be gone by then.
+        self.remove_taken_in()?;
         // What is acknowledged is left out: from then on the mark alone says that it was not lost.
         self.mark.store(self.mark.get())?;
         let rewritten = self.rewrite(first, index, reason);
@@ -114,9 +116,18 @@ impl Spool {
         if first < index
             && let Some(taken_in) = self.segments.remove(index)
         {
-            // If the machine dies before it is gone, its sequences are read from it, not from the segment before.
-            self.directory.remove(&taken_in.path)?;
+            self.taken_in = Some(taken_in.path);
+        }
+        self.remove_taken_in()
+    }
+
+    /// Removes the segment whose remains another took in. If the machine dies before it is gone, its sequences are read
+    /// from it, not from the other.
+    fn remove_taken_in(&mut self) -> Result<(), SpoolError> {
+        if let Some(path) = &self.taken_in {
+            self.directory.remove(path)?;
             self.directory.sync()?;
+            self.taken_in = None;
         }
         Ok(())
     }
