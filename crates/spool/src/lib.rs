@@ -54,7 +54,8 @@
 //! record (kind 0), a critical record that stayed when its segment was given up (1), or an account of sequences that were
 //! given up from its own on, for want of room (2) or for their age (3): for each class 8 bytes of records, 8 bytes of
 //! events, a byte of the name's length and the name, in the order of the names. The mark file has two slots, 4096 bytes
-//! apart, for even and odd generations; the one with the larger generation counts.
+//! apart, for even and odd generations; the one with the larger generation counts. The one that was synced last is not
+//! written until the other is synced.
 //!
 //! # What is given up
 //!

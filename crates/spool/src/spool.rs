@@ -299,7 +299,8 @@ impl Spool {
 
     /// Lets go of all records up to and including `seq`. What is acknowledged already is no error.
     ///
-    /// The acknowledgement itself may be forgotten when the machine dies: the records are then read again.
+    /// Acknowledgements may be forgotten when the machine dies, or the process while it notes one: the records that are
+    /// still there are then read again.
     pub fn acknowledge(&mut self, seq: u64) -> Result<(), SpoolError> {
         let mark = self.mark.get();
         if seq > mark.durable {
