@@ -100,7 +100,7 @@ impl Guest {
         socket.push(",server,nowait");
         command.arg("-monitor").arg(socket);
         let mut machine = Machine::start(&mut command, &console, &monitor)?;
-        machine.wait_for("ready", "", BOOT_PATIENCE)?;
+        machine.wait_for_boot(BOOT_PATIENCE)?;
         step.done();
         Ok(Self { machine, hostname })
     }
@@ -111,7 +111,7 @@ impl Guest {
         let step = progress::step(format!("{}: {}", self.hostname, scenario.name));
         self.machine.tell(scenario.name)?;
         if scenario.is_fatal && scenario.monitor_command().is_none() {
-            self.machine.wait_for("ready", "", BOOT_PATIENCE)?;
+            self.machine.wait_for_boot(BOOT_PATIENCE)?;
             step.done();
             return Ok(Caused::Done);
         }
@@ -123,7 +123,7 @@ impl Guest {
         if let Some(command) = scenario.monitor_command() {
             self.machine.monitor(command)?;
             if scenario.is_fatal {
-                self.machine.wait_for("ready", "", BOOT_PATIENCE)?;
+                self.machine.wait_for_boot(BOOT_PATIENCE)?;
             }
         }
         step.done();

@@ -13,10 +13,17 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::service::tail;
+use crate::{progress, service::tail};
 
 /// A console that has said nothing for so long belongs to a guest that hangs.
 const SILENCE: Duration = Duration::from_mins(1);
+/// A boot whose console has said nothing for so long stands still: once in some hundred boots a kernel in software emulation
+/// never gets to its first program, its processors busy with interrupts (seen with QEMU 7.2 and Linux 5.10 and 6.1).
+const STANDSTILL: Duration = Duration::from_mins(2);
+/// How often a boot is begun again.
+const RESETS: u32 = 2;
+/// How often a console is looked at.
+const LOOK: Duration = Duration::from_secs(5);
 /// QEMU answers at once, but this host may be busy.
 const MONITOR_PATIENCE: Duration = Duration::from_secs(30);
 /// Ends each of its answers.
@@ -89,16 +96,50 @@ impl Machine {
     }
 
     /// Waits for a line that starts with `word` and, unless that is empty, `name`; or says that `name` cannot be done.
-    #[expect(clippy::disallowed_methods, reason = "the guest's time is wall time")]
     pub(super) fn wait_for(&mut self, word: &str, name: &str, patience: Duration) -> Result<Answer> {
+        if let Some(answer) = self.answer(word, name, patience)? {
+            return Ok(answer);
+        }
+        let silent = silence(&self.console);
+        let state = if silent >= SILENCE.min(patience / 2) {
+            format!("the guest hangs: no \"{word}\" within {patience:?} and a console silent for {silent:?}")
+        } else {
+            format!("time-out: the guest is busy, but no \"{word}\" within {patience:?}")
+        };
+        Err(self.failure(&state))
+    }
+
+    /// Waits for the line `ready` of a guest that boots. A boot that stands still is begun again, [`RESETS`] times at most.
+    #[expect(clippy::disallowed_methods, reason = "the guest's time is wall time")]
+    pub(super) fn wait_for_boot(&mut self, patience: Duration) -> Result<()> {
+        let started = Instant::now();
+        let (mut resets, mut reset_at) = (0, started);
+        while started.elapsed() < patience && resets < RESETS {
+            if self.answer("ready", "", LOOK)?.is_some() {
+                return Ok(());
+            }
+            if silence(&self.console).min(reset_at.elapsed()) >= STANDSTILL {
+                let step = progress::step(format!("{}: a boot stands still: reset", self.console.display()));
+                self.monitor("system_reset")?;
+                step.done();
+                (resets, reset_at) = (resets + 1, Instant::now());
+            }
+        }
+        let left = patience.saturating_sub(started.elapsed());
+        self.wait_for("ready", "", left).map(|_ready| ())
+    }
+
+    /// Waits for such a line; `None` when it does not come in time.
+    #[expect(clippy::disallowed_methods, reason = "the guest's time is wall time")]
+    fn answer(&mut self, word: &str, name: &str, patience: Duration) -> Result<Option<Answer>> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.answers.recv_timeout(left) {
-                Ok(line) if is_about(&line, word, name).is_some() => return Ok(Answer::Told),
+                Ok(line) if is_about(&line, word, name).is_some() => return Ok(Some(Answer::Told)),
                 Ok(line) if is_about(&line, "cannot", name).is_some() => {
                     let reason = is_about(&line, "cannot", name).unwrap_or_default();
-                    return Ok(Answer::Cannot(reason.to_owned()));
+                    return Ok(Some(Answer::Cannot(reason.to_owned())));
                 }
                 Ok(line) if line.starts_with("failed ") => {
                     return Err(self.failure(&format!("the guest {line}")));
@@ -112,17 +153,7 @@ impl Machine {
                         "the guest is dead: its machine ended with {end}. {said}"
                     )));
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    let silent = silence(&self.console);
-                    let state = if silent >= SILENCE.min(patience / 2) {
-                        format!(
-                            "the guest hangs: no \"{word}\" within {patience:?} and a console silent for {silent:?}"
-                        )
-                    } else {
-                        format!("time-out: the guest is busy, but no \"{word}\" within {patience:?}")
-                    };
-                    return Err(self.failure(&state));
-                }
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
             }
         }
     }
