@@ -239,8 +239,6 @@ impl Sources {
     pub(crate) async fn next(&mut self, buffers: &mut Buffers, recorder: &Recorder) -> Caught {
         let Self { reader, log, .. } = self;
         let failed = tokio::select! {
-            // What hooks saw comes first: which texts tell nothing new follows from it.
-            biased;
             read = async { match reader {
                 Ok(reader) => reader.next(&mut buffers.events).await.map_err(|error| chain(&error)),
                 Err(_) => std::future::pending().await,
