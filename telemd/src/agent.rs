@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spool::SpoolError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Moment;
-use crate::config::Config;
 use crate::consent::{self, Consent};
-use crate::control::{Asked, Question};
+use crate::control::{Answer, Asked, Question};
 use crate::ground::Ground;
 use crate::identity::StateError;
+use crate::logging::Log;
 use crate::privacy::PrivacyError;
 use crate::privileged::Half;
 use crate::recorder::Recorder;
 use crate::session::{End, Session, Surroundings, answer};
+use crate::settings::Settings;
 use crate::socket::Socket;
 
 /// How often the opt-in file is looked for while it is missing.
@@ -54,7 +55,8 @@ pub enum AgentError {
 
 /// Runs on `ground`, with the privileged half `half`, until `stop`.
 pub async fn run(
-    config: &Config,
+    settings: &Settings,
+    log: &Log,
     ground: Ground,
     half: &Half,
     stop: &CancellationToken,
@@ -65,15 +67,20 @@ pub async fn run(
         socket,
         confinement,
     } = ground;
+    let config = settings.started();
     let consent = Consent::new(&config.opt_in_file);
     let (publish, session) = watch::channel(None);
     let socket = Socket::new(socket, config.quota, consent.clone(), session);
+    let door = socket.door();
     // They end while the last records are kept and shipped.
     let sockets_stop = stop.child_token();
     let control = tokio::spawn(control.serve(sockets_stop.clone()));
     let socket = tokio::spawn(socket.serve(sockets_stop.clone()));
     let surroundings = Surroundings {
         config,
+        settings,
+        log,
+        door: &door,
         state: &state,
         consent: &consent,
         confinement: &confinement,
@@ -144,7 +151,7 @@ async fn work(
 async fn wait_for_consent(
     surroundings: &Surroundings<'_>,
     questions: &mut mpsc::Receiver<Asked>,
-    asked: &mut Option<tokio::sync::oneshot::Sender<crate::status::Status>>,
+    asked: &mut Option<oneshot::Sender<Answer>>,
     stop: &CancellationToken,
 ) {
     tracing::info!(
@@ -156,10 +163,10 @@ async fn wait_for_consent(
         tokio::select! {
             () = stop.cancelled() => return,
             Some((question, reply)) = questions.recv() => {
-                if question == Question::Consent && surroundings.consent.given() {
-                    *asked = Some(reply);
-                } else {
-                    answer(reply, surroundings.status(None));
+                match question {
+                    Question::Consent if surroundings.consent.given() => *asked = Some(reply),
+                    Question::Reload => drop(reply.send(Answer::Reloaded(surroundings.reload(None)))),
+                    _ => answer(reply, surroundings.status(None)),
                 }
             }
             _ = poll.tick() => {}

@@ -1,16 +1,19 @@
-//! The socket that `telemctl` asks: one word a connection, answered by the agent's [`Status`] as a line of JSON.
+//! The socket that `telemctl` asks: one word a connection, answered by a line of JSON.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::listener::{BindError, Listener};
+use crate::settings::Reloaded;
 use crate::status::Status;
 
 /// Only the agent's own user may ask.
@@ -31,25 +34,41 @@ pub enum Question {
     Status,
     /// Look at the opt-in file now, and answer when that has taken effect.
     Consent,
+    /// Read the configuration again, and answer when that has taken effect.
+    Reload,
+    /// Close the windows of storm control and ship what waits now.
+    Flush,
 }
 
 impl Question {
+    const ALL: [Self; 4] = [Self::Status, Self::Consent, Self::Reload, Self::Flush];
+
     fn word(self) -> &'static str {
         match self {
             Self::Status => "status",
             Self::Consent => "consent",
+            Self::Reload => "reload",
+            Self::Flush => "flush",
         }
     }
 
     fn of_word(word: &str) -> Option<Self> {
-        [Self::Status, Self::Consent]
-            .into_iter()
-            .find(|question| question.word() == word)
+        Self::ALL.into_iter().find(|question| question.word() == word)
     }
 }
 
+/// What the agent answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To all questions but one.
+    Status(Box<Status>),
+    /// To [`Question::Reload`].
+    Reloaded(Reloaded),
+}
+
 /// A question that waits for the agent's answer.
-pub type Asked = (Question, oneshot::Sender<Status>);
+pub type Asked = (Question, oneshot::Sender<Answer>);
 
 /// The socket, not served yet.
 #[derive(Debug)]
@@ -71,6 +90,11 @@ impl Control {
         self.listener.made_folder()
     }
 
+    /// Where questions of this process go in.
+    pub fn asker(&self) -> mpsc::Sender<Asked> {
+        self.asked.clone()
+    }
+
     /// Serves until `stop`.
     pub async fn serve(self, stop: CancellationToken) {
         let Self { listener, asked } = self;
@@ -85,16 +109,16 @@ async fn talk(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
     let answer = match (read, Question::of_word(word.trim())) {
         (Ok(0), _) => return,
         (Ok(_), Some(question)) => {
-            let (reply, status) = oneshot::channel();
+            let (reply, answer) = oneshot::channel();
             if asked.send((question, reply)).await.is_err() {
                 return;
             }
-            match status.await {
-                Ok(status) => serde_json::to_string(&status).unwrap_or_default(),
+            match answer.await {
+                Ok(answer) => serde_json::to_string(&answer).unwrap_or_default(),
                 Err(_stopping) => return,
             }
         }
-        _ => r#"{"error":"the questions are: status, consent"}"#.to_owned(),
+        _ => r#"{"error":"the questions are: status, consent, reload, flush"}"#.to_owned(),
     };
     if let Err(error) = stream.write_all(format!("{answer}\n").as_bytes()).await {
         tracing::debug!(%error, "a question on the control socket was not waited for");
@@ -138,6 +162,15 @@ pub enum AskError {
 
 /// Asks the agent that listens on `path`.
 pub fn ask(path: &Path, question: Question) -> Result<Status, AskError> {
+    ask_for(path, question)
+}
+
+/// Has the agent that listens on `path` read its configuration again.
+pub fn reload(path: &Path) -> Result<Reloaded, AskError> {
+    ask_for(path, Question::Reload)
+}
+
+fn ask_for<T: DeserializeOwned>(path: &Path, question: Question) -> Result<T, AskError> {
     let path = path.to_owned();
     let answer = match exchange(&path, question) {
         Ok(answer) => answer,

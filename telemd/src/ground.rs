@@ -88,8 +88,8 @@ pub struct Ground {
 impl Ground {
     /// Opens the state directory and the sockets, gives them to the user of the configuration, becomes that user, and gives
     /// everything up that talking to the network does not take. Must be called before there are threads; whatever needs
-    /// more must have been started.
-    pub fn prepare(config: &Config) -> Result<Self, GroundError> {
+    /// more must have been started. `file` is where the configuration came from, when that is not the default file.
+    pub fn prepare(config: &Config, file: Option<&Path>) -> Result<Self, GroundError> {
         let account = if credentials::is_root() {
             account(config)?
         } else {
@@ -111,7 +111,7 @@ impl Ground {
                 own(folder(&config.control_path), account)?;
             }
         }
-        let confinement = confine(config, account.as_ref())?;
+        let confinement = confine(config, file, account.as_ref())?;
         Ok(Self {
             state,
             control,
@@ -167,7 +167,11 @@ fn own(path: &Path, account: &Account) -> Result<(), GroundError> {
 }
 
 /// Gives everything up that talking to the network does not take.
-fn confine(config: &Config, account: Option<&Account>) -> Result<Confinement, GroundError> {
+fn confine(
+    config: &Config,
+    file: Option<&Path>,
+    account: Option<&Account>,
+) -> Result<Confinement, GroundError> {
     let was_root = credentials::is_root();
     // It is remembered: a process that has changed its user is not shown its own auxiliary vector any more, and before
     // Linux 6.4 there is no other way to it.
@@ -183,7 +187,7 @@ fn confine(config: &Config, account: Option<&Account>) -> Result<Confinement, Gr
     }
     credentials::keep_capabilities(CapabilitySet::empty())?;
     credentials::no_new_privileges()?;
-    let landlock = match reach::restrict(&wanted(config)) {
+    let landlock = match reach::restrict(&wanted(config, file)) {
         Ok(Enforced::Landlock(abi)) => Some(abi),
         Ok(Enforced::Not) => {
             missing.push("Landlock: it came with Linux 5.13 and must be in the kernel's `lsm=`".to_owned());
@@ -207,7 +211,7 @@ fn confine(config: &Config, account: Option<&Account>) -> Result<Confinement, Gr
 }
 
 /// The files and ports that the agent will use.
-fn wanted(config: &Config) -> Reach {
+fn wanted(config: &Config, file: Option<&Path>) -> Reach {
     let mut read: BTreeSet<PathBuf> = READ.map(PathBuf::from).into();
     // The file may be made later, and its folder too.
     let made = config
@@ -216,6 +220,8 @@ fn wanted(config: &Config) -> Reach {
         .skip(1)
         .find(|folder| folder.is_dir());
     read.extend(made.map(Path::to_owned));
+    // The configuration is read again when it is asked for, and editors put another file in its place.
+    read.extend(file.map(|file| folder(file).to_owned()));
     // What the privileged half hands over is read here where there is none.
     let Probes {
         kmsg_path,
@@ -246,5 +252,10 @@ fn wanted(config: &Config) -> Reach {
 }
 
 fn folder(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("/"))
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    }
 }

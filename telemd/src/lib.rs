@@ -36,6 +36,7 @@ pub mod recorder;
 mod replay;
 pub mod retry;
 mod session;
+pub mod settings;
 pub mod ship;
 pub mod socket;
 mod sources;

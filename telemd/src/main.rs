@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use telemd::config::EXIT_USAGE;
+use telemd::control::{Asked, Question};
 use telemd::ground::Ground;
 use telemd::privileged::Attendant;
+use telemd::settings::Settings;
 use telemd::status::Confinement;
 use telemd::{agent, cli, logging, memory};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// When the process is ended after a signal, whatever it is doing. Draining takes 5 s at most.
@@ -23,7 +26,7 @@ const LAST_RESORT: Duration = Duration::from_secs(7);
 #[command(
     name = "telemd",
     version,
-    after_help = "Examples:\n  telemd\n  telemd --config ./telemd.toml\n  RUST_LOG=telemd=debug telemd\n\n\
+    after_help = "Examples:\n  telemd\n  telemd --config ./telemetrics.toml\n  RUST_LOG=telemd=debug telemd\n\n\
                   Exit codes: 0 stopped by SIGTERM or SIGINT, 1 cannot run, 64 wrong command line or configuration."
 )]
 struct Args {
@@ -42,7 +45,7 @@ fn start() -> Result<ExitCode, ExitCode> {
     memory::share_arena();
     let args: Args = cli::parse()?;
     let config = cli::config(args.config.as_deref())?;
-    logging::start(&config.log).map_err(|error| {
+    let log = logging::start(&config.log).map_err(|error| {
         cli::complain(&error.to_string());
         ExitCode::from(EXIT_USAGE)
     })?;
@@ -58,7 +61,7 @@ fn start() -> Result<ExitCode, ExitCode> {
     } else {
         Attendant::unwanted("probes.enabled is false in the configuration")
     };
-    let ground = Ground::prepare(&config).map_err(|error| cannot_run(&error))?;
+    let ground = Ground::prepare(&config, args.config.as_deref()).map_err(|error| cannot_run(&error))?;
     tell(&ground.confinement);
     let half = attendant.attend().map_err(|error| cannot_run(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -69,15 +72,24 @@ fn start() -> Result<ExitCode, ExitCode> {
             ExitCode::FAILURE
         })?;
     let stop = CancellationToken::new();
-    watch_signals(stop.clone()).map_err(|error| {
+    watch_signals(stop.clone(), ground.control.0.asker()).map_err(|error| {
         tracing::error!(%error, "cannot start: signals cannot be handled");
         ExitCode::FAILURE
     })?;
-    let outcome = runtime.block_on(agent::run(&config, ground, &half, &stop));
+    let settings = Settings::new(args.config.as_deref(), config);
+    let outcome = runtime.block_on(agent::run(&settings, &log, ground, &half, &stop));
     // What a stuck disk still holds is not waited for.
     runtime.shutdown_background();
     outcome.map_err(|error| cannot_run(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody waits for the answer: the agent logs it. A queue that is full holds such a question already, or is stuck.
+fn reload(asked: &mpsc::Sender<Asked>) {
+    let (reply, _unread) = oneshot::channel();
+    if asked.try_send((Question::Reload, reply)).is_err() {
+        tracing::warn!("the configuration is not read again: too many questions wait, send SIGHUP once more");
+    }
 }
 
 fn cannot_run(error: &dyn std::error::Error) -> ExitCode {
@@ -99,21 +111,29 @@ fn tell(confinement: &Confinement) {
     }
 }
 
-/// Cancels `stop` on SIGTERM and SIGINT, and ends the process when that does not.
+/// Cancels `stop` on SIGTERM and SIGINT, and ends the process when that does not. SIGHUP has `asked` read the configuration
+/// again.
 ///
 /// The thread is one of its own: a disk that is stuck may hold up all others, while the agent starts as well.
-fn watch_signals(stop: CancellationToken) -> std::io::Result<()> {
+fn watch_signals(stop: CancellationToken, asked: mpsc::Sender<Asked>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (mut term, mut int) = {
+    let (mut term, mut int, mut hup) = {
         let _guard = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        )
     };
     let watch = async move {
-        let name = tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
+        let name = loop {
+            tokio::select! {
+                _ = term.recv() => break "SIGTERM",
+                _ = int.recv() => break "SIGINT",
+                _ = hup.recv() => reload(&asked),
+            }
         };
         tracing::info!(signal = name, "stopping");
         if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {

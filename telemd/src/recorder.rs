@@ -1,12 +1,13 @@
 //! Policy, and the way into the spool: storm control, the books of what is lost, scrubbing, encoding.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use faults::scrub::Scrubber;
 use probe_user::hindsight::Hindsight;
 use proto::v1::{LossReason, Record};
 
 use crate::clock::Moment;
+use crate::config;
 use crate::keeper::{Handle, KeepError};
 use crate::kept::Mark;
 use crate::ledger::Ledger;
@@ -28,7 +29,7 @@ pub enum Kept {
 pub struct Recorder {
     boot: Boot,
     keeper: Handle,
-    scrubber: Scrubber,
+    scrubber: Mutex<Arc<Scrubber>>,
     books: Mutex<Books>,
 }
 
@@ -48,7 +49,7 @@ impl Recorder {
         Self {
             boot,
             keeper,
-            scrubber,
+            scrubber: Mutex::new(Arc::new(scrubber)),
             books: Mutex::new(Books {
                 storm,
                 ledger: Ledger::default(),
@@ -56,6 +57,12 @@ impl Recorder {
                 refused_always: 0,
             }),
         }
+    }
+
+    /// Treats records by other rules from now on.
+    pub fn change(&self, storm: config::Storm, scrubber: Scrubber) {
+        self.books().storm.set_limit(storm.first, storm.window_s * 1_000);
+        *self.scrubber.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(scrubber);
     }
 
     /// Which boot the records are about.
@@ -177,7 +184,8 @@ impl Recorder {
 
     /// What of a record is kept.
     fn encode(&self, record: &mut Record) -> Vec<u8> {
-        wire::scrub(record, &self.scrubber);
+        let scrubber = Arc::clone(&self.scrubber.lock().unwrap_or_else(PoisonError::into_inner));
+        wire::scrub(record, &scrubber);
         encode(record)
     }
 

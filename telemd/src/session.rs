@@ -15,22 +15,20 @@ use uuid::Uuid;
 use crate::agent::AgentError;
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::consent::Consent;
-use crate::control::{Asked, Question};
+use crate::control::{Answer, Asked, Question};
 use crate::host;
-use crate::identity::StateDir;
 use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::memory;
 use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
 use crate::privacy;
-use crate::privileged::{Client, Half};
+use crate::privileged::Client;
 use crate::process::{self, Executable};
 use crate::record::Boot;
 use crate::recorder::Recorder;
 use crate::sources::{Buffers, Caught, Sources};
-use crate::status::{Confinement, HookStatus, SessionStatus, SpoolStatus, Status};
+use crate::status::HookStatus;
 use crate::storm::{Limits, Storm};
 use crate::text::chain;
 use crate::worth;
@@ -38,10 +36,14 @@ use crate::worth;
 mod before;
 mod ending;
 mod leftover;
+mod questions;
 mod shipping;
+mod surroundings;
 
 use before::Before;
+pub(crate) use questions::answer;
 use shipping::Shipping;
+pub(crate) use surroundings::Surroundings;
 
 /// How often the books are looked at, storm windows closed and consent checked.
 const ROUND: Duration = Duration::from_secs(1);
@@ -54,42 +56,9 @@ pub(crate) enum End {
     /// The agent stops.
     Stopped,
     /// Consent was withdrawn. Whoever asked is answered once everything is forgotten.
-    Withdrawn(Option<oneshot::Sender<Status>>),
+    Withdrawn(Option<oneshot::Sender<Answer>>),
     /// The spool's thread ended by itself: nothing can be kept any more.
     Broken,
-}
-
-/// What stays the same from one session to the next.
-pub(crate) struct Surroundings<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) state: &'a StateDir,
-    pub(crate) consent: &'a Consent,
-    pub(crate) confinement: &'a Confinement,
-    pub(crate) half: &'a Half,
-    pub(crate) started: Moment,
-}
-
-impl Surroundings<'_> {
-    /// The agent's status, with what a session has to say.
-    pub(crate) fn status(&self, session: Option<SessionStatus>) -> Status {
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            uptime_s: self.uptime_s(),
-            opted_in: self.consent.given(),
-            opt_in_file: self.consent.file().to_owned(),
-            socket_path: self.config.socket_path.clone(),
-            collector_url: self.config.collector.url.clone(),
-            confinement: self.confinement.clone(),
-            privileged: self.half.seen(),
-            session,
-        }
-    }
-
-    fn uptime_s(&self) -> u64 {
-        let now = Moment::now();
-        now.since_boot_ms().saturating_sub(self.started.since_boot_ms()) / 1_000
-    }
 }
 
 /// A session at work.
@@ -125,10 +94,11 @@ impl<'a> Session<'a> {
             id: host.boot_id.clone(),
             kernel_release: host.kernel_release.clone(),
         };
-        let storm = Storm::new(config.storm.first, config.storm.window_s * 1_000)
+        let now = surroundings.settings.now();
+        let storm = Storm::new(now.storm.first, now.storm.window_s * 1_000)
             .with_limits(Limits::new(config.probes.user.alone()));
         let hostname = host.hostname.clone();
-        let scrubber = privacy::scrubber(&config.privacy, &hostname, state)?;
+        let scrubber = privacy::scrubber(&now.privacy, &hostname, state)?;
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm, scrubber));
         let mut session = Self {
             surroundings,
@@ -196,7 +166,7 @@ impl<'a> Session<'a> {
                     if question == Question::Consent && !self.surroundings.consent.given() {
                         return End::Withdrawn(Some(reply));
                     }
-                    answer(reply, self.status().await);
+                    self.answer(question, reply).await;
                 }
                 _ = round.tick() => {
                     if !self.surroundings.consent.given() {
@@ -223,33 +193,6 @@ impl<'a> Session<'a> {
             }
             self.hand_over(found).await;
         }
-    }
-
-    /// How it goes.
-    pub(crate) async fn status(&mut self) -> Status {
-        let config = self.surroundings.config;
-        let stats = self.recorder.keeper().stats().borrow().clone();
-        let (counted, rejected) = self.recorder.counts();
-        self.surroundings.status(Some(SessionStatus {
-            agent_id: self.agent_id,
-            epoch: self.recorder.keeper().epoch(),
-            hostname: self.hostname.clone(),
-            hooks: self.sources.states().await,
-            spool: SpoolStatus {
-                dir: config.spool_dir(),
-                durable_seq: stats.durable_seq,
-                acknowledged_seq: stats.acknowledged_seq,
-                backlog: stats.backlog,
-                bytes: stats.bytes,
-                max_bytes: config.spool.max_bytes,
-                refused: stats.refused,
-                failing: stats.failing,
-            },
-            link: self.shipping.link.borrow().clone(),
-            counted,
-            rejected,
-            pstore_owner: self.before.pstore_owner().map(str::to_owned),
-        }))
     }
 
     async fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) {
@@ -308,6 +251,17 @@ impl<'a> Session<'a> {
             self.take(caught, buffers, found).await;
         }
         self.recorder.close_windows(now, false);
+        self.tell_losses(now).await;
+        self.leave_traces(now).await;
+        if Instant::now() >= self.heartbeat_at {
+            self.want_place();
+            self.heartbeat_at =
+                Instant::now() + Duration::from_secs(self.surroundings.settings.now().heartbeat.interval_s);
+            self.heartbeat(now).await;
+        }
+    }
+
+    pub(super) async fn tell_losses(&self, now: Moment) {
         match self.recorder.tell_losses(now).await {
             // The keeper has said that the disk refuses; the counts stay in the books.
             Ok(()) | Err(KeepError::Refused | KeepError::NotDurable) => {}
@@ -315,13 +269,6 @@ impl<'a> Session<'a> {
                 error = chain(&error),
                 "the count of what was lost could not be kept"
             ),
-        }
-        self.leave_traces(now).await;
-        if Instant::now() >= self.heartbeat_at {
-            self.want_place();
-            self.heartbeat_at =
-                Instant::now() + Duration::from_secs(self.surroundings.config.heartbeat.interval_s);
-            self.heartbeat(now).await;
         }
     }
 
@@ -390,9 +337,4 @@ fn announce(states: &[HookStatus]) {
             );
         }
     }
-}
-
-/// Answers a question; whoever asked may have given up waiting.
-pub(crate) fn answer(reply: oneshot::Sender<Status>, status: Status) {
-    drop(reply.send(status));
 }

@@ -52,22 +52,28 @@ pub type Session = watch::Receiver<Option<Arc<Recorder>>>;
 #[derive(Debug)]
 pub struct Socket {
     listener: Listener,
-    door: Door,
+    door: Arc<Door>,
     session: Session,
 }
 
 impl Socket {
     /// Takes records in on `listener`, whose mode is [`MODE`].
     pub fn new(listener: Listener, quota: Quota, consent: Consent, session: Session) -> Self {
+        let door = Door {
+            consent,
+            quotas: Mutex::new(Quotas::new(quota)),
+            guests: Mutex::default(),
+        };
         Self {
             listener,
-            door: Door {
-                consent,
-                quotas: Mutex::new(Quotas::new(quota)),
-                guests: Mutex::default(),
-            },
+            door: Arc::new(door),
             session,
         }
+    }
+
+    /// Who may come in, for whoever changes that.
+    pub fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door)
     }
 
     /// Serves until `stop`.
@@ -77,7 +83,6 @@ impl Socket {
             door,
             session,
         } = self;
-        let door = Arc::new(door);
         let talk = move |stream| talk(stream, Arc::clone(&door), session.clone());
         listener.serve(CONNECTIONS, CONNECTION_TIME, stop, talk).await;
     }
@@ -117,10 +122,17 @@ fn account(refusal: &Refusal, session: &Session) {
 
 /// Who may come in.
 #[derive(Debug)]
-struct Door {
+pub struct Door {
     consent: Consent,
     quotas: Mutex<Quotas>,
     guests: Mutex<Guests>,
+}
+
+impl Door {
+    /// Gives every user another quota, full at first.
+    pub fn set_quota(&self, quota: Quota) {
+        *lock(&self.quotas) = Quotas::new(quota);
+    }
 }
 
 /// A connection, and what the kernel says about its peer.

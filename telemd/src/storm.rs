@@ -85,6 +85,11 @@ impl Storm {
         Self { limits, ..self }
     }
 
+    /// Keeps `first` occurrences in `window_ms` milliseconds from the next window on.
+    pub fn set_limit(&mut self, first: u32, window_ms: u64) {
+        self.limit = Limit { first, window_ms };
+    }
+
     /// Judges one occurrence that `hook` saw at `now_ms`. A window that ended is reported to `out` before a new one opens.
     pub fn judge(
         &mut self,

@@ -34,7 +34,7 @@ struct telem_ref {
 
 /*
  * Chooses the configuration file that tells where the agent listens, for the whole process: the agent's own
- * (telemd.toml), or a telemetrics.conf with a socket_path. Without it, /etc/telemetrics/telemd.toml counts if it exists.
+ * (telemetrics.toml), or a telemetrics.conf with a socket_path. Without it, /etc/telemetrics/telemetrics.toml counts if it exists.
  *
  * path: absolute path of a regular file.
  *

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// What a client has to know of the agent's configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// The agent's local socket.
     pub socket_path: PathBuf,
@@ -22,6 +21,13 @@ impl Default for Places {
             opt_in_file: local::OPT_IN_FILE.into(),
         }
     }
+}
+
+/// What a file of the agent's says of them.
+#[derive(Debug, Default, Deserialize)]
+struct Written {
+    socket_path: Option<PathBuf>,
+    opt_in_file: Option<PathBuf>,
 }
 
 /// Why a configuration file does not tell the places.
@@ -48,30 +54,55 @@ pub enum PlacesError {
 }
 
 impl Places {
-    /// What the agent's own configuration file says; the defaults when there is none.
+    /// What the agent's own configuration says; the defaults when there is none.
     pub fn of_host() -> Result<Self, PlacesError> {
-        match Self::of_file(Path::new(local::CONFIG_FILE)) {
-            Err(PlacesError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(Self::default())
-            }
-            told => told,
+        let first = Path::new(local::CONFIG_FILE);
+        let mut places = Self::default();
+        match read(first) {
+            Ok(text) => places.take(first, &text)?,
+            Err(PlacesError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
+        places.take_folder(first)?;
+        Ok(places)
     }
 
-    /// What `path` says: the agent's configuration file (`.toml`), or one of Clear Linux (`[settings]`, `key=value`).
-    /// Everything else in it is the agent's matter and is passed over.
+    /// What `path` says: the agent's configuration file (`.toml`) with those of the folder `conf.d` beside it, or a file of
+    /// Clear Linux (`[settings]`, `key=value`). Everything else in it is the agent's matter and is passed over.
     pub fn of_file(path: &Path) -> Result<Self, PlacesError> {
-        let text = std::fs::read_to_string(path).map_err(|source| PlacesError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            return toml::from_str(&text).map_err(|source| PlacesError::Parse {
-                path: path.to_owned(),
-                source: Box::new(source),
-            });
+        let text = read(path)?;
+        if !is_toml(path) {
+            return Ok(Self::of_settings(&text));
         }
-        Ok(Self::of_settings(&text))
+        let mut places = Self::default();
+        places.take(path, &text)?;
+        places.take_folder(path)?;
+        Ok(places)
+    }
+
+    fn take(&mut self, path: &Path, text: &str) -> Result<(), PlacesError> {
+        let written: Written = toml::from_str(text).map_err(|source| PlacesError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        if let Some(socket_path) = written.socket_path {
+            self.socket_path = socket_path;
+        }
+        if let Some(opt_in_file) = written.opt_in_file {
+            self.opt_in_file = opt_in_file;
+        }
+        Ok(())
+    }
+
+    /// As the agent does: the files of the folder beside `first`, by name.
+    fn take_folder(&mut self, first: &Path) -> Result<(), PlacesError> {
+        let Ok(entries) = std::fs::read_dir(first.with_file_name(local::CONFIG_FOLDER)) else {
+            return Ok(());
+        };
+        let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.retain(|path| is_toml(path) && !is_hidden(path));
+        files.sort_unstable();
+        files.iter().try_for_each(|path| self.take(path, &read(path)?))
     }
 
     /// Clear Linux's form. Its opt-in file cannot be chosen.
@@ -86,6 +117,22 @@ impl Places {
         }
         places
     }
+}
+
+fn read(path: &Path) -> Result<String, PlacesError> {
+    std::fs::read_to_string(path).map_err(|source| PlacesError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 #[cfg(test)]
@@ -106,6 +153,24 @@ mod tests {
         assert_eq!(places.socket_path, Path::new("/run/x"));
         assert_eq!(places.opt_in_file, Places::default().opt_in_file);
         assert_eq!(of("telemd.toml", "").unwrap(), Places::default());
+    }
+
+    #[test]
+    fn further_files_beside_it_come_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("telemetrics.toml");
+        std::fs::create_dir(dir.path().join(local::CONFIG_FOLDER)).unwrap();
+        std::fs::write(&path, "socket_path = \"/run/a\"\nopt_in_file = \"/a\"").unwrap();
+        for (name, text) in [
+            ("2.toml", "socket_path = \"/run/c\""),
+            ("1.toml", "socket_path = \"/run/b\""),
+            ("3.txt", "="),
+        ] {
+            std::fs::write(dir.path().join(local::CONFIG_FOLDER).join(name), text).unwrap();
+        }
+        let places = Places::of_file(&path).unwrap();
+        assert_eq!(places.socket_path, Path::new("/run/c"));
+        assert_eq!(places.opt_in_file, Path::new("/a"));
     }
 
     #[test]

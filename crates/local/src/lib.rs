@@ -13,6 +13,8 @@ pub const SOCKET_PATH: &str = "/run/telem-0";
 /// Where the file is that says that this host takes part: where Clear Linux's is.
 pub const OPT_IN_FILE: &str = "/etc/telemetrics/opt-in";
 /// Where the agent's configuration is.
-pub const CONFIG_FILE: &str = "/etc/telemetrics/telemd.toml";
+pub const CONFIG_FILE: &str = "/etc/telemetrics/telemetrics.toml";
+/// The folder beside it whose files change it.
+pub const CONFIG_FOLDER: &str = "conf.d";
 
 pub use proto::v1::{Receipt, RefusalReason, Refused, Severity, Submission, receipt::Outcome};

@@ -22,6 +22,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     socket_path("socket_path", &config.socket_path)?;
     socket_path("control_path", &config.control_path)?;
     hostname(config.hostname.as_deref())?;
+    log(&config.log)?;
     url(&config.collector.url)?;
     ring(config.probes.ring_bytes)?;
     hooks(&config.probes.disable)?;
@@ -104,6 +105,18 @@ fn hostname(name: Option<&str>) -> Result<(), Wrong> {
         }),
         _ => Ok(()),
     }
+}
+
+fn log(value: &str) -> Result<(), Wrong> {
+    crate::logging::parse("log", value.to_owned()).map(drop).map_err(|error| {
+        let crate::logging::LoggingError::Filter { source, .. } = error;
+        Wrong {
+            key: "log",
+            value: format!("{value:?}"),
+            problem: source.to_string(),
+            remedy: "write a level (error, warn, info, debug, trace) or directives such as \"info,telemd=debug\"".into(),
+        }
+    })
 }
 
 fn url(url: &str) -> Result<(), Wrong> {

@@ -1,9 +1,9 @@
 //! `[privacy]`
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What happens to something private, by the rules of [`faults::scrub`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Privacy {
     /// Addresses in the memory of kernel and programs.
@@ -27,7 +27,7 @@ pub struct Privacy {
 }
 
 /// What happens to what one rule finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Treatment {
     /// It stays.

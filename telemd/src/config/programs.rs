@@ -1,6 +1,6 @@
 //! `[quota]` and `[journal]`: what programs may send, and what is told of what left.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What Clear Linux's agent let a whole host send: 1000 records in 15 minutes. Here each user may.
 const QUOTA_RECORDS: u32 = 1000;
@@ -14,7 +14,7 @@ pub(super) const QUOTA_WINDOW_MAX_S: u64 = 86_400;
 const JOURNAL_BYTES: u64 = 1 << 20;
 
 /// `[quota]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quota {
     /// Records in a window.
@@ -26,7 +26,7 @@ pub struct Quota {
 }
 
 /// `[journal]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Journal {
     /// Size of the journal in all, bytes. 0: there is none.

@@ -51,6 +51,11 @@ impl Shipping {
         }
     }
 
+    /// Tries at once, if a try waits.
+    pub(super) fn hurry(&self) {
+        self.kick.notify_one();
+    }
+
     /// Waits until everything is shipped, unless the collector is away or it takes too long.
     pub(super) async fn finish(&mut self, recorder: &Recorder, deadline: Instant) {
         let mut stats = recorder.keeper().stats();

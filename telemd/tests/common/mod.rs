@@ -59,6 +59,13 @@ impl Host {
         self.dir.path().join(name)
     }
 
+    /// Writes a further file of the configuration.
+    pub(crate) fn add_config(&self, name: &str, text: &str) {
+        let folder = self.path("conf.d");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+
     /// Lets other users into the folder, so that the agent may be one.
     pub(crate) fn open_to_all(&self) {
         let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);

@@ -10,7 +10,9 @@ use telemd::control::{Question, ask};
 use telemd::journal;
 use telemd::text::chain;
 
+mod config;
 mod consent;
+mod control;
 mod cost;
 mod decode;
 mod doctor;
@@ -40,7 +42,7 @@ struct Args {
     /// The configuration file of telemd.
     #[arg(long, global = true, value_name = "FILE", help = format!("telemd's configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
-    /// Answer in JSON (doctor, probes, status, journal, explain and decode).
+    /// Answer in JSON.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -61,6 +63,10 @@ enum Command {
     Explain(explain::Options),
     Decode(decode::Options),
     Netconsole(netconsole::Options),
+    Config(config::Options),
+    /// Have telemd read its configuration again; tells what took effect and what takes a restart.
+    Reload,
+    Flush(control::Flush),
     /// List the records that left this host.
     Journal(journal::command::Options),
     /// Print shell completions.
@@ -82,10 +88,12 @@ fn run() -> Result<ExitCode, ExitCode> {
         cli::completions(shell, &mut Args::command());
         return Ok(ExitCode::SUCCESS);
     }
-    // These two work on what they are given: a configuration that is broken or missing does not matter to them.
+    // These work on what they are given: a configuration that is broken or missing does not matter to them, or is what
+    // they tell of.
     match &args.command {
         Command::Explain(options) => return Ok(explain::explain(options, args.json)),
         Command::Decode(options) => return Ok(decode::decode(options, args.json)),
+        Command::Config(options) => return Ok(config::config(options, args.config.as_deref(), args.json)),
         _ => {}
     }
     let config = cli::config(args.config.as_deref())?;
@@ -97,7 +105,11 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::OptOut => consent::opt_out(&config),
         Command::Journal(options) => journal::command::show(&options, &config, args.json),
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
-        Command::Explain(_) | Command::Decode(_) | Command::Completions { .. } => ExitCode::SUCCESS,
+        Command::Reload => control::reload(&config, args.json),
+        Command::Flush(options) => control::flush(&options, &config, args.json),
+        Command::Explain(_) | Command::Decode(_) | Command::Config(_) | Command::Completions { .. } => {
+            ExitCode::SUCCESS
+        }
     })
 }
 
