@@ -1,49 +1,68 @@
 //! The gRPC service that takes records in.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
-use futures::Stream;
+use futures::{Stream, future::try_join};
 use proto::{
     limits,
-    v1::{DeliverRequest, DeliverResponse, Hello, collector_server::Collector, deliver_request::Message},
+    v1::{
+        DeliverRequest, DeliverResponse, Hello, Rejected, collector_server::Collector,
+        deliver_request::Message as Said,
+    },
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
-    time::Instant,
+    sync::mpsc,
+    time::{Instant, sleep},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue};
 use uuid::Uuid;
 
 use crate::{
+    ingest::{Answer, Crowded, Ingest, Quotas},
     metrics::Metrics,
     record::check,
-    store::{DeliverError, Sender, Store, StoreError, chain},
+    store::{DeliverError, Delivered, Message, Sender, Store, StoreError, chain},
 };
 
 /// `Hello.agent_version`, bytes.
 const AGENT_VERSION_BYTES: usize = 64;
 /// Answers that wait for the network; an agent that does not read them is not served further.
 const ANSWERS: usize = 16;
+/// Messages of a stream that are being stored; it is not read further while there are as many. telemd sends eight.
+const IN_FLIGHT: usize = 8;
+/// An agent over its quota that need not wait longer than this is merely read later.
+const BRIEFLY: Duration = Duration::from_secs(5);
+/// When an agent may come back that found no room.
+const CROWDED_PUSHBACK: Duration = Duration::from_secs(2);
+/// The trailer that says when to try again, milliseconds (gRPC's retry design, gRFC A6).
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// The service.
 #[derive(Clone, Debug)]
 pub struct CollectorService {
     store: Store,
     metrics: Metrics,
-    /// Batches in work: their memory and connections are bounded, the rest waits in the agents.
-    writers: Arc<Semaphore>,
+    ingest: Ingest,
+    quotas: Arc<Quotas>,
     shutdown: CancellationToken,
 }
 
 impl CollectorService {
     /// Streams end when `shutdown` is cancelled, each after the message it is at.
-    pub fn new(store: Store, metrics: Metrics, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        store: Store,
+        ingest: Ingest,
+        quotas: Quotas,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             store,
             metrics,
-            writers: Arc::new(Semaphore::new(Store::WRITERS)),
+            ingest,
+            quotas: Arc::new(quotas),
             shutdown,
         }
     }
@@ -57,22 +76,70 @@ impl CollectorService {
         let Some(first) = self.next(&mut requests).await? else {
             return Ok(());
         };
-        let Some(Message::Hello(hello)) = first.message else {
+        let Some(Said::Hello(hello)) = first.message else {
             return Err(Status::failed_precondition("the first message must be a Hello"));
         };
         let sender = self.hello(hello, answers).await?;
         tracing::info!(agent_id = %sender.agent_id, epoch = %sender.epoch, "agent connected");
+        // What is read and what is answered run side by side: the next message is on its way while one is stored.
+        let (pending, stored) = mpsc::channel(IN_FLIGHT);
+        let read = async { Ok(self.read(Arc::new(sender), requests, pending).await) };
+        let ((), read) = try_join(self.answer(stored, answers), read).await?;
+        read
+    }
+
+    /// Queues what the agent sends, to the end of the stream or its first mistake.
+    async fn read(
+        &self,
+        sender: Arc<Sender>,
+        mut requests: Streaming<DeliverRequest>,
+        pending: mpsc::Sender<Pending>,
+    ) -> Result<(), Status> {
         while let Some(request) = self.next(&mut requests).await? {
-            let delivered = self.deliver(&sender, request).await?;
-            if answers
-                .send(Ok(DeliverResponse {
-                    stored_seq: delivered,
-                }))
-                .await
-                .is_err()
-            {
-                // The agent is gone; what it sent is stored, and it will ask when it comes back.
+            let since = Instant::now();
+            let message = message(&sender, request)?;
+            self.within_quota(&message).await?;
+            let answer = self.ingest.submit(message).await.map_err(|Crowded| {
+                pushed_back(Status::resource_exhausted(Crowded.to_string()), CROWDED_PUSHBACK)
+            })?;
+            if pending.send(Pending { answer, since }).await.is_err() {
+                // Nobody answers any more: the stream has failed, and that is told.
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers messages in their order, as they are stored.
+    async fn answer(
+        &self,
+        mut pending: mpsc::Receiver<Pending>,
+        answers: &mpsc::Sender<Result<DeliverResponse, Status>>,
+    ) -> Result<(), Status> {
+        while let Some(Pending { answer, since }) = pending.recv().await {
+            let delivered = answer
+                .await
+                .map_err(|_writer_is_gone| shutting_down())?
+                .map_err(|error| status(&error))?;
+            self.metrics.delivered(&delivered, since.elapsed());
+            // An agent that is gone asks again when it comes back; what it sent is stored.
+            answers.send(Ok(response(delivered))).await.ok();
+        }
+        Ok(())
+    }
+
+    /// Waits until the agent may send so much, if that is soon.
+    async fn within_quota(&self, message: &Message) -> Result<(), Status> {
+        while let Err(wait) = self
+            .quotas
+            .take(message.agent_id(), message.records(), Instant::now())
+        {
+            if wait > BRIEFLY {
+                let quota = Status::resource_exhausted("this agent sends more than its quota");
+                return Err(pushed_back(quota, wait));
+            }
+            if self.shutdown.run_until_cancelled(sleep(wait)).await.is_none() {
+                return Err(shutting_down());
             }
         }
         Ok(())
@@ -80,7 +147,7 @@ impl CollectorService {
 
     async fn next(&self, requests: &mut Streaming<DeliverRequest>) -> Result<Option<DeliverRequest>, Status> {
         let Some(next) = self.shutdown.run_until_cancelled(requests.message()).await else {
-            return Err(Status::unavailable("the collector is shutting down"));
+            return Err(shutting_down());
         };
         next.map_err(|status| match status.code() {
             // Too large, not protobuf, or not decompressible: the same bytes would fail again.
@@ -109,37 +176,55 @@ impl CollectorService {
             .await
             .map_err(|error| status(&error))?;
         // An agent that is gone already is noticed when its next message does not come.
-        answers.send(Ok(DeliverResponse { stored_seq })).await.ok();
+        let response = DeliverResponse {
+            stored_seq,
+            rejected: Vec::new(),
+        };
+        answers.send(Ok(response)).await.ok();
         Ok(sender)
     }
+}
 
-    async fn deliver(&self, sender: &Sender, request: DeliverRequest) -> Result<u64, Status> {
-        // Invariant: the semaphore is never closed, so a permit always comes.
-        let _permit = self.writers.acquire().await;
-        let start = Instant::now();
-        let delivered = match request.message {
-            Some(Message::Batch(batch)) => self.store.deliver(sender, batch).await,
-            Some(Message::Gap(gap)) => self.store.deliver_gap(sender, &gap).await,
-            Some(Message::Hello(_)) => return Err(Status::invalid_argument("a second Hello")),
-            None => {
-                return Err(Status::invalid_argument(
-                    "an empty message, or one of a newer agent",
-                ));
-            }
-        };
-        let delivered = delivered.map_err(|error| status(&error))?;
-        self.metrics.delivered(&delivered, start.elapsed());
-        if delivered.undecodable > 0 {
-            tracing::warn!(
-                agent_id = %sender.agent_id,
-                epoch = %sender.epoch,
-                stored_seq = delivered.stored_seq,
-                records = delivered.undecodable,
-                "records could not be understood and were stored as they are"
-            );
+/// A message that is being stored.
+struct Pending {
+    answer: Answer,
+    since: Instant,
+}
+
+fn message(sender: &Arc<Sender>, request: DeliverRequest) -> Result<Message, Status> {
+    let message = match request.message {
+        Some(Said::Batch(batch)) => Message::batch(sender, &batch),
+        Some(Said::Gap(gap)) => Message::gap(sender, gap),
+        Some(Said::Hello(_)) => return Err(Status::invalid_argument("a second Hello")),
+        None => {
+            return Err(Status::invalid_argument(
+                "an empty message, or one of a newer agent",
+            ));
         }
-        Ok(delivered.stored_seq)
+    };
+    message.map_err(|error| status(&error))
+}
+
+fn response(delivered: Delivered) -> DeliverResponse {
+    let rejected = delivered.rejected.into_iter().map(|rejected| Rejected {
+        seq: rejected.seq,
+        reason: rejected.reason,
+    });
+    DeliverResponse {
+        stored_seq: delivered.stored_seq,
+        rejected: rejected.collect(),
     }
+}
+
+/// Says when to try again.
+fn pushed_back(mut status: Status, wait: Duration) -> Status {
+    let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    status.metadata_mut().insert(PUSHBACK, MetadataValue::from(ms));
+    status
+}
+
+fn shutting_down() -> Status {
+    Status::unavailable("the collector is shutting down")
 }
 
 #[tonic::async_trait]

@@ -2,6 +2,7 @@
 //!
 //! - [`store`] holds all SQL: delivery in one transaction, lists, pages and the tail.
 //! - [`collector`] and [`query`] are the gRPC services on top of it.
+//! - [`ingest`] gathers what many agents send into few transactions.
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
 //! - [`netconsole`] takes in what kernels send over UDP while they die.
 //! - [`embedded`] runs a private PostgreSQL where no database is given.
@@ -10,6 +11,7 @@
 pub mod collector;
 pub mod embedded;
 pub mod http;
+pub mod ingest;
 pub mod metrics;
 pub mod netconsole;
 pub mod query;

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
+    ingest::Quota,
     serve::{self, Config, ServeError},
     store::{Store, StoreError, chain},
 };
@@ -103,6 +104,24 @@ struct Serve {
     /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
     #[arg(long, value_name = "ADDR", env = "BACKEND_NETCONSOLE", hide_env_values = true)]
     netconsole: Option<SocketAddr>,
+    /// Records that one agent may send in a second, in the long run; one that sends more is slowed down. 0: no limit.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "BACKEND_AGENT_RATE",
+        hide_env_values = true,
+        default_value_t = Quota::default().records_per_s
+    )]
+    agent_rate: u32,
+    /// Records that it may send at once beyond that, such as those that gathered while the collector was away.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "BACKEND_AGENT_BURST",
+        hide_env_values = true,
+        default_value_t = Quota::default().burst
+    )]
+    agent_burst: u32,
     /// Write {"grpc":"ip:port","http":"ip:port"} (and "netconsole") to this file once all listen.
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
@@ -172,6 +191,10 @@ impl Serve {
             grpc: self.grpc,
             http: self.http,
             netconsole: self.netconsole,
+            quota: Quota {
+                records_per_s: self.agent_rate,
+                burst: self.agent_burst,
+            },
             address_file: self.address_file,
         })
     }

@@ -113,7 +113,7 @@ impl Metrics {
     /// A batch or a gap was stored.
     pub(crate) fn delivered(&self, delivered: &Delivered, took: Duration) {
         self.records.inc_by(delivered.records);
-        self.undecodable.inc_by(delivered.undecodable);
+        self.undecodable.inc_by(delivered.rejected.len() as u64);
         self.duplicates.inc_by(delivered.duplicates);
         self.delivery.observe(took.as_secs_f64());
     }

@@ -18,6 +18,7 @@ use crate::{
     collector::{self, CollectorService},
     embedded::{Cluster, EmbeddedError},
     http,
+    ingest::{Ingest, Quota, Quotas},
     metrics::Metrics,
     netconsole,
     query::{self, QueryService},
@@ -34,6 +35,12 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 64;
 
+/// What one stream may send before it is read, bytes: the 2 MiB that telemd has in flight, so that it never waits for a
+/// round trip.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+/// The same for all streams of a connection: a proxy in front has many agents on one.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
 /// What to serve, and where.
 #[derive(Clone)]
 pub struct Config {
@@ -49,6 +56,8 @@ pub struct Config {
     pub http: SocketAddr,
     /// UDP address of the netconsole receiver. None: there is none.
     pub netconsole: Option<SocketAddr>,
+    /// What each agent may send.
+    pub quota: Quota,
     /// Where to write the addresses once all listen.
     pub address_file: Option<PathBuf>,
 }
@@ -62,6 +71,7 @@ impl std::fmt::Debug for Config {
             .field("grpc", &self.grpc)
             .field("http", &self.http)
             .field("netconsole", &self.netconsole)
+            .field("quota", &self.quota)
             .field("address_file", &self.address_file)
             .finish()
     }
@@ -153,7 +163,7 @@ async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     // The database has just been migrated.
     set_health(&reporter, true).await;
-    let grpc = services(&store, &metrics, shutdown)?
+    let grpc = services(&store, config.quota, &metrics, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listeners.grpc).with_nodelay(Some(true)),
@@ -213,17 +223,30 @@ async fn serve(
 }
 
 /// The gRPC services but for health.
-fn services(store: &Store, metrics: &Metrics, shutdown: &CancellationToken) -> Result<Router, ServeError> {
+fn services(
+    store: &Store,
+    quota: Quota,
+    metrics: &Metrics,
+    shutdown: &CancellationToken,
+) -> Result<Router, ServeError> {
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let collector = CollectorService::new(store.clone(), metrics.clone(), shutdown.clone());
+    let collector = CollectorService::new(
+        store.clone(),
+        Ingest::start(store),
+        Quotas::new(quota),
+        metrics.clone(),
+        shutdown.clone(),
+    );
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .add_service(reflection)
         .add_service(collector::server(collector))
         .add_service(query::server(query)))

@@ -8,7 +8,9 @@ mod filter;
 mod id;
 mod list;
 mod netconsole;
+mod plan;
 mod rows;
+mod sums;
 mod tail;
 mod time;
 mod token;
@@ -20,7 +22,7 @@ use std::{borrow::Cow, error::Error, fmt::Write as _, time::Duration};
 use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
-pub use deliver::{Delivered, Sender};
+pub use deliver::{Delivered, Message, Rejected, Sender};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use netconsole::{OpenRecord, Owner};

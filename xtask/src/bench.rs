@@ -15,7 +15,7 @@ mod idle;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --json bench.json\n  \
-                  cargo xtask bench probes --seconds 60\n  cargo xtask bench spool"
+                  cargo xtask bench probes --seconds 60\n  cargo xtask bench spool\n  cargo xtask bench ingest"
 )]
 pub(crate) struct Args {
     /// What is measured
@@ -38,6 +38,8 @@ enum What {
     Reports,
     /// What probes cost: an event that is turned away, a flood of events, an idle agent. Takes root
     Probes,
+    /// How many records a second the collector stores, beside plain COPY of the same rows, and how soon it answers
+    Ingest,
     /// How fast records become durable, beside plain fdatasync and redb, and how fast 1 GiB is recovered
     Spool,
 }
@@ -46,6 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let json = args.json.is_some();
     let figures = match args.what {
         What::Reports => figures("faults", "reports", &[], json)?.map(|figures| ("faults", figures)),
+        What::Ingest => figures("backend", "ingest", &[], json)?.map(|figures| ("ingest", figures)),
         What::Spool => figures("spool", "durable", &[], json)?.map(|figures| ("spool", figures)),
         What::Probes => probes(args, json)?.map(|figures| ("probes", figures)),
     };

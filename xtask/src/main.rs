@@ -39,7 +39,7 @@ enum Command {
     Test(test::Args),
     /// Build the eBPF object, target/bpf/probes.bpf.o
     BuildEbpf(build_ebpf::Args),
-    /// Measure how fast kernel logs become reports and records durable, and what probes cost
+    /// Measure how fast kernel logs become reports, and records durable and stored, and what probes cost
     Bench(bench::Args),
     /// The C library with its header and pkg-config file, below a prefix
     DistLib(dist_lib::Args),

@@ -135,8 +135,8 @@ impl Keeper {
         };
         match kept {
             Ok(()) => true,
-            Err(DeliverError::Store(error @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {
-                tracing::warn!(error = %chain(&error), "what netconsole told waits for the database");
+            Err(DeliverError::Store(error)) if error.may_pass() => {
+                tracing::warn!(error = %chain(&*error), "what netconsole told waits for the database");
                 self.waiting.push_front((due, note));
                 false
             }

@@ -1,19 +1,22 @@
-//! Delivery: a batch and the sender's new high-water mark in one transaction.
+//! Delivery: messages of any number of senders and the new high-water mark of each, in one transaction.
+//!
+//! Rows are copied straight into `records`. A temporary table, sorted out by SQL, would have every record written twice
+//! for nothing: what is new is known as soon as the rows of `senders` are locked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::Transaction;
-use futures::future::try_join;
+use futures::future::{try_join, try_join4};
 use proto::{
     limits,
     v1::{Batch, Gap, Host},
 };
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, clean, netconsole,
-    rows::{Row, reason},
+    DeliverError, Store, StoreError, netconsole,
+    plan::{Mark, Plan},
+    rows::Row,
     time::Micros,
     write,
 };
@@ -49,16 +52,155 @@ impl Sender {
 }
 
 /// What became of a batch or a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// The sequence up to which everything is stored now.
     pub stored_seq: u64,
     /// Records written.
     pub records: u64,
-    /// Of these, records that could not be understood.
-    pub undecodable: u64,
+    /// Of these, records that could not be understood: they are in `quarantine` as they came.
+    pub rejected: Vec<Rejected>,
     /// Records that had been stored before and were skipped.
     pub duplicates: u64,
+}
+
+impl Delivered {
+    /// Adds what became of the messages behind it.
+    pub(crate) fn add(&mut self, behind: Self) {
+        self.stored_seq = behind.stored_seq;
+        self.records += behind.records;
+        self.rejected.extend(behind.rejected);
+        self.duplicates += behind.duplicates;
+    }
+}
+
+/// A record that could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its sequence.
+    pub seq: u64,
+    /// What is wrong with it, at most 256 bytes.
+    pub reason: String,
+}
+
+/// A message of a sender, checked and taken apart.
+#[derive(Debug)]
+pub struct Message {
+    pub(super) sender: Arc<Sender>,
+    pub(super) first_seq: i64,
+    pub(super) last_seq: i64,
+    pub(super) body: Body,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Body {
+    /// A row for each sequence.
+    Rows(Vec<Row>),
+    /// The sequences will never come.
+    Gap(Gap),
+}
+
+impl Message {
+    /// A batch. Records that break a limit become rows all the same; a batch that breaks one is refused.
+    pub fn batch(sender: &Arc<Sender>, batch: &Batch) -> Result<Self, DeliverError> {
+        let count = batch.records.len();
+        if count == 0 || count > limits::BATCH_RECORDS {
+            return Err(DeliverError::Invalid(format!(
+                "a batch of {count} records: allowed are 1 to {}",
+                limits::BATCH_RECORDS
+            )));
+        }
+        let (first_seq, last_seq) = range(batch.first_seq, count as u64)?;
+        let rows = (first_seq..)
+            .zip(&batch.records)
+            .map(|(seq, sent)| Row::new(seq, sent, &sender.kernel_release))
+            .collect();
+        Ok(Self {
+            sender: Arc::clone(sender),
+            first_seq,
+            last_seq,
+            body: Body::Rows(rows),
+            bytes: batch.records.iter().map(bytes::Bytes::len).sum(),
+        })
+    }
+
+    /// Sequences that will never come.
+    pub fn gap(sender: &Arc<Sender>, gap: Gap) -> Result<Self, DeliverError> {
+        let (first_seq, last_seq) = range(gap.first_seq, gap.count)?;
+        if gap.class.chars().count() > limits::CLASS_CHARS {
+            return Err(DeliverError::Invalid(format!(
+                "a gap's class of more than {} characters",
+                limits::CLASS_CHARS
+            )));
+        }
+        Ok(Self {
+            sender: Arc::clone(sender),
+            first_seq,
+            last_seq,
+            bytes: gap.class.len(),
+            body: Body::Gap(gap),
+        })
+    }
+
+    /// The agent that it is of.
+    pub fn agent_id(&self) -> Uuid {
+        self.sender.agent_id
+    }
+
+    /// How many records it has.
+    pub fn records(&self) -> usize {
+        match &self.body {
+            Body::Rows(rows) => rows.len(),
+            Body::Gap(_) => 0,
+        }
+    }
+
+    /// Bytes of its records as they were sent.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Splits the first `records` records of a batch off.
+    pub(crate) fn split(self, records: usize) -> (Self, Option<Self>) {
+        let Body::Rows(mut rows) = self.body else {
+            return (self, None);
+        };
+        let rest = rows.split_off(records.min(rows.len()));
+        let part = |rows: Vec<Row>, first_seq| Self {
+            sender: Arc::clone(&self.sender),
+            first_seq,
+            last_seq: rows.last().map_or(first_seq, |row| row.seq),
+            bytes: rows.iter().map(Row::bytes).sum(),
+            body: Body::Rows(rows),
+        };
+        let behind = rest.first().map(|row| row.seq);
+        (
+            part(rows, self.first_seq),
+            behind.map(|first_seq| part(rest, first_seq)),
+        )
+    }
+
+    /// Puts what was split off back.
+    pub(crate) fn join(mut self, rest: Option<Self>) -> Self {
+        if let (Body::Rows(rows), Some(rest)) = (&mut self.body, rest)
+            && let Body::Rows(more) = rest.body
+        {
+            rows.extend(more);
+            self.last_seq = rest.last_seq;
+            self.bytes += rest.bytes;
+        }
+        self
+    }
+
+    /// Puts all its records into quarantine: the database does not take them for what they say they are.
+    pub(crate) fn quarantine(&mut self, reason: &str) {
+        if let Body::Rows(rows) = &mut self.body {
+            for row in rows {
+                row.quarantine(reason, &self.sender.kernel_release);
+            }
+        }
+    }
 }
 
 impl Store {
@@ -107,215 +249,112 @@ impl Store {
 
     /// Stores a batch: what is at or below the stored sequence is skipped, a batch past the next one is refused.
     pub async fn deliver(&self, sender: &Sender, batch: Batch) -> Result<Delivered, DeliverError> {
-        let count = batch.records.len();
-        if count == 0 || count > limits::BATCH_RECORDS {
-            return Err(DeliverError::Invalid(format!(
-                "a batch of {count} records: allowed are 1 to {}",
-                limits::BATCH_RECORDS
-            )));
-        }
-        let (first_seq, _) = range(batch.first_seq, count as u64)?;
-        let rows: Vec<Row> = (first_seq..)
-            .zip(&batch.records)
-            .map(|(seq, sent)| Row::new(seq, sent, &sender.kernel_release))
-            .collect();
-        drop(batch);
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.store_rows(sender, &rows).await {
-                Err(error) if error.is_conflict() && attempt < ATTEMPTS => pause(attempt).await,
-                result => return result,
-            }
-        }
+        let message = Message::batch(&Arc::new(sender.clone()), &batch)?;
+        self.deliver_one(message).await
     }
 
     /// Stores that sequences will never come.
     pub async fn deliver_gap(&self, sender: &Sender, gap: &Gap) -> Result<Delivered, DeliverError> {
-        let (first_seq, last_seq) = range(gap.first_seq, gap.count)?;
-        if gap.class.chars().count() > limits::CLASS_CHARS {
-            return Err(DeliverError::Invalid(format!(
-                "a gap's class of more than {} characters",
-                limits::CLASS_CHARS
-            )));
-        }
+        let message = Message::gap(&Arc::new(sender.clone()), gap.clone())?;
+        self.deliver_one(message).await
+    }
+
+    async fn deliver_one(&self, message: Message) -> Result<Delivered, DeliverError> {
+        let mut outcomes = self.deliver_all(&[message]).await?;
+        // Invariant: there is an outcome for each message.
+        outcomes.pop().unwrap_or(Err(DeliverError::UnknownSender))
+    }
+
+    /// Stores messages of any senders in one transaction; those of one sender in their order. The outer error is of the
+    /// transaction: nothing was stored. An inner one is of a message, which stored nothing and spoils no other.
+    pub async fn deliver_all(
+        &self,
+        messages: &[Message],
+    ) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.store_gap(sender, first_seq, last_seq, gap).await {
+            match self.store_all(messages).await {
                 Err(error) if error.is_conflict() && attempt < ATTEMPTS => pause(attempt).await,
                 result => return result,
             }
         }
     }
 
-    async fn store_rows(&self, sender: &Sender, rows: &[Row]) -> Result<Delivered, DeliverError> {
+    async fn store_all(
+        &self,
+        messages: &[Message],
+    ) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let mark = Mark::lock(&transaction, sender).await?;
-        // Invariant: `deliver` made sure that there is a row.
-        let (first_seq, last_seq) = (rows[0].seq, rows[rows.len() - 1].seq);
-        let known = mark.known(first_seq, last_seq)?;
-        let duplicates = usize::try_from(known).unwrap_or(usize::MAX).min(rows.len());
-        let new = &rows[duplicates..];
-        let delivered = |stored_seq| Delivered {
-            stored_seq: sequence(stored_seq),
-            records: new.len() as u64,
-            undecodable: new.iter().filter(|row| row.undecodable.is_some()).count() as u64,
-            duplicates: duplicates as u64,
-        };
-        if new.is_empty() {
-            return Ok(delivered(mark.stored_seq));
+        let plan = Plan::new(lock(&transaction, messages).await?, messages);
+        if plan.is_empty() {
+            return Ok(plan.outcomes);
         }
-        write::records(&transaction, sender, new, mark.now).await?;
-        try_join(
+        write::records(&transaction, &plan).await?;
+        try_join4(
+            write::rollups(&transaction, &plan),
+            write::fingerprints(&transaction, &plan),
             try_join(
-                write::rollups(&transaction, sender, new, mark.now),
-                write::fingerprints(&transaction, sender, new, mark.now),
+                write::losses(&transaction, &plan),
+                write::quarantine(&transaction, &plan),
             ),
-            try_join(
-                write::losses(&transaction, sender, new, mark.now),
-                mark.advance(&transaction, sender, last_seq),
-            ),
+            write::marks(&transaction, &plan),
         )
         .await?;
-        netconsole::open(&transaction, sender, new, mark.now).await?;
+        netconsole::open(&transaction, &plan).await?;
         transaction.commit().await?;
-        Ok(delivered(last_seq))
+        Ok(plan.outcomes)
     }
+}
 
-    async fn store_gap(
-        &self,
-        sender: &Sender,
-        first_seq: i64,
-        last_seq: i64,
-        gap: &Gap,
-    ) -> Result<Delivered, DeliverError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let mark = Mark::lock(&transaction, sender).await?;
-        mark.known(first_seq, last_seq)?;
-        let nothing = Delivered {
-            stored_seq: sequence(mark.stored_seq),
-            records: 0,
-            undecodable: 0,
-            duplicates: 0,
-        };
-        if last_seq <= mark.stored_seq {
-            return Ok(nothing);
-        }
-        let insert = transaction
-            .prepare_cached(
-                "INSERT INTO losses (agent_id, epoch, seq, gap, reason, events, received_at, class, sequences)
-                 VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8)",
-            )
-            .await?;
-        let (seq, sequences) = (mark.stored_seq + 1, last_seq - mark.stored_seq);
-        let class = clean(&gap.class);
-        // Which of its events a part of a gap tells of nobody knows.
-        let events = if seq == first_seq {
-            i64::try_from(gap.events).unwrap_or(i64::MAX)
-        } else {
-            sequences
-        };
-        transaction
-            .execute(
-                &insert,
-                &[
-                    &sender.agent_id,
-                    &sender.epoch,
-                    &seq,
-                    &reason(gap.reason),
-                    &events.max(sequences),
-                    &mark.now,
-                    &class,
-                    &sequences,
-                ],
-            )
-            .await?;
-        mark.advance(&transaction, sender, last_seq).await?;
-        transaction.commit().await?;
-        Ok(Delivered {
-            stored_seq: sequence(last_seq),
-            ..nothing
-        })
+/// Locks the rows of all senders, in one order, until the transaction ends.
+async fn lock(transaction: &Transaction<'_>, messages: &[Message]) -> Result<Vec<Mark>, StoreError> {
+    let (mut agents, mut epochs) = (Vec::new(), Vec::new());
+    let mut senders: Vec<(Uuid, Uuid)> = messages
+        .iter()
+        .map(|message| (message.sender.agent_id, message.sender.epoch))
+        .collect();
+    senders.sort_unstable();
+    senders.dedup();
+    for (agent_id, epoch) in senders {
+        agents.push(agent_id);
+        epochs.push(epoch);
     }
+    let lock = transaction
+        .prepare_cached(
+            "SELECT s.agent_id, s.epoch, s.by_netconsole, s.stored_seq,
+                    CASE WHEN isfinite(s.stored_at) THEN s.stored_at ELSE 'epoch' END
+             FROM senders s JOIN unnest($1::uuid[], $2::uuid[]) AS sent(agent_id, epoch)
+                  ON sent.agent_id = s.agent_id AND sent.epoch = s.epoch
+             ORDER BY s.agent_id, s.epoch FOR UPDATE OF s",
+        )
+        .await?;
+    let clock = transaction.prepare_cached("SELECT clock_timestamp()").await?;
+    // Both are sent at once, and run one after the other: the clock is read when all are locked.
+    let (marks, now) = try_join(
+        transaction.query(&lock, &[&agents, &epochs]),
+        transaction.query_one(&clock, &[]),
+    )
+    .await?;
+    let now: Micros = now.get(0);
+    let mark = |row: &tokio_postgres::Row| {
+        let stored_at: Micros = row.get(4);
+        Mark {
+            agent_id: row.get(0),
+            epoch: row.get(1),
+            by_netconsole: row.get(2),
+            stored_seq: row.get(3),
+            now: now.max(Micros(stored_at.0.saturating_add(1))),
+            moved: false,
+        }
+    };
+    Ok(marks.iter().map(mark).collect())
 }
 
 /// Lets the other transaction get ahead.
 async fn pause(attempt: u32) {
     tokio::time::sleep(PAUSE * attempt + PAUSE.mul_f32(fastrand::f32())).await;
-}
-
-/// The sender's high-water mark, locked until the transaction ends.
-struct Mark {
-    stored_seq: i64,
-    /// By the database's clock, read after the lock was obtained; later than anything of this sender so far.
-    now: Micros,
-}
-
-impl Mark {
-    async fn lock(transaction: &Transaction<'_>, sender: &Sender) -> Result<Self, DeliverError> {
-        let lock = transaction
-            .prepare_cached(
-                "SELECT stored_seq, CASE WHEN isfinite(stored_at) THEN stored_at ELSE 'epoch' END
-                 FROM senders WHERE agent_id = $1 AND epoch = $2 FOR UPDATE",
-            )
-            .await?;
-        let clock = transaction.prepare_cached("SELECT clock_timestamp()").await?;
-        // Both are sent at once, and run one after the other.
-        let ids: [&(dyn ToSql + Sync); 2] = [&sender.agent_id, &sender.epoch];
-        let (mark, now) = try_join(
-            transaction.query_opt(&lock, &ids),
-            transaction.query_one(&clock, &[]),
-        )
-        .await?;
-        let mark = mark.ok_or(DeliverError::UnknownSender)?;
-        let (now, stored_at): (Micros, Micros) = (now.get(0), mark.get(1));
-        Ok(Self {
-            stored_seq: mark.get(0),
-            now: now.max(Micros(stored_at.0 + 1)),
-        })
-    }
-
-    /// How many of the sequences are stored already.
-    fn known(&self, first_seq: i64, last_seq: i64) -> Result<i64, DeliverError> {
-        let stored_seq = self.stored_seq;
-        if first_seq > stored_seq + 1 {
-            return Err(DeliverError::Ahead {
-                first_seq,
-                stored_seq,
-            });
-        }
-        Ok(stored_seq.min(last_seq) + 1 - first_seq)
-    }
-
-    async fn advance(
-        &self,
-        transaction: &Transaction<'_>,
-        sender: &Sender,
-        stored_seq: i64,
-    ) -> Result<(), DeliverError> {
-        let advance = transaction
-            .prepare_cached(
-                "WITH host AS (UPDATE hosts SET last_seen = $4 WHERE agent_id = $1 AND NOT $5)
-                 UPDATE senders SET stored_seq = $3, stored_at = $4 WHERE agent_id = $1 AND epoch = $2",
-            )
-            .await?;
-        transaction
-            .execute(
-                &advance,
-                &[
-                    &sender.agent_id,
-                    &sender.epoch,
-                    &stored_seq,
-                    &self.now,
-                    &sender.by_netconsole,
-                ],
-            )
-            .await?;
-        Ok(())
-    }
 }
 
 /// First and last sequence of a message, checked.
@@ -334,6 +373,6 @@ fn range(first_seq: u64, count: u64) -> Result<(i64, i64), DeliverError> {
 }
 
 /// A sequence as it is on the wire; the table's CHECK keeps it positive.
-fn sequence(stored_seq: i64) -> u64 {
+pub(super) fn sequence(stored_seq: i64) -> u64 {
     u64::try_from(stored_seq).unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! What can go wrong in the store.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, sync::Arc};
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
@@ -54,9 +54,9 @@ pub enum DeliverError {
     /// The sender is not known to the database (any more): it has to say Hello again.
     #[error("the sender is not known: say Hello first")]
     UnknownSender,
-    /// The store failed.
+    /// The store failed. What it failed with is shared by all messages of the transaction.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Arc<StoreError>),
 }
 
 impl From<tokio_postgres::Error> for StoreError {
@@ -101,14 +101,20 @@ impl From<PoolError> for StoreError {
 
 impl From<tokio_postgres::Error> for DeliverError {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Store(error.into())
+        StoreError::from(error).into()
     }
 }
 
-impl DeliverError {
+impl From<StoreError> for DeliverError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl StoreError {
     /// Whether the transaction lost against another one and will work when it is repeated at once.
     pub(super) fn is_conflict(&self) -> bool {
-        let Self::Store(StoreError::Unavailable(source)) = self else {
+        let Self::Unavailable(source) = self else {
             return false;
         };
         let code = source
@@ -121,6 +127,22 @@ impl DeliverError {
             ]
             .contains(code)
         })
+    }
+
+    /// Whether the same call may work later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full(_))
+    }
+
+    /// Whether it is a value that the database refuses: the same rows would be refused again, others would not.
+    /// SQLSTATE classes 22 (data exception), 23 (a constraint), 54 (a limit of the database).
+    pub(crate) fn is_of_data(&self) -> bool {
+        match self {
+            Self::Database(error) => error
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].contains(&&code.code()[..2])),
+            _ => false,
+        }
     }
 }
 

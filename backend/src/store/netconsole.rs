@@ -9,7 +9,7 @@ use proto::v1::{Batch, Host, Record};
 use tokio_postgres::Row as SqlRow;
 use uuid::Uuid;
 
-use super::{DeliverError, Delivered, Sender, Store, StoreError, clean, rows::Row, time::Micros};
+use super::{DeliverError, Delivered, Sender, Store, StoreError, clean, plan::Plan, time::Micros};
 
 /// Names agents of hosts that only netconsole has told of: the UUID (version 5) of this and their address.
 const ADDRESSES: Uuid = Uuid::from_u128(0x6d1c_5f1e_0b52_4d4c_9d3c_1a7e_75c0_5011);
@@ -259,29 +259,24 @@ pub(super) async fn boot(
 }
 
 /// Notes records by netconsole that the host's agent may yet tell.
-pub(super) async fn open(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
-    let seqs: Vec<i64> = rows
-        .iter()
-        .filter(|row| row.loss.is_none())
-        .map(|row| row.seq)
-        .collect();
-    if !sender.by_netconsole || seqs.is_empty() {
-        return Ok(());
+pub(super) async fn open(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    for part in &plan.parts {
+        let mark = &plan.marks[part.mark];
+        if !mark.by_netconsole {
+            continue;
+        }
+        let told = part.rows.iter().filter(|row| row.loss.is_none());
+        let seqs: Vec<i64> = told.map(|row| row.seq).collect();
+        let insert = transaction
+            .prepare_cached(
+                "INSERT INTO netconsole_open (agent_id, epoch, seq, received_at, checked_at)
+                 SELECT $1, $2, seq, $4, $4 FROM unnest($3::bigint[]) AS seq",
+            )
+            .await?;
+        transaction
+            .execute(&insert, &[&mark.agent_id, &mark.epoch, &seqs, &mark.now])
+            .await?;
     }
-    let insert = transaction
-        .prepare_cached(
-            "INSERT INTO netconsole_open (agent_id, epoch, seq, received_at, checked_at)
-             SELECT $1, $2, seq, $4, $4 FROM unnest($3::bigint[]) AS seq",
-        )
-        .await?;
-    transaction
-        .execute(&insert, &[&sender.agent_id, &sender.epoch, &seqs, &now])
-        .await?;
     Ok(())
 }
 

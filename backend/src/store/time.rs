@@ -35,6 +35,12 @@ impl Micros {
         )
     }
 
+    /// The start of its hour, UTC.
+    pub(super) fn hour(self) -> Self {
+        const HOUR: i64 = 3_600_000_000;
+        Self(self.0 - self.0.rem_euclid(HOUR))
+    }
+
     /// As std's type.
     pub(super) fn system_time(self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(self.0).unwrap_or(0))

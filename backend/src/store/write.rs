@@ -1,4 +1,4 @@
-//! The statements of a delivery, each for a whole batch.
+//! The statements of a delivery, each for a whole transaction.
 
 use std::pin::pin;
 
@@ -9,13 +9,16 @@ use proto::v1::Host;
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Sender, clean, id,
-    rows::{COLUMNS, COPY_HEADER, COPY_TRAILER, FingerprintSums, LossRows, RollupSums, Row},
-    time::Micros,
+    StoreError, clean, id,
+    plan::Plan,
+    rows::{COLUMNS, COPY_HEADER, COPY_TRAILER},
+    sums::{FingerprintSums, LossRows, RollupSums},
 };
 
 /// `COPY` data is sent in pieces of about this size.
-const COPY_CHUNK: usize = 256 * 1024;
+const COPY_CHUNK: usize = 128 * 1024;
+/// Room for the row that goes beyond, so that the usual piece is not moved in memory.
+const COPY_SLACK: usize = 8 * 1024;
 
 /// Makes the latest word about a host known.
 pub(super) async fn host(
@@ -23,7 +26,7 @@ pub(super) async fn host(
     agent_id: Uuid,
     host: &Host,
     agent_version: &str,
-) -> Result<(), DeliverError> {
+) -> Result<(), StoreError> {
     let upsert = transaction
         .prepare_cached(
             "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
@@ -65,23 +68,21 @@ pub(super) async fn host(
 }
 
 /// Copies the rows into `records`.
-pub(super) async fn records(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
+pub(super) async fn records(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    if plan.parts.is_empty() {
+        return Ok(());
+    }
     let statement = transaction
         .prepare_cached(&format!("COPY records ({COLUMNS}) FROM STDIN (FORMAT binary)"))
         .await?;
     let mut sink = pin!(transaction.copy_in::<_, Bytes>(&statement).await?);
-    let mut chunk = BytesMut::with_capacity(COPY_CHUNK);
+    let mut chunk = BytesMut::with_capacity(COPY_CHUNK + COPY_SLACK);
     chunk.put_slice(COPY_HEADER);
-    for (place, row) in (0u16..).zip(rows) {
-        let id = id::new(now, place, fastrand::u64(..));
-        row.copy(&mut chunk, id, now, (sender.agent_id, sender.epoch));
+    for (place, (mark, row)) in (0u16..).zip(plan.rows()) {
+        row.copy(&mut chunk, id::new(mark.now, place, fastrand::u64(..)), mark);
         if chunk.len() >= COPY_CHUNK {
-            sink.send(chunk.split().freeze()).await?;
+            let whole = std::mem::replace(&mut chunk, BytesMut::with_capacity(COPY_CHUNK + COPY_SLACK));
+            sink.send(whole.freeze()).await?;
         }
     }
     chunk.put_i16(COPY_TRAILER);
@@ -91,28 +92,25 @@ pub(super) async fn records(
 }
 
 /// Adds the rows to `rollups`.
-pub(super) async fn rollups(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
+pub(super) async fn rollups(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let sums = RollupSums::of(plan);
+    if sums.records.is_empty() {
+        return Ok(());
+    }
     let statement = transaction
         .prepare_cached(
             "INSERT INTO rollups AS r (agent_id, hour, class, kernel_release, severity, records)
-             SELECT $1, date_trunc('hour', $2::timestamptz), sums.*
-             FROM unnest($3::text[], $4::text[], $5::smallint[], $6::bigint[]) AS sums
+             SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
              ON CONFLICT (agent_id, hour, class, kernel_release, severity)
              DO UPDATE SET records = r.records + excluded.records",
         )
         .await?;
-    let sums = RollupSums::of(rows);
     transaction
         .execute(
             &statement,
             &[
-                &sender.agent_id,
-                &now,
+                &sums.agent_id,
+                &sums.hour,
                 &sums.class,
                 &sums.kernel_release,
                 &sums.severity,
@@ -124,24 +122,20 @@ pub(super) async fn rollups(
 }
 
 /// Adds the rows to `fingerprints`.
-pub(super) async fn fingerprints(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
-    let sums = FingerprintSums::of(rows);
+pub(super) async fn fingerprints(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let sums = FingerprintSums::of(plan);
     if sums.fingerprint.is_empty() {
         return Ok(());
     }
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO fingerprints AS f (agent_id, fingerprint, level, version, issue, class, title, severity,
-                                            first_seen, last_seen, occurrences)
-             SELECT $1, s.fingerprint, s.level, s.version, s.issue, s.class, s.title, s.severity, $2, $2, s.occurrences
-             FROM unnest($3::uuid[], $4::smallint[], $5::bigint[], $6::uuid[], $7::text[], $8::text[],
-                         $9::smallint[], $10::bigint[])
-                 AS s(fingerprint, level, version, issue, class, title, severity, occurrences)
+            "INSERT INTO fingerprints AS f (agent_id, fingerprint, first_seen, last_seen, level, version, issue, class,
+                                            title, severity, occurrences)
+             SELECT s.agent_id, s.fingerprint, s.seen, s.seen, s.level, s.version, s.issue, s.class, s.title,
+                    s.severity, s.occurrences
+             FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::uuid[],
+                         $7::text[], $8::text[], $9::smallint[], $10::bigint[])
+                 AS s(agent_id, fingerprint, seen, level, version, issue, class, title, severity, occurrences)
              ON CONFLICT (agent_id, fingerprint) DO UPDATE
              SET class = excluded.class, title = excluded.title, severity = greatest(f.severity, excluded.severity),
                  last_seen = excluded.last_seen, occurrences = f.occurrences + excluded.occurrences",
@@ -151,9 +145,9 @@ pub(super) async fn fingerprints(
         .execute(
             &statement,
             &[
-                &sender.agent_id,
-                &now,
+                &sums.agent_id,
                 &sums.fingerprint,
+                &sums.seen,
                 &sums.level,
                 &sums.version,
                 &sums.issue,
@@ -167,37 +161,92 @@ pub(super) async fn fingerprints(
     Ok(())
 }
 
-/// Adds the losses that the rows tell of to `losses`.
-pub(super) async fn losses(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    rows: &[Row],
-    now: Micros,
-) -> Result<(), DeliverError> {
-    let losses = LossRows::of(rows);
+/// Adds the losses that the rows tell of, and the gaps, to `losses`.
+pub(super) async fn losses(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let losses = LossRows::of(plan);
     if losses.seq.is_empty() {
         return Ok(());
     }
     let insert = transaction
         .prepare_cached(
-            "INSERT INTO losses (agent_id, epoch, gap, received_at, seq, reason, events, hook, class, title)
-             SELECT $1, $2, false, $3, lost.*
-             FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[]) AS lost",
+            "INSERT INTO losses (agent_id, epoch, seq, received_at, gap, sequences, reason, events, hook, class, title)
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::boolean[], $6::bigint[],
+                                  $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[])",
         )
         .await?;
     transaction
         .execute(
             &insert,
             &[
-                &sender.agent_id,
-                &sender.epoch,
-                &now,
+                &losses.agent_id,
+                &losses.epoch,
                 &losses.seq,
+                &losses.received_at,
+                &losses.gap,
+                &losses.sequences,
                 &losses.reason,
                 &losses.events,
                 &losses.hook,
                 &losses.class,
                 &losses.title,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Keeps records that could not be understood as they came, with the reason.
+pub(super) async fn quarantine(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let insert = "INSERT INTO quarantine (agent_id, epoch, seq, received_at, reason, sent)
+                  VALUES ($1, $2, $3, $4, $5, $6)";
+    // One by one: they are rare, and together they may be larger than a statement should be.
+    for (mark, row) in plan.rows() {
+        let Some(quarantined) = &row.quarantined else {
+            continue;
+        };
+        let insert = transaction.prepare_cached(insert).await?;
+        transaction
+            .execute(
+                &insert,
+                &[
+                    &mark.agent_id,
+                    &mark.epoch,
+                    &row.seq,
+                    &mark.now,
+                    &clean(&quarantined.reason),
+                    &&quarantined.sent[..],
+                ],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Moves the marks of the senders.
+pub(super) async fn marks(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let moved = || plan.marks.iter().filter(|mark| mark.moved);
+    let advance = transaction
+        .prepare_cached(
+            "WITH moved AS (
+                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[])
+                     AS m(agent_id, epoch, stored_seq, stored_at)
+             ), host AS (
+                 UPDATE hosts h SET last_seen = m.stored_at
+                 FROM moved m JOIN senders s ON s.agent_id = m.agent_id AND s.epoch = m.epoch AND NOT s.by_netconsole
+                 WHERE h.agent_id = m.agent_id
+             )
+             UPDATE senders s SET stored_seq = m.stored_seq, stored_at = m.stored_at
+             FROM moved m WHERE s.agent_id = m.agent_id AND s.epoch = m.epoch",
+        )
+        .await?;
+    transaction
+        .execute(
+            &advance,
+            &[
+                &moved().map(|mark| mark.agent_id).collect::<Vec<_>>(),
+                &moved().map(|mark| mark.epoch).collect::<Vec<_>>(),
+                &moved().map(|mark| mark.stored_seq).collect::<Vec<_>>(),
+                &moved().map(|mark| mark.now).collect::<Vec<_>>(),
             ],
         )
         .await?;

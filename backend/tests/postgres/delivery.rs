@@ -20,7 +20,7 @@ async fn resent_and_overlapping_batches_are_stored_once() {
         Delivered {
             stored_seq: 10,
             records: 10,
-            undecodable: 0,
+            rejected: Vec::new(),
             duplicates: 0
         }
     );
@@ -29,7 +29,7 @@ async fn resent_and_overlapping_batches_are_stored_once() {
         Delivered {
             stored_seq: 10,
             records: 0,
-            undecodable: 0,
+            rejected: Vec::new(),
             duplicates: 10
         }
     );
@@ -38,7 +38,7 @@ async fn resent_and_overlapping_batches_are_stored_once() {
         Delivered {
             stored_seq: 14,
             records: 4,
-            undecodable: 0,
+            rejected: Vec::new(),
             duplicates: 6
         }
     );

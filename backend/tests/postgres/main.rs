@@ -3,6 +3,7 @@
 
 mod delivery;
 mod discovery;
+mod ingest;
 mod netconsole;
 mod outage;
 mod partitions;

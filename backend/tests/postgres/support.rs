@@ -14,6 +14,7 @@ use std::{
 
 use backend::{
     embedded::{Cluster, EmbeddedError, Programs},
+    ingest::Quota,
     serve::{self, Config, ServeError},
     store::{Sender, Store},
 };
@@ -214,6 +215,10 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) async fn start(database: &Database) -> Self {
+        Self::with_quota(database, Quota::default()).await
+    }
+
+    pub(crate) async fn with_quota(database: &Database, quota: Quota) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("addresses.json");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -224,6 +229,7 @@ impl Collector {
             grpc: any,
             http: any,
             netconsole: Some(any),
+            quota,
             address_file: Some(file.clone()),
         };
         let shutdown = CancellationToken::new();
@@ -294,8 +300,16 @@ impl Stream {
 
     /// Sends a message; gives the answer.
     pub(crate) async fn say(&mut self, message: Option<Message>) -> Result<u64, Status> {
+        self.send(message).await;
+        self.answer().await
+    }
+
+    pub(crate) async fn send(&mut self, message: Option<Message>) {
         // A stream that the collector has ended takes nothing; its status says why.
         self.up.send(DeliverRequest { message }).await.ok();
+    }
+
+    pub(crate) async fn answer(&mut self) -> Result<u64, Status> {
         let answer = tokio::time::timeout(PATIENCE, self.down.message())
             .await
             .expect("an answer in time")?;

@@ -971,11 +971,25 @@ pub struct Gap {
     pub events: u64,
 }
 /// One message down the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliverResponse {
     /// The highest sequence of this (agent, epoch) up to which everything is stored. Zero: nothing yet.
     #[prost(uint64, tag = "1")]
     pub stored_seq: u64,
+    /// Records of the message that could not be understood, at most as many as it had. They are kept as they came, count as
+    /// stored and need not be sent again: this is for the agent's log.
+    #[prost(message, repeated, tag = "2")]
+    pub rejected: ::prost::alloc::vec::Vec<Rejected>,
+}
+/// A record that could not be understood.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rejected {
+    /// Its sequence.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// What is wrong with it. At most 256 bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod collector_client {
@@ -1076,7 +1090,8 @@ pub mod collector_client {
         /// INVALID_ARGUMENT    a message breaks a limit or the order: the agent must not resend it unchanged,
         /// FAILED_PRECONDITION a batch starts past the next sequence, or before the Hello,
         /// UNAVAILABLE         the store is away: try again later,
-        /// RESOURCE_EXHAUSTED  the collector is full: try again later.
+        /// RESOURCE_EXHAUSTED  the collector is full, or the agent is over its quota: try again later, not before the
+        /// milliseconds of the trailer grpc-retry-pushback-ms have passed when there is one.
         pub async fn deliver(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::DeliverRequest>,
@@ -1129,7 +1144,8 @@ pub mod collector_server {
         /// INVALID_ARGUMENT    a message breaks a limit or the order: the agent must not resend it unchanged,
         /// FAILED_PRECONDITION a batch starts past the next sequence, or before the Hello,
         /// UNAVAILABLE         the store is away: try again later,
-        /// RESOURCE_EXHAUSTED  the collector is full: try again later.
+        /// RESOURCE_EXHAUSTED  the collector is full, or the agent is over its quota: try again later, not before the
+        /// milliseconds of the trailer grpc-retry-pushback-ms have passed when there is one.
         async fn deliver(
             &self,
             request: tonic::Request<tonic::Streaming<super::DeliverRequest>>,

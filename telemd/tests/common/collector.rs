@@ -142,7 +142,10 @@ impl Shared {
             }
             *left -= 1;
         }
-        Some(outcome.map(|()| DeliverResponse { stored_seq }))
+        Some(outcome.map(|()| DeliverResponse {
+            stored_seq,
+            ..DeliverResponse::default()
+        }))
     }
 }
 
