@@ -122,15 +122,22 @@ async fn work(
         if let Some(reply) = asked.take() {
             answer(reply, session.status().await);
         }
-        let end = session.run(questions, stop).await;
-        publish.send_replace(None);
+        let end = loop {
+            let end = session.run(questions, stop).await;
+            publish.send_replace(None);
+            if !matches!(end, End::Rotate) || stop.is_cancelled() {
+                break end;
+            }
+            session.rotate().await?;
+            publish.send_replace(Some(session.recorder()));
+        };
         let end = match end {
             // Both at once: nothing is kept or shipped any more.
-            End::Stopped if !surroundings.consent.given() => End::Withdrawn(None),
+            End::Stopped | End::Rotate if !surroundings.consent.given() => End::Withdrawn(None),
             end => end,
         };
         match end {
-            End::Stopped => {
+            End::Stopped | End::Rotate => {
                 session.drain().await;
                 return Ok(());
             }

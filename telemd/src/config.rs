@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod check;
 mod error;
 mod layers;
+mod policy;
 mod privacy;
 mod probes;
 pub mod probes_d;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use error::{ConfigError, Mistake};
 pub use layers::{Effective, Origin, Value};
+pub use policy::{Consented, Identity, IdentityMode, Rate};
 pub use privacy::{Privacy, Treatment};
 pub use probes::{Hindsight, Probes};
 pub use programs::{Journal, Quota};
@@ -68,6 +70,12 @@ pub struct Config {
     pub collector: Collector,
     /// How faults are caught.
     pub probes: Probes,
+    /// What is recorded at all.
+    pub consent: Consented,
+    /// Under which id.
+    pub identity: Identity,
+    /// How much of each class is kept; the first that fits a record is its limit.
+    pub rate: Vec<Rate>,
     /// What happens to repeats.
     pub storm: Storm,
     /// What one user may send to the local socket.
@@ -132,6 +140,9 @@ impl Default for Config {
             log: "info".into(),
             collector: Collector::default(),
             probes: Probes::default(),
+            consent: Consented::default(),
+            identity: Identity::default(),
+            rate: Vec::new(),
             storm: Storm::default(),
             quota: Quota::default(),
             privacy: Privacy::default(),

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 12] = [
+const STATE: [&str; 13] = [
     "spool",
+    crate::session::OLD_SPOOL,
     "agent_id",
     "agent_id.new",
     "boots.json",

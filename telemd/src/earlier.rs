@@ -63,8 +63,7 @@ impl Teller<'_> {
             if self.is_old(stored.origin, stored.written_unix_ns) {
                 continue;
             }
-            self.keep_machine_check(stored).await?;
-            if stored.origin == Origin::Pstore {
+            if self.keep_machine_check(stored).await? && stored.origin == Origin::Pstore {
                 done.push(stored.file.clone());
             }
         }
@@ -91,14 +90,13 @@ impl Teller<'_> {
         ) else {
             return Ok(false);
         };
-        self.keep_all(found, digest).await?;
-        Ok(true)
+        self.keep_all(found, digest).await
     }
 
-    async fn keep_machine_check(&mut self, stored: &BinaryRecord) -> Result<(), KeepError> {
+    async fn keep_machine_check(&mut self, stored: &BinaryRecord) -> Result<bool, KeepError> {
         let digest = digest(&stored.bytes);
         if self.kept.has_dump(digest) {
-            return Ok(());
+            return Ok(true);
         }
         let boot = self.boot_of(stored.written_unix_ns);
         let at = at(stored.written_unix_ns);
@@ -127,11 +125,15 @@ impl Teller<'_> {
             };
             Found { record, mark: None }
         });
-        self.keep_all(found.collect(), digest).await
+        self.keep_all(found.collect(), digest).await.map(drop)
     }
 
-    /// Keeps records; the last stands for all of `digest`: once it is durable so are the ones before it.
-    async fn keep_all(&mut self, found: Vec<Found>, digest: Uuid) -> Result<(), KeepError> {
+    /// Keeps records; the last stands for all of `digest`: once it is durable so are the ones before it. Answers whether all
+    /// are kept: what this host did not agree to is left where it is.
+    async fn keep_all(&mut self, mut found: Vec<Found>, digest: Uuid) -> Result<bool, KeepError> {
+        let all = found.len();
+        found.retain(|found| self.recorder.allows(&found.record));
+        let is_all = found.len() == all;
         let last = found.len().saturating_sub(1);
         for (index, Found { record, mark }) in found.into_iter().enumerate() {
             let mut marks: Vec<_> = mark.into_iter().collect();
@@ -143,7 +145,7 @@ impl Teller<'_> {
             }
             self.recorder.keep_always(record, marks).await?;
         }
-        Ok(())
+        Ok(is_all)
     }
 
     /// The boot in which something was written. One before the last that the agent knows has no name.

@@ -18,6 +18,13 @@ const NO_VALUE: [&str; 5] = [
     "not specified",
 ];
 
+/// The host's name: `configured`, or the one that the kernel has.
+pub fn name(configured: Option<&str>) -> String {
+    let uname = rustix::system::uname();
+    let name = configured.map_or_else(|| uname.nodename().to_string_lossy(), Into::into);
+    cut(&name, FACT_BYTES).to_owned()
+}
+
 /// Collects the facts. `root` is the root of the file system (tests give their own); what is missing stays empty.
 pub fn facts(root: &Path, hostname: Option<&str>) -> Host {
     let uname = rustix::system::uname();
@@ -25,7 +32,7 @@ pub fn facts(root: &Path, hostname: Option<&str>) -> Host {
     let (os_id, os_build) = os_release(root);
     let (cpu_model, cpus) = cpu(root);
     Host {
-        hostname: hostname.map_or_else(|| word(uname.nodename()), |name| cut(name, FACT_BYTES).to_owned()),
+        hostname: name(hostname),
         os_id,
         os_build,
         kernel_release: word(uname.release()),

@@ -2,12 +2,13 @@
 
 use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::Moment;
 use crate::durable;
 
 /// The file with the agent's id.
@@ -88,9 +89,23 @@ impl StateDir {
 
     /// The agent's id: 16 random bytes, made once and kept as a UUID in text.
     pub fn agent_id(&self) -> Result<Uuid, StateError> {
-        if let Some(id) = known_agent_id(&self.path)? {
-            return Ok(id);
+        match known_agent_id(&self.path)? {
+            Some(id) => Ok(id),
+            None => self.renew_agent_id(),
         }
+    }
+
+    /// How old the agent's id is by the wall clock, seconds; 0 before it has one, or when the clock was set back.
+    pub fn agent_id_age_s(&self, now: Moment) -> u64 {
+        let made = std::fs::metadata(self.path.join(AGENT_ID)).map_or(0, |file| file.mtime());
+        match u64::try_from(made) {
+            Ok(made) if made > 0 => (now.unix_ns / 1_000_000_000).saturating_sub(made),
+            _ => 0,
+        }
+    }
+
+    /// Gives the agent another id.
+    pub fn renew_agent_id(&self) -> Result<Uuid, StateError> {
         let path = self.path.join(AGENT_ID);
         let id = Uuid::new_v4();
         durable::write(&path, format!("{id}\n").as_bytes())

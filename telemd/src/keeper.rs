@@ -79,6 +79,7 @@ enum Ask {
     Note(Mark),
     Acknowledge(u64),
     Retry(Answer<()>),
+    Close,
 }
 
 /// Talks to the thread. The thread ends when the last handle is dropped.
@@ -136,6 +137,12 @@ impl Handle {
         let (answer, mended) = oneshot::channel();
         self.ask(Ask::Retry(answer)).await?;
         mended.await.map_err(|_closed| KeepError::Stopped)?
+    }
+
+    /// Has the thread write what waits and end, though there are handles.
+    pub async fn close(&self) {
+        // One that has ended already is closed.
+        let _ended = self.ask(Ask::Close).await;
     }
 
     /// Whether the thread has ended although there are handles: it panicked.
@@ -228,6 +235,7 @@ struct Group {
     waiting: Vec<(u64, Answer<u64>)>,
     retries: Vec<Answer<()>>,
     reads: Vec<Read>,
+    closed: bool,
     unsynced: bool,
     marked: bool,
 }
@@ -252,7 +260,11 @@ impl Keeper {
             if let Some(ask) = next {
                 self.take(ask, &mut group);
             }
+            let is_closed = std::mem::take(&mut group.closed);
             self.commit(group);
+            if is_closed {
+                break;
+            }
         }
         let unsynced = self.failing.is_some();
         self.commit(Group {
@@ -286,6 +298,7 @@ impl Keeper {
                     tracing::warn!(seq, error = %chain(&error), "acknowledgement was not kept, it will come again");
                 }
             }
+            Ask::Close => group.closed = true,
             Ask::Retry(answer) => {
                 group.unsynced |= self.failing.is_some();
                 group.retries.push(answer);

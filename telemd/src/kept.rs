@@ -136,6 +136,19 @@ impl Kept {
         Ok(kept)
     }
 
+    /// The same marks, and once more as those of the spool `epoch`, which is not made yet.
+    #[must_use]
+    pub fn also_of(mut self, epoch: Uuid) -> Self {
+        let copy = |entry: &Entry| Entry {
+            mark: entry.mark.clone(),
+            epoch,
+            seq: 0,
+        };
+        let copies: Vec<_> = self.entries.iter().map(copy).collect();
+        self.entries.extend(copies);
+        self
+    }
+
     /// Writes the marks durably.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         durable::write(path, &serde_json::to_vec(self)?)

@@ -62,6 +62,11 @@ impl Ledger {
         self.add(reason, of, delta);
     }
 
+    /// Forgets what a counter of `hook` has counted: it begins at 0 again.
+    pub fn forget_counter(&mut self, reason: LossReason, hook: &str) {
+        self.counters.remove(&(i32::from(reason), hook.to_owned()));
+    }
+
     /// What is not yet told.
     pub fn pending(&self) -> Vec<Entry> {
         let entry = |((reason, of), count): (&(i32, Lost), &u64)| Entry {

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod alive;
+pub mod bucket;
 pub mod cgroup;
 pub mod cli;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod netconsole;
 pub mod obituary;
 pub mod pipeline;
 pub mod places;
+pub mod policy;
 pub mod privacy;
 pub mod privileged;
 pub mod process;

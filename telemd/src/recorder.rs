@@ -12,6 +12,7 @@ use crate::keeper::{Handle, KeepError};
 use crate::kept::Mark;
 use crate::ledger::Ledger;
 use crate::pipeline::Found;
+use crate::policy::Policy;
 use crate::record::{Boot, Lost, encode, precursors};
 use crate::storm::{Storm, Suppressed, Verdict};
 
@@ -20,7 +21,7 @@ use crate::storm::{Storm, Suppressed, Verdict};
 pub enum Kept {
     /// It is durable under this sequence.
     Seq(u64),
-    /// Storm control counted it.
+    /// Storm control, or the limit of its class, counted it.
     Counted,
 }
 
@@ -35,6 +36,7 @@ pub struct Recorder {
 
 #[derive(Debug)]
 struct Books {
+    policy: Policy,
     storm: Storm,
     ledger: Ledger,
     rejected: u64,
@@ -51,12 +53,35 @@ impl Recorder {
             keeper,
             scrubber: Mutex::new(Arc::new(scrubber)),
             books: Mutex::new(Books {
+                policy: Policy::default(),
                 storm,
                 ledger: Ledger::default(),
                 rejected: 0,
                 refused_always: 0,
             }),
         }
+    }
+
+    /// Whoever takes records in from now on, into another spool: what is counted goes on, this one is done with.
+    #[must_use]
+    pub fn successor(&self, keeper: Handle, scrubber: Scrubber) -> Self {
+        let successor = Self::new(self.boot.clone(), keeper, Storm::new(1, 1), scrubber);
+        std::mem::swap(&mut *successor.books(), &mut *self.books());
+        let mut books = successor.books();
+        books.refused_always = 0;
+        books.ledger.forget_counter(LossReason::SpoolWrite, "");
+        drop(books);
+        successor
+    }
+
+    /// Whether a record may be recorded at all.
+    pub fn allows(&self, record: &Record) -> bool {
+        self.books().policy.allows(record)
+    }
+
+    /// Asks another policy from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.books().policy = policy;
     }
 
     /// Treats records by other rules from now on.
@@ -94,7 +119,7 @@ impl Recorder {
         now: Moment,
     ) -> Result<(), KeepError> {
         let Found { mut record, mark } = found;
-        if self.judge(&record, now) == Verdict::Counted {
+        if !self.allows(&record) || self.judge(&record, now) == Verdict::Counted {
             return Ok(());
         }
         if let Some(hindsight) = hindsight {
@@ -201,6 +226,14 @@ impl Recorder {
             &mut ended,
         );
         books.counted(ended);
+        if verdict == Verdict::Keep && !books.policy.has_room(record, now.since_boot_ms()) {
+            let of = Lost {
+                class: record.class.clone(),
+                ..Lost::default()
+            };
+            books.ledger.add(LossReason::RateLimit, of, 1);
+            return Verdict::Counted;
+        }
         verdict
     }
 

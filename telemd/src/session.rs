@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use probe_user::Event;
+use proto::v1::Host;
 use spool::{Damage, Spool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -16,12 +17,14 @@ use crate::agent::AgentError;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::control::{Answer, Asked, Question};
+use crate::durable;
 use crate::host;
 use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::memory;
 use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
+use crate::policy::Policy;
 use crate::privacy;
 use crate::privileged::Client;
 use crate::process::{self, Executable};
@@ -37,11 +40,13 @@ mod before;
 mod ending;
 mod leftover;
 mod questions;
+mod rotation;
 mod shipping;
 mod surroundings;
 
 use before::Before;
 pub(crate) use questions::answer;
+pub(crate) use rotation::OLD_SPOOL;
 use shipping::Shipping;
 pub(crate) use surroundings::Surroundings;
 
@@ -55,6 +60,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) enum End {
     /// The agent stops.
     Stopped,
+    /// The agent is to have another id: [`Session::rotate`], then the session goes on.
+    Rotate,
     /// Consent was withdrawn. Whoever asked is answered once everything is forgotten.
     Withdrawn(Option<oneshot::Sender<Answer>>),
     /// The spool's thread ended by itself: nothing can be kept any more.
@@ -67,12 +74,15 @@ pub(crate) struct Session<'a> {
     agent_id: Uuid,
     hostname: String,
     recorder: Arc<Recorder>,
-    thread: JoinHandle<()>,
+    /// The keeper's; `None` only while another takes its place.
+    thread: Option<JoinHandle<()>>,
     sources: Sources,
     pipeline: Pipeline,
     before: Before,
     shipping: Shipping,
     heartbeat_at: Instant,
+    /// When another id may be had at the earliest.
+    rotate_at: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -81,10 +91,10 @@ impl<'a> Session<'a> {
     pub(crate) async fn start(surroundings: &'a Surroundings<'a>) -> Result<Self, AgentError> {
         let Surroundings { config, state, .. } = *surroundings;
         let agent_id = state.agent_id()?;
-        let mut host = host::facts(Path::new("/"), config.hostname.as_deref());
-        host.netconsole_token = netconsole::token(agent_id, &host.boot_id);
+        let host = facts(surroundings, agent_id);
         let boots = state.enter_boot(&host.boot_id)?;
-        let spool = open_spool(config)?;
+        durable::remove(&state.path().join(OLD_SPOOL)).map_err(AgentError::Forget)?;
+        let spool = open_spool(config, Uuid::new_v4())?;
         let kept_path = state.path().join("kept.json");
         let epoch = Uuid::from_bytes(spool.epoch());
         let kept = Kept::load(&kept_path, epoch, spool.durable_seq()).map_err(AgentError::Marks)?;
@@ -97,21 +107,23 @@ impl<'a> Session<'a> {
         let now = surroundings.settings.now();
         let storm = Storm::new(now.storm.first, now.storm.window_s * 1_000)
             .with_limits(Limits::new(config.probes.user.alone()));
-        let hostname = host.hostname.clone();
+        let hostname = host::name(config.hostname.as_deref());
         let scrubber = privacy::scrubber(&now.privacy, &hostname, state)?;
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm, scrubber));
+        recorder.set_policy(Policy::new(&now.consent, &now.rate));
         let mut session = Self {
             surroundings,
             agent_id,
             hostname,
             shipping: Shipping::start(config, agent_id, host, &recorder),
             recorder,
-            thread,
+            thread: Some(thread),
             sources: Sources::open(&config.probes, surroundings.half, log_from).await,
             pipeline: Pipeline::new(boot, "/proc".into(), "/sys".into())
                 .with_probes(config.probes.user.alone()),
             before,
             heartbeat_at: Instant::now() + ROUND,
+            rotate_at: Instant::now(),
         };
         if let Ok(symbols) = surroundings.half.ask(Client::kernel_symbols).await {
             session.pipeline.read_symbols(symbols);
@@ -176,6 +188,10 @@ impl<'a> Session<'a> {
                         return End::Broken;
                     }
                     self.round(&mut buffers, &mut found).await;
+                    if self.is_rotation_due() {
+                        self.hand_over(found).await;
+                        return End::Rotate;
+                    }
                 }
                 caught = self.sources.next(&mut buffers, &self.recorder) => {
                     let taken_until = taken_until(caught, &buffers, asked_at);
@@ -281,6 +297,9 @@ impl<'a> Session<'a> {
         let states = self.sources.states().await;
         let boot = self.recorder.boot();
         let record = boot.heartbeat(uptime, &states, stats.backlog, now);
+        if !self.recorder.allows(&record) {
+            return;
+        }
         match self.recorder.keep_always(record, Vec::new()).await {
             Ok(_) | Err(KeepError::NotDurable) => {}
             Err(error) => tracing::warn!(error = chain(&error), "a heartbeat could not be kept"),
@@ -297,14 +316,25 @@ fn taken_until(caught: Caught, buffers: &Buffers, asked_at: Moment) -> Moment {
     }
 }
 
-fn open_spool(config: &Config) -> Result<Spool, AgentError> {
+/// What this host is, for the collector. A host whose agent's id rotates does not tell its name by itself.
+fn facts(surroundings: &Surroundings<'_>, agent_id: Uuid) -> Host {
+    let config = surroundings.config;
+    let mut host = host::facts(Path::new("/"), config.hostname.as_deref());
+    if surroundings.settings.now().identity.rotates() && config.hostname.is_none() {
+        host.hostname.clear();
+    }
+    host.netconsole_token = netconsole::token(agent_id, &host.boot_id);
+    host
+}
+
+fn open_spool(config: &Config, new_epoch: Uuid) -> Result<Spool, AgentError> {
     let options = spool::Options {
         segment_bytes: config.spool.segment_bytes,
         max_bytes: config.spool.max_bytes,
         max_age: Duration::from_secs(config.spool.max_age_s),
         judge: worth::judge,
     };
-    let opened = Spool::open(&config.spool_dir(), options, Uuid::new_v4().into_bytes())?;
+    let opened = Spool::open(&config.spool_dir(), options, new_epoch.into_bytes())?;
     for damage in opened.damage {
         match damage {
             Damage::TornTail {

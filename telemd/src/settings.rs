@@ -26,6 +26,13 @@ pub struct Reloaded {
     pub error: String,
 }
 
+impl Reloaded {
+    /// Whether a key that begins like this has a new value.
+    pub fn changed(&self, beginning: &str) -> bool {
+        self.applied.iter().any(|key| key.starts_with(beginning))
+    }
+}
+
 impl Settings {
     /// `started`, which came from `path` or from the default file.
     pub fn new(path: Option<&Path>, started: Config) -> Self {
@@ -74,6 +81,9 @@ impl Config {
     fn with_changes_of(&self, written: &Self) -> Self {
         Self {
             log: written.log.clone(),
+            consent: written.consent.clone(),
+            rate: written.rate.clone(),
+            identity: written.identity,
             storm: written.storm,
             quota: written.quota,
             privacy: written.privacy,

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::bucket::Exceeded;
 use crate::clock::Moment;
 use crate::config::Quota;
 use crate::consent::Consent;
@@ -27,7 +28,7 @@ use crate::recorder::{Kept, Recorder};
 mod quota;
 mod talk;
 
-use quota::{Exceeded, Guests, Quotas};
+use quota::{Guests, Quotas};
 use talk::{Language, Refusal, Sent};
 
 /// Programs of any user may send.
@@ -179,17 +180,20 @@ impl<'a> Guest<'a> {
     async fn keep(&self, sent: Sent, session: &mut Session) -> Result<Kept, Refusal> {
         let recorder = recorder(session).await.ok_or(Refusal::NoSession)?;
         let now = Moment::now();
-        let uid = self.user();
-        if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-            let taken = lock(&self.door.quotas).take(uid, sent.bytes, now.since_boot_ms());
-            taken.map_err(|Exceeded { retry_s }| Refusal::Quota { uid, retry_s })?;
-        }
         let sender = Sender {
             uid: self.uid,
             pid: self.pid,
             comm: process::name(Path::new("/proc"), self.pid).unwrap_or_default(),
         };
         let record = recorder.boot().custom(sent.submission, &sender, now);
+        if !recorder.allows(&record) {
+            return Err(Refusal::Unwanted);
+        }
+        let uid = self.user();
+        if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+            let taken = lock(&self.door.quotas).take(uid, sent.bytes, now.since_boot_ms());
+            taken.map_err(|Exceeded { retry_s }| Refusal::Quota { uid, retry_s })?;
+        }
         Ok(recorder.keep(record, now).await?)
     }
 

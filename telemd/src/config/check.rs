@@ -33,6 +33,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         u64::from(*bytes.start()),
         u64::from(*bytes.end()),
     )?;
+    super::policy::check(config)?;
     range("storm.first", u64::from(config.storm.first), 1, 1_000_000)?;
     range("storm.window_s", config.storm.window_s, 1, STORM_WINDOW_MAX_S)?;
     range("quota.records", u64::from(config.quota.records), 1, 1_000_000)?;
@@ -70,7 +71,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     range("spool.max_age_s", spool.max_age_s, 3_600, 10 * 365 * 86_400)
 }
 
-fn range(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), Wrong> {
+pub(super) fn range(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), Wrong> {
     if (min..=max).contains(&value) {
         return Ok(());
     }

@@ -50,6 +50,18 @@ fn every_key_is_read() {
         pstore_dir = "/p"
         earlier_root = "/r"
         hindsight = { enabled = true, bytes = 65536 }
+        [consent]
+        classes = ["kernel.*"]
+        except = ["kernel.warning"]
+        sources = ["hook.*"]
+        [identity]
+        mode = "rotating"
+        rotate_s = 7200
+        [[rate]]
+        class = "kernel.*"
+        records = 5
+        bytes = 1000
+        window_s = 60
         [storm]
         first = 3
         window_s = 5
@@ -92,6 +104,12 @@ fn every_mistake_is_told_with_file_line_key_and_remedy() {
         "[probes]\nring_bytes = 5000",
         "[probes]\ndisable = [\"printk\"]",
         "[spool]\nmax_bytes = 1",
+        "[consent]\nclasses = [\"kernel.*\", \"a*b\"]",
+        "[consent]\nsources = [\"hooks\"]",
+        "[identity]\nmode = \"none\"",
+        "[identity]\nrotate_s = 60",
+        "[[rate]]\nclass = \"*\"",
+        "[[rate]]\nclass = \"*\"\nrecords = 0",
         "storm.first = 0",
         "hostname = \"\"",
         "heartbeat = 5",

@@ -281,6 +281,9 @@ impl Session<'_> {
         let verdict = judge(signs, past.keeps_dumps);
         tracing::info!(end = ?verdict.end, confidence = ?verdict.confidence, "how the boot before ended");
         let record = verdict.record(&boot, began, last_alive.unwrap_or(0));
+        if !self.recorder.allows(&record) {
+            return Ok(());
+        }
         let mark = Mark::End {
             boot_id: boots.current.clone(),
         };

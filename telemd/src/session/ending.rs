@@ -1,5 +1,6 @@
 //! How a session ends: in order, with what was caught last kept and shipped as far as there is time, or at once.
 
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -84,7 +85,8 @@ impl Session<'_> {
             // The task holds a handle of the keeper, and its failure is its end.
             let _ended = shipping.task.await.is_ok();
             drop(recorder);
-            let _ended = tokio::task::spawn_blocking(move || thread.join()).await.is_ok();
+            let joined = tokio::task::spawn_blocking(move || thread.map(JoinHandle::join));
+            let _ended = joined.await.is_ok();
         };
         if tokio::time::timeout_at(deadline, closing).await.is_err() {
             tracing::error!("the spool could not be closed in time: its disk is slow or stuck");

@@ -51,6 +51,13 @@ impl Shipping {
         }
     }
 
+    /// Stops shipping.
+    pub(super) async fn end(&mut self) {
+        self.stop.cancel();
+        // Its failure is its end.
+        let _ended = (&mut self.task).await.is_ok();
+    }
+
     /// Tries at once, if a try waits.
     pub(super) fn hurry(&self) {
         self.kick.notify_one();

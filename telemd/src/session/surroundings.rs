@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::consent::Consent;
 use crate::identity::StateDir;
 use crate::logging::Log;
+use crate::policy::Policy;
 use crate::privacy;
 use crate::privileged::Half;
 use crate::recorder::Recorder;
@@ -50,12 +51,15 @@ impl Surroundings<'_> {
         let mut reloaded = self.settings.reload();
         let next = self.settings.now();
         if let Some((recorder, hostname)) = session {
+            if reloaded.changed("consent.") || reloaded.changed("rate") {
+                recorder.set_policy(Policy::new(&next.consent, &next.rate));
+            }
             match privacy::scrubber(&next.privacy, hostname, self.state) {
                 Ok(scrubber) => recorder.change(next.storm, scrubber),
                 Err(error) => reloaded.error = chain(&error),
             }
         }
-        if reloaded.applied.iter().any(|key| key.starts_with("quota.")) {
+        if reloaded.changed("quota.") {
             self.door.set_quota(next.quota);
         }
         self.log.change(&next.log);

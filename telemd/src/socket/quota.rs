@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::bucket::{Bucket, Exceeded, Limit};
 use crate::config::Quota;
 
 /// Users whose quotas are known at the same time. Who comes when there is no room takes the place of the user who was
@@ -18,22 +19,6 @@ pub(super) struct Quotas {
     users: HashMap<u32, Bucket>,
 }
 
-/// What a user has left. The unit is a millisecond's worth: `window_ms` of them are one record or one byte, and one
-/// record or byte of the quota comes back each millisecond for each of the quota's records or bytes.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    records: u128,
-    bytes: u128,
-    at_ms: u64,
-}
-
-/// A quota is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exceeded {
-    /// When there will be room for it, seconds from now; at least 1.
-    pub(super) retry_s: u64,
-}
-
 impl Quotas {
     pub(super) fn new(limits: Quota) -> Self {
         Self {
@@ -44,38 +29,23 @@ impl Quotas {
 
     /// Takes a record of `bytes` bytes from the quota of `uid`, if it has as much left at `now_ms`.
     pub(super) fn take(&mut self, uid: u32, bytes: usize, now_ms: u64) -> Result<(), Exceeded> {
-        let window = u128::from(self.limits.window_s) * 1000;
-        let refill = [u128::from(self.limits.records), u128::from(self.limits.bytes)];
+        let limit = Limit {
+            records: u64::from(self.limits.records),
+            bytes: self.limits.bytes,
+            window_ms: self.limits.window_s * 1_000,
+        };
         if self.users.len() >= USERS && !self.users.contains_key(&uid) {
             self.forget_one();
         }
-        let bucket = self.users.entry(uid).or_insert(Bucket {
-            records: refill[0] * window,
-            bytes: refill[1] * window,
-            at_ms: now_ms,
-        });
-        let passed = u128::from(now_ms.saturating_sub(bucket.at_ms));
-        bucket.at_ms = bucket.at_ms.max(now_ms);
-        bucket.records = (bucket.records + passed * refill[0]).min(refill[0] * window);
-        bucket.bytes = (bucket.bytes + passed * refill[1]).min(refill[1] * window);
-        let cost = [window, bytes as u128 * window];
-        let wait_ms = [
-            cost[0].saturating_sub(bucket.records).div_ceil(refill[0]),
-            cost[1].saturating_sub(bucket.bytes).div_ceil(refill[1]),
-        ];
-        let wait_ms = wait_ms[0].max(wait_ms[1]);
-        if wait_ms > 0 {
-            return Err(Exceeded {
-                retry_s: u64::try_from(wait_ms.div_ceil(1000)).unwrap_or(u64::MAX),
-            });
-        }
-        bucket.records -= cost[0];
-        bucket.bytes -= cost[1];
-        Ok(())
+        let full = || Bucket::full(limit, now_ms);
+        self.users
+            .entry(uid)
+            .or_insert_with(full)
+            .take(limit, bytes, now_ms)
     }
 
     fn forget_one(&mut self) {
-        let silent = self.users.iter().min_by_key(|(_, bucket)| bucket.at_ms);
+        let silent = self.users.iter().min_by_key(|(_, bucket)| bucket.asked_ms());
         if let Some(uid) = silent.map(|(uid, _)| *uid) {
             self.users.remove(&uid);
         }

@@ -51,6 +51,8 @@ pub(super) enum Refusal {
     Config,
     #[error("this host has not opted in: `telemctl opt-in` does")]
     NoConsent,
+    #[error("this host does not record this classification: see [consent] in the configuration")]
+    Unwanted,
     #[error("user {uid} has sent as much as one user may: try again in {retry_s} s")]
     Quota { uid: u32, retry_s: u64 },
     #[error("user {0} has more than {limit} connections: use one after another", limit = quota::CONNECTIONS)]
@@ -69,7 +71,7 @@ impl Refusal {
                 RefusalReason::Invalid
             }
             Self::Keep(KeepError::Unfit(_)) => RefusalReason::Invalid,
-            Self::NoConsent => RefusalReason::NotOptedIn,
+            Self::NoConsent | Self::Unwanted => RefusalReason::NotOptedIn,
             Self::Quota { .. } | Self::Connections(_) => RefusalReason::Quota,
             Self::NoSession | Self::Keep(KeepError::Stopped) => RefusalReason::Unavailable,
             Self::Keep(_) => RefusalReason::Disk,
@@ -99,7 +101,8 @@ fn line(outcome: &Result<Kept, Refusal>) -> String {
     match outcome {
         Ok(Kept::Seq(seq)) => format!("ok {seq}\n"),
         Ok(Kept::Counted) => {
-            "counted: storm control keeps the first of a kind and the number of the rest\n".to_owned()
+            "counted: the limits of [storm] or [rate] leave room for the number of such records only\n"
+                .to_owned()
         }
         Err(refusal) => format!("error: {refusal}\n"),
     }
