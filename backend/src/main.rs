@@ -1,7 +1,7 @@
 //! `backend`: the collector.
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,13 +13,16 @@ use backend::{
     serve::{self, Config, ServeError},
     store::{Store, StoreError, chain},
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Exit status for a wrong command line (sysexits.h: `EX_USAGE`).
 const USAGE: u8 = 64;
+
+/// What packages install this program as: its own name says too little among all programs of a host.
+const INSTALLED_NAME: &str = "telemetrics-backend";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +37,9 @@ Examples:
   backend migrate --database postgres://owner@db/telemetrics
       Bring its schema up to date and end
 
-Log level: RUST_LOG=info (the default), debug, warn, ...; JSON when stderr is not a terminal.";
+Log level: RUST_LOG=info (the default), debug, warn, ...; JSON when stderr is not a terminal.
+
+Exit codes: 0 ended by SIGTERM or SIGINT, or done; 1 cannot run; 64 wrong command line.";
 
 /// The collector of Telemetrics: takes faults in over gRPC, keeps them in PostgreSQL, shows them on a page.
 #[derive(Parser)]
@@ -59,6 +64,11 @@ enum Command {
             hide_env_values = true
         )]
         database: String,
+    },
+    /// Print shell completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
     },
 }
 
@@ -128,7 +138,13 @@ struct Serve {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    if let Some(folder) = manual::program::wanted(std::env::args_os().skip(1)) {
+        return manual_pages(&folder);
+    }
+    let parsed = command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. Nobody to tell when stderr is closed.
@@ -140,6 +156,12 @@ fn main() -> ExitCode {
             };
         }
     };
+    if let Command::Completions { shell } = cli.command {
+        let mut command = command();
+        let name = command.get_name().to_owned();
+        clap_complete::generate(shell, &mut command, name, &mut io::stdout());
+        return ExitCode::SUCCESS;
+    }
     start_log();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,6 +172,31 @@ fn main() -> ExitCode {
             } else {
                 ExitCode::FAILURE
             }
+        }
+    }
+}
+
+/// The command line, by the name that the program was called by.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let called = std::env::args_os().next().map(PathBuf::from);
+    if called.as_deref().and_then(Path::file_name) != Some(INSTALLED_NAME.as_ref()) {
+        return command;
+    }
+    let examples = EXAMPLES.replace("backend ", "telemetrics-backend ");
+    command
+        .name(INSTALLED_NAME)
+        .after_help(examples.clone())
+        .mut_subcommand("serve", |serve| serve.after_help(examples))
+}
+
+fn manual_pages(folder: &Path) -> ExitCode {
+    match manual::program::write(command(), folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // As above.
+            writeln!(io::stderr(), "backend: {error}").ok();
+            ExitCode::FAILURE
         }
     }
 }
@@ -178,6 +225,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                     .map_err(Into::into)
             }
             Command::Migrate { database } => Store::new(&database)?.migrate().await.map_err(Into::into),
+            Command::Completions { .. } => Ok(()),
         }
     })
 }

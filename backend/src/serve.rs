@@ -6,6 +6,7 @@ use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
 use futures::future::{OptionFuture, join, try_join};
 use proto::v1::{FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer};
+use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{
@@ -194,12 +195,14 @@ async fn serve(
         netconsole = addresses.netconsole.map(tracing::field::display),
         "collecting"
     );
+    tell_manager(&[NotifyState::Ready, NotifyState::Status("collecting")]);
 
     // The servers end by themselves when they fail, or at shutdown when nobody is connected.
     let ended = tokio::select! {
         ended = &mut servers => Some(ended?),
         _ = join(store.keep_up(shutdown), report_health(&store, &reporter, shutdown)) => None,
     };
+    tell_manager(&[NotifyState::Stopping]);
     tracing::info!("shutting down");
     let servers = async {
         match ended {
@@ -287,5 +290,12 @@ async fn set_health(reporter: &HealthReporter, serving: bool) {
             .set_not_serving::<CollectorServer<CollectorService>>()
             .await;
         reporter.set_not_serving::<QueryServer<QueryService>>().await;
+    }
+}
+
+/// Tells systemd how it goes; without systemd that does nothing.
+fn tell_manager(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
     }
 }

@@ -11,8 +11,12 @@ use crate::config::{Config, EXIT_USAGE};
 /// What to do when nobody listens on telemd's sockets.
 pub const START_TELEMD: &str = "start it as root: `telemd`, with the same --config if one was given here";
 
-/// Parses the command line. `Err` is the exit code: 0 after help or version, 64 after a mistake that was told.
+/// Parses the command line. `Err` is the exit code: 0 after help, version or manual pages, 64 after a mistake that was
+/// told.
 pub fn parse<A: Parser>() -> Result<A, ExitCode> {
+    if let Some(folder) = manual::program::wanted(std::env::args_os().skip(1)) {
+        return Err(manual_pages(A::command(), &folder));
+    }
     A::try_parse().map_err(|error| {
         // Nobody is left to tell when this fails.
         let _unwritable = error.print();
@@ -22,6 +26,16 @@ pub fn parse<A: Parser>() -> Result<A, ExitCode> {
             ExitCode::SUCCESS
         }
     })
+}
+
+fn manual_pages(command: clap::Command, folder: &Path) -> ExitCode {
+    match manual::program::write(command, folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Loads the configuration. `Err` is the exit code 64; the mistake was told.

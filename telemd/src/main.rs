@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use telemd::config::EXIT_USAGE;
 use telemd::control::{Asked, Question};
 use telemd::ground::Ground;
@@ -26,13 +26,17 @@ const LAST_RESORT: Duration = Duration::from_secs(7);
 #[command(
     name = "telemd",
     version,
-    after_help = "Examples:\n  telemd\n  telemd --config ./telemetrics.toml\n  RUST_LOG=telemd=debug telemd\n\n\
+    after_help = "Examples:\n  telemd\n  telemd --config ./telemetrics.toml\n  RUST_LOG=telemd=debug telemd\n  \
+                  telemd --completions bash > /etc/bash_completion.d/telemd\n\n\
                   Exit codes: 0 stopped by SIGTERM or SIGINT, 1 cannot run, 64 wrong command line or configuration."
 )]
 struct Args {
     /// The configuration file.
     #[arg(long, value_name = "FILE", help = format!("The configuration file [default: {}]", telemd::config::DEFAULT_PATH))]
     config: Option<PathBuf>,
+    /// Print completions for a shell.
+    #[arg(long, value_name = "SHELL")]
+    completions: Option<clap_complete::Shell>,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +48,10 @@ fn main() -> ExitCode {
 fn start() -> Result<ExitCode, ExitCode> {
     memory::share_arena();
     let args: Args = cli::parse()?;
+    if let Some(shell) = args.completions {
+        cli::completions(shell, &mut Args::command());
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = cli::config(args.config.as_deref())?;
     let log = logging::start(&config.log).map_err(|error| {
         cli::complain(&error.to_string());

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::process::Command;
+
 use common::{Host, said};
 
 #[test]
@@ -18,6 +20,51 @@ fn every_program_has_help_with_examples() {
             said(&host, &host.run(program, &["--help"]))
         );
         assert_eq!(host.run(program, &["--version"]).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn every_program_writes_its_manual_pages() {
+    let host = Host::new("");
+    let folder = host.path("pages");
+    std::fs::create_dir(&folder).unwrap();
+    for (page, program) in [
+        ("telemd.8", env!("CARGO_BIN_EXE_telemd")),
+        ("telemd-probes.8", env!("CARGO_BIN_EXE_telemd-probes")),
+        ("telemctl.1", env!("CARGO_BIN_EXE_telemctl")),
+        ("telem-record-gen.1", env!("CARGO_BIN_EXE_telem-record-gen")),
+        ("telem_journal.1", env!("CARGO_BIN_EXE_telem_journal")),
+    ] {
+        let output = Command::new(program)
+            .arg("--manual-pages")
+            .arg(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = std::fs::read_to_string(folder.join(page)).unwrap();
+        assert!(
+            text.contains(".SH \"EXIT STATUS\"") && text.contains("(8)"),
+            "{text}"
+        );
+    }
+    assert!(folder.join("telemctl-probes-show.1").exists());
+}
+
+#[test]
+fn every_program_that_people_call_prints_completions() {
+    let host = Host::new("");
+    for (program, args) in [
+        (env!("CARGO_BIN_EXE_telemd"), ["--completions", "bash"]),
+        (env!("CARGO_BIN_EXE_telemctl"), ["completions", "bash"]),
+        (env!("CARGO_BIN_EXE_telem-record-gen"), ["--completions", "bash"]),
+        (env!("CARGO_BIN_EXE_telem_journal"), ["--completions", "bash"]),
+    ] {
+        let output = host.run(program, &args);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("complete -F"),
+            "{program}"
+        );
     }
 }
 

@@ -21,6 +21,7 @@ fn units_are_as_closed_as_their_process_allows() {
     for (name, threshold) in [
         ("telemd.service", NETWORKED),
         ("telemd-probes@.service", PRIVILEGED),
+        ("telemetrics-backend.service", NETWORKED),
     ] {
         let analyzed = Command::new("systemd-analyze")
             .args(["security", "--offline=yes", "--no-pager"])

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{packages, paths, progress};
+use crate::{packages, paths, profile::Profile, progress};
 
 /// What programs ask the loader for: that of Clear Linux's library, libtool's 4:1:0.
 const SONAME: &str = "libtelemetry.so.4";
@@ -50,7 +50,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(prefix) => std::path::absolute(prefix).context("find the prefix")?,
         None => paths::target().join("libtelemetry"),
     };
-    install(&prefix, !args.debug)?;
+    let profile = if args.debug {
+        Profile::Dev
+    } else {
+        Profile::Release
+    };
+    install(&prefix, profile)?;
     progress::say(format!(
         "{} is there: PKG_CONFIG_PATH={}",
         prefix.join("lib").join(SONAME).display(),
@@ -60,9 +65,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// Builds the library and puts it, its header and its pkg-config file below `prefix`.
-pub(crate) fn install(prefix: &Path, release: bool) -> Result<()> {
+pub(crate) fn install(prefix: &Path, profile: Profile) -> Result<()> {
     packages::ensure_program("cc", "gcc")?;
-    let archive = build(release)?;
+    let archive = build(profile)?;
     let [lib, include, pkgconfig] = ["lib", "include", "lib/pkgconfig"].map(|name| prefix.join(name));
     for dir in [&include, &pkgconfig] {
         fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
@@ -83,24 +88,11 @@ fn room() -> PathBuf {
 }
 
 /// The static library.
-fn build(release: bool) -> Result<PathBuf> {
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args([
-            "rustc",
-            "-p",
-            "libtelemetry",
-            "--lib",
-            "--crate-type",
-            "staticlib",
-        ])
-        .current_dir(paths::workspace());
-    if release {
-        cargo.arg("--release");
-    }
+fn build(profile: Profile) -> Result<PathBuf> {
+    let mut cargo = profile.cargo("rustc");
+    cargo.args(["-p", "libtelemetry", "--lib", "--crate-type", "staticlib"]);
     progress::run("build libtelemetry", &mut cargo)?;
-    let profile = if release { "release" } else { "debug" };
-    Ok(paths::target().join(profile).join("libtelemetry.a"))
+    Ok(profile.folder().join("libtelemetry.a"))
 }
 
 fn link(archive: &Path, library: &Path) -> Result<()> {
@@ -136,7 +128,7 @@ fn link_name(to: &str, name: &Path) -> Result<()> {
 }
 
 /// What pkg-config reads.
-fn description(prefix: &Path) -> Result<String> {
+pub(crate) fn description(prefix: &Path) -> Result<String> {
     let prefix = prefix.to_str().context("the prefix is not UTF-8")?;
     // It would be a second option of the compiler.
     ensure!(

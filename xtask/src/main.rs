@@ -3,10 +3,12 @@
 mod bench;
 mod build_ebpf;
 mod demo;
+mod dist;
 mod dist_lib;
 mod lint;
 mod packages;
 mod paths;
+mod profile;
 mod progress;
 mod service;
 mod test;
@@ -41,6 +43,8 @@ enum Command {
     BuildEbpf(build_ebpf::Args),
     /// Measure how fast kernel logs become reports, and records durable and stored, and what probes cost
     Bench(bench::Args),
+    /// Packages of Debian and RPM and a container's context, in target/packages
+    Dist(dist::Args),
     /// The C library with its header and pkg-config file, below a prefix
     DistLib(dist_lib::Args),
     /// Check formatting and lints, warnings denied
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::BuildEbpf(args) => build_ebpf::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Dist(args) => dist::run(&args),
         Command::DistLib(args) => dist_lib::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),

@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build_ebpf, dist_lib, packages, paths, progress,
+    build_ebpf, dist_lib, packages, paths,
+    profile::Profile,
+    progress,
     vm::{self, Series, Verdict},
 };
 
@@ -92,7 +94,7 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
         .and_then(|()| build_ebpf::ensure_log())
         .and_then(|()| vm::build_programs())
         .and_then(|programs| {
-            dist_lib::install(&programs.join("libtelemetry"), true)?;
+            dist_lib::install(&programs.join("libtelemetry"), Profile::Release)?;
             Ok(programs)
         }) {
         Ok(programs) => *bin_dir = Some(programs),

@@ -37,6 +37,7 @@ use clap::ValueEnum as _;
 
 use self::scenario::{Choice, SCENARIOS};
 pub(crate) use self::{
+    apt::main_archive,
     boot::Boot,
     collector::{Collector, Stored},
     expect::{Expect, Expected},

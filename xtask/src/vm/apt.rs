@@ -84,6 +84,11 @@ impl Suite {
     }
 }
 
+/// The Debian archive that this system's own sources name.
+pub(crate) fn main_archive() -> Result<String> {
+    Ok(system_archives()?.main)
+}
+
 fn system_archives() -> Result<Archives> {
     let text = output(Command::new("apt-get").args([
         "indextargets",
