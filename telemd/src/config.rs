@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod check;
 mod error;
 mod layers;
+pub mod old;
 mod policy;
 mod privacy;
 mod probes;

@@ -1,4 +1,4 @@
-//! The socket that `telemctl` asks: one word a connection, answered by a line of JSON.
+//! The socket that `telemctl` asks: one word a connection, answered by a line of JSON, or metrics.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::listener::{BindError, Listener};
+use crate::metrics;
 use crate::settings::Reloaded;
 use crate::status::Status;
 
@@ -36,12 +37,20 @@ pub enum Question {
     Consent,
     /// Read the configuration again, and answer when that has taken effect.
     Reload,
+    /// How it goes, in the text format of Prometheus.
+    Metrics,
     /// Close the windows of storm control and ship what waits now.
     Flush,
 }
 
 impl Question {
-    const ALL: [Self; 4] = [Self::Status, Self::Consent, Self::Reload, Self::Flush];
+    const ALL: [Self; 5] = [
+        Self::Status,
+        Self::Metrics,
+        Self::Consent,
+        Self::Reload,
+        Self::Flush,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -49,6 +58,7 @@ impl Question {
             Self::Consent => "consent",
             Self::Reload => "reload",
             Self::Flush => "flush",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -114,13 +124,14 @@ async fn talk(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
                 return;
             }
             match answer.await {
-                Ok(answer) => serde_json::to_string(&answer).unwrap_or_default(),
+                Ok(Answer::Status(status)) if question == Question::Metrics => metrics::text(&status),
+                Ok(answer) => format!("{}\n", serde_json::to_string(&answer).unwrap_or_default()),
                 Err(_stopping) => return,
             }
         }
-        _ => r#"{"error":"the questions are: status, consent, reload, flush"}"#.to_owned(),
+        _ => "{\"error\":\"the questions are: status, metrics, consent, reload, flush\"}\n".to_owned(),
     };
-    if let Err(error) = stream.write_all(format!("{answer}\n").as_bytes()).await {
+    if let Err(error) = stream.write_all(answer.as_bytes()).await {
         tracing::debug!(%error, "a question on the control socket was not waited for");
     }
 }
@@ -170,19 +181,28 @@ pub fn reload(path: &Path) -> Result<Reloaded, AskError> {
     ask_for(path, Question::Reload)
 }
 
+/// How the agent that listens on `path` is, in the text format of Prometheus.
+pub fn metrics(path: &Path) -> Result<String, AskError> {
+    ask_text(path, Question::Metrics)
+}
+
 fn ask_for<T: DeserializeOwned>(path: &Path, question: Question) -> Result<T, AskError> {
-    let path = path.to_owned();
-    let answer = match exchange(&path, question) {
-        Ok(answer) => answer,
-        Err(source) => {
-            return Err(match source.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning { path },
-                io::ErrorKind::PermissionDenied => AskError::Permission { path },
-                _ => AskError::Io { path, source },
-            });
+    let answer = ask_text(path, question)?;
+    serde_json::from_str(&answer).map_err(|source| AskError::Answer {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn ask_text(path: &Path, question: Question) -> Result<String, AskError> {
+    exchange(path, question).map_err(|source| {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning { path },
+            io::ErrorKind::PermissionDenied => AskError::Permission { path },
+            _ => AskError::Io { path, source },
         }
-    };
-    serde_json::from_str(&answer).map_err(|source| AskError::Answer { path, source })
+    })
 }
 
 fn exchange(path: &Path, question: Question) -> io::Result<String> {

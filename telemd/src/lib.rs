@@ -25,6 +25,7 @@ pub mod lines;
 pub mod listener;
 pub mod logging;
 pub mod memory;
+pub mod metrics;
 pub mod netconsole;
 pub mod obituary;
 pub mod pipeline;

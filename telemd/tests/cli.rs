@@ -85,6 +85,10 @@ fn commands_with_options_have_help() {
         &["journal"],
         &["netconsole"],
         &["netconsole", "setup"],
+        &["config"],
+        &["config", "migrate"],
+        &["flush"],
+        &["test-record"],
     ] {
         let name = format!("help_{}", command.join("_"));
         insta::assert_snapshot!(

@@ -179,7 +179,11 @@ fn place(origins: &BTreeMap<String, Origin>, key: &str) -> Option<Origin> {
         let (table, _) = key.rsplit_once('.')?;
         let begins = format!("{table}.");
         let mut others = origins.iter().filter(|(other, _)| other.starts_with(&begins));
-        others.next().map(|(_, origin)| origin)
+        // A list of tables is noted as a whole.
+        others
+            .next()
+            .map(|(_, origin)| origin)
+            .or_else(|| origins.get(table))
     };
     origins.get(key).or_else(of_table).cloned()
 }

@@ -132,9 +132,9 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     let limited: Vec<_> = config.rate.iter().map(|rate| rate.class.clone()).collect();
     patterns("rate", &limited)?;
     for rate in &config.rate {
-        range("rate", u64::from(rate.records), 1, 1_000_000)?;
-        range("rate", rate.bytes, 1, unlimited())?;
-        range("rate", rate.window_s, 1, QUOTA_WINDOW_MAX_S)?;
+        range("rate.records", u64::from(rate.records), 1, 1_000_000)?;
+        range("rate.bytes", rate.bytes, 1, unlimited())?;
+        range("rate.window_s", rate.window_s, 1, QUOTA_WINDOW_MAX_S)?;
     }
     range(
         "identity.rotate_s",

@@ -26,7 +26,7 @@ impl Session<'_> {
                 self.shipping.hurry();
                 answer(reply, self.status().await);
             }
-            Question::Status | Question::Consent => answer(reply, self.status().await),
+            Question::Status | Question::Metrics | Question::Consent => answer(reply, self.status().await),
         }
     }
 

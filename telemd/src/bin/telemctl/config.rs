@@ -1,18 +1,21 @@
 //! `telemctl config`: whether the configuration is right, and what is in effect.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 use telemd::cli;
-use telemd::config::{ConfigError, Effective, Mistake, Value};
+use telemd::config::{ConfigError, Effective, Mistake, Value, old};
 
 /// Look at the agent's configuration: the file and those of `conf.d` beside it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  telemctl config check                     whether telemd would start with it\n  \
                   telemctl config check ./telemetrics.toml  a file for another host\n  \
-                  telemctl config show storm                what is in effect, and where that was written\n\n\
+                  telemctl config show storm                what is in effect, and where that was written\n  \
+                  telemctl config migrate --output /etc/telemetrics/telemetrics.toml\n\n\
                   Exit codes: 0 good, 1 there is a mistake, 64 wrong command line."
 )]
 pub(crate) struct Options {
@@ -34,6 +37,15 @@ enum Command {
         #[arg(value_name = "PREFIX", default_value = "")]
         prefix: String,
     },
+    /// What a telemetrics.conf of Clear Linux says, in this agent's form; what cannot be said is told on stderr.
+    Migrate {
+        /// The old file [default: the one that Clear Linux's client would read].
+        #[arg(value_name = "OLD")]
+        old: Option<PathBuf>,
+        /// Write it there instead of printing it. A file that exists is left alone.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// What `check` tells programs.
@@ -49,6 +61,7 @@ pub(crate) fn config(options: &Options, config: Option<&Path>, json: bool) -> Ex
     match &options.command {
         Command::Check { file } => check(file.as_deref().or(config), json),
         Command::Show { prefix } => show(prefix, config, json),
+        Command::Migrate { old, output } => migrate(old.as_deref(), output.as_deref(), json),
     }
 }
 
@@ -112,6 +125,49 @@ fn show(prefix: &str, config: Option<&Path>, json: bool) -> ExitCode {
         for value in &values {
             cli::say(&line(value));
         }
+    }
+    ExitCode::SUCCESS
+}
+
+fn migrate(from: Option<&Path>, output: Option<&Path>, json: bool) -> ExitCode {
+    let usual = || old::PATHS.iter().map(Path::new).find(|path| path.exists());
+    let Some(from) = from.or_else(usual) else {
+        cli::complain(&format!(
+            "telemctl: there is neither {} nor {}\n  name the old file",
+            old::PATHS[0],
+            old::PATHS[1]
+        ));
+        return ExitCode::FAILURE;
+    };
+    let migrated = match std::fs::read_to_string(from) {
+        Ok(text) => old::migrate(&text),
+        Err(error) => {
+            cli::complain(&format!(
+                "telemctl: cannot read {}: {error}\n  name another file",
+                from.display()
+            ));
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(output) = output
+        && let Err(error) =
+            File::create_new(output).and_then(|mut file| file.write_all(migrated.toml.as_bytes()))
+    {
+        cli::complain(&format!(
+            "telemctl: cannot write {}: {error}\n  name a file that does not exist",
+            output.display()
+        ));
+        return ExitCode::FAILURE;
+    }
+    if json {
+        cli::say(&crate::show::json(&migrated));
+        return ExitCode::SUCCESS;
+    }
+    if output.is_none() {
+        cli::say_all(&migrated.toml);
+    }
+    for note in &migrated.notes {
+        cli::complain(note);
     }
     ExitCode::SUCCESS
 }

@@ -1,4 +1,4 @@
-//! `telemctl reload` and `telemctl flush`: what a running agent is asked to do.
+//! `telemctl reload`, `flush` and `metrics`: what a running agent is asked for.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,35 +59,73 @@ fn told(reloaded: &Reloaded) -> String {
 }
 
 pub(crate) fn flush(options: &Flush, config: &Config, json: bool) -> ExitCode {
-    let mut status = match ask(&config.control_path, Question::Flush) {
-        Ok(status) => status,
+    let shipped = match ship(options.timeout, config) {
+        Ok(shipped) => shipped,
         Err(error) => return failed(&error),
     };
-    let wanted = durable_seq(&status);
-    let tries = Duration::from_secs(options.timeout).as_millis() / POLL.as_millis();
+    if json {
+        cli::say(&show::json(
+            &shipped.status.session.as_ref().map(|session| &session.spool),
+        ));
+    } else if shipped.is_stored() {
+        cli::say(&format!("everything up to record {} is stored", shipped.wanted));
+    }
+    shipped.tell(options.timeout)
+}
+
+pub(crate) fn metrics(config: &Config) -> ExitCode {
+    match control::metrics(&config.control_path) {
+        Ok(text) => {
+            cli::say_all(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// What became of shipping.
+#[derive(Debug)]
+pub(crate) struct Shipped {
+    status: Status,
+    /// The last record that was to be stored.
+    wanted: u64,
+}
+
+/// Has telemd ship what waits, and waits at most `seconds` until it is stored.
+pub(crate) fn ship(seconds: u64, config: &Config) -> Result<Shipped, AskError> {
+    let status = ask(&config.control_path, Question::Flush)?;
+    let mut shipped = Shipped {
+        wanted: durable_seq(&status),
+        status,
+    };
+    let tries = Duration::from_secs(seconds).as_millis() / POLL.as_millis();
     for _ in 0..tries {
-        if is_stored(&status, wanted) {
+        if shipped.is_stored() {
             break;
         }
         std::thread::sleep(POLL);
-        status = match ask(&config.control_path, Question::Status) {
-            Ok(status) => status,
-            Err(error) => return failed(&error),
-        };
+        shipped.status = ask(&config.control_path, Question::Status)?;
     }
-    if json {
-        cli::say(&show::json(
-            &status.session.as_ref().map(|session| &session.spool),
-        ));
+    Ok(shipped)
+}
+
+impl Shipped {
+    /// Whether everything is. Of a host that does not take part there is nothing, and a new epoch has begun when all before
+    /// it was.
+    pub(crate) fn is_stored(&self) -> bool {
+        let session = self.status.session.as_ref();
+        session
+            .is_none_or(|session| session.spool.backlog == 0 || session.spool.acknowledged_seq >= self.wanted)
     }
-    if is_stored(&status, wanted) {
-        if !json {
-            cli::say(&format!("everything up to record {wanted} is stored"));
+
+    /// Tells why it is not, on stderr.
+    pub(crate) fn tell(&self, seconds: u64) -> ExitCode {
+        if self.is_stored() {
+            return ExitCode::SUCCESS;
         }
-        return ExitCode::SUCCESS;
+        cli::complain(&format!("telemctl: {}", why_not(&self.status, seconds)));
+        ExitCode::FAILURE
     }
-    cli::complain(&format!("telemctl: {}", why_not(&status, options.timeout)));
-    ExitCode::FAILURE
 }
 
 fn durable_seq(status: &Status) -> u64 {
@@ -95,11 +133,6 @@ fn durable_seq(status: &Status) -> u64 {
         .session
         .as_ref()
         .map_or(0, |session| session.spool.durable_seq)
-}
-
-fn is_stored(status: &Status, wanted: u64) -> bool {
-    let session = status.session.as_ref();
-    session.is_none_or(|session| session.spool.acknowledged_seq >= wanted)
 }
 
 fn why_not(status: &Status, seconds: u64) -> String {
@@ -117,7 +150,7 @@ fn why_not(status: &Status, seconds: u64) -> String {
     }
 }
 
-fn failed(error: &AskError) -> ExitCode {
+pub(crate) fn failed(error: &AskError) -> ExitCode {
     cli::complain(&format!(
         "telemctl: {}\n  `telemctl doctor` says more",
         chain(error)

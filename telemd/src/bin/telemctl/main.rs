@@ -10,6 +10,8 @@ use telemd::control::{Question, ask};
 use telemd::journal;
 use telemd::text::chain;
 
+use crate::services::Verb;
+
 mod config;
 mod consent;
 mod control;
@@ -22,7 +24,9 @@ mod netconsole;
 mod output;
 mod probes;
 mod processes;
+mod services;
 mod show;
+mod test_record;
 
 /// Opts this host in or out of telemetrics, tells how telemd is, and explains kernel logs and hardware errors.
 #[derive(Debug, Parser)]
@@ -67,6 +71,17 @@ enum Command {
     /// Have telemd read its configuration again; tells what took effect and what takes a restart.
     Reload,
     Flush(control::Flush),
+    /// Start the agent's services. Takes opt-in, and systemd.
+    Start,
+    /// Stop the agent's services.
+    Stop,
+    /// Stop and start the agent's services.
+    Restart,
+    /// Tell whether the agent runs; exits with 0 when it does, with 3 when not.
+    IsActive,
+    TestRecord(test_record::Options),
+    /// The agent's state in the text format of Prometheus, for files that its exporters read.
+    Metrics,
     /// List the records that left this host.
     Journal(journal::command::Options),
     /// Print shell completions.
@@ -107,6 +122,12 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
         Command::Reload => control::reload(&config, args.json),
         Command::Flush(options) => control::flush(&options, &config, args.json),
+        Command::Start => services::change(Verb::Start, &config),
+        Command::Stop => services::change(Verb::Stop, &config),
+        Command::Restart => services::change(Verb::Restart, &config),
+        Command::IsActive => services::is_active(&config),
+        Command::TestRecord(options) => test_record::send(&options, &config, args.json),
+        Command::Metrics => control::metrics(&config),
         Command::Explain(_) | Command::Decode(_) | Command::Config(_) | Command::Completions { .. } => {
             ExitCode::SUCCESS
         }
