@@ -36,6 +36,8 @@ Examples:
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
       Bring its schema up to date and end
+  backend migrate --database postgres://owner@db/telemetrics --roles
+      And make roles: GRANT telemetrics_grafana TO grafana lets that user read the views v_*, and nothing else
 
 Log level: RUST_LOG=info (the default), debug, warn, ...; JSON when stderr is not a terminal.
 
@@ -64,6 +66,9 @@ enum Command {
             hide_env_values = true
         )]
         database: String,
+        /// Also make roles with few rights, to be granted to users: for storing, for asking, for Grafana.
+        #[arg(long)]
+        roles: bool,
     },
     /// Print shell completions.
     Completions {
@@ -224,7 +229,15 @@ fn run(command: Command) -> anyhow::Result<()> {
                     .await
                     .map_err(Into::into)
             }
-            Command::Migrate { database } => Store::new(&database)?.migrate().await.map_err(Into::into),
+            Command::Migrate { database, roles } => {
+                let store = Store::new(&database)?;
+                store.migrate().await?;
+                store.upkeep().await?;
+                if roles {
+                    store.make_roles().await?;
+                }
+                Ok(())
+            }
             Command::Completions { .. } => Ok(()),
         }
     })

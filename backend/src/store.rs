@@ -3,6 +3,8 @@
 mod connect;
 mod deliver;
 mod error;
+mod expire;
+mod exposure;
 mod facts;
 mod filter;
 mod id;

@@ -227,7 +227,9 @@ impl Database {
     /// The books of every sender.
     pub fn books(&self) -> Result<Vec<Books>> {
         let rows = self.query(
-            "SELECT produced::bigint, stored::bigint, lost::bigint, balanced FROM books ORDER BY agent_id, epoch",
+            "SELECT b.produced::bigint, b.stored, b.lost::bigint, b.balanced AND a.balanced
+             FROM books b JOIN audit a ON a.agent_id = b.agent_id AND a.epoch = b.epoch
+             ORDER BY b.agent_id, b.epoch",
         )?;
         rows.iter()
             .map(|row| {

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::Transaction;
-use futures::future::{try_join, try_join4};
+use futures::future::{try_join, try_join5};
 use proto::{
     limits,
     v1::{Batch, Gap, Host},
@@ -14,7 +14,7 @@ use proto::{
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, StoreError, netconsole,
+    DeliverError, Store, StoreError, exposure, netconsole,
     plan::{Mark, Plan},
     rows::Row,
     time::Micros,
@@ -292,9 +292,10 @@ impl Store {
             return Ok(plan.outcomes);
         }
         write::records(&transaction, &plan).await?;
-        try_join4(
+        try_join5(
             write::rollups(&transaction, &plan),
             write::fingerprints(&transaction, &plan),
+            exposure::add(&transaction, &plan),
             try_join(
                 write::losses(&transaction, &plan),
                 write::quarantine(&transaction, &plan),
@@ -347,6 +348,7 @@ async fn lock(transaction: &Transaction<'_>, messages: &[Message]) -> Result<Vec
             stored_seq: row.get(3),
             now: now.max(Micros(stored_at.0.saturating_add(1))),
             moved: false,
+            records: 0,
         }
     };
     Ok(marks.iter().map(mark).collect())

@@ -298,6 +298,12 @@ async fn forget(transaction: &Transaction<'_>, open: &OpenRecord) -> Result<(), 
                  UPDATE rollups u SET records = u.records - 1 FROM gone
                  WHERE u.agent_id = $1 AND u.hour = date_trunc('hour', $4::timestamptz) AND u.class = gone.class
                    AND u.kernel_release = gone.kernel_release AND u.severity = gone.severity
+             ), uncounted_daily AS (
+                 UPDATE rollups_daily u SET records = u.records - 1 FROM gone
+                 WHERE u.agent_id = $1 AND u.day = date_trunc('day', $4::timestamptz, 'UTC') AND u.class = gone.class
+                   AND u.kernel_release = gone.kernel_release AND u.severity = gone.severity
+             ), unstored AS (
+                 UPDATE senders s SET records = s.records - 1 FROM gone WHERE s.agent_id = $1 AND s.epoch = $2
              ), ungrouped AS (
                  UPDATE fingerprints f SET occurrences = f.occurrences - 1 FROM gone
                  WHERE f.agent_id = $1 AND f.fingerprint = ANY (gone.fingerprints)

@@ -22,6 +22,8 @@ pub(super) struct Mark {
     pub(super) now: Micros,
     /// The transaction stores something of this sender.
     pub(super) moved: bool,
+    /// Records of this sender that it stores.
+    pub(super) records: i64,
 }
 
 /// New rows of one sender.
@@ -104,6 +106,8 @@ impl<'a> Plan<'a> {
                 if new.is_empty() {
                     return Ok(delivered);
                 }
+                // Invariant: a batch has at most 4096 records.
+                mark.records += i64::try_from(new.len()).unwrap_or_default();
                 self.parts.push(Part { mark: at, rows: new });
             }
             Body::Gap(_) if message.last_seq <= mark.stored_seq => return Ok(delivered),

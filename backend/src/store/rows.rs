@@ -20,6 +20,7 @@ const UUID_OID: i32 = 2950;
 pub(super) struct Row {
     pub(super) seq: i64,
     pub(super) loss: Option<Loss>,
+    pub(super) beat: Option<Beat>,
     /// The record could not be understood: what is stored stands for it.
     pub(super) quarantined: Option<Quarantined>,
     occurred_at: Option<Micros>,
@@ -31,6 +32,16 @@ pub(super) struct Row {
     pub(super) issue: Option<Uuid>,
     pub(super) levels: Vec<Level>,
     encoded: Bytes,
+}
+
+/// A sign of life of an agent.
+#[derive(Debug)]
+pub(super) struct Beat {
+    pub(super) boot_id: String,
+    /// By the host's clock.
+    pub(super) at: Micros,
+    /// Since the agent started.
+    pub(super) uptime_s: i64,
 }
 
 /// A record that could not be understood.
@@ -103,11 +114,21 @@ impl Row {
                 });
             }
         }
+        let occurred_at = Micros::from_unix_ns(record.occurred_at_unix_ns);
+        let beat = match (&record.payload, occurred_at) {
+            (Some(Payload::Heartbeat(beat)), Some(at)) => Some(Beat {
+                boot_id: clean(&record.boot_id).into_owned(),
+                at,
+                uptime_s: i64::try_from(beat.agent_uptime_s).unwrap_or(i64::MAX),
+            }),
+            _ => None,
+        };
         let own_release = !record.kernel_release.is_empty();
         Self {
             seq,
             quarantined: None,
-            occurred_at: Micros::from_unix_ns(record.occurred_at_unix_ns),
+            occurred_at,
+            beat,
             severity: i16::try_from(record.severity).unwrap_or_default(),
             housekeeping: record::is_housekeeping(&record),
             title: clean(&record.title).into_owned(),

@@ -1,11 +1,11 @@
-//! The schema, and the partitions of `records`, which are made ahead of time.
+//! The schema, and the partitions of `records`, which are made ahead of time and dropped when their time is over.
 
 use std::time::Duration;
 
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, StoreError, connect};
+use super::{Store, StoreError, connect, expire};
 
 mod migrations {
     refinery::embed_migrations!("migrations");
@@ -38,7 +38,16 @@ impl Store {
         // The lock goes with the connection.
     }
 
-    /// Makes partitions ahead of time until `shutdown`.
+    /// Makes the roles that users of the database are granted (`roles.sql` says which may do what). Safe to repeat.
+    pub async fn make_roles(&self) -> Result<(), StoreError> {
+        let client = connect::single(&self.config).await?;
+        client
+            .execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK])
+            .await?;
+        Ok(client.batch_execute(include_str!("roles.sql")).await?)
+    }
+
+    /// Makes partitions ahead of time, and gives up what `retention` gives up, until `shutdown`.
     pub async fn keep_up(&self, shutdown: &CancellationToken) {
         let mut pause = EVERY;
         while shutdown
@@ -50,19 +59,21 @@ impl Store {
                 Ok(()) => EVERY,
                 Err(error) => {
                     // Nothing is lost: partitions exist for days, and the default partition takes what has none.
-                    tracing::warn!(error = %super::chain(&error), "partitions could not be made, trying again later");
+                    tracing::warn!(error = %super::chain(&error), "partitions could not be looked after, trying again later");
                     RETRY
                 }
             };
         }
     }
 
-    async fn upkeep(&self) -> Result<(), StoreError> {
+    /// Does it once.
+    pub async fn upkeep(&self) -> Result<(), StoreError> {
         let mut client = connect::single(&self.config).await?;
         client
             .execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK])
             .await?;
-        make_partitions(&mut client).await
+        make_partitions(&mut client).await?;
+        expire::expire(&mut client).await
     }
 }
 

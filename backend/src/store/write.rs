@@ -91,7 +91,7 @@ pub(super) async fn records(transaction: &Transaction<'_>, plan: &Plan<'_>) -> R
     Ok(())
 }
 
-/// Adds the rows to `rollups`.
+/// Adds the rows to `rollups` and `rollups_daily`.
 pub(super) async fn rollups(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
     let sums = RollupSums::of(plan);
     if sums.records.is_empty() {
@@ -99,8 +99,19 @@ pub(super) async fn rollups(transaction: &Transaction<'_>, plan: &Plan<'_>) -> R
     }
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO rollups AS r (agent_id, hour, class, kernel_release, severity, records)
-             SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
+            "WITH sums AS (
+                 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
+                     AS s(agent_id, hour, class, kernel_release, severity, records)
+             ), daily AS (
+                 INSERT INTO rollups_daily AS r (agent_id, day, class, kernel_release, severity, records)
+                 SELECT agent_id, date_trunc('day', hour, 'UTC') AS day, class, kernel_release, severity, sum(records)
+                 FROM sums GROUP BY agent_id, day, class, kernel_release, severity
+                 ORDER BY agent_id, day, class, kernel_release, severity
+                 ON CONFLICT (agent_id, day, class, kernel_release, severity)
+                 DO UPDATE SET records = r.records + excluded.records
+             )
+             INSERT INTO rollups AS r (agent_id, hour, class, kernel_release, severity, records)
+             SELECT * FROM sums
              ON CONFLICT (agent_id, hour, class, kernel_release, severity)
              DO UPDATE SET records = r.records + excluded.records",
         )
@@ -222,20 +233,20 @@ pub(super) async fn quarantine(transaction: &Transaction<'_>, plan: &Plan<'_>) -
     Ok(())
 }
 
-/// Moves the marks of the senders.
+/// Moves the marks of the senders and counts what they stored.
 pub(super) async fn marks(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
     let moved = || plan.marks.iter().filter(|mark| mark.moved);
     let advance = transaction
         .prepare_cached(
             "WITH moved AS (
-                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[])
-                     AS m(agent_id, epoch, stored_seq, stored_at)
+                 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[])
+                     AS m(agent_id, epoch, stored_seq, stored_at, records)
              ), host AS (
                  UPDATE hosts h SET last_seen = m.stored_at
                  FROM moved m JOIN senders s ON s.agent_id = m.agent_id AND s.epoch = m.epoch AND NOT s.by_netconsole
                  WHERE h.agent_id = m.agent_id
              )
-             UPDATE senders s SET stored_seq = m.stored_seq, stored_at = m.stored_at
+             UPDATE senders s SET stored_seq = m.stored_seq, stored_at = m.stored_at, records = s.records + m.records
              FROM moved m WHERE s.agent_id = m.agent_id AND s.epoch = m.epoch",
         )
         .await?;
@@ -247,6 +258,7 @@ pub(super) async fn marks(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Res
                 &moved().map(|mark| mark.epoch).collect::<Vec<_>>(),
                 &moved().map(|mark| mark.stored_seq).collect::<Vec<_>>(),
                 &moved().map(|mark| mark.now).collect::<Vec<_>>(),
+                &moved().map(|mark| mark.records).collect::<Vec<_>>(),
             ],
         )
         .await?;

@@ -268,9 +268,9 @@ async fn loss_records_are_in_the_books() {
         .await
         .unwrap();
     assert_eq!(
-        db.count("SELECT count(*) FROM books WHERE NOT balanced").await,
+        db.count("SELECT count(*) FROM audit WHERE NOT balanced").await,
         1,
-        "the books notice"
+        "an audit notices"
     );
 }
 

@@ -1,9 +1,12 @@
 //! The store and the services on a real PostgreSQL: a private cluster for all tests, a database for each.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests panic")]
 
+mod books;
+mod catalogue;
 mod delivery;
 mod discovery;
 mod ingest;
+mod migrations;
 mod netconsole;
 mod outage;
 mod partitions;

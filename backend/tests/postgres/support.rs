@@ -126,6 +126,13 @@ pub(crate) struct Database {
 impl Database {
     /// None: PostgreSQL is not installed, and the test was skipped visibly.
     pub(crate) async fn new(test: &str) -> Option<Self> {
+        let db = Self::empty(test).await?;
+        db.store.migrate().await.expect("an empty database");
+        Some(db)
+    }
+
+    /// The same without a schema.
+    pub(crate) async fn empty(test: &str) -> Option<Self> {
         let postgres = installed(test, Postgres::shared())?;
         Some(Self::on(postgres).await)
     }
@@ -133,7 +140,9 @@ impl Database {
     /// On a cluster that this test may break.
     pub(crate) async fn alone(test: &str) -> Option<Self> {
         let postgres = installed(test, Postgres::start().map(Arc::new))?;
-        Some(Self::on(postgres).await)
+        let db = Self::on(postgres).await;
+        db.store.migrate().await.expect("an empty database");
+        Some(db)
     }
 
     async fn on(postgres: Arc<Postgres>) -> Self {
@@ -146,7 +155,6 @@ impl Database {
             .expect("a database");
         let url = postgres.url.replace("dbname=postgres", &format!("dbname={name}"));
         let store = Store::new(&url).expect("a URL of ours");
-        store.migrate().await.expect("an empty database");
         Self { store, url, postgres }
     }
 
@@ -163,10 +171,10 @@ impl Database {
     /// Every sender's books balance, and there is one.
     pub(crate) async fn assert_balanced(&self) {
         assert!(self.count("SELECT count(*) FROM books").await > 0);
-        assert_eq!(
-            self.count("SELECT count(*) FROM books WHERE NOT balanced").await,
-            0
-        );
+        for books in ["books", "audit"] {
+            let wrong = format!("SELECT count(*) FROM {books} WHERE NOT balanced");
+            assert_eq!(self.count(&wrong).await, 0, "{books}");
+        }
         assert_eq!(
             self.count("SELECT count(*) FROM books WHERE produced <> stored + lost")
                 .await,

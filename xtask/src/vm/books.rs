@@ -32,7 +32,7 @@ struct Lost {
 /// Answers with one JSON object; `host` is a variable of psql's.
 const QUERY: &str = "
 SELECT json_build_object(
-    'balanced', coalesce((SELECT bool_and(balanced) FROM books WHERE hostname = :'host'), false),
+    'balanced', coalesce((SELECT bool_and(balanced) FROM audit WHERE hostname = :'host'), false),
     'stored', coalesce((SELECT sum(stored)::bigint FROM books WHERE hostname = :'host'), 0),
     'losses', coalesce((
         SELECT json_agg(l) FROM (

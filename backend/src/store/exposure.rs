@@ -1,0 +1,90 @@
+//! For how long hosts were watched, by their heartbeats: what rates of faults are divided by.
+//!
+//! A heartbeat accounts for the time since the one before it in the same boot, but for no more than the agent has been
+//! running, and not for a longer time than [`LONGEST_S`]: what nobody watched shows no fault either. The time counts for the
+//! hour, by the host's clock, in which the heartbeat was sent.
+
+use deadpool_postgres::Transaction;
+use uuid::Uuid;
+
+use super::{StoreError, plan::Plan, time::Micros};
+
+/// Between two heartbeats that account for all of the time, at most; the longest interval that telemd may be set to. Seconds.
+const LONGEST_S: f64 = 86_400.0;
+
+/// Adds the heartbeats among the rows to `boots` and `exposure`.
+pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let beats = Beats::of(plan);
+    if beats.at.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "WITH beats AS (
+                 SELECT DISTINCT ON (agent_id, boot_id, at) *
+                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
+                     AS b(agent_id, boot_id, kernel_release, at, uptime_s)
+                 ORDER BY agent_id, boot_id, at
+             ), spans AS (
+                 SELECT b.*, extract(epoch FROM b.at - greatest(lag(b.at) OVER boot, k.last_beat_at))::float8 AS since_s
+                 FROM beats b LEFT JOIN boots k ON k.agent_id = b.agent_id AND k.boot_id = b.boot_id
+                 WINDOW boot AS (PARTITION BY b.agent_id, b.boot_id ORDER BY b.at)
+             ), watched AS (
+                 SELECT s.agent_id, date_trunc('hour', s.at, 'UTC') AS hour, h.os_build, s.kernel_release, h.product,
+                        sum(greatest(least(s.uptime_s, s.since_s, $6), 0)) AS seconds
+                 FROM spans s JOIN hosts h ON h.agent_id = s.agent_id
+                 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+             ), boot AS (
+                 INSERT INTO boots AS k (agent_id, boot_id, kernel_release, first_beat_at, last_beat_at)
+                 SELECT agent_id, boot_id, max(kernel_release), min(at), max(at)
+                 FROM beats GROUP BY agent_id, boot_id ORDER BY agent_id, boot_id
+                 ON CONFLICT (agent_id, boot_id) DO UPDATE
+                 SET last_beat_at = greatest(k.last_beat_at, excluded.last_beat_at)
+             )
+             INSERT INTO exposure AS e (agent_id, hour, os_build, kernel_release, product, seconds)
+             SELECT * FROM watched WHERE seconds > 0
+             ON CONFLICT (agent_id, hour, os_build, kernel_release, product)
+             DO UPDATE SET seconds = e.seconds + excluded.seconds",
+        )
+        .await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &beats.agent_id,
+                &beats.boot_id,
+                &beats.kernel_release,
+                &beats.at,
+                &beats.uptime_s,
+                &LONGEST_S,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The heartbeats of a transaction, as columns for `unnest`.
+#[derive(Debug, Default)]
+struct Beats<'a> {
+    agent_id: Vec<Uuid>,
+    boot_id: Vec<&'a str>,
+    kernel_release: Vec<&'a str>,
+    at: Vec<Micros>,
+    uptime_s: Vec<i64>,
+}
+
+impl<'a> Beats<'a> {
+    fn of(plan: &Plan<'a>) -> Self {
+        let mut columns = Self::default();
+        for (mark, row) in plan.rows() {
+            if let Some(beat) = &row.beat {
+                columns.agent_id.push(mark.agent_id);
+                columns.boot_id.push(&beat.boot_id);
+                columns.kernel_release.push(&row.kernel_release);
+                columns.at.push(beat.at);
+                columns.uptime_s.push(beat.uptime_s);
+            }
+        }
+        columns
+    }
+}

@@ -1,0 +1,40 @@
+-- Roles that own as little as their work takes. They cannot log in: grant them to users who can. Safe to repeat.
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['telemetrics_ingest', 'telemetrics_query', 'telemetrics_grafana'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+        EXCEPTION
+            -- Roles are of the whole server: another database, or a collector that starts just now, may have made it.
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', role);
+    END LOOP;
+END
+$$;
+
+-- Stores what agents and netconsole tell. Deletes only what netconsole told and the host told itself.
+GRANT SELECT, INSERT, UPDATE ON hosts, senders, records, fingerprints, rollups, rollups_daily, boots, exposure,
+    netconsole_boots, netconsole_open TO telemetrics_ingest;
+GRANT INSERT ON losses, quarantine TO telemetrics_ingest;
+GRANT DELETE ON records, fingerprints, netconsole_open TO telemetrics_ingest;
+
+-- Answers the query services and shows the pages.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO telemetrics_query;
+
+-- Reads what is promised to reports, and nothing else: not the records' bytes.
+DO $$
+DECLARE
+    promised regclass;
+BEGIN
+    FOR promised IN
+        SELECT oid FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' AND starts_with(relname, 'v_')
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO telemetrics_grafana', promised);
+    END LOOP;
+END
+$$;
