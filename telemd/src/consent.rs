@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 13] = [
+const STATE: [&str; 15] = [
     "spool",
     crate::session::OLD_SPOOL,
     "agent_id",
@@ -17,6 +17,8 @@ const STATE: [&str; 13] = [
     "kept.json",
     "kept.json.new",
     crate::alive::FILE,
+    crate::updates::FILE,
+    "updates.json.new",
     crate::privacy::KEY_FILE,
     "privacy_key.new",
     crate::journal::FILE,

@@ -46,4 +46,5 @@ mod sources;
 pub mod status;
 pub mod storm;
 pub mod text;
+pub mod updates;
 pub mod worth;

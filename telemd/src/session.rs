@@ -271,8 +271,8 @@ impl<'a> Session<'a> {
         self.leave_traces(now).await;
         if Instant::now() >= self.heartbeat_at {
             self.want_place();
-            self.heartbeat_at =
-                Instant::now() + Duration::from_secs(self.surroundings.settings.now().heartbeat.interval_s);
+            let every = self.surroundings.settings.now().heartbeat.interval_s;
+            self.heartbeat_at = Instant::now() + jittered(every, fastrand::f64());
             self.heartbeat(now).await;
         }
     }
@@ -305,6 +305,11 @@ impl<'a> Session<'a> {
             Err(error) => tracing::warn!(error = chain(&error), "a heartbeat could not be kept"),
         }
     }
+}
+
+/// `seconds`, a tenth more or less by `luck` from 0 to 1: hosts that were started together do not stay so.
+fn jittered(seconds: u64, luck: f64) -> Duration {
+    Duration::from_secs(seconds).mul_f64(0.9 + 0.2 * luck)
 }
 
 /// The moment before which nothing is left in the source that `buffers` was filled from at `asked_at` or later. A ring

@@ -89,6 +89,7 @@ fn commands_with_options_have_help() {
         &["config", "migrate"],
         &["flush"],
         &["test-record"],
+        &["updates"],
     ] {
         let name = format!("help_{}", command.join("_"));
         insta::assert_snapshot!(

@@ -4,6 +4,7 @@ mod common;
 
 use common::collector::Running;
 use common::{Host, said};
+use proto::v1::record::Payload;
 
 #[test]
 fn a_test_record_shows_the_way_to_the_collector() {
@@ -87,6 +88,51 @@ fn whether_the_agent_runs_is_told_and_nothing_is_started_before_opt_in() {
         said(&host, &output).contains("systemd does not manage"),
         "{output:?}"
     );
+}
+
+#[test]
+fn updates_are_told_once_and_none_from_before_opt_in() {
+    let collector = Running::start();
+    let mut host = Host::new_with(&collector.address.to_string(), "probes.enabled = false", "");
+    host.telemctl(&["opt-in"]);
+    host.start();
+    let log = host.path("root/var/log/apt");
+    std::fs::create_dir_all(&log).unwrap();
+    let log = log.join("history.log");
+    let update = |year: u32, package: &str| {
+        format!(
+            "\nStart-Date: {year}-01-02  03:04:05\nUpgrade: {package}:amd64 (1, 2)\nEnd-Date: {year}-01-02  03:04:15\n"
+        )
+    };
+    std::fs::write(&log, update(2020, "before") + &update(2100, "after")).unwrap();
+    let args = ["updates", "--root", host.path("root").to_str().unwrap()].map(str::to_owned);
+    let tell = |host: &Host| {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let output = host.telemctl(&args);
+        assert!(output.status.success(), "{output:?}");
+        assert!(host.telemctl(&["flush"]).status.success());
+        let sender = collector.store.lock().sender();
+        let told = sender
+            .records
+            .iter()
+            .filter_map(|(_, record)| match &record.payload {
+                Some(Payload::Custom(custom)) => Some((custom.payload.clone(), custom.fields.len())),
+                _ => None,
+            });
+        told.collect::<Vec<_>>()
+    };
+    let after = vec![("upgraded after:amd64 1 -> 2\n".to_owned(), 7)];
+    assert_eq!(tell(&host), after);
+    assert_eq!(tell(&host), after);
+    std::fs::write(
+        &log,
+        update(2100, "after") + &update(2100, "same-time") + &update(2101, "later"),
+    )
+    .unwrap();
+    let told = tell(&host);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(host.telemctl(&["opt-out"]).status.success());
+    assert!(!host.path("state/updates.json").exists());
 }
 
 #[test]

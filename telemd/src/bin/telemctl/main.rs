@@ -27,6 +27,7 @@ mod processes;
 mod services;
 mod show;
 mod test_record;
+mod updates;
 
 /// Opts this host in or out of telemetrics, tells how telemd is, and explains kernel logs and hardware errors.
 #[derive(Debug, Parser)]
@@ -80,6 +81,7 @@ enum Command {
     /// Tell whether the agent runs; exits with 0 when it does, with 3 when not.
     IsActive,
     TestRecord(test_record::Options),
+    Updates(updates::Options),
     /// The agent's state in the text format of Prometheus, for files that its exporters read.
     Metrics,
     /// List the records that left this host.
@@ -127,6 +129,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Restart => services::change(Verb::Restart, &config),
         Command::IsActive => services::is_active(&config),
         Command::TestRecord(options) => test_record::send(&options, &config, args.json),
+        Command::Updates(options) => updates::tell(&options, &config),
         Command::Metrics => control::metrics(&config),
         Command::Explain(_) | Command::Decode(_) | Command::Config(_) | Command::Completions { .. } => {
             ExitCode::SUCCESS
