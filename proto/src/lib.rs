@@ -48,6 +48,28 @@ pub mod limits {
     pub const FIELD_VALUE_BYTES: usize = 1024;
     /// `Undecodable.bytes`, bytes.
     pub const UNDECODABLE_BYTES: usize = 65_536;
+    /// `certificate_request` of enrolment, bytes.
+    pub const CERTIFICATE_REQUEST_BYTES: usize = 4096;
+    /// `EnrolRequest.token`, bytes.
+    pub const TOKEN_BYTES: usize = 128;
     /// `ListFaultsRequest.page_size`.
     pub const PAGE_SIZE: u32 = 500;
+}
+
+/// Why a collector refuses an agent: reasons of `google.rpc.ErrorInfo`, as `enrolment.proto` states them.
+pub mod reasons {
+    /// Domain of the reasons.
+    pub const DOMAIN: &str = "telemetry.v1";
+    /// The token is not good.
+    pub const TOKEN_REFUSED: &str = "TOKEN_REFUSED";
+    /// The agent has a certificate already.
+    pub const ALREADY_ENROLLED: &str = "ALREADY_ENROLLED";
+    /// The agent was shut out.
+    pub const AGENT_REVOKED: &str = "AGENT_REVOKED";
+    /// There is no certificate, or none that counts.
+    pub const CERTIFICATE_REQUIRED: &str = "CERTIFICATE_REQUIRED";
+    /// The certificate is over.
+    pub const CERTIFICATE_EXPIRED: &str = "CERTIFICATE_EXPIRED";
+    /// The certificate is of another agent.
+    pub const AGENT_MISMATCH: &str = "AGENT_MISMATCH";
 }

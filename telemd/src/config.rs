@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod check;
+pub mod collector;
 mod error;
 mod layers;
 pub mod old;
@@ -16,6 +17,7 @@ mod programs;
 #[cfg(test)]
 mod tests;
 
+pub use collector::Collector;
 pub use error::{ConfigError, Mistake};
 pub use layers::{Effective, Origin, Value};
 pub use policy::{Consented, Identity, IdentityMode, Rate};
@@ -35,10 +37,6 @@ pub const EXIT_USAGE: u8 = 64;
 /// Longest path of a Unix socket: `sun_path` is 108 bytes with its NUL.
 const SOCKET_PATH_BYTES: usize = 107;
 
-/// Port 7130 is the collector's gRPC default; loopback because sending elsewhere must be somebody's decision.
-const COLLECTOR_URL: &str = "http://127.0.0.1:7130";
-/// The port of a URL that names none (RFC 9110, 4.2.1).
-const HTTP_PORT: u16 = 80;
 /// Ten of a kind show whether the occurrences differ; the rest of a storm adds only its count.
 const STORM_FIRST: u32 = 10;
 /// A minute: a fault that comes once in a minute is not a storm.
@@ -87,16 +85,10 @@ pub struct Config {
     pub spool: SpoolLimits,
     /// What is kept of records that left this host.
     pub journal: Journal,
+    /// What is kept of what left this host.
+    pub ledger: collector::Ledger,
     /// How often the agent says that it lives.
     pub heartbeat: Heartbeat,
-}
-
-/// `[collector]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Collector {
-    /// The collector's gRPC address, `http://HOST:PORT`.
-    pub url: String,
 }
 
 /// `[storm]`
@@ -149,23 +141,8 @@ impl Default for Config {
             privacy: Privacy::default(),
             spool: SpoolLimits::default(),
             journal: Journal::default(),
+            ledger: collector::Ledger::default(),
             heartbeat: Heartbeat::default(),
-        }
-    }
-}
-
-impl Collector {
-    /// The port of [`Collector::url`].
-    pub fn port(&self) -> u16 {
-        let uri = self.url.parse::<tonic::transport::Uri>();
-        uri.ok().and_then(|uri| uri.port_u16()).unwrap_or(HTTP_PORT)
-    }
-}
-
-impl Default for Collector {
-    fn default() -> Self {
-        Self {
-            url: COLLECTOR_URL.into(),
         }
     }
 }

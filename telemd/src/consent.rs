@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 15] = [
+const STATE: [&str; 19] = [
     "spool",
     crate::session::OLD_SPOOL,
     "agent_id",
@@ -23,6 +23,10 @@ const STATE: [&str; 15] = [
     "privacy_key.new",
     crate::journal::FILE,
     crate::journal::FILE_BEFORE,
+    crate::ledger::FILE,
+    crate::ledger::FILE_BEFORE,
+    crate::enrolment::FILE,
+    "enrolment.json.new",
 ];
 
 /// Whether this host takes part.

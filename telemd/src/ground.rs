@@ -18,6 +18,7 @@ use crate::config::{Config, DEFAULT_USER, Probes};
 use crate::control::{Asked, Control};
 use crate::identity::{StateDir, StateError};
 use crate::listener::{BindError, Listener};
+use crate::ship::{self, Proxies};
 use crate::socket;
 use crate::status::Confinement;
 use crate::text::chain;
@@ -233,6 +234,14 @@ fn wanted(config: &Config, file: Option<&Path>) -> Reach {
     if earlier_root != Path::new("/") {
         read.insert(earlier_root.clone());
     }
+    // Certificates are exchanged by others put beside them and renamed.
+    let collector = &config.collector;
+    let files = [
+        &collector.ca_file,
+        &collector.certificate_file,
+        &collector.key_file,
+    ];
+    read.extend(files.into_iter().flatten().map(|file| folder(file).to_owned()));
     let mut write = BTreeSet::from([config.state_dir.clone()]);
     // Sockets are removed at the end, where that does not open a folder that holds other programs' files too.
     let folders = [&config.socket_path, &config.control_path].map(|path| folder(path));
@@ -245,10 +254,21 @@ fn wanted(config: &Config, file: Option<&Path>) -> Reach {
     Reach {
         read: read.into_iter().collect(),
         write: write.into_iter().collect(),
-        connect: vec![config.collector.port(), DNS_PORT],
+        connect: ports(config),
         // A service manager in a container may listen in the abstract namespace.
         others: std::env::var("NOTIFY_SOCKET").is_ok_and(|path| path.starts_with('@')),
     }
+}
+
+/// The ports of the collectors, or of the proxies on the way to them, and of name servers.
+fn ports(config: &Config) -> Vec<u16> {
+    if !config.collector.enabled {
+        return Vec::new();
+    }
+    let proxies = Proxies::of_environment();
+    let servers = ship::servers(&config.collector, &config.state_dir);
+    let ports = servers.iter().map(|server| proxies.port(server));
+    ports.chain([DNS_PORT]).collect()
 }
 
 fn folder(path: &Path) -> &Path {

@@ -10,7 +10,7 @@ use crate::clock::Moment;
 use crate::config;
 use crate::keeper::{Handle, KeepError};
 use crate::kept::Mark;
-use crate::ledger::Ledger;
+use crate::losses::Losses;
 use crate::pipeline::Found;
 use crate::policy::Policy;
 use crate::record::{Boot, Lost, encode, precursors};
@@ -38,7 +38,7 @@ pub struct Recorder {
 struct Books {
     policy: Policy,
     storm: Storm,
-    ledger: Ledger,
+    losses: Losses,
     rejected: u64,
     /// Records of [`Recorder::keep_always`] that the disk did not take. They are no loss: dumps stay in pstore and counts
     /// in the books until they are kept, and a heartbeat tells of no fault.
@@ -55,7 +55,7 @@ impl Recorder {
             books: Mutex::new(Books {
                 policy: Policy::default(),
                 storm,
-                ledger: Ledger::default(),
+                losses: Losses::default(),
                 rejected: 0,
                 refused_always: 0,
             }),
@@ -69,7 +69,7 @@ impl Recorder {
         std::mem::swap(&mut *successor.books(), &mut *self.books());
         let mut books = successor.books();
         books.refused_always = 0;
-        books.ledger.forget_counter(LossReason::SpoolWrite, "");
+        books.losses.forget_counter(LossReason::SpoolWrite, "");
         drop(books);
         successor
     }
@@ -154,7 +154,7 @@ impl Recorder {
 
     /// Counts what a counter of `hook` that only grows has counted since it was last seen.
     pub fn lost(&self, reason: LossReason, hook: &str, total: u64) {
-        self.books().ledger.counter(reason, hook, total);
+        self.books().losses.counter(reason, hook, total);
     }
 
     /// Repeats that storm control only counted, and refused frames.
@@ -186,8 +186,8 @@ impl Recorder {
         let pending = {
             let mut books = self.books();
             let refused = refused.saturating_sub(books.refused_always);
-            books.ledger.counter(LossReason::SpoolWrite, "", refused);
-            books.ledger.pending()
+            books.losses.counter(LossReason::SpoolWrite, "", refused);
+            books.losses.pending()
         };
         if failing {
             self.keeper.retry().await?;
@@ -195,10 +195,10 @@ impl Recorder {
         for entry in pending {
             let record = self.boot.loss(entry.reason, &entry.of, entry.count, now);
             match self.keep_always(record, Vec::new()).await {
-                Ok(_) => self.books().ledger.told(&entry),
+                Ok(_) => self.books().losses.told(&entry),
                 Err(KeepError::NotDurable) => {
                     // It is in the spool's memory, and is written before anything else.
-                    self.books().ledger.told(&entry);
+                    self.books().losses.told(&entry);
                     return Err(KeepError::NotDurable);
                 }
                 Err(error) => return Err(error),
@@ -231,7 +231,7 @@ impl Recorder {
                 class: record.class.clone(),
                 ..Lost::default()
             };
-            books.ledger.add(LossReason::RateLimit, of, 1);
+            books.losses.add(LossReason::RateLimit, of, 1);
             return Verdict::Counted;
         }
         verdict
@@ -249,7 +249,7 @@ impl Books {
             hook: "socket".into(),
             ..Lost::default()
         };
-        self.ledger.add(reason, of, 1);
+        self.losses.add(reason, of, 1);
     }
 
     fn counted(&mut self, ended: Vec<Suppressed>) {
@@ -259,7 +259,7 @@ impl Books {
                 class,
                 title,
             };
-            self.ledger.add(LossReason::Storm, of, count);
+            self.losses.add(LossReason::Storm, of, count);
         }
     }
 }

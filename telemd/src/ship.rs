@@ -4,7 +4,11 @@
 //! everything, and shipping resumes behind that. Batches are read from the spool as they are sent, so an absent
 //! collector costs no memory. Several are in flight, bounded by count and bytes; each answer frees what it covers, here
 //! and in the spool.
+//!
+//! There may be several servers, which are collectors of one database. They are tried in their order; while a later one is
+//! in use, those before it are asked now and then, and are gone back to when one takes records again.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,14 +17,32 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::clock::Moment;
+use crate::config::collector::Server;
+use crate::config::{Collector, Config};
+use crate::enrolment::Enrolment;
 use crate::journal::Journal;
-use crate::keeper::{Handle, KeepError};
-use crate::retry::{Backoff, Pauses, Recovery};
+use crate::keeper::Handle;
+use crate::ledger::Ledger;
+use crate::retry::{Backoff, Pauses, Recovery, Refusal};
 use crate::text::chain;
 
+mod dial;
+pub mod enrol;
+mod error;
+mod open;
 mod session;
+mod skew;
+pub mod trust;
+
+pub use dial::Proxies;
+pub use error::ShipError;
+pub use session::{BYTES, RECORDS};
+pub use skew::Skew;
+
+use session::End;
 
 /// How shipping behaves. The defaults are the agent's; tests shorten them.
 #[derive(Debug, Clone)]
@@ -33,6 +55,8 @@ pub struct Options {
     pub answer: Duration,
     /// How often an idle connection is checked: below the idle limit of common proxies and address translators.
     pub keepalive: Duration,
+    /// How often servers that come before the one in use are asked whether they are back.
+    pub back: Duration,
 }
 
 impl Default for Options {
@@ -42,6 +66,7 @@ impl Default for Options {
             connect: Duration::from_secs(10),
             answer: Duration::from_mins(1),
             keepalive: Duration::from_secs(30),
+            back: Duration::from_secs(30),
         }
     }
 }
@@ -51,6 +76,12 @@ impl Default for Options {
 pub struct Link {
     /// What is going on.
     pub state: LinkState,
+    /// The server that it is about; empty when nothing leaves this host.
+    #[serde(default)]
+    pub server: String,
+    /// Why nothing is delivered until somebody acts; `None` when it passes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
     /// Why the last try failed; empty when none did or one succeeded since.
     pub last_error: String,
     /// What somebody should do about it; empty when it passes by itself.
@@ -59,6 +90,12 @@ pub struct Link {
     pub next_try_unix_ms: u64,
     /// Tries that failed in a row.
     pub failures: u32,
+    /// How far the collector's clock is ahead of this host's, seconds; 0 while it is not known.
+    #[serde(default)]
+    pub clock_skew_s: i64,
+    /// When the certificate of this host ends to be valid, seconds since the Unix epoch; `None` without enrolment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_until_unix_s: Option<i64>,
 }
 
 /// What the connection to the collector is doing.
@@ -72,78 +109,46 @@ pub enum LinkState {
     Connected,
     /// Down; the next try waits.
     Waiting,
+    /// Not wanted: nothing leaves this host.
+    Off,
 }
 
-/// Why a stream ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ShipError {
-    /// The address is none.
-    #[error("{url} is no address")]
-    Url {
-        /// The configured address.
-        url: String,
-        /// What is wrong.
-        #[source]
-        source: tonic::transport::Error,
-    },
-    /// No connection.
-    #[error("no connection to {url}")]
-    Connect {
-        /// The configured address.
-        url: String,
-        /// What went wrong.
-        #[source]
-        source: tonic::transport::Error,
-    },
-    /// The collector ended the stream.
-    #[error("the collector answered {:?}: {}", .0.code(), .0.message())]
-    Status(Box<tonic::Status>),
-    /// The collector closed the stream without a word.
-    #[error("the collector closed the stream")]
-    Closed,
-    /// The collector did not answer in time.
-    #[error("no answer from the collector in {} s", .0.as_secs())]
-    Silent(Duration),
-    /// The collector has stored what this spool never held.
-    #[error("the collector has stored up to {stored}, but this spool only reaches {durable}")]
-    Ahead {
-        /// What the collector says.
-        stored: u64,
-        /// The last durable sequence.
-        durable: u64,
-    },
-    /// The spool cannot be read.
-    #[error("cannot read the spool")]
-    Spool(#[from] KeepError),
-}
-
-impl ShipError {
-    fn recovery(&self) -> Recovery {
-        match self {
-            Self::Status(status) => Recovery::of(status),
-            Self::Url { .. } => Recovery::Fatal {
-                advice: "correct collector.url in the configuration",
-            },
-            Self::Ahead { .. } => Recovery::Fatal {
-                advice: "the state directory was copied from another host or restored from a backup: \
-                         stop telemd, remove its spool and agent_id, start it again",
-            },
-            Self::Connect { .. } | Self::Closed | Self::Silent(_) | Self::Spool(_) => Recovery::Retry,
-        }
+/// Where the records of a host go, for people: the servers in their order.
+pub fn target(config: &Config) -> String {
+    if !config.collector.enabled {
+        return "nobody (collector.enabled is false)".to_owned();
     }
+    let servers = servers(&config.collector, &config.state_dir);
+    let urls: Vec<_> = servers.iter().map(Server::url).collect();
+    urls.join(", ")
+}
+
+/// The servers of a host, at least one.
+pub fn servers(collector: &Collector, state_dir: &Path) -> Vec<Server> {
+    // What is wrong with the file is told when it is needed; whoever may not read it sees the configuration.
+    let enrolment = Enrolment::load(state_dir).ok().flatten();
+    collector.servers(enrolment.as_ref().map(|enrolment| enrolment.server.as_str()))
 }
 
 /// Ships until told to stop.
 #[derive(Debug)]
 pub struct Shipper {
-    /// The collector's address.
-    pub url: String,
+    /// Where to, and by what the ends know each other.
+    pub collector: Collector,
+    /// Where it is kept what enrolment brought.
+    pub state_dir: PathBuf,
+    /// Proxies on the way.
+    pub proxies: Proxies,
+    /// Who this is.
+    pub agent_id: Uuid,
     /// First message of every stream.
     pub hello: Hello,
     /// The spool.
     pub keeper: Handle,
     /// Where it is noted what was delivered; `None`: nowhere.
     pub journal: Option<Arc<Mutex<Journal>>>,
+    /// Where it is noted what leaves this host; `None`: nowhere.
+    pub ledger: Option<Arc<Mutex<Ledger>>>,
     /// How to behave.
     pub options: Options,
     /// Where the connection's state is told.
@@ -157,23 +162,41 @@ impl Shipper {
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.options.pauses);
         let mut failures = 0u32;
+        let mut turn = 0;
         while !stop.is_cancelled() {
-            self.link.send_modify(|link| {
-                link.state = LinkState::Connecting;
-                link.next_try_unix_ms = 0;
-            });
+            // Asked for again and again: a host may be enrolled while its agent runs.
+            let servers = servers(&self.collector, &self.state_dir);
+            turn = turn.min(servers.len() - 1);
+            self.begin(&servers[turn]);
             let started = Instant::now();
-            let mut session = session::Session::new(&self);
-            let Err(error) = session.run(&stop).await else {
-                break;
+            let mut session = session::Session::new(&self, &servers, turn);
+            let error = match session.run(&stop).await {
+                Ok(End::Stopped) => break,
+                Ok(End::Back) => {
+                    turn = 0;
+                    continue;
+                }
+                Ok(End::Renewed) => {
+                    tokio::time::sleep(self.options.pauses.first).await;
+                    continue;
+                }
+                Err(error) => error,
             };
+            let recovery = error.recovery();
             if session.progressed() || started.elapsed() > self.options.pauses.longest {
                 backoff.reset();
                 failures = 0;
+                turn = 0;
+            } else if !matches!(recovery, Recovery::After(_)) {
+                turn = (turn + 1) % servers.len();
             }
             failures = failures.saturating_add(1);
-            let recovery = error.recovery();
-            let pause = backoff.next(recovery, fastrand::f64());
+            let is_next = turn > 0 && !matches!(recovery, Recovery::After(_));
+            let pause = if is_next {
+                Duration::ZERO
+            } else {
+                backoff.next(recovery, fastrand::f64())
+            };
             self.tell(&error, recovery, pause, failures);
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -183,20 +206,28 @@ impl Shipper {
         }
     }
 
+    fn begin(&self, server: &Server) {
+        self.link.send_modify(|link| {
+            link.state = LinkState::Connecting;
+            link.server = server.url().to_owned();
+            link.next_try_unix_ms = 0;
+        });
+    }
+
     fn tell(&self, error: &ShipError, recovery: Recovery, pause: Duration, failures: u32) {
         let said = chain(error);
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        let advice = match recovery {
-            Recovery::Fatal { advice } => {
+        let (refusal, advice) = match recovery {
+            Recovery::Fatal { refusal, advice } => {
                 tracing::error!(
                     error = said,
                     retry_ms,
                     advice,
                     "delivery is refused, records are kept on disk"
                 );
-                advice
+                (Some(refusal), advice)
             }
-            Recovery::Retry => {
+            Recovery::Retry | Recovery::Soon | Recovery::After(_) => {
                 // One warning an outage; the rest is for whoever looks closer.
                 if failures == 1 {
                     tracing::warn!(
@@ -207,15 +238,21 @@ impl Shipper {
                 } else {
                     tracing::debug!(error = said, retry_ms, failures, "delivery failed again");
                 }
-                ""
+                (None, "")
             }
         };
-        self.link.send_replace(Link {
-            state: LinkState::Waiting,
-            last_error: said,
-            advice: advice.to_owned(),
-            next_try_unix_ms: (Moment::now().unix_ns / 1_000_000).saturating_add(retry_ms),
-            failures,
+        self.link.send_modify(|link| {
+            // The next server's turn comes at once.
+            link.state = if pause.is_zero() {
+                LinkState::Connecting
+            } else {
+                LinkState::Waiting
+            };
+            link.refusal = refusal;
+            link.last_error = said;
+            advice.clone_into(&mut link.advice);
+            link.next_try_unix_ms = (Moment::now().unix_ns / 1_000_000).saturating_add(retry_ms);
+            link.failures = failures;
         });
     }
 }

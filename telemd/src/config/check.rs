@@ -17,13 +17,15 @@ pub(super) struct Wrong {
 const SEGMENT_BYTES_MIN: u64 = 1024 * 1024;
 /// Smallest journal: the longest entry fits in half of it.
 const JOURNAL_BYTES_MIN: u64 = 1024 * 1024;
+/// Smallest ledger: many of the longest entries fit in half of it.
+const LEDGER_BYTES_MIN: u64 = 1024 * 1024;
 
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     socket_path("socket_path", &config.socket_path)?;
     socket_path("control_path", &config.control_path)?;
     hostname(config.hostname.as_deref())?;
     log(&config.log)?;
-    url(&config.collector.url)?;
+    config.collector.check()?;
     ring(config.probes.ring_bytes)?;
     hooks(&config.probes.disable)?;
     let bytes = probe_user::hindsight::BYTES;
@@ -50,6 +52,14 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
             "journal.max_bytes",
             config.journal.max_bytes,
             JOURNAL_BYTES_MIN,
+            1 << 40,
+        )?;
+    }
+    if config.ledger.max_bytes != 0 {
+        range(
+            "ledger.max_bytes",
+            config.ledger.max_bytes,
+            LEDGER_BYTES_MIN,
             1 << 40,
         )?;
     }
@@ -118,30 +128,6 @@ fn log(value: &str) -> Result<(), Wrong> {
             remedy: "write a level (error, warn, info, debug, trace) or directives such as \"info,telemd=debug\"".into(),
         }
     })
-}
-
-fn url(url: &str) -> Result<(), Wrong> {
-    let wrong = |problem: &str, remedy: &str| {
-        Err(Wrong {
-            key: "collector.url",
-            value: format!("{url:?}"),
-            problem: problem.into(),
-            remedy: remedy.into(),
-        })
-    };
-    let example = "write \"http://HOST:PORT\", for example \"http://127.0.0.1:7130\"";
-    match url.parse::<tonic::transport::Uri>() {
-        Err(_) => wrong("not a URL", example),
-        Ok(uri) if uri.scheme_str() == Some("https") => wrong(
-            "this version has no TLS",
-            "use \"http://HOST:PORT\" over a network that you trust, or a TLS tunnel to it",
-        ),
-        Ok(uri) if uri.scheme_str() != Some("http") || uri.host().is_none() => {
-            wrong("not an http URL", example)
-        }
-        Ok(uri) if uri.path() != "/" || uri.query().is_some() => wrong("has a path", example),
-        Ok(_) => Ok(()),
-    }
 }
 
 fn ring(bytes: u32) -> Result<(), Wrong> {

@@ -22,9 +22,10 @@ fn the_documented_file_is_the_default() {
     // The keys without a default are named too, and are keys.
     let with_all = text
         .replace("# hostname", "hostname")
-        .replace("# object", "object");
+        .replace("# object", "object")
+        .replace("# url", "url");
     let all = Config::parse(Path::new("x"), &with_all).unwrap();
-    assert!(all.hostname.is_some() && all.probes.object.is_some());
+    assert!(all.hostname.is_some() && all.probes.object.is_some() && all.collector.url.len() == 2);
 }
 
 #[test]
@@ -38,7 +39,12 @@ fn every_key_is_read() {
         hostname = "web-1"
         log = "debug"
         [collector]
-        url = "http://[::1]:9"
+        enabled = false
+        url = ["http://[::1]:9", "https://b.example"]
+        ca_file = "/ca"
+        certificate_file = "/cert"
+        key_file = "/key"
+        insecure = true
         [probes]
         enabled = false
         object = "p.o"
@@ -82,6 +88,8 @@ fn every_key_is_read() {
         [journal]
         max_bytes = 2000000
         payloads = true
+        [ledger]
+        max_bytes = 3000000
         [spool]
         segment_bytes = 1048576
         max_bytes = 4194304
@@ -99,8 +107,10 @@ fn every_mistake_is_told_with_file_line_key_and_remedy() {
         "\n[storm]\nfirts = 3",
         "[storm]\n\nwindow_s = 0",
         "[collector]\nurl = \"127.0.0.1:7130\"",
-        "[collector]\nurl = \"https://x:1\"",
+        "[collector]\nurl = \"http://x:1\"",
         "[collector]\nurl = \"http://x:1/v2\"",
+        "[collector]\nurl = [\"https://x:1\", 5]",
+        "[collector]\nkey_file = \"/k\"",
         "[probes]\nring_bytes = 5000",
         "[probes]\ndisable = [\"printk\"]",
         "[spool]\nmax_bytes = 1",

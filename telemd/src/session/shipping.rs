@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::journal::Journal;
+use crate::ledger::Ledger;
 use crate::recorder::Recorder;
-use crate::ship::{Link, LinkState, Options, Shipper};
+use crate::ship::{Link, LinkState, Options, Proxies, Shipper};
 
 /// The task that ships.
 pub(super) struct Shipping {
@@ -26,23 +27,38 @@ impl Shipping {
         let (link, seen) = watch::channel(Link::default());
         let stop = CancellationToken::new();
         let kick = Arc::new(Notify::new());
+        if !config.collector.enabled {
+            link.send_modify(|link| link.state = LinkState::Off);
+            tracing::info!("collector.enabled is false: nothing leaves this host");
+            return Self {
+                task: tokio::spawn(async {}),
+                stop,
+                link: seen,
+                kick,
+            };
+        }
         let shipper = Shipper {
-            url: config.collector.url.clone(),
-            hello: Hello {
-                agent_id: agent_id.as_bytes().to_vec().into(),
-                epoch: recorder.keeper().epoch().as_bytes().to_vec().into(),
-                host: Some(host),
-                agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
+            collector: config.collector.clone(),
+            state_dir: config.state_dir.clone(),
+            proxies: Proxies::of_environment(),
+            agent_id,
+            hello: hello(agent_id, recorder.keeper().epoch(), host),
             keeper: recorder.keeper().clone(),
             journal: (config.journal.max_bytes > 0).then(|| {
                 let crate::config::Journal { max_bytes, payloads } = config.journal;
                 Arc::new(Mutex::new(Journal::new(&config.state_dir, max_bytes, payloads)))
             }),
+            ledger: (config.ledger.max_bytes > 0).then(|| {
+                Arc::new(Mutex::new(Ledger::new(
+                    &config.state_dir,
+                    config.ledger.max_bytes,
+                )))
+            }),
             options: Options::default(),
             link,
             kick: Arc::clone(&kick),
         };
+        tokio::spawn(tell_manager(seen.clone(), stop.clone()));
         Self {
             task: tokio::spawn(shipper.run(stop.clone())),
             stop,
@@ -66,6 +82,9 @@ impl Shipping {
     /// Waits until everything is shipped, unless the collector is away or it takes too long.
     pub(super) async fn finish(&mut self, recorder: &Recorder, deadline: Instant) {
         let mut stats = recorder.keeper().stats();
+        if self.link.borrow().state == LinkState::Off {
+            return;
+        }
         self.link.mark_unchanged();
         self.kick.notify_one();
         let shipped = async {
@@ -82,6 +101,38 @@ impl Shipping {
         };
         if tokio::time::timeout_at(deadline, shipped).await.is_err() {
             tracing::debug!("there was no time to ship everything");
+        }
+    }
+}
+
+/// What is said first on every stream.
+fn hello(agent_id: Uuid, epoch: Uuid, host: Host) -> Hello {
+    Hello {
+        agent_id: agent_id.as_bytes().to_vec().into(),
+        epoch: epoch.as_bytes().to_vec().into(),
+        host: Some(host),
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Shows in systemd's status why nothing is delivered until somebody acts.
+async fn tell_manager(mut link: watch::Receiver<Link>, stop: CancellationToken) {
+    while let Some(Ok(())) = stop.run_until_cancelled(link.changed()).await {
+        let status = {
+            let link = link.borrow_and_update();
+            if link.state == LinkState::Connecting {
+                continue;
+            }
+            match link.refusal {
+                Some(_) => format!(
+                    "watching; nothing is delivered: {}; {}",
+                    link.last_error, link.advice
+                ),
+                None => "watching".to_owned(),
+            }
+        };
+        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Status(&status)]) {
+            tracing::debug!(%error, "the service manager could not be told");
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::privacy;
 use crate::privileged::Half;
 use crate::recorder::Recorder;
 use crate::settings::{Reloaded, Settings};
+use crate::ship;
 use crate::socket::Door;
 use crate::status::{Confinement, SessionStatus, Status};
 use crate::text::chain;
@@ -38,7 +39,7 @@ impl Surroundings<'_> {
             opted_in: self.consent.given(),
             opt_in_file: self.consent.file().to_owned(),
             socket_path: self.config.socket_path.clone(),
-            collector_url: self.config.collector.url.clone(),
+            collector_url: ship::target(self.config),
             confinement: self.confinement.clone(),
             privileged: self.half.seen(),
             session,

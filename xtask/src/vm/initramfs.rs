@@ -154,7 +154,7 @@ fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>, boot: 
     }
     // 10.0.2.2 is this host's loopback in QEMU's user-mode network.
     let config = format!(
-        "state_dir = \"/state/telemetrics\"\n\n[collector]\nurl = \"http://10.0.2.2:{}\"\n",
+        "state_dir = \"/state/telemetrics\"\n\n[collector]\nurl = \"http://10.0.2.2:{}\"\ninsecure = true\n",
         agent.collector_port
     );
     archive.file("etc/telemetrics/telemd.toml", 0o644, config.as_bytes())?;

@@ -7,6 +7,7 @@ use telemd::config::Config;
 use telemd::consent::{self, Consent};
 use telemd::control::{AskError, Question, ask};
 use telemd::identity::{StateDir, StateError};
+use telemd::ship;
 use telemd::text::chain;
 
 pub(crate) fn opt_in(config: &Config) -> ExitCode {
@@ -19,7 +20,7 @@ pub(crate) fn opt_in(config: &Config) -> ExitCode {
     match ask(&config.control_path, Question::Consent) {
         Ok(_status) => cli::say(&format!(
             "{so_far}: faults of this host are recorded and shipped to {}",
-            config.collector.url
+            ship::target(config)
         )),
         Err(AskError::NotRunning { .. }) => {
             cli::say(&format!("{so_far}; telemd is not running: {}", cli::START_TELEMD));

@@ -12,7 +12,7 @@ use telemd::cli;
 use telemd::config::Config;
 use telemd::consent::Consent;
 use telemd::control::{AskError, Question, ask};
-use telemd::ship::Link;
+use telemd::ship::{self, Link, LinkState};
 use telemd::status::{SessionStatus, Status};
 use telemd::text::chain;
 
@@ -191,8 +191,10 @@ fn privileges(status: &Status, checks: &mut Checks) {
 }
 
 fn collector(config: &Config, link: &Link, checks: &mut Checks) {
-    let detail = show::link(link, &config.collector.url);
-    if link.failures > 0 {
+    let detail = show::link(link, &ship::target(config));
+    if link.state == LinkState::Off {
+        checks.note("collector", detail, "");
+    } else if link.failures > 0 {
         checks.problem(
             "collector",
             detail,
@@ -251,31 +253,25 @@ fn not_running(config: &Config, checks: &mut Checks) {
             None => checks.note(name, format!("{} is missing", paths[0]), lack),
         }
     }
-    let url = config
-        .collector
-        .url
-        .trim_start_matches("http://")
-        .trim_end_matches('/');
-    match connect(url) {
-        Ok(()) => checks.good(
-            "collector",
-            format!("{} accepts connections", config.collector.url),
-        ),
-        Err(error) => checks.problem(
-            "collector",
-            format!("{} does not accept connections: {error}", config.collector.url),
-            "see that the collector runs there, or correct collector.url",
-        ),
+    if !config.collector.enabled {
+        checks.note("collector", ship::target(config), "");
+        return;
+    }
+    for server in ship::servers(&config.collector, &config.state_dir) {
+        match connect(server.host(), server.port()) {
+            Ok(()) => checks.good("collector", format!("{server} accepts connections")),
+            Err(error) => checks.problem(
+                "collector",
+                format!("{server} does not accept connections: {error}"),
+                "see that the collector runs there, or correct collector.url",
+            ),
+        }
     }
 }
 
-fn connect(authority: &str) -> std::io::Result<()> {
-    // Without a port HTTP means 80.
-    let addresses = authority
-        .to_socket_addrs()
-        .or_else(|_| format!("{authority}:80").to_socket_addrs())?;
+fn connect(host: &str, port: u16) -> std::io::Result<()> {
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
-    for address in addresses {
+    for address in (host, port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, CONNECT_TIME) {
             Ok(_) => return Ok(()),
             Err(error) => last = error,

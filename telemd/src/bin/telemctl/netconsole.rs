@@ -10,10 +10,12 @@ use std::{fs, thread};
 use clap::{Args, Subcommand};
 use telemd::cli;
 use telemd::config::Config;
+use telemd::config::collector::Server;
 use telemd::identity::{StateError, known_agent_id};
 use telemd::netconsole::route::{is_mac, neighbour, route};
 use telemd::netconsole::target::{Goal, NAME, State, Step, StepError, TARGETS, VALUE};
 use telemd::netconsole::token;
+use telemd::ship;
 use telemd::text::chain;
 
 /// The port that netconsole has sent to since it exists (`drivers/net/netconsole.c`).
@@ -225,7 +227,7 @@ fn read(folder: &Path) -> Result<Option<State>, Failure> {
 fn remote(config: &Config, wanted: &Setup) -> Result<SocketAddr, Failure> {
     let to = match &wanted.to {
         Some(to) => to.clone(),
-        None => format!("{}:{PORT}", host(&config.collector.url).ok_or(Failure::NoHost)?),
+        None => format!("{}:{PORT}", collector_host(config).ok_or(Failure::NoHost)?),
     };
     let mut found = to
         .to_socket_addrs()
@@ -238,15 +240,19 @@ fn remote(config: &Config, wanted: &Setup) -> Result<SocketAddr, Failure> {
     Ok(remote)
 }
 
-/// The host of `http://HOST:PORT`.
-fn host(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let host = match authority.rfind(']') {
-        Some(end) => &authority[..=end],
-        None => authority.split(':').next()?,
-    };
-    (!host.is_empty()).then_some(host)
+/// The host of the first collector.
+fn collector_host(config: &Config) -> Option<String> {
+    let servers = ship::servers(&config.collector, &config.state_dir);
+    servers.first().map(host)
+}
+
+/// The host of a server as it stands before a port: an address of IPv6 has colons of its own.
+fn host(server: &Server) -> String {
+    if server.host().contains(':') {
+        format!("[{}]", server.host())
+    } else {
+        server.host().to_owned()
+    }
 }
 
 /// Our address, the device and the next hop's address on the wire.
@@ -340,10 +346,9 @@ mod tests {
 
     #[test]
     fn the_host_of_an_address() {
-        assert_eq!(host("http://10.0.2.2:7130"), Some("10.0.2.2"));
-        assert_eq!(host("https://collector.example/"), Some("collector.example"));
-        assert_eq!(host("http://[2001:db8::1]:7130"), Some("[2001:db8::1]"));
-        assert_eq!(host("http://:7130"), None);
-        assert_eq!(host("nonsense"), None);
+        let host = |url| host(&Server::parse(url).unwrap());
+        assert_eq!(host("http://10.0.2.2:7130"), "10.0.2.2");
+        assert_eq!(host("https://collector.example/"), "collector.example");
+        assert_eq!(host("http://[2001:db8::1]:7130"), "[2001:db8::1]");
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use privilege::standing::{SECCOMP_FILTER, Standing};
 use serde::Serialize;
-use telemd::ship::{Link, LinkState};
+use telemd::retry::Refusal;
+use telemd::ship::{Link, LinkState, Skew};
 use telemd::status::{Confinement, HookStatus, Privileged, SessionStatus, Status};
 
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
@@ -131,24 +132,57 @@ pub(crate) fn hook_text(hook: &HookStatus) -> String {
     text
 }
 
-/// The connection in one line.
-pub(crate) fn link(link: &Link, url: &str) -> String {
-    if link.state == LinkState::Connected {
-        return format!("{url}, connected");
-    }
-    // One more try does not make the ones that failed undone.
-    if link.failures == 0 {
-        return format!("{url}, connecting");
+/// The connection in one line. `target` is where records are to go.
+pub(crate) fn link(link: &Link, target: &str) -> String {
+    let server = if link.server.is_empty() {
+        target
+    } else {
+        &link.server
+    };
+    match link.state {
+        LinkState::Off => return "nothing leaves this host: collector.enabled is false".to_owned(),
+        LinkState::Connected => return connected(link, server),
+        // One more try does not make the ones that failed undone.
+        LinkState::Connecting | LinkState::Waiting if link.failures == 0 => {
+            return format!("{server}, connecting");
+        }
+        LinkState::Connecting | LinkState::Waiting => {}
     }
     let advice = if link.advice.is_empty() {
         "telemd tries again by itself; records wait in the spool"
     } else {
         &link.advice
     };
+    let state = link.refusal.map_or("not connected", refusal);
     format!(
-        "{url}, not connected after {} tries: {}; {advice}",
+        "{server}, {state} after {} tries: {}; {advice}",
         link.failures, link.last_error
     )
+}
+
+fn connected(link: &Link, server: &str) -> String {
+    let mut text = format!("{server}, connected");
+    if let Some(until) = link.certificate_until_unix_s {
+        let until = jiff::Timestamp::from_second(until).unwrap_or_default();
+        let _infallible = write!(text, ", certificate until {until}");
+    }
+    let skew = Skew(link.clock_skew_s);
+    if skew.is_wrong() {
+        let _infallible = write!(text, "; {skew}");
+    }
+    text
+}
+
+fn refusal(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Revoked => "REVOKED",
+        Refusal::NotEnrolled => "NOT ENROLLED",
+        Refusal::CertificateExpired => "CERTIFICATE EXPIRED",
+        Refusal::ClockWrong => "CLOCK WRONG",
+        Refusal::Untrusted => "SERVER NOT BELIEVED",
+        Refusal::Configuration => "WRONG CONFIGURATION",
+        Refusal::Refused => "REFUSED",
+    }
 }
 
 /// The spool in one line.
