@@ -20,6 +20,7 @@ use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue}
 use uuid::Uuid;
 
 use crate::{
+    admission::{Admission, Peer},
     ingest::{Answer, Crowded, Ingest, Quotas},
     metrics::Metrics,
     record::check,
@@ -43,6 +44,7 @@ const PUSHBACK: &str = "grpc-retry-pushback-ms";
 #[derive(Clone, Debug)]
 pub struct CollectorService {
     store: Store,
+    admission: Admission,
     metrics: Metrics,
     ingest: Ingest,
     quotas: Arc<Quotas>,
@@ -53,6 +55,7 @@ impl CollectorService {
     /// Streams end when `shutdown` is cancelled, each after the message it is at.
     pub fn new(
         store: Store,
+        admission: Admission,
         ingest: Ingest,
         quotas: Quotas,
         metrics: Metrics,
@@ -60,6 +63,7 @@ impl CollectorService {
     ) -> Self {
         Self {
             store,
+            admission,
             metrics,
             ingest,
             quotas: Arc::new(quotas),
@@ -70,6 +74,7 @@ impl CollectorService {
     /// Serves one stream to its end.
     async fn serve(
         &self,
+        peer: &Peer,
         mut requests: Streaming<DeliverRequest>,
         answers: &mpsc::Sender<Result<DeliverResponse, Status>>,
     ) -> Result<(), Status> {
@@ -79,11 +84,17 @@ impl CollectorService {
         let Some(Said::Hello(hello)) = first.message else {
             return Err(Status::failed_precondition("the first message must be a Hello"));
         };
-        let sender = self.hello(hello, answers).await?;
+        let sender = self.hello(peer, hello, answers).await?;
         tracing::info!(agent_id = %sender.agent_id, epoch = %sender.epoch, "agent connected");
         // What is read and what is answered run side by side: the next message is on its way while one is stored.
         let (pending, stored) = mpsc::channel(IN_FLIGHT);
-        let read = async { Ok(self.read(Arc::new(sender), requests, pending).await) };
+        let agent_id = sender.agent_id;
+        let read = async {
+            tokio::select! {
+                read = self.read(Arc::new(sender), requests, pending) => Ok(read),
+                refusal = self.admission.shut_out(agent_id) => Err(refusal),
+            }
+        };
         let ((), read) = try_join(self.answer(stored, answers), read).await?;
         read
     }
@@ -158,6 +169,7 @@ impl CollectorService {
 
     async fn hello(
         &self,
+        peer: &Peer,
         hello: Hello,
         answers: &mpsc::Sender<Result<DeliverResponse, Status>>,
     ) -> Result<Sender, Status> {
@@ -170,6 +182,7 @@ impl CollectorService {
             id("epoch", &hello.epoch)?,
             &host.kernel_release,
         );
+        self.admission.admit(peer, sender.agent_id).await?;
         let stored_seq = self
             .store
             .hello(&sender, &host, &hello.agent_version)
@@ -236,13 +249,13 @@ impl Collector for CollectorService {
         request: Request<Streaming<DeliverRequest>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let service = self.clone();
-        let peer = request.remote_addr();
+        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
         let (answers, responses) = mpsc::channel(ANSWERS);
         tokio::spawn(async move {
             let _open = service.metrics.stream();
-            if let Err(status) = service.serve(request.into_inner(), &answers).await {
+            if let Err(status) = service.serve(&peer, request.into_inner(), &answers).await {
                 service.metrics.refused(status.code());
-                tracing::info!(?peer, code = ?status.code(), reason = status.message(), "stream ended");
+                tracing::info!(peer = ?peer.address, code = ?status.code(), reason = status.message(), "stream ended");
                 // Nobody to tell when the agent is gone.
                 answers.send(Err(status)).await.ok();
             }

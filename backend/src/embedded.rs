@@ -146,9 +146,13 @@ impl Cluster {
 
     /// How it is reached: a connection string of libpq.
     pub fn url(&self) -> String {
-        let socket = self.dir.join("socket").display().to_string();
-        let quoted = socket.replace('\\', r"\\").replace('\'', r"\'");
-        format!("host='{quoted}' user=postgres dbname=postgres")
+        url(&self.dir)
+    }
+
+    /// How that of a data directory is reached while a collector runs it.
+    pub fn url_in(data_dir: &Path) -> String {
+        let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_no_current_folder| data_dir.to_owned());
+        url(&data_dir.join("postgres"))
     }
 
     /// Starts the server again whenever it ends by itself, until `shutdown`. Call it from the main thread, too.
@@ -222,6 +226,13 @@ impl Cluster {
 }
 
 /// Takes the folder for this process. The lock ends with the process, however that ends.
+/// A connection string of libpq for the cluster in `dir`.
+fn url(dir: &Path) -> String {
+    let socket = dir.join("socket").display().to_string();
+    let quoted = socket.replace('\\', r"\\").replace('\'', r"\'");
+    format!("host='{quoted}' user=postgres dbname=postgres")
+}
+
 fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     fs::DirBuilder::new()
         .recursive(true)

@@ -5,18 +5,23 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use backend::{
+    admission,
+    authority::AGENT_LIFE,
     ingest::Quota,
-    serve::{self, Config, ServeError},
+    serve::{self, Certificate, Config, ServeError, Tls},
     store::{Store, StoreError, chain},
 };
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+mod commands;
 
 /// Exit status for a wrong command line (sysexits.h: `EX_USAGE`).
 const USAGE: u8 = 64;
@@ -32,6 +37,10 @@ Examples:
       The same elsewhere, and for agents of other hosts
   backend serve --netconsole 0.0.0.0:6666
       And for the last words of hosts that die (telemctl netconsole setup)
+  backend ca init && backend token create --uses 100
+      An authority that agents know the collector by, and a token to enrol with (docs/enrolment.md)
+  backend serve --grpc 0.0.0.0:7130 --tls-name collector.example
+      Over TLS, with a certificate of that authority; only enrolled agents are taken
   BACKEND_DATABASE_URL=postgres://collector:secret@db/telemetrics backend serve
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
@@ -55,7 +64,7 @@ struct Cli {
 enum Command {
     /// Collect, answer queries and show the pages until SIGTERM.
     #[command(after_help = EXAMPLES)]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Bring the schema of a database up to date and end.
     Migrate {
         /// URL of the PostgreSQL database (15 or newer).
@@ -69,6 +78,27 @@ enum Command {
         /// Also make roles with few rights, to be granted to users: for storing, for asking, for Grafana.
         #[arg(long)]
         roles: bool,
+    },
+    /// The certificate authority of the collector.
+    Ca {
+        #[command(subcommand)]
+        command: commands::Ca,
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// What hosts enrol with.
+    Token {
+        #[command(subcommand)]
+        command: commands::Tokens,
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// Agents that were enrolled or shut out.
+    Agent {
+        #[command(subcommand)]
+        command: commands::Agents,
+        #[command(flatten)]
+        target: commands::Target,
     },
     /// Print shell completions.
     Completions {
@@ -98,7 +128,7 @@ struct Serve {
         hide_env_values = true
     )]
     postgres_bin: Option<PathBuf>,
-    /// Where agents and gRPC clients connect; nobody is asked who they are. Port 0: any.
+    /// Where agents and gRPC clients connect. Port 0: any.
     #[arg(
         long,
         value_name = "ADDR",
@@ -107,6 +137,46 @@ struct Serve {
         default_value = "127.0.0.1:7130"
     )]
     grpc: SocketAddr,
+    /// The certificate by which agents know the collector, PEM with those between it and its authority. Read again when it
+    /// changes, and on SIGHUP.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BACKEND_TLS_CERT",
+        hide_env_values = true,
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// Its key, PEM.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BACKEND_TLS_KEY",
+        hide_env_values = true,
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// Speak TLS with a certificate of the own authority (`backend ca init`) for this host name or IP address, instead of
+    /// --tls-cert. May be repeated.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "BACKEND_TLS_NAME",
+        hide_env_values = true,
+        value_delimiter = ',',
+        conflicts_with = "tls_cert"
+    )]
+    tls_name: Vec<String>,
+    /// Authorities of agents' certificates beside the own one, PEM.
+    #[arg(long, value_name = "FILE", env = "BACKEND_CLIENT_CA", hide_env_values = true)]
+    client_ca: Option<PathBuf>,
+    /// Which agents are taken. Default: enrolled over TLS beyond this host, else any.
+    #[arg(long, value_name = "WHICH", env = "BACKEND_AGENTS", hide_env_values = true)]
+    agents: Option<admission::Agents>,
+    /// How long certificates of agents are good; they renew themselves at half of it. Seconds, 60 to 31536000.
+    #[arg(long, value_name = "SECONDS", env = "BACKEND_CERTIFICATE_LIFE_S", hide_env_values = true,
+          default_value_t = AGENT_LIFE.as_secs(), value_parser = clap::value_parser!(u64).range(60..=31_536_000))]
+    certificate_life_s: u64,
     /// Where browsers and REST clients connect; nobody is asked who they are. Port 0: any.
     #[arg(
         long,
@@ -148,7 +218,11 @@ fn main() -> ExitCode {
     }
     let parsed = command()
         .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .and_then(|cli| match &cli.command {
+            Command::Serve(options) => options.check().map(|()| cli),
+            _ => Ok(cli),
+        });
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -238,6 +312,9 @@ fn run(command: Command) -> anyhow::Result<()> {
                 }
                 Ok(())
             }
+            Command::Ca { command, target } => commands::ca(command, target).await,
+            Command::Token { command, target } => commands::token(command, target).await,
+            Command::Agent { command, target } => commands::agent(command, target).await,
             Command::Completions { .. } => Ok(()),
         }
     })
@@ -245,11 +322,28 @@ fn run(command: Command) -> anyhow::Result<()> {
 
 impl Serve {
     fn config(self) -> anyhow::Result<Config> {
+        let tls = self.tls();
+        let agents = self.agents.unwrap_or({
+            if tls.is_some() && !self.grpc.ip().is_loopback() {
+                admission::Agents::Enrolled
+            } else {
+                admission::Agents::Any
+            }
+        });
+        if tls.is_none() && !self.grpc.ip().is_loopback() {
+            tracing::warn!(
+                grpc = %self.grpc,
+                "agents of other hosts send in clear and are not asked who they are: --tls-name or --tls-cert changes that"
+            );
+        }
         Ok(Config {
             database: self.database,
             data_dir: self.data_dir.map_or_else(default_data_dir, Ok)?,
             postgres_bin: self.postgres_bin,
             grpc: self.grpc,
+            tls,
+            agents,
+            certificate_life: Duration::from_secs(self.certificate_life_s),
             http: self.http,
             netconsole: self.netconsole,
             quota: Quota {
@@ -257,6 +351,35 @@ impl Serve {
                 burst: self.agent_burst,
             },
             address_file: self.address_file,
+        })
+    }
+
+    /// What is wrong with options that are each right.
+    fn check(&self) -> Result<(), clap::Error> {
+        let problem = match (self.tls(), self.agents, &self.client_ca) {
+            (None, Some(admission::Agents::Enrolled), _) => {
+                "--agents enrolled needs --tls-cert or --tls-name"
+            }
+            (None, _, Some(_)) => "--client-ca needs --tls-cert or --tls-name",
+            _ => return Ok(()),
+        };
+        Err(Cli::command().error(ErrorKind::MissingRequiredArgument, problem))
+    }
+
+    fn tls(&self) -> Option<Tls> {
+        let certificate = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Certificate::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            },
+            _ if !self.tls_name.is_empty() => Certificate::Own {
+                names: self.tls_name.clone(),
+            },
+            _ => return None,
+        };
+        Some(Tls {
+            certificate,
+            client_ca: self.client_ca.clone(),
         })
     }
 }

@@ -1,23 +1,24 @@
 //! `backend serve`: everything together, from the first connection to the last.
 
+mod incoming;
 mod listeners;
+mod tls;
 
 use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
-use futures::future::{OptionFuture, join, try_join};
+use futures::future::{OptionFuture, join, join4, try_join};
 use proto::v1::{FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer};
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{
-    Server,
-    server::{Router, TcpIncoming},
-};
+use tonic::transport::{Server, server::Router};
 use tonic_health::server::HealthReporter;
 
 use crate::{
+    admission::{Admission, Agents},
     collector::{self, CollectorService},
     embedded::{Cluster, EmbeddedError},
+    enrolment::{self, EnrolmentService},
     http,
     ingest::{Ingest, Quota, Quotas},
     metrics::Metrics,
@@ -26,6 +27,7 @@ use crate::{
     store::{Store, StoreError, chain},
 };
 use listeners::Listeners;
+pub use tls::{Certificate, Tls, TlsError};
 
 /// How long open requests may take after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -53,6 +55,12 @@ pub struct Config {
     pub postgres_bin: Option<PathBuf>,
     /// Address of the gRPC services.
     pub grpc: SocketAddr,
+    /// TLS of the gRPC services. None: they are spoken to in clear.
+    pub tls: Option<Tls>,
+    /// Which agents are taken.
+    pub agents: Agents,
+    /// How long certificates of agents are good.
+    pub certificate_life: Duration,
     /// Address of REST and pages.
     pub http: SocketAddr,
     /// UDP address of the netconsole receiver. None: there is none.
@@ -70,6 +78,9 @@ impl std::fmt::Debug for Config {
             .field("data_dir", &self.data_dir)
             .field("postgres_bin", &self.postgres_bin)
             .field("grpc", &self.grpc)
+            .field("tls", &self.tls)
+            .field("agents", &self.agents)
+            .field("certificate_life", &self.certificate_life)
             .field("http", &self.http)
             .field("netconsole", &self.netconsole)
             .field("quota", &self.quota)
@@ -105,6 +116,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// TLS.
+    #[error("no TLS")]
+    Tls(#[from] TlsError),
     /// The gRPC server ended.
     #[error("the gRPC server ended")]
     Grpc(#[from] tonic::transport::Error),
@@ -164,10 +178,16 @@ async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     // The database has just been migrated.
     set_health(&reporter, true).await;
-    let grpc = services(&store, config.quota, &metrics, shutdown)?
+    let admission = Admission::new(store.clone(), config.agents);
+    let (reloading, tls) = match config.tls.clone() {
+        Some(tls) => Some(tls::Reloading::start(tls, store.clone()).await?),
+        None => None,
+    }
+    .unzip();
+    let grpc = services(config, &store, &admission, &metrics, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listeners.grpc).with_nodelay(Some(true)),
+            incoming::incoming(listeners.grpc, tls, shutdown.clone()),
             shutdown.clone().cancelled_owned(),
         );
     let netconsole = listeners.netconsole.map(|socket| {
@@ -200,7 +220,12 @@ async fn serve(
     // The servers end by themselves when they fail, or at shutdown when nobody is connected.
     let ended = tokio::select! {
         ended = &mut servers => Some(ended?),
-        _ = join(store.keep_up(shutdown), report_health(&store, &reporter, shutdown)) => None,
+        _ = join4(
+            store.keep_up(shutdown),
+            report_health(&store, &reporter, shutdown),
+            admission.keep_up(shutdown),
+            OptionFuture::from(reloading.map(|reloading| reloading.keep_up(shutdown))),
+        ) => None,
     };
     tell_manager(&[NotifyState::Stopping]);
     tracing::info!("shutting down");
@@ -227,8 +252,9 @@ async fn serve(
 
 /// The gRPC services but for health.
 fn services(
+    config: &Config,
     store: &Store,
-    quota: Quota,
+    admission: &Admission,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> Result<Router, ServeError> {
@@ -238,11 +264,13 @@ fn services(
         .build_v1()?;
     let collector = CollectorService::new(
         store.clone(),
+        admission.clone(),
         Ingest::start(store),
-        Quotas::new(quota),
+        Quotas::new(config.quota),
         metrics.clone(),
         shutdown.clone(),
     );
+    let enrolment = EnrolmentService::new(store.clone(), config.certificate_life);
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -252,6 +280,7 @@ fn services(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_service(reflection)
         .add_service(collector::server(collector))
+        .add_service(enrolment::server(enrolment))
         .add_service(query::server(query)))
 }
 

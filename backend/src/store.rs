@@ -2,6 +2,7 @@
 
 mod connect;
 mod deliver;
+mod enrolment;
 mod error;
 mod expire;
 mod exposure;
@@ -25,6 +26,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use deliver::{Delivered, Message, Rejected, Sender};
+pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use netconsole::{OpenRecord, Owner};

@@ -13,6 +13,8 @@ use std::{
 };
 
 use backend::{
+    admission::Agents,
+    authority::AGENT_LIFE,
     embedded::{Cluster, EmbeddedError, Programs},
     ingest::Quota,
     serve::{self, Config, ServeError},
@@ -235,6 +237,9 @@ impl Collector {
             data_dir: PathBuf::new(),
             postgres_bin: None,
             grpc: any,
+            tls: None,
+            agents: Agents::Any,
+            certificate_life: AGENT_LIFE,
             http: any,
             netconsole: Some(any),
             quota,

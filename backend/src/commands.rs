@@ -1,0 +1,345 @@
+//! `backend ca`, `backend token`, `backend agent`: who may deliver.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use backend::{
+    authority::{Authority, Pair, fingerprint, hexadecimal, sha256},
+    embedded::Cluster,
+    store::{Agent, Store, Token},
+};
+use clap::{Args, Subcommand};
+use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Bytes of a token: nobody guesses 256 bits.
+const TOKEN_BYTES: usize = 32;
+/// What tokens begin with, so that one that is found somewhere is known for what it is.
+const TOKEN_PREFIX: &str = "tlm_";
+/// Longest life of a token: what is valid for longer is forgotten about.
+const TOKEN_LIFE_MAX: Duration = Duration::from_hours(366 * 24);
+
+/// Which database it is about.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// URL of the PostgreSQL database. Default: the private PostgreSQL in the data directory, running or not.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "BACKEND_DATABASE_URL",
+        hide_env_values = true
+    )]
+    database: Option<String>,
+    /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics-backend for root, else ~/.local/share/telemetrics-backend.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "BACKEND_DATA_DIR",
+        hide_env_values = true
+    )]
+    data_dir: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// The certificate authority of the collector.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ca {
+    /// Make it and print its fingerprint, which hosts enrol with. Changes nothing where there is one.
+    Init,
+    /// Print its fingerprint, and its certificate with --pem.
+    Show {
+        /// Print the certificate, for collector.ca_file of agents.
+        #[arg(long)]
+        pem: bool,
+    },
+}
+
+/// What hosts enrol with.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make a token. It is printed this once and kept nowhere.
+    Create {
+        /// How many hosts may enrol with it.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+        uses: i32,
+        /// How long it is good: 30m, 12h, 1d; at most 366 days.
+        #[arg(long, value_name = "TIME", default_value = "1d", value_parser = life)]
+        expires: Duration,
+        /// Only for this agent, also where it has a certificate that is lost or over.
+        #[arg(long, value_name = "ID")]
+        agent: Option<Uuid>,
+        /// What it is for, shown by `list`.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        note: String,
+    },
+    /// List all tokens, the newest first.
+    List,
+    /// Withdraw a token. Certificates that were given for it stay good.
+    Revoke {
+        /// The id that `create` and `list` show.
+        id: String,
+    },
+}
+
+/// Agents that were enrolled or shut out.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agents {
+    /// List them.
+    List,
+    /// Shut an agent out: its stream ends within seconds, and it is refused from then on.
+    Revoke {
+        /// The agent's id, as `telemctl status` and the pages show it.
+        id: Uuid,
+        /// Why.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        note: String,
+    },
+    /// Let an agent in again.
+    Allow {
+        /// The agent's id.
+        id: Uuid,
+    },
+}
+
+/// Runs `backend ca`.
+pub(crate) async fn ca(command: Ca, target: Target) -> anyhow::Result<()> {
+    let opened = Opened::open(&target).await?;
+    if matches!(command, Ca::Init) {
+        let made = Authority::make(opened.store.now_unix_s().await?)?;
+        opened.store.keep_authority(&made).await?;
+    }
+    let authority = opened.store.authority().await?;
+    let authority = authority.context("there is no authority yet: make one with `backend ca init`")?;
+    let fingerprint = fingerprint(&authority.certificate);
+    let pem = matches!(command, Ca::Show { pem: true });
+    let said = match (target.json, pem) {
+        (true, _) => {
+            json!({ "fingerprint": fingerprint, "certificate": certificate(&authority) }).to_string()
+        }
+        (false, true) => certificate(&authority),
+        (false, false) => fingerprint,
+    };
+    say(said.trim_end())?;
+    opened.close().await;
+    Ok(())
+}
+
+/// Runs `backend token`.
+pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()> {
+    let opened = Opened::open(&target).await?;
+    match command {
+        Tokens::Create {
+            uses,
+            expires,
+            agent,
+            note,
+        } => {
+            let token = random_token()?;
+            let hash = sha256(token.as_bytes());
+            let expires_unix_s = opened
+                .store
+                .create_token(&hash, agent, uses, expires, &note)
+                .await?;
+            let id = &hexadecimal(&hash)[..16];
+            if target.json {
+                say(
+                    &json!({ "token": token, "id": id, "uses": uses, "expires_unix_s": expires_unix_s })
+                        .to_string(),
+                )?;
+            } else {
+                say(&token)?;
+            }
+        }
+        Tokens::List => {
+            let tokens = opened.store.tokens().await?;
+            say_list(&tokens, target.json, token_line)?;
+        }
+        Tokens::Revoke { id } => {
+            anyhow::ensure!(
+                opened.store.revoke_token(&id).await?,
+                "there is no token {id}: `backend token list` shows them"
+            );
+        }
+    }
+    opened.close().await;
+    Ok(())
+}
+
+/// Runs `backend agent`.
+pub(crate) async fn agent(command: Agents, target: Target) -> anyhow::Result<()> {
+    let opened = Opened::open(&target).await?;
+    match command {
+        Agents::List => {
+            let agents = opened.store.agents().await?;
+            say_list(&agents, target.json, agent_line)?;
+        }
+        Agents::Revoke { id, note } => {
+            let changed = opened.store.revoke_agent(id, &note).await?;
+            say(if changed {
+                "shut out"
+            } else {
+                "was shut out before"
+            })?;
+        }
+        Agents::Allow { id } => {
+            let changed = opened.store.allow_agent(id).await?;
+            say(if changed {
+                "let in again"
+            } else {
+                "was not shut out"
+            })?;
+        }
+    }
+    opened.close().await;
+    Ok(())
+}
+
+/// A store, and the private PostgreSQL where this command had to start it.
+struct Opened {
+    store: Store,
+    cluster: Option<Cluster>,
+}
+
+impl Opened {
+    async fn open(target: &Target) -> anyhow::Result<Self> {
+        let (url, cluster) = match &target.database {
+            Some(url) => (url.clone(), None),
+            None => {
+                let dir = target.data_dir.clone().map_or_else(super::default_data_dir, Ok)?;
+                let url = Cluster::url_in(&dir);
+                if Store::new(&url)?.ping().await.is_ok() {
+                    (url, None)
+                } else {
+                    let cluster = Cluster::start(&dir, None).await?;
+                    (cluster.url(), Some(cluster))
+                }
+            }
+        };
+        let store = Store::new(&url)?;
+        store.migrate().await?;
+        Ok(Self { store, cluster })
+    }
+
+    async fn close(self) {
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await;
+        }
+    }
+}
+
+fn life(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time such as 30m, 12h or 1d, of at most 366 days");
+    let span: Span = text.parse().map_err(|_no_span| wrong())?;
+    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours()));
+    let life =
+        Duration::try_from_secs_f64(seconds.map_err(|_no_length| wrong())?).map_err(|_negative| wrong())?;
+    if life.is_zero() || life > TOKEN_LIFE_MAX {
+        return Err(wrong());
+    }
+    Ok(life)
+}
+
+fn random_token() -> anyhow::Result<String> {
+    let mut bytes = [0; TOKEN_BYTES];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_unspecified| anyhow::anyhow!("the kernel gives no random bytes"))?;
+    Ok(format!("{TOKEN_PREFIX}{}", hexadecimal(&bytes)))
+}
+
+fn certificate(authority: &Pair) -> String {
+    pem::encode(&pem::Pem::new("CERTIFICATE", authority.certificate.as_slice())).replace("\r\n", "\n")
+}
+
+fn token_line(token: &Token) -> String {
+    let state = if token.revoked {
+        "revoked"
+    } else if token.used >= token.uses {
+        "used up"
+    } else if token.expires_unix_s <= Timestamp::now().as_second() {
+        "expired"
+    } else {
+        "good"
+    };
+    let agent = token
+        .agent_id
+        .map_or("any new agent".to_owned(), |id| id.to_string());
+    format!(
+        "{}  {state:<8} {}/{} used  until {}  {agent}  {}",
+        token.id,
+        token.used,
+        token.uses,
+        moment(token.expires_unix_s),
+        printable(&token.note)
+    )
+}
+
+fn agent_line(agent: &Agent) -> String {
+    let certificate = agent.not_after_unix_s.map_or("not enrolled".to_owned(), |until| {
+        format!("certificate until {}", moment(until))
+    });
+    let revoked = agent.revoked_unix_s.map_or(String::new(), |since| {
+        format!("  shut out since {}", moment(since))
+    });
+    let hostname = agent.hostname.as_deref().unwrap_or("-");
+    format!(
+        "{}  {}  {certificate}{revoked}",
+        agent.agent_id,
+        printable(hostname)
+    )
+}
+
+/// Text without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+fn moment(unix_s: i64) -> String {
+    Timestamp::from_second(unix_s).unwrap_or_default().to_string()
+}
+
+fn say_list<T: serde::Serialize>(list: &[T], json: bool, line: impl Fn(&T) -> String) -> anyhow::Result<()> {
+    for item in list {
+        say(&if json {
+            serde_json::to_string(item)?
+        } else {
+            line(item)
+        })?;
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{text}").context("write to stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(life("1d").unwrap(), Duration::from_hours(24));
+        assert_eq!(life("30m").unwrap(), Duration::from_mins(30));
+        assert_eq!(life("1d12h").unwrap(), Duration::from_hours(36));
+        for wrong in ["", "1", "0s", "-1d", "2y", "367d", "1mo"] {
+            life(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn tokens_differ_and_fit_the_wire() {
+        let (one, other) = (random_token().unwrap(), random_token().unwrap());
+        assert_ne!(one, other);
+        assert!(one.starts_with(TOKEN_PREFIX) && one.len() <= proto::limits::TOKEN_BYTES);
+    }
+}
