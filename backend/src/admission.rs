@@ -100,14 +100,13 @@ impl Admission {
                 "the certificate is of another agent",
             )),
             Some(shown) if shown.is_over() => Err(expired()),
-            Some(_) => Ok(()),
             // Without TLS there is nothing to show a certificate in.
             None if self.agents == Agents::Enrolled || (standing.enrolled && peer.is_tls) => Err(refusal(
                 Code::Unauthenticated,
                 reasons::CERTIFICATE_REQUIRED,
                 "this collector takes records of enrolled agents only",
             )),
-            None => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 

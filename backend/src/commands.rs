@@ -58,7 +58,7 @@ pub(crate) enum Ca {
     Init,
     /// Print its fingerprint, and its certificate with --pem.
     Show {
-        /// Print the certificate, for collector.ca_file of agents.
+        /// Print the certificate, for `collector.ca_file` of agents.
         #[arg(long)]
         pem: bool,
     },
@@ -212,17 +212,16 @@ struct Opened {
 
 impl Opened {
     async fn open(target: &Target) -> anyhow::Result<Self> {
-        let (url, cluster) = match &target.database {
-            Some(url) => (url.clone(), None),
-            None => {
-                let dir = target.data_dir.clone().map_or_else(super::default_data_dir, Ok)?;
-                let url = Cluster::url_in(&dir);
-                if Store::new(&url)?.ping().await.is_ok() {
-                    (url, None)
-                } else {
-                    let cluster = Cluster::start(&dir, None).await?;
-                    (cluster.url(), Some(cluster))
-                }
+        let (url, cluster) = if let Some(url) = &target.database {
+            (url.clone(), None)
+        } else {
+            let dir = target.data_dir.clone().map_or_else(super::default_data_dir, Ok)?;
+            let url = Cluster::url_in(&dir);
+            if Store::new(&url)?.ping().await.is_ok() {
+                (url, None)
+            } else {
+                let cluster = Cluster::start(&dir, None).await?;
+                (cluster.url(), Some(cluster))
             }
         };
         let store = Store::new(&url)?;

@@ -18,6 +18,7 @@ use crate::privileged::Half;
 use crate::recorder::Recorder;
 use crate::session::{End, Session, Surroundings, answer};
 use crate::settings::Settings;
+use crate::ship::message::Waiting;
 use crate::socket::Socket;
 
 /// How often the opt-in file is looked for while it is missing.
@@ -173,6 +174,8 @@ async fn wait_for_consent(
                 match question {
                     Question::Consent if surroundings.consent.given() => *asked = Some(reply),
                     Question::Reload => drop(reply.send(Answer::Reloaded(surroundings.reload(None)))),
+                    // Nothing is recorded, so nothing waits.
+                    Question::Waiting(_) => drop(reply.send(Answer::Waiting(Waiting::default()))),
                     _ => answer(reply, surroundings.status(None)),
                 }
             }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::listener::{BindError, Listener};
 use crate::metrics;
 use crate::settings::Reloaded;
+use crate::ship::message::Waiting;
 use crate::status::Status;
 
 /// Only the agent's own user may ask.
@@ -41,29 +42,31 @@ pub enum Question {
     Metrics,
     /// Close the windows of storm control and ship what waits now.
     Flush,
+    /// The message that would leave with this sequence; 0 is the greeting.
+    Waiting(u64),
 }
 
 impl Question {
-    const ALL: [Self; 5] = [
-        Self::Status,
-        Self::Metrics,
-        Self::Consent,
-        Self::Reload,
-        Self::Flush,
-    ];
-
-    fn word(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Self::Status => "status",
-            Self::Consent => "consent",
-            Self::Reload => "reload",
-            Self::Flush => "flush",
-            Self::Metrics => "metrics",
+            Self::Status => "status".to_owned(),
+            Self::Consent => "consent".to_owned(),
+            Self::Reload => "reload".to_owned(),
+            Self::Flush => "flush".to_owned(),
+            Self::Metrics => "metrics".to_owned(),
+            Self::Waiting(seq) => format!("waiting {seq}"),
         }
     }
 
-    fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|question| question.word() == word)
+    fn of_words(words: &str) -> Option<Self> {
+        Some(match words {
+            "status" => Self::Status,
+            "consent" => Self::Consent,
+            "reload" => Self::Reload,
+            "flush" => Self::Flush,
+            "metrics" => Self::Metrics,
+            words => Self::Waiting(words.strip_prefix("waiting ")?.parse().ok()?),
+        })
     }
 }
 
@@ -71,10 +74,12 @@ impl Question {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// To all questions but one.
+    /// To all other questions.
     Status(Box<Status>),
     /// To [`Question::Reload`].
     Reloaded(Reloaded),
+    /// To [`Question::Waiting`].
+    Waiting(Waiting),
 }
 
 /// A question that waits for the agent's answer.
@@ -116,7 +121,7 @@ impl Control {
 async fn talk(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
     let mut word = String::new();
     let read = (&mut stream).take(QUESTION_BYTES).read_to_string(&mut word).await;
-    let answer = match (read, Question::of_word(word.trim())) {
+    let answer = match (read, Question::of_words(word.trim())) {
         (Ok(0), _) => return,
         (Ok(_), Some(question)) => {
             let (reply, answer) = oneshot::channel();
@@ -129,7 +134,8 @@ async fn talk(mut stream: UnixStream, asked: mpsc::Sender<Asked>) {
                 Err(_stopping) => return,
             }
         }
-        _ => "{\"error\":\"the questions are: status, metrics, consent, reload, flush\"}\n".to_owned(),
+        _ => "{\"error\":\"the questions are: status, metrics, consent, reload, flush, waiting SEQUENCE\"}\n"
+            .to_owned(),
     };
     if let Err(error) = stream.write_all(answer.as_bytes()).await {
         tracing::debug!(%error, "a question on the control socket was not waited for");
@@ -186,6 +192,11 @@ pub fn metrics(path: &Path) -> Result<String, AskError> {
     ask_text(path, Question::Metrics)
 }
 
+/// What waits to leave the host of the agent that listens on `path`, from a sequence on; 0 is the greeting.
+pub fn waiting(path: &Path, from_seq: u64) -> Result<Waiting, AskError> {
+    ask_for(path, Question::Waiting(from_seq))
+}
+
 fn ask_for<T: DeserializeOwned>(path: &Path, question: Question) -> Result<T, AskError> {
     let answer = ask_text(path, question)?;
     serde_json::from_str(&answer).map_err(|source| AskError::Answer {
@@ -209,7 +220,7 @@ fn exchange(path: &Path, question: Question) -> io::Result<String> {
     let mut stream = BlockingStream::connect(path)?;
     stream.set_read_timeout(Some(CONNECTION_TIME))?;
     stream.set_write_timeout(Some(CONNECTION_TIME))?;
-    stream.write_all(question.word().as_bytes())?;
+    stream.write_all(question.words().as_bytes())?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;

@@ -32,9 +32,11 @@ use crate::text::chain;
 mod dial;
 pub mod enrol;
 mod error;
+pub mod message;
 mod open;
 mod session;
 mod skew;
+mod stream;
 pub mod trust;
 
 pub use dial::Proxies;
@@ -209,7 +211,7 @@ impl Shipper {
     fn begin(&self, server: &Server) {
         self.link.send_modify(|link| {
             link.state = LinkState::Connecting;
-            link.server = server.url().to_owned();
+            server.url().clone_into(&mut link.server);
             link.next_try_unix_ms = 0;
         });
     }

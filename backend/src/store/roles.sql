@@ -24,6 +24,11 @@ GRANT DELETE ON records, fingerprints, netconsole_open TO telemetrics_ingest;
 
 -- Answers the query services and shows the pages.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO telemetrics_query;
+-- Whoever reads the authority's key can be any agent.
+REVOKE ALL ON authority_key, enrolment_tokens FROM telemetrics_query;
+GRANT SELECT ON authority, authority_key, revoked_agents TO telemetrics_ingest;
+GRANT SELECT, INSERT, UPDATE ON enrolled_agents TO telemetrics_ingest;
+GRANT SELECT, UPDATE ON enrolment_tokens TO telemetrics_ingest;
 
 -- Reads what is promised to reports, and nothing else: not the records' bytes.
 DO $$

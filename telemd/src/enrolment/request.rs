@@ -49,7 +49,7 @@ impl Asking {
 
     fn answered(
         self,
-        answer: EnrolResponse,
+        answer: &EnrolResponse,
         server: &str,
         authority: Option<String>,
     ) -> Result<Enrolment, RequestError> {
@@ -88,7 +88,7 @@ pub async fn enrol(
     let answer = EnrolmentClient::new(channel).enrol(request).await;
     let answer = answer.map_err(|status| RequestError::Refused(Box::new(status)))?;
     asking.answered(
-        answer.into_inner(),
+        &answer.into_inner(),
         server,
         authority.map(|der| pem::certificate(der)),
     )
@@ -102,7 +102,7 @@ pub async fn renew(channel: Channel, old: &Enrolment, agent_id: Uuid) -> Result<
     };
     let answer = EnrolmentClient::new(channel).renew(request).await;
     let answer = answer.map_err(|status| RequestError::Refused(Box::new(status)))?;
-    asking.answered(answer.into_inner(), &old.server, old.authority.clone())
+    asking.answered(&answer.into_inner(), &old.server, old.authority.clone())
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
     fn an_answer_without_certificates_or_with_endless_ones_is_none() {
         let ask = || Asking::new(Uuid::from_u128(1)).unwrap();
         let one = || vec![bytes::Bytes::from_static(b"der")];
-        let good = ask().answered(answer(one()), "https://c", None).unwrap();
+        let good = ask().answered(&answer(one()), "https://c", None).unwrap();
         assert!(good.key.contains("PRIVATE KEY") && good.certificates.contains("BEGIN CERTIFICATE"));
         let bad = [
             answer(Vec::new()),
@@ -134,7 +134,7 @@ mod tests {
             },
         ];
         for answer in bad {
-            ask().answered(answer, "https://c", None).unwrap_err();
+            ask().answered(&answer, "https://c", None).unwrap_err();
         }
     }
 }

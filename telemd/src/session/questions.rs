@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Session;
 use crate::clock::Moment;
 use crate::control::{Answer, Question};
+use crate::ship::message;
 use crate::status::{SessionStatus, SpoolStatus, Status};
 
 impl Session<'_> {
@@ -25,6 +26,13 @@ impl Session<'_> {
                 self.tell_losses(now).await;
                 self.shipping.hurry();
                 answer(reply, self.status().await);
+            }
+            Question::Waiting(from_seq) => {
+                let waiting = message::waiting(self.recorder.keeper(), &self.shipping.hello, from_seq).await;
+                // Who gets no answer is told that the agent does not answer.
+                if let Ok(waiting) = waiting {
+                    drop(reply.send(Answer::Waiting(waiting)));
+                }
             }
             Question::Status | Question::Metrics | Question::Consent => answer(reply, self.status().await),
         }

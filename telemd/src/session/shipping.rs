@@ -19,6 +19,8 @@ pub(super) struct Shipping {
     pub(super) task: tokio::task::JoinHandle<()>,
     pub(super) stop: CancellationToken,
     pub(super) link: watch::Receiver<Link>,
+    /// What is said first on every stream.
+    pub(super) hello: Hello,
     kick: Arc<Notify>,
 }
 
@@ -27,6 +29,7 @@ impl Shipping {
         let (link, seen) = watch::channel(Link::default());
         let stop = CancellationToken::new();
         let kick = Arc::new(Notify::new());
+        let hello = hello(agent_id, recorder.keeper().epoch(), host);
         if !config.collector.enabled {
             link.send_modify(|link| link.state = LinkState::Off);
             tracing::info!("collector.enabled is false: nothing leaves this host");
@@ -34,6 +37,7 @@ impl Shipping {
                 task: tokio::spawn(async {}),
                 stop,
                 link: seen,
+                hello,
                 kick,
             };
         }
@@ -42,7 +46,7 @@ impl Shipping {
             state_dir: config.state_dir.clone(),
             proxies: Proxies::of_environment(),
             agent_id,
-            hello: hello(agent_id, recorder.keeper().epoch(), host),
+            hello: hello.clone(),
             keeper: recorder.keeper().clone(),
             journal: (config.journal.max_bytes > 0).then(|| {
                 let crate::config::Journal { max_bytes, payloads } = config.journal;
@@ -63,6 +67,7 @@ impl Shipping {
             task: tokio::spawn(shipper.run(stop.clone())),
             stop,
             link: seen,
+            hello,
             kick,
         }
     }

@@ -54,13 +54,13 @@ pub enum DialError {
     )]
     ProxyKind {
         /// The proxy.
-        proxy: Uri,
+        proxy: String,
     },
     /// The proxy does not let through.
     #[error("the proxy {proxy} gives no way to {server}")]
     Proxy {
         /// The proxy.
-        proxy: Uri,
+        proxy: String,
         /// The server.
         server: String,
         /// What it said.
@@ -231,7 +231,9 @@ async fn tcp(host: &str, port: u16, within: Duration) -> Result<TcpStream, DialE
 async fn through(proxy: &Intercept, server: &Server, within: Duration) -> Result<TcpStream, DialError> {
     let uri = proxy.uri().clone();
     let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
-        return Err(DialError::ProxyKind { proxy: uri });
+        return Err(DialError::ProxyKind {
+            proxy: uri.to_string(),
+        });
     };
     let (host, port) = (host.to_owned(), uri.port_u16().unwrap_or(PROXY_PORT));
     let stream = tcp(&host, port, within).await?;
@@ -250,7 +252,7 @@ async fn through(proxy: &Intercept, server: &Server, within: Duration) -> Result
     }
     let way = tunnel.call(server.uri().clone()).await;
     way.map(TokioIo::into_inner).map_err(|source| DialError::Proxy {
-        proxy: uri,
+        proxy: uri.to_string(),
         server: server.url().to_owned(),
         source: source.into(),
     })

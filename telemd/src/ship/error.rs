@@ -71,8 +71,7 @@ impl ShipError {
     /// What it asks for.
     pub(super) fn recovery(&self) -> Recovery {
         match self {
-            Self::Status(status) => Recovery::of(status),
-            Self::Renewal(RequestError::Refused(status)) => Recovery::of(status),
+            Self::Status(status) | Self::Renewal(RequestError::Refused(status)) => Recovery::of(status),
             Self::Tls(error) => of_tls(error),
             Self::Dial(error) => of_dial(error),
             Self::Trust(_) | Self::Enrolment(_) => Recovery::Fatal {

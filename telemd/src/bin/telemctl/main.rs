@@ -18,10 +18,13 @@ mod control;
 mod cost;
 mod decode;
 mod doctor;
+mod enroll;
 mod explain;
 mod input;
+mod ledger;
 mod netconsole;
 mod output;
+mod preview;
 mod probes;
 mod processes;
 mod services;
@@ -68,6 +71,9 @@ enum Command {
     Explain(explain::Options),
     Decode(decode::Options),
     Netconsole(netconsole::Options),
+    Enroll(enroll::Options),
+    Preview(preview::Options),
+    Ledger(ledger::Options),
     Config(config::Options),
     /// Have telemd read its configuration again; tells what took effect and what takes a restart.
     Reload,
@@ -84,7 +90,7 @@ enum Command {
     Updates(updates::Options),
     /// The agent's state in the text format of Prometheus, for files that its exporters read.
     Metrics,
-    /// List the records that left this host.
+    /// List the records that the collector has stored.
     Journal(journal::command::Options),
     /// Print shell completions.
     Completions {
@@ -122,6 +128,9 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::OptOut => consent::opt_out(&config),
         Command::Journal(options) => journal::command::show(&options, &config, args.json),
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
+        Command::Enroll(options) => enroll::enroll(&options, &config, args.json),
+        Command::Preview(options) => preview::preview(&options, &config, args.json),
+        Command::Ledger(options) => ledger::ledger(&options, &config, args.json),
         Command::Reload => control::reload(&config, args.json),
         Command::Flush(options) => control::flush(&options, &config, args.json),
         Command::Start => services::change(Verb::Start, &config),
