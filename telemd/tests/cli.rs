@@ -90,6 +90,9 @@ fn commands_with_options_have_help() {
         &["flush"],
         &["test-record"],
         &["updates"],
+        &["enroll"],
+        &["preview"],
+        &["ledger"],
     ] {
         let name = format!("help_{}", command.join("_"));
         insta::assert_snapshot!(
