@@ -96,15 +96,20 @@ impl Recovery {
     }
 }
 
-/// How long a server wants to be left alone: `google.rpc.RetryInfo`, or Retry-After in seconds (RFC 9110, 10.2.3).
+/// How long a server wants to be left alone: by `google.rpc.RetryInfo`, by gRPC's own trailer in milliseconds (gRFC A6), or
+/// by Retry-After in seconds (RFC 9110, 10.2.3).
 fn left_alone(status: &tonic::Status) -> Option<Duration> {
     let passes = [Code::ResourceExhausted, Code::Unavailable].contains(&status.code());
     let by_details = || status.get_details_retry_info()?.retry_delay;
-    let by_header = || {
-        let seconds = status.metadata().get("retry-after")?.to_str().ok()?;
-        Some(Duration::from_secs(seconds.trim().parse().ok()?))
+    let number = |name: &str| -> Option<u64> {
+        let text = status.metadata().get(name)?.to_str().ok()?;
+        text.trim().parse().ok()
     };
-    passes.then(|| by_details().or_else(by_header)).flatten()
+    let by_trailer = || number("grpc-retry-pushback-ms").map(Duration::from_millis);
+    let by_header = || number("retry-after").map(Duration::from_secs);
+    passes
+        .then(|| by_details().or_else(by_trailer).or_else(by_header))
+        .flatten()
 }
 
 /// The pauses between tries.
