@@ -15,6 +15,7 @@ use super::{Session, Shipping, facts, open_spool};
 use crate::agent::AgentError;
 use crate::clock::Moment;
 use crate::durable;
+use crate::enrolment;
 use crate::keeper;
 use crate::kept::Kept;
 use crate::privacy;
@@ -38,6 +39,8 @@ impl Session<'_> {
             && Instant::now() >= self.rotate_at
             && self.surroundings.state.agent_id_age_s(Moment::now()) >= identity.rotate_s
             && self.recorder.keeper().stats().borrow().backlog == 0
+            // A certificate is for one id.
+            && !self.surroundings.state.path().join(enrolment::FILE).exists()
     }
 
     /// Gives the agent another id, if the last records of the old one get stored in time. Nobody else takes records in
