@@ -90,6 +90,14 @@ pub(crate) fn attempts() -> impl Iterator<Item = &'static Attempt> {
     })
 }
 
+/// The texts that tell what the generic program's hooks see.
+pub fn twins() -> impl Iterator<Item = Twin> {
+    HOOKS.iter().filter_map(|spec| match &spec.source {
+        Source::Records(records) => records.twin,
+        Source::Own { .. } => None,
+    })
+}
+
 /// Every member of a kernel struct that a program reads where there is one.
 pub(crate) fn members() -> impl Iterator<Item = &'static MemberSpec> {
     HOOKS.iter().flat_map(|spec| match &spec.source {
@@ -198,8 +206,21 @@ pub struct Records {
     pub attempts: &'static [Record],
     /// Whether the kernel's stack is taken with each event.
     pub stack: bool,
+    /// Kernel text that tells the same fault.
+    pub twin: Option<Twin>,
+    /// See [`Records::told`]; it leaves `twin` out.
+    tell: fn(&Fields) -> Option<Told>,
+}
+
+impl Records {
     /// What a record means; `None` when it is no fault after all.
-    pub tell: fn(&Fields) -> Option<Told>,
+    pub fn told(&self, fields: &Fields) -> Option<Told> {
+        let told = (self.tell)(fields)?;
+        Some(Told {
+            twin: self.twin,
+            ..told
+        })
+    }
 }
 
 /// A tracepoint that the generic program can watch.

@@ -96,7 +96,7 @@ impl Watch {
     /// What a record means and what is kept of it; `None` when it is not meant after all.
     pub(crate) fn tell(&self, fields: Fields) -> Option<(Told, Fields)> {
         match self {
-            Self::Row(_, records) => (records.tell)(&fields).map(|told| (told, fields)),
+            Self::Row(_, records) => records.told(&fields).map(|told| (told, fields)),
             Self::Probe(probe) => probe.tell(&fields).map(|(title, kept)| {
                 let told = Told::new(Class::CustomTracepoint, probe.severity, title);
                 (told, kept)

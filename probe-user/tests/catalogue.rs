@@ -58,7 +58,7 @@ fn a_record_of_any_length_is_told_or_left_alone() {
         for (records, _) in rows(&format) {
             for length in 0..256 {
                 let fields = format.decode(&vec![0; length], &[]);
-                let told = (records.tell)(&fields);
+                let told = records.told(&fields);
                 assert!(told.is_none_or(|told| !told.title.is_empty()), "{name}");
             }
         }
@@ -80,7 +80,7 @@ fn the_bytes_of_a_failed_request_become_its_words() {
     assert_eq!(fields.get("sector"), Some(&Value::Unsigned(4660)));
     let told = rows(&format)
         .into_iter()
-        .find_map(|(records, _)| (records.tell)(&fields))
+        .find_map(|(records, _)| records.told(&fields))
         .unwrap();
     assert_eq!(told.title, "critical medium error");
     assert_eq!(told.device.map(|device| device.number), Some(8 << 20 | 1));
@@ -101,7 +101,7 @@ fn the_bytes_of_a_firmware_error_become_its_words() {
     let fields = format.decode(&record, &[]);
     let told = rows(&format)
         .into_iter()
-        .find_map(|(records, _)| (records.tell)(&fields))
+        .find_map(|(records, _)| records.told(&fields))
         .unwrap();
     assert_eq!(told.title, "firmware error: error of an Ampere processor (fatal)");
     assert_eq!(

@@ -20,6 +20,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -40,7 +41,7 @@ fn tell(fields: &Fields) -> Option<Told> {
     let header = fields.bytes("tlp_header").filter(|_| is_valid).map(words);
     let device = fields.text("dev_name").unwrap_or_default();
     let error = AerError::of_event(device, status, severity, header.as_deref())?;
-    Some(Told::hardware(error.hardware_error()).or_text(TWIN))
+    Some(Told::hardware(error.hardware_error()))
 }
 
 fn words(bytes: &[u8]) -> Vec<u32> {

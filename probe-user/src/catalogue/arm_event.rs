@@ -21,6 +21,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -44,7 +45,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         contexts: fields.bytes("ctx_buf").unwrap_or_default(),
         vendor: fields.bytes("oem_buf").unwrap_or_default(),
     };
-    let told = Told::hardware(event.section().hardware_error()).or_text(TWIN);
+    let told = Told::hardware(event.section().hardware_error());
     Some(told.made_of("pei_buf"))
 }
 

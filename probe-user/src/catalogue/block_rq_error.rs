@@ -31,6 +31,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             },
         ],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -76,7 +77,7 @@ fn tell(fields: &Fields) -> Option<Told> {
             number,
             in_title: true,
         }),
-        ..Told::new(HOOK.class, HOOK.severity, format!("{what} error")).or_text(TWIN)
+        ..Told::new(HOOK.class, HOOK.severity, format!("{what} error"))
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) const fn hook(
         source: Source::Records(Records {
             attempts,
             stack: false,
+            twin: None,
             tell,
         }),
     }

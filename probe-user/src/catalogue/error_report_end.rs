@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -50,5 +51,5 @@ fn tell(fields: &Fields) -> Option<Told> {
             "report of the kernel, its text was not caught",
         ),
     };
-    Some(Told::new(class, severity, title).or_text(TWIN))
+    Some(Told::new(class, severity, title))
 }

@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -35,6 +36,6 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some(function) => format!("EXT4-fs error in {function}"),
         None => "EXT4-fs error".to_owned(),
     };
-    let told = Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN);
+    let told = Told::new(HOOK.class, HOOK.severity, title);
     Some(told.on_device(fields.number("dev")))
 }

@@ -20,6 +20,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -41,7 +42,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         fru_text: fields.text("fru_text").unwrap_or_default(),
         data: fields.bytes("data").unwrap_or_default(),
     };
-    let told = Told::hardware(event.section().hardware_error()).or_text(TWIN);
+    let told = Told::hardware(event.section().hardware_error());
     Some(told.made_of("data"))
 }
 

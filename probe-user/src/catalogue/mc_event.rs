@@ -20,6 +20,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -60,7 +61,7 @@ fn tell(fields: &Fields) -> Option<Told> {
     let error = error.at(address, fields.number("grain_bits").unwrap_or(u8::MAX));
     Some(Told {
         count: error.count.into(),
-        ..Told::hardware(error.hardware_error()).or_text(TWIN)
+        ..Told::hardware(error.hardware_error())
     })
 }
 

@@ -21,6 +21,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -42,7 +43,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         page_type: fields.meaning("type").unwrap_or("page of unknown use").to_owned(),
         recovery: recovery.and_then(Recovery::of_kernel),
     };
-    Some(Told::hardware(failure.hardware_error()).or_text(TWIN))
+    Some(Told::hardware(failure.hardware_error()))
 }
 
 #[cfg(test)]

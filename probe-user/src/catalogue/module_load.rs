@@ -22,6 +22,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             }],
         }],
         stack: false,
+        twin: None,
         tell,
     }),
 };

@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -35,5 +36,5 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some(driver) => format!("NETDEV WATCHDOG: transmit queue of {driver} timed out"),
         None => "NETDEV WATCHDOG: transmit queue timed out".to_owned(),
     };
-    Some(Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN))
+    Some(Told::new(HOOK.class, HOOK.severity, title))
 }

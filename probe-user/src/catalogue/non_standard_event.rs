@@ -20,6 +20,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -39,7 +40,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         severity: fields.number("sev").unwrap_or(u8::MAX),
         data: fields.bytes("buf").unwrap_or_default(),
     };
-    let told = Told::hardware(event.section().hardware_error()).or_text(TWIN);
+    let told = Told::hardware(event.section().hardware_error());
     Some(told.made_of("buf"))
 }
 

@@ -18,6 +18,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: None,
         tell,
     }),
 };

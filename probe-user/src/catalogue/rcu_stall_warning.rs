@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -31,5 +32,5 @@ const TWIN: Twin = Twin {
 };
 
 fn tell(_fields: &Fields) -> Option<Told> {
-    Some(Told::new(HOOK.class, HOOK.severity, "INFO: rcu detected stall").or_text(TWIN))
+    Some(Told::new(HOOK.class, HOOK.severity, "INFO: rcu detected stall"))
 }

@@ -22,6 +22,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -45,6 +46,6 @@ fn tell(fields: &Fields) -> Option<Told> {
             key: format!("{} {pid} {comm}", HOOK.name),
             quiet_ns: QUIET_NS,
         }),
-        ..Told::new(HOOK.class, HOOK.severity, "INFO: task hung").or_text(TWIN)
+        ..Told::new(HOOK.class, HOOK.severity, "INFO: task hung")
     })
 }

@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: None,
         tell,
     }),
 };

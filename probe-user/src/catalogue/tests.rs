@@ -110,7 +110,7 @@ proptest! {
         let fields: Fields = named.collect();
         for hook in HOOKS {
             let Source::Records(records) = &hook.source else { continue };
-            if let Some(told) = (records.tell)(&fields) {
+            if let Some(told) = records.told(&fields) {
                 prop_assert!(!told.title.is_empty() && told.title.len() <= 256, "{}: {told:?}", hook.name);
                 prop_assert!(!told.title.chars().any(char::is_control), "{}: {told:?}", hook.name);
             }
@@ -124,7 +124,7 @@ fn a_record_without_its_fields_says_less() {
         let Source::Records(records) = &hook.source else {
             continue;
         };
-        let told = (records.tell)(&Fields::default());
+        let told = records.told(&Fields::default());
         assert!(told.is_none_or(|told| !told.title.is_empty()), "{}", hook.name);
         for record in records.attempts {
             assert!(

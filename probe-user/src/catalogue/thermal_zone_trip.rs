@@ -26,6 +26,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             }],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -51,7 +52,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some(zone) => format!("{what}: {zone}"),
         None => what.to_owned(),
     };
-    Some(Told::new(HOOK.class, severity, title).or_text(TWIN))
+    Some(Told::new(HOOK.class, severity, title))
 }
 
 #[cfg(test)]

@@ -77,14 +77,6 @@ impl Told {
             ..self
         }
     }
-
-    /// The same, with the text that tells it too.
-    pub(super) fn or_text(self, twin: Twin) -> Self {
-        Self {
-            twin: Some(twin),
-            ..self
-        }
-    }
 }
 
 /// One line of printable text, at most [`TITLE_BYTES`] long: names of drivers and firmware are foreign.

@@ -19,6 +19,7 @@ pub(super) const HOOK: HookSpec = HookSpec {
             filter: &[],
         }],
         stack: false,
+        twin: Some(TWIN),
         tell,
     }),
 };
@@ -48,7 +49,7 @@ fn tell(fields: &Fields) -> Option<Told> {
         Some((_, reason)) => format!("XFS: shut down, {reason}"),
         None => "XFS: shut down".to_owned(),
     };
-    let told = Told::new(HOOK.class, HOOK.severity, title).or_text(TWIN);
+    let told = Told::new(HOOK.class, HOOK.severity, title);
     Some(told.on_device(fields.number("dev")))
 }
 

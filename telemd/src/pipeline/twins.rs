@@ -10,8 +10,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use faults::{Assembled, KernelReport, ReportKind};
-use probe_user::{Context, Once, Twin};
+use probe_user::{Best, Context, Once, Twin, catalogue};
 use proto::v1::Record;
+
+use super::fault::{MACHINE_CHECK, OOM_KILL};
 
 /// A record of a hook whose text does not come within this time is told without it.
 const TEXT_NS: u64 = 5_000_000_000;
@@ -29,19 +31,6 @@ const TEXTS: usize = 64;
 const ONGOING: usize = 256;
 /// How much of a remembered text is kept, bytes: its first lines say what it is about.
 const TEXT_BYTES: usize = 256;
-
-/// Forms of reports that some hook tells better than the text, and behind the text.
-const BETTER_BY_HOOK: &[ReportKind] = &[
-    ReportKind::OomKill,
-    ReportKind::MachineCheck,
-    ReportKind::MemoryError,
-    ReportKind::MemoryFailure,
-    ReportKind::PcieError,
-    ReportKind::FirmwareError,
-    ReportKind::BlockError,
-    ReportKind::NetTimeout,
-    ReportKind::Thermal,
-];
 
 /// What a hook found that its text tells better.
 #[derive(Debug)]
@@ -183,7 +172,7 @@ impl Twins {
             report,
             context,
         };
-        if !BETTER_BY_HOOK.contains(&text.report.kind) {
+        if !may_be_told_by_hook(text.report.kind, &text.assembled.text) {
             return Some(text);
         }
         let full = self.held.len() == HELD;
@@ -241,6 +230,13 @@ impl Twins {
         remember(&mut self.ongoing, ONGOING, (once.key.clone(), at_ns));
         seen.is_some_and(|(_, seen_ns)| at_ns.saturating_sub(seen_ns) <= once.quiet_ns)
     }
+}
+
+/// Whether some hook tells what a text is about, and tells it better: behind the text perhaps.
+fn may_be_told_by_hook(kind: ReportKind, text: &str) -> bool {
+    let own = [MACHINE_CHECK, OOM_KILL].into_iter();
+    own.chain(catalogue::twins())
+        .any(|twin| twin.best == Best::Hook && fits(&twin, kind, text))
 }
 
 /// Whether a text is of a twin's form.

@@ -76,7 +76,9 @@ pub(super) struct Collecting {
     /// Other CPUs were asked for their stacks.
     pub(super) asked_others: bool,
     progress: Progress,
-    /// The first head.
+    /// It began with `cut here`.
+    is_announced: bool,
+    /// The first head, or that of the warning whose message reads like one.
     head: Option<&'static Head>,
     lines: usize,
     frames: usize,
@@ -91,6 +93,7 @@ impl Collecting {
             done: Assembled::new(line),
             asked_others: false,
             progress: Progress::Announced,
+            is_announced: false,
             head: None,
             lines: 0,
             frames: 0,
@@ -131,7 +134,13 @@ impl Collecting {
         // Before 2.6.25 x86-64 printed the frame at fault between the two.
         let before_stack =
             self.progress < Progress::Stack || self.progress == Progress::Stack && self.frames == 1;
-        self.progress == Progress::Panicked || before_stack && !self.is_stackless()
+        self.progress == Progress::Panicked || before_stack && (!self.is_stackless() || self.is_message())
+    }
+
+    /// All that was seen is `cut here` and what a warning is about, `WARN(…, "NETDEV WATCHDOG: …")`, which reads like a head
+    /// and comes before the warning's own (`__warn_printk`, `kernel/panic.c`).
+    fn is_message(&self) -> bool {
+        self.is_announced && self.lines == 2
     }
 
     /// The head says it all, and more heads of that sort may follow.
@@ -164,9 +173,10 @@ impl Collecting {
     /// Appends a line.
     pub(super) fn take(&mut self, line: &Seen<'_>, limits: &Limits) {
         self.done.last_at_us = self.done.last_at_us.max(line.at_us);
+        self.is_announced |= self.lines == 0 && matches!(line.mark, Mark::Cut);
         let progress = match line.mark {
             Mark::Head(head) => {
-                self.head.get_or_insert(head);
+                self.head = self.head.filter(|_| !self.is_message()).or(Some(head));
                 Progress::Begun
             }
             Mark::Panic(head) => {

@@ -59,7 +59,7 @@ const WARN: Fault = Fault {
     by_text: "WARNING in example_open",
     best: Best::Text,
 };
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     BLOCK,
     EXT4,
     WARN,
@@ -112,6 +112,24 @@ const FAULTS: [Fault; 8] = [
         by_text: "NETDEV WATCHDOG: transmit queue timed out",
         best: Best::Hook,
     },
+    // Before 6.6 the text is a warning, `net/sched/sch_generic.c`, `dev_watchdog`.
+    Fault {
+        hook: "net_dev_xmit_timeout",
+        fields: &[("driver", Field::Text("pcnet32"))],
+        text: &[
+            "------------[ cut here ]------------",
+            "NETDEV WATCHDOG: eth1 (pcnet32): transmit queue 0 timed out",
+            "WARNING: CPU: 1 PID: 77 at net/sched/sch_generic.c:467 dev_watchdog+0x260/0x270",
+            "Call Trace:",
+            " <IRQ>",
+            " call_timer_fn+0x29/0xf0",
+            " </IRQ>",
+            "---[ end trace 0000000000000000 ]---",
+        ],
+        by_hook: "NETDEV WATCHDOG: transmit queue of pcnet32 timed out",
+        by_text: "NETDEV WATCHDOG: transmit queue timed out",
+        best: Best::Hook,
+    },
     Fault {
         hook: "sched_process_hang",
         fields: &[("pid", Field::Number(42)), ("comm", Field::Text("dd"))],
@@ -152,7 +170,7 @@ fn fire(pipeline: &mut Pipeline, fault: &Fault, at_ms: u64, out: &mut Vec<Found>
     let catalogue::Source::Records(records) = &spec.source else {
         panic!("{} has programs of its own", fault.hook);
     };
-    let told = (records.tell)(&fields).unwrap();
+    let told = records.told(&fields).unwrap();
     let event = Event::Record {
         context: context(spec.name, at_ms),
         tracepoint: records.attempts[0].tracepoint.into(),
