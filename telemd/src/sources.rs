@@ -93,14 +93,11 @@ pub(crate) struct Buffers {
 impl Sources {
     /// Opens the kernel's log at the record `from`, at its beginning without one. Nothing is attached yet.
     pub(crate) async fn open(config: &config::Probes, half: &Half, from: Option<u64>) -> Self {
-        let unwanted = config.disable.iter().any(|name| name == hook::PRINTK_CONSOLE);
-        let log = if !config.enabled {
-            Err(DISABLED.to_owned())
-        } else if unwanted {
-            Err("disabled in the configuration".to_owned())
-        } else {
+        let log = if config.enabled {
             let position = from.map_or(Position::Oldest, Position::Sequence);
             kernel_log(config, half, position).await
+        } else {
+            Err(DISABLED.to_owned())
         };
         let reason = if config.enabled {
             "not attached yet"

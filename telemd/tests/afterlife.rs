@@ -5,7 +5,7 @@ mod common;
 
 use common::Host;
 use common::collector::{Running, records};
-use common::past::{host, keep_fatal_error};
+use common::past::{host, host_with, keep_fatal_error};
 use proto::v1::record::Payload;
 use proto::v1::{Confidence, Demise};
 
@@ -60,6 +60,17 @@ fn the_log_of_this_boot_is_told_once_however_often_the_agent_starts() {
     let first = &records(&collector, "kernel.bug")[0];
     assert_eq!(first.since_boot_ns / 1_000_000_000, 1);
     assert_eq!(first.hook.as_ref().unwrap().attach, "kmsg");
+}
+
+#[test]
+fn without_the_console_hook_the_log_is_what_is_read() {
+    let collector = Running::start();
+    let extra = "probes.object = \"/nonexistent\"\nprobes.disable = [\"printk_console\"]\n";
+    let (mut host, mut log) = host_with(&collector, extra);
+    host.start();
+    log.report(1, 1);
+    wait_for(&mut host, &collector, 1);
+    assert_eq!(host.stop(), Some(0));
 }
 
 #[test]
