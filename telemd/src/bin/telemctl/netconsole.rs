@@ -14,7 +14,7 @@ use telemd::config::collector::Server;
 use telemd::identity::{StateError, known_agent_id};
 use telemd::netconsole::route::{is_mac, neighbour, route};
 use telemd::netconsole::target::{Goal, NAME, State, Step, StepError, TARGETS, VALUE};
-use telemd::netconsole::token;
+use telemd::netconsole::{loses_last_words, token};
 use telemd::ship;
 use telemd::text::chain;
 
@@ -150,8 +150,10 @@ fn setup(config: &Config, wanted: &Setup) -> Result<String, Failure> {
     }
     let already = if steps.is_empty() { "already " } else { "" };
     Ok(format!(
-        "kernel messages are {already}sent to {remote} from {} by {}",
-        goal.local_ip, goal.device
+        "kernel messages are {already}sent to {remote} from {} by {}{}",
+        goal.local_ip,
+        goal.device,
+        advice()
     ))
 }
 
@@ -189,7 +191,7 @@ fn status(config: &Config) -> Result<String, Failure> {
         Some(_) => "the token is not this boot's: run `telemctl netconsole setup` again",
     };
     Ok(format!(
-        "{}: to {}:{} by {} ({})\n{told}",
+        "{}: to {}:{} by {} ({})\n{told}{}",
         if state.is_enabled() {
             "sending"
         } else {
@@ -199,7 +201,19 @@ fn status(config: &Config) -> Result<String, Failure> {
         value("remote_port"),
         value("dev_name"),
         value("remote_mac"),
+        advice(),
     ))
+}
+
+/// What to change so that the end of a panic is sent too; empty where nothing has to be.
+fn advice() -> &'static str {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    if loses_last_words(&read("/proc/consoles"), &read("/proc/sys/kernel/panic")) {
+        "\nthis kernel does not send the end of a panic before it reboots: set kernel.panic = 0, and have a watchdog \
+         restart the machine"
+    } else {
+        ""
+    }
 }
 
 fn remove() -> Result<String, Failure> {
