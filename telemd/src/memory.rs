@@ -1,4 +1,10 @@
-//! What the C library does with memory that was freed.
+//! What this process does not need of its memory.
+
+use std::ffi::{c_int, c_void};
+use std::{ptr, slice};
+
+use rustix::mm::{self, Advice};
+use rustix::param;
 
 /// Has all threads share one arena of the C library's allocator. By itself it makes one for nearly each thread, each of which keeps what
 /// was freed in it; threads here wait more than they allocate. Must be called before there are threads.
@@ -9,10 +15,46 @@ pub fn share_arena() {
     let _unknown_setting = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
-/// Gives pages back to the kernel on which nothing is allocated any more: after work that takes much memory and is not done again soon.
+/// Gives pages back to the kernel: those on which nothing is allocated any more, and the text of the program and its
+/// libraries. After work that takes much of both and is not done again soon.
+///
+/// Text is mapped in pieces of 64 KiB around each place that runs (`fault_around_bytes`, `mm/memory.c`), so nearly all of it
+/// is after a start; what is needed again is mapped again from the page cache, without reading the disk as long as it is
+/// there. A breakpoint that a debugger has set before is lost.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "a function of the C library without a wrapper")]
     // SAFETY: it looks for free pages under the allocator's lock and changes nothing that is allocated.
     let _nothing_to_give = unsafe { libc::malloc_trim(0) };
+    #[expect(unsafe_code, reason = "a function of the C library without a wrapper")]
+    // SAFETY: the callback is as the C library wants it, and takes no data.
+    let _of_the_last_callback = unsafe { libc::dl_iterate_phdr(Some(unmap_text), ptr::null_mut()) };
+}
+
+/// Unmaps the pages of a program's or a library's segments that nobody can have written to; 0, so that the next one follows.
+#[expect(unsafe_code, reason = "the C library's view of the program headers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "addresses and lengths of this process's own memory"
+)]
+unsafe extern "C" fn unmap_text(object: *mut libc::dl_phdr_info, _bytes: usize, _data: *mut c_void) -> c_int {
+    // SAFETY: the C library hands over what describes a loaded object, whose headers stay in place during the call.
+    let (base, headers) = unsafe {
+        let object = &*object;
+        let headers = slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum));
+        (object.dlpi_addr, headers)
+    };
+    let page = param::page_size();
+    for header in headers {
+        if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W != 0 {
+            continue;
+        }
+        let start = (base + header.p_vaddr) as usize;
+        let end = (start + header.p_memsz as usize).next_multiple_of(page);
+        let start = start - start % page;
+        // SAFETY: the pages are those of one segment, which was mapped from a file and never writable: they are read again
+        // from the file when they are touched.
+        let _kept = unsafe { mm::madvise(start as *mut c_void, end - start, Advice::LinuxDontNeed) };
+    }
+    0
 }

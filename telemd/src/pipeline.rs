@@ -11,7 +11,7 @@ use faults::{Assembled, Class, KernelReport, Severity};
 use probe_user::catalogue;
 use probe_user::kmsg::KmsgRecord;
 use probe_user::user_probe::UserProbe;
-use probe_user::{Best, Context, Event, OomVictim, Twin, hook};
+use probe_user::{Best, Context, Event, Fields, OomVictim, Told, Twin};
 use proto::v1::record::Payload;
 use proto::v1::{OomKill, Record};
 
@@ -25,11 +25,12 @@ use console::Console;
 use fault::{Fault, MACHINE_CHECK, OOM_KILL};
 use oom::Causes;
 use sequences::Sequences;
-use twins::{Text, Twins, Waiting};
+use twins::{Twins, Waiting};
 
 mod console;
 mod fault;
 mod oom;
+mod report;
 mod sequences;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,10 @@ pub struct Pipeline {
     sequences: Sequences,
     console: Console,
     twins: Twins,
+    /// Texts that say less than they should, and it is not known whether lines of them were lost.
+    cut_short: Vec<(Assembled, KernelReport)>,
+    /// Events with text that the kernel has lost, as far as is known.
+    lost: u64,
     /// The classes of the host's own probes, by hook.
     classes: HashMap<String, String>,
 }
@@ -76,6 +81,8 @@ impl Pipeline {
             sequences: Sequences::default(),
             console: Console::new(),
             twins: Twins::default(),
+            cut_short: Vec::new(),
+            lost: 0,
             classes: HashMap::new(),
         }
     }
@@ -113,7 +120,6 @@ impl Pipeline {
         {
             self.console.lose();
         }
-        let boot = &self.boot;
         match event {
             Event::KernelText {
                 context,
@@ -133,30 +139,30 @@ impl Pipeline {
                 context,
                 machine_check,
             } => {
-                let record = boot.machine_check(&context, &machine_check, at(&context, now));
+                let record = self
+                    .boot
+                    .machine_check(&context, &machine_check, at(&context, now));
                 self.tell(record, Some(MACHINE_CHECK), &context, now, out);
             }
             Event::OomCause { context, cause } => self.causes.remember(context, cause),
             Event::OomVictim { context, victim } => self.victim(context, &victim, now, out),
             Event::FatalSignal {
                 context,
-                signal,
+                signal: number,
                 code,
                 errno,
                 address,
                 frames,
                 executable,
             } => {
-                let program = process::program(&self.proc, running, &context, executable.as_deref(), &frames);
                 let signal = Signal {
-                    number: signal,
+                    number,
                     code,
                     errno,
                     address,
                     frames,
                 };
-                let record = boot.program_crash(&context, &program, &signal, at(&context, now));
-                self.tell(record, None, &context, now, out);
+                self.crash(&context, &signal, running, executable.as_deref(), now, out);
             }
             Event::Record {
                 context,
@@ -164,33 +170,9 @@ impl Pipeline {
                 fields,
                 told,
                 ..
-            } => {
-                let device = told
-                    .device
-                    .and_then(|device| device::name(&self.sys, device.number));
-                let tracepoint = Tracepoint {
-                    name: &tracepoint,
-                    fields: &fields,
-                    told: &told,
-                    device: device.as_deref(),
-                };
-                let mut record = boot.tracepoint(&context, &tracepoint, at(&context, now));
-                if let Some(class) = self.classes.get(&*context.hook) {
-                    reclass(&mut record, class);
-                }
-                match told.twin {
-                    Some(twin) if twin.best == Best::Text => {
-                        let waiting = Waiting {
-                            once: told.once,
-                            ..Waiting::of(record, twin, &context)
-                        };
-                        self.wait(waiting, &context.stack, now, out);
-                    }
-                    twin => self.tell(record, twin, &context, now, out),
-                }
-            }
+            } => self.tracepoint(&context, &tracepoint, &fields, told, now, out),
             Event::Undecodable { bytes, reason } => out.push(Found {
-                record: boot.undecodable("ring", &bytes, &reason, now),
+                record: self.boot.undecodable("ring", &bytes, &reason, now),
                 mark: None,
             }),
         }
@@ -233,6 +215,7 @@ impl Pipeline {
         let mut reports = Vec::new();
         self.console.flush(&mut reports);
         self.reports(reports, now, out);
+        self.has_lost(self.lost, now, out);
         self.late(u64::MAX, now, out);
     }
 
@@ -265,6 +248,58 @@ impl Pipeline {
         let stack = if self.console.attach == KMSG { &[] } else { stack };
         if let Some(context) = &mut record.context {
             self.places.complete(context, stack, now.since_boot_ns);
+        }
+    }
+
+    /// A program that a signal ends.
+    fn crash(
+        &mut self,
+        context: &Context,
+        signal: &Signal,
+        running: Executable,
+        executable: Option<&str>,
+        now: Moment,
+        out: &mut Vec<Found>,
+    ) {
+        let program = process::program(&self.proc, running, context, executable, &signal.frames);
+        let record = self
+            .boot
+            .program_crash(context, &program, signal, at(context, now));
+        self.tell(record, None, context, now, out);
+    }
+
+    /// What a tracepoint's record told, by itself or until its text comes.
+    fn tracepoint(
+        &mut self,
+        context: &Context,
+        name: &str,
+        fields: &Fields,
+        told: Told,
+        now: Moment,
+        out: &mut Vec<Found>,
+    ) {
+        let device = told
+            .device
+            .and_then(|device| device::name(&self.sys, device.number));
+        let tracepoint = Tracepoint {
+            name,
+            fields,
+            told: &told,
+            device: device.as_deref(),
+        };
+        let mut record = self.boot.tracepoint(context, &tracepoint, at(context, now));
+        if let Some(class) = self.classes.get(&*context.hook) {
+            reclass(&mut record, class);
+        }
+        match told.twin {
+            Some(twin) if twin.best == Best::Text => {
+                let waiting = Waiting {
+                    once: told.once,
+                    ..Waiting::of(record, twin, context)
+                };
+                self.wait(waiting, &context.stack, now, out);
+            }
+            twin => self.tell(record, twin, context, now, out),
         }
     }
 
@@ -337,61 +372,6 @@ impl Pipeline {
             });
         }
     }
-
-    fn reports(&mut self, reports: Vec<Assembled>, now: Moment, out: &mut Vec<Found>) {
-        for assembled in reports {
-            let Some(report) = faults::parse(&assembled.text) else {
-                continue;
-            };
-            if let Some(text) = self.twins.text(assembled, report) {
-                self.report(text, now, out);
-            }
-        }
-    }
-
-    /// Tells what waited until `now_ns` for its twin.
-    fn late(&mut self, now_ns: u64, now: Moment, out: &mut Vec<Found>) {
-        while let Some(text) = self.twins.late_text(now_ns) {
-            self.report(text, now, out);
-        }
-        while !self.console.is_collecting()
-            && let Some(waiting) = self.twins.late_hook(now_ns)
-        {
-            if waiting.alone || !self.sees_text() {
-                self.without_text(waiting, out);
-            }
-        }
-    }
-
-    fn report(&mut self, text: Text, now: Moment, out: &mut Vec<Found>) {
-        let Text {
-            assembled,
-            report,
-            context,
-        } = text;
-        let first_ns = assembled.first_at_us.saturating_mul(1_000);
-        let at = now.at_boot_ns(first_ns);
-        let mut record = if is_damaged(&assembled, &report) {
-            self.boot.damaged_report(&report, &assembled.text, at)
-        } else {
-            let truncated = assembled.truncated || assembled.gap.is_some();
-            self.boot.kernel_report(&report, &assembled.text, truncated, at)
-        };
-        record.context = context.or_else(|| self.console.printer(&assembled).map(wire_context));
-        self.place(&mut record, &[], now);
-        record.hook = Some(wire_hook(hook::PRINTK_CONSOLE, self.console.attach));
-        let mark = Some(Mark::of_record(&record, now.asleep_ns));
-        out.push(Found { record, mark });
-    }
-}
-
-/// Whether what a text says of a fault may be wrong, because lines of it were lost: what stands before the first that are
-/// missing does not say the same by itself.
-fn is_damaged(assembled: &Assembled, report: &KernelReport) -> bool {
-    assembled.gap.is_some_and(|gap| {
-        let whole = assembled.text.get(..gap).and_then(faults::parse);
-        !whole.is_some_and(|whole| !whole.corrupted && whole.title == report.title)
-    })
 }
 
 fn at(context: &Context, now: Moment) -> Moment {

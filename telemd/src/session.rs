@@ -207,6 +207,11 @@ impl<'a> Session<'a> {
                     self.pipeline.tick(asked_at, &mut found);
                 }
             }
+            if self.pipeline.is_cut_short() {
+                self.sources.refresh().await;
+                self.pipeline
+                    .has_lost(self.sources.lost_texts(), Moment::now(), &mut found);
+            }
             self.hand_over(found).await;
         }
     }
@@ -263,6 +268,9 @@ impl<'a> Session<'a> {
     async fn round(&mut self, buffers: &mut Buffers, found: &mut Vec<Found>) {
         let now = Moment::now();
         self.sources.round(&self.recorder, buffers).await;
+        if !self.pipeline.is_busy() {
+            self.pipeline.has_lost(self.sources.lost_texts(), now, found);
+        }
         for caught in [Caught::Log, Caught::Events] {
             self.take(caught, buffers, found).await;
         }
@@ -274,6 +282,8 @@ impl<'a> Session<'a> {
             let every = self.surroundings.settings.now().heartbeat.interval_s;
             self.heartbeat_at = Instant::now() + jittered(every, fastrand::f64());
             self.heartbeat(now).await;
+            // What connecting and a storm took is not needed while nothing happens.
+            memory::give_back();
         }
     }
 

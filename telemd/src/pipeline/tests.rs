@@ -1,7 +1,7 @@
 use faults::{Class, Severity};
 use probe_user::kmsg::Caller;
 use probe_user::user_probe::Written;
-use probe_user::{Attach, Fields, OomCause, OomConstraint, OomVictim, Told};
+use probe_user::{Attach, Fields, OomCause, OomConstraint, OomVictim, Told, hook};
 use proptest::prelude::*;
 
 use super::*;
@@ -62,6 +62,8 @@ fn print(pipeline: &mut Pipeline, lines: &[&str], at_ms: u64, out: &mut Vec<Foun
 /// Lets time pass until nothing waits any more.
 fn settle(pipeline: &mut Pipeline, from_ms: u64, out: &mut Vec<Found>) {
     for round in 1..200 {
+        let lost = pipeline.lost;
+        pipeline.has_lost(lost, moment(from_ms + round * TICK_MS), out);
         if !pipeline.is_busy() {
             return;
         }

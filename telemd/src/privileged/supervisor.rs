@@ -10,6 +10,8 @@ use privilege::channel::{Channel, ChannelError};
 use privilege::fork::fork;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
 
+use crate::memory;
+
 /// Why no privileged half can be started any more.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
@@ -26,6 +28,8 @@ pub enum SuperviseError {
 pub fn supervise(mut requests: Channel) -> Result<Option<Channel>, SuperviseError> {
     let mut started: Option<Pid> = None;
     loop {
+        // It waits for as long as all goes well.
+        memory::give_back();
         let frame = match requests.receive() {
             Ok(frame) => frame,
             // Its own channel is closed too, so that it ends by itself.

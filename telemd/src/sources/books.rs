@@ -60,8 +60,16 @@ impl Sources {
         recorder.lost(LossReason::KmsgOverrun, KMSG, overrun);
     }
 
+    /// How many events with the kernel's text were lost, by the last answer of the privileged half.
+    pub(crate) fn lost_texts(&self) -> u64 {
+        let before = self.unsent_before.get(hook::PRINTK_CONSOLE);
+        let mut states = self.hooks.iter().flatten();
+        let now = states.find(|state| *state.hook == *hook::PRINTK_CONSOLE);
+        before.map_or(0, |unsent| unsent.lost) + now.map_or(0, |state| state.lost)
+    }
+
     /// Asks how the hooks are doing. Without an answer they are as they were.
-    async fn refresh(&mut self) {
+    pub(crate) async fn refresh(&mut self) {
         if self.hooks.is_err() {
             return;
         }

@@ -51,6 +51,24 @@ fn a_report_that_lost_lines_is_one_of_its_class_unless_what_precedes_them_says_t
 }
 
 #[test]
+fn a_report_that_ends_early_has_lost_lines_where_the_kernel_counted_some_meanwhile() {
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    for (lost, title) in [
+        (7, "kernel bug, lines of its text were lost"),
+        (7, "BUG: scheduling while atomic in corrupted"),
+        (8, "kernel bug, lines of its text were lost"),
+    ] {
+        // The next line of this CPU never comes.
+        print(&mut pipeline, &REPORT[..2], 1_000, &mut out);
+        (1..9).for_each(|tick| pipeline.tick(moment(1_000 + tick * TICK_MS), &mut out));
+        assert!(pipeline.is_cut_short() && out.is_empty(), "{out:?}");
+        pipeline.has_lost(lost, moment(2_000), &mut out);
+        assert_eq!(told(&out), [("kernel.bug", title)]);
+        out.clear();
+    }
+}
+
+#[test]
 fn what_a_cpu_was_asked_for_is_part_of_the_report_that_asks() {
     let (mut pipeline, mut out) = (pipeline(), Vec::new());
     let mut print = |cpu, pid, line: &str| {
