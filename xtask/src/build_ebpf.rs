@@ -88,6 +88,19 @@ pub(crate) fn ensure() -> Result<()> {
     ensure_flavour(Flavour::Release)
 }
 
+/// Why programs have other eBPF programs in them than the sources say; `None` when they have those.
+pub(crate) fn difference(program: &Path) -> Result<Option<String>> {
+    if !stamp::is_current(Flavour::Release)? {
+        return Ok(Some(
+            "the eBPF programs were changed since they were built".to_owned(),
+        ));
+    }
+    let object = fs::read(paths::ebpf_object()).context("read the eBPF object")?;
+    let bytes = fs::read(program).with_context(|| format!("read {}", program.display()))?;
+    let has_it = bytes.windows(object.len()).any(|part| part == object);
+    Ok((!has_it).then(|| format!("{} has other eBPF programs in it", program.display())))
+}
+
 /// Makes sure that the object which describes what it does is there and current.
 pub(crate) fn ensure_log() -> Result<()> {
     ensure_flavour(Flavour::Log)

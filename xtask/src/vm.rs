@@ -35,7 +35,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
-use self::scenario::{Choice, SCENARIOS};
+use self::scenario::{Choice, scenarios};
 pub(crate) use self::{
     apt::main_archive,
     boot::Boot,
@@ -133,6 +133,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .try_for_each(|kernel| keep_logs(kernel, &scenarios, dir));
     }
     let programs = if let Some(dir) = &args.programs {
+        if let Some(difference) = build_ebpf::difference(&dir.join("telemd-probes"))? {
+            progress::say(format!(
+                "not what a build would test: {difference}; build with `cargo xtask build-ebpf` and `cargo build`"
+            ));
+        }
         dir.clone()
     } else {
         build_ebpf::ensure()?;
@@ -177,8 +182,7 @@ impl Args {
             .iter()
             .flat_map(|choice| choice.scenarios())
             .collect();
-        SCENARIOS
-            .iter()
+        scenarios()
             .filter(|scenario| meant.iter().any(|other| other.name == scenario.name))
             .collect()
     }
@@ -199,7 +203,7 @@ pub(crate) fn check(series: &[Series]) -> Result<Vec<Check>> {
     }
     build_ebpf::ensure()?;
     let programs = build_programs()?;
-    let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(|scenario| scenario.is_quick).collect();
+    let scenarios: Vec<&Scenario> = scenarios().filter(|scenario| scenario.is_quick).collect();
     let scratch = paths::scratch("vm/collector")?;
     let collector = Collector::start(&programs, scratch.path(), ANY_PORT)?;
     let surroundings = matrix::surroundings(&programs, &collector);

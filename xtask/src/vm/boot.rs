@@ -14,7 +14,7 @@ use super::{
 pub(crate) enum Boot {
     /// Nothing is missing.
     Plain,
-    /// Nothing keeps the kernel's log over a reboot; the network console is told it.
+    /// Nothing keeps the kernel's log over a reboot; the network console is told it. A watchdog ends what hangs.
     Netconsole,
     /// The firmware tells of errors in the boot before.
     Bert,
@@ -24,17 +24,20 @@ pub(crate) enum Boot {
     NoTracefs,
     /// The kernel is locked down for confidentiality.
     Lockdown,
+    /// The agent remembers what strained the machine.
+    Hindsight,
 }
 
 impl Boot {
     /// Every kind, the longest first.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Plain,
         Self::Netconsole,
         Self::Bert,
         Self::NoBtf,
         Self::NoTracefs,
         Self::Lockdown,
+        Self::Hindsight,
     ];
 
     /// Its name in the guest.
@@ -46,6 +49,7 @@ impl Boot {
             Self::NoBtf => "no-btf",
             Self::NoTracefs => "no-tracefs",
             Self::Lockdown => "lockdown",
+            Self::Hindsight => "hindsight",
         }
     }
 
@@ -55,11 +59,22 @@ impl Boot {
             Self::Lockdown => " lsm=lockdown lockdown=confidentiality",
             _ => "",
         };
+        // A kernel whose network console has a thread of its own writes the end of a panic to it when it stays, and not
+        // when it reboots (`vpanic` and `nbcon_atomic_flush_unsafe`, seen in 7.2): a watchdog ends it.
+        let reboot_s = u32::from(self != Self::Netconsole);
         format!(
-            "console=ttyS0,115200 panic=1 loglevel=7 memmap={RESERVED_BYTES:#x}${RESERVED_ADDRESS:#x} \
+            "console=ttyS0,115200 panic={reboot_s} loglevel=7 memmap={RESERVED_BYTES:#x}${RESERVED_ADDRESS:#x} \
              guest_boot={}{lockdown}",
             self.name()
         )
+    }
+
+    /// What the agent's configuration says beside where records go.
+    pub(super) const fn configuration(self) -> &'static str {
+        match self {
+            Self::Hindsight => "\n[probes.hindsight]\nenabled = true\n",
+            _ => "",
+        }
     }
 
     /// QEMU's arguments for what the machine has beside a disk and a network. Files that they need go to `dir`.
@@ -70,6 +85,7 @@ impl Boot {
                 arguments.extend(PLAIN_DEVICES.map(str::to_owned));
                 arguments.extend(firmware::thermal_zone(dir)?);
             }
+            Self::Netconsole => arguments.extend(["-device", "i6300esb"].map(str::to_owned)),
             Self::Bert => arguments.extend(firmware::bert(dir)?),
             _ => {}
         }

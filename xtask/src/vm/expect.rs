@@ -27,6 +27,8 @@ pub(crate) type Field = (&'static str, Is);
 pub(crate) enum Is {
     /// This text.
     Text(&'static str),
+    /// A text with this in it.
+    Saying(&'static str),
     /// This number, which JSON may have as a text.
     Number(i64),
     /// Anything but empty.
@@ -92,6 +94,7 @@ impl Is {
     fn met_by(self, value: &Value) -> bool {
         match self {
             Self::Text(text) => value.as_str() == Some(text),
+            Self::Saying(part) => value.as_str().is_some_and(|text| text.contains(part)),
             Self::Number(number) => {
                 value.as_i64() == Some(number)
                     || value.as_str().is_some_and(|text| text.parse() == Ok(number))
@@ -111,6 +114,7 @@ impl fmt::Display for Is {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
+            Self::Saying(part) => write!(f, "a text with {part:?}"),
             Self::Number(number) => write!(f, "{number}"),
             Self::There => f.write_str("there"),
         }

@@ -16,7 +16,7 @@ use super::{
     guest::{AgentOptions, GuestOptions},
     kernels::Kernel,
     modules::Modules,
-    scenario::{self, SCENARIOS},
+    scenario::{self, scenarios},
 };
 use crate::packages;
 
@@ -66,7 +66,7 @@ fn add_system(archive: &mut Archive<impl Write>, options: &GuestOptions<'_>) -> 
     let os_release = format!("ID=debian\nVERSION_ID={debian}\nVARIANT_ID=guest\n");
     archive.file("etc/os-release", 0o644, os_release.as_bytes())?;
     archive.file("faults/guest-crash", 0o755, &scenario::crashing_program())?;
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         archive.file(
             &format!("causes/{scenario}.sh"),
             0o644,
@@ -85,7 +85,7 @@ fn add_modules(archive: &mut Archive<impl Write>, kernel: &Kernel) -> Result<()>
     let mut present = BTreeSet::new();
     add_loaded(archive, &modules, &wanted, "order", &mut present)?;
     add_loaded(archive, &modules, &[LOG_KEEPER], "order-ramoops", &mut present)?;
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         // Without them the guest says that the kernel has no such module.
         if scenario.modules.iter().all(|name| modules.has(name)) && !scenario.modules.is_empty() {
             let list = format!("order-{scenario}");
@@ -124,6 +124,8 @@ fn options_of(module: &str) -> String {
         "ramoops" => format!(
             " mem_address={RESERVED_ADDRESS:#x} mem_size={RAMOOPS_BYTES:#x} record_size={RAMOOPS_RECORD_BYTES:#x}"
         ),
+        // Longer than the kernel takes to write its last lines, seconds.
+        "i6300esb" => " heartbeat=20".to_owned(),
         // Sectors from 0x1234 on cannot be read.
         "scsi_debug" => " dev_size_mb=8 opts=2".to_owned(),
         _ => String::new(),
@@ -154,8 +156,9 @@ fn add_agent(archive: &mut Archive<impl Write>, agent: &AgentOptions<'_>, boot: 
     }
     // 10.0.2.2 is this host's loopback in QEMU's user-mode network.
     let config = format!(
-        "state_dir = \"/state/telemetrics\"\n\n[collector]\nurl = \"http://10.0.2.2:{}\"\ninsecure = true\n",
-        agent.collector_port
+        "state_dir = \"/state/telemetrics\"\n\n[collector]\nurl = \"http://10.0.2.2:{}\"\ninsecure = true\n{}",
+        agent.collector_port,
+        boot.configuration()
     );
     archive.file("etc/telemetrics/telemd.toml", 0o644, config.as_bytes())?;
     let port = agent.netconsole_port.to_string();

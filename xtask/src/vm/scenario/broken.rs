@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{SCENARIOS, Scenario};
+use super::{Scenario, scenarios};
 use crate::vm::{
     broken_module::{self, BreakError, Code},
     kernels::Series,
@@ -20,8 +20,7 @@ pub(crate) fn broken_modules(modules: &Modules, series: Series) -> Result<Vec<(&
         .iter()
         .flat_map(|folder| modules.names_under(folder))
         .collect();
-    let mut codes: Vec<(&Scenario, Code)> = SCENARIOS
-        .iter()
+    let mut codes: Vec<(&Scenario, Code)> = scenarios()
         .filter_map(|scenario| Some((scenario, scenario.code(series)?)))
         .collect();
     // Few modules have room for much.
