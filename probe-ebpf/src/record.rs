@@ -61,6 +61,10 @@ fn try_record(ctx: *mut c_void, slot: u16) -> Result<Outcome, ProbeError> {
     let Some(config) = CONFIGS.get(u32::from(slot)) else {
         return Ok(Outcome::Filtered);
     };
+    // A slot that is not set up has no tests either.
+    if config.size == 0 {
+        return Ok(Outcome::Filtered);
+    }
     if !rate::admits(slot, config.limit) {
         return Ok(Outcome::Limited);
     }
@@ -98,9 +102,6 @@ fn passes(ctx: *mut c_void, slot: u16) -> u32 {
     let Some(config) = CONFIGS.get(u32::from(slot)) else {
         return 0;
     };
-    if config.size == 0 {
-        return 0;
-    }
     let direct = direct_words(slot);
     let mut index = 0;
     while index < MAX_TERMS {
