@@ -7,7 +7,7 @@ pub(crate) mod agent;
 mod host_faults;
 
 use std::{
-    fs,
+    fmt, fs,
     path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::Duration,
@@ -15,11 +15,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use self::agent::{Agent, Session};
+use self::{
+    agent::{Agent, Session},
+    host_faults::HostFault,
+};
 use crate::{
     build_ebpf, packages, paths, progress,
     vm::{
-        self, AgentOptions, Boot, Collector, Expect, Expected, Guest, GuestOptions, Scenario, Series, Stored,
+        self, AgentOptions, Boot, Caused, Collector, Entry, Expect, Guest, GuestOptions, Ledger, Scenario,
+        Series, Stored,
     },
 };
 
@@ -46,13 +50,37 @@ pub(crate) struct Args {
     http: std::net::SocketAddr,
 }
 
+/// A fault that was caused on this host.
+#[derive(Debug)]
+struct Expected {
+    host: String,
+    /// The hook that sees it happen. The agent also tells what the log of this boot has from before, by other means.
+    hook: &'static str,
+    record: Expect,
+}
+
+impl Expected {
+    fn is_met_by(&self, stored: &Stored) -> bool {
+        let caught_by = stored.hook.split(' ').next();
+        stored.host == self.host && caught_by == Some(self.hook) && self.record.is_met_by(stored)
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {} by {}", self.record, self.host, self.hook)
+    }
+}
+
 /// What happened so far.
 struct Demo {
     collector: Collector,
     /// Printed already.
     seen: Vec<Stored>,
-    /// Faults that were caused.
+    /// Faults that were caused on this host.
     expected: Vec<Expected>,
+    /// Which record is of which scenario of the guest.
+    guest: Ledger,
     /// Faults that could not be caused or did not arrive.
     failures: Vec<String>,
     stop: Receiver<()>,
@@ -76,6 +104,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         collector,
         seen: Vec::new(),
         expected: Vec::new(),
+        guest: Ledger::default(),
         failures: Vec::new(),
         stop,
     };
@@ -114,45 +143,46 @@ impl Demo {
                 attach => progress::say(format!("      watched here: {} ({attach})", hook.name)),
             }
         }
-        let watched = |name: &str| {
-            hooks
+        for HostFault {
+            hook,
+            class,
+            program,
+            cause,
+        } in host_faults::ALL
+        {
+            let is_watched = hooks
                 .iter()
-                .any(|hook| hook.name == name && !hook.attach.is_empty())
-        };
-        let crash = Expected::new(&host, Expect::record("program.crash", host_faults::CRASHER));
-        if watched("signal_deliver") {
-            self.host_fault("a program that crashes", crash, || host_faults::crash(dir))?;
-        } else {
-            progress::say("SKIP a crashing program on this host: signal_deliver is not watched");
-        }
-        let oom = Expected::new(&host, Expect::record("memory.oom_kill", host_faults::HOG));
-        if watched("oom_mark_victim") {
-            self.host_fault("a program that runs out of memory", oom, || {
-                host_faults::run_out_of_memory(dir)
-            })?;
-        } else {
-            progress::say("SKIP an out-of-memory kill on this host: oom_mark_victim is not watched");
+                .any(|state| state.name == hook && !state.attach.is_empty());
+            if !is_watched {
+                progress::say(format!("SKIP {program} on this host: {hook} is not watched"));
+                continue;
+            }
+            let expected = Expected {
+                host: host.clone(),
+                hook,
+                record: Expect::record(class, program),
+            };
+            self.host_fault(expected, || cause(dir))?;
         }
         Ok(())
     }
 
     /// Causes a fault on this host; one that this host does not allow is left out, with its reason.
-    fn host_fault(
-        &mut self,
-        what: &str,
-        expected: Expected,
-        cause: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
-        let step = progress::step(format!("cause a fault on this host: {what}"));
+    fn host_fault(&mut self, expected: Expected, cause: impl FnOnce() -> Result<()>) -> Result<()> {
+        let step = progress::step(format!("cause a fault on this host: {}", expected.record));
         match cause() {
             Ok(()) => step.done(),
             Err(error) => {
                 drop(step);
-                progress::say(format!("SKIP {what} on this host: {error:#}"));
+                progress::say(format!("SKIP {expected}: {error:#}"));
                 return Ok(());
             }
         }
-        self.wait_for(expected)
+        self.expected.push(expected);
+        self.wait_until(|demo| {
+            let is_there = |expected: &Expected| demo.seen.iter().any(|stored| expected.is_met_by(stored));
+            demo.expected.last().is_none_or(is_there)
+        })
     }
 
     fn in_a_guest(&mut self, series: Series, programs: &Path, dir: &Path) -> Result<Option<Guest>> {
@@ -178,29 +208,33 @@ impl Demo {
         })?;
         for name in GUEST_SCENARIOS {
             let scenario = Scenario::find(name).map_err(anyhow::Error::msg)?;
-            guest.cause(scenario)?;
-            for record in scenario.expects {
-                self.wait_for(Expected::new(GUEST, *record))?;
+            self.guest.begin(scenario);
+            if let Caused::Cannot(reason) = guest.cause(scenario)? {
+                self.guest.abandon();
+                progress::say(format!("SKIP {name} in the guest: {reason}"));
+                continue;
             }
+            self.wait_until(Self::scenario_has_its_records)?;
         }
         Ok(Some(guest))
     }
 
-    /// Shows what arrives until the expected record is there. One that does not come is a failure, but not the end.
-    fn wait_for(&mut self, expected: Expected) -> Result<()> {
+    fn scenario_has_its_records(&self) -> bool {
+        self.guest
+            .current()
+            .is_none_or(|entry| entry.missing().next().is_none())
+    }
+
+    /// Shows what arrives until `is_there`, or nobody can wait any longer. What is missing then is told by the verdict.
+    fn wait_until(&mut self, is_there: impl Fn(&Self) -> bool) -> Result<()> {
         let attempts = vm::ARRIVAL_PATIENCE.as_millis() / POLL.as_millis();
         for _ in 0..attempts {
             self.show_new()?;
-            if self.seen.iter().any(|stored| expected.is_met_by(stored)) {
-                self.expected.push(expected);
-                return Ok(());
+            if is_there(self) {
+                break;
             }
             self.pause(POLL)?;
         }
-        self.failures.push(format!(
-            "no record of {expected} within {:?}",
-            vm::ARRIVAL_PATIENCE
-        ));
         Ok(())
     }
 
@@ -212,6 +246,8 @@ impl Demo {
 
     fn show_new(&mut self) -> Result<()> {
         let mut faults = self.collector.faults()?;
+        let of_the_guest = faults.iter().filter(|fault| fault.host == GUEST);
+        self.guest.enter(&of_the_guest.cloned().collect::<Vec<Stored>>());
         faults.retain(|fault| self.seen.iter().all(|seen| seen.id != fault.id));
         for fault in faults.into_iter().rev() {
             progress::say(format!(
@@ -245,16 +281,12 @@ impl Demo {
                 failures.push(format!("{records} records of {expected}"));
             }
         }
-        let unexpected = self.seen.iter().filter(|stored| {
-            stored.host == GUEST && !self.expected.iter().any(|expected| expected.is_met_by(stored))
-        });
-        failures.extend(
-            unexpected.map(|stored| format!("a record that no fault accounts for: {}", stored.title)),
-        );
+        let entries = self.guest.entries();
+        failures.extend(entries.iter().flat_map(Entry::complaints));
         if failures.is_empty() {
             progress::say(format!(
                 "\n      All {} faults arrived, each exactly once.",
-                self.expected.len()
+                self.expected.len() + entries.len()
             ));
             return Ok(());
         }

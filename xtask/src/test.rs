@@ -68,6 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     prepare(&mut tally, &mut bin_dir);
     cargo_tests(&mut tally, bin_dir.as_deref())?;
     guests(&mut tally, args.no_vm);
+    demo(&mut tally, args.no_vm)?;
 
     for skipped in &tally.skipped {
         progress::say(format!("SKIP {skipped}"));
@@ -171,6 +172,29 @@ fn guests(tally: &mut Tally, leave_out: bool) {
             }
         }
     }
+}
+
+/// What the README says first.
+fn demo(tally: &mut Tally, leave_out: bool) -> Result<()> {
+    const TEST: &str = "demo --check";
+    if leave_out {
+        tally.skip(TEST, "left out by --no-vm");
+        return Ok(());
+    }
+    let xtask = std::env::current_exe().context("find this program")?;
+    let status = Command::new(xtask)
+        .args(["demo", "--check", "--http", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .status()
+        .context("start the demo")?;
+    if status.success() {
+        tally.passed += 1;
+        progress::result(format!("test {TEST} ... ok"));
+    } else {
+        tally.failed += 1;
+        progress::result(format!("test {TEST} ... FAILED: {status}"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -40,9 +40,10 @@ pub(crate) use self::{
     apt::main_archive,
     boot::Boot,
     collector::{Collector, Stored},
-    expect::{Expect, Expected},
+    expect::Expect,
     guest::{AgentOptions, Caused, Guest, GuestOptions},
     kernels::{Kernel, Series},
+    ledger::{Entry, Ledger},
     scenario::{Scenario, crashing_program},
     trial::Verdict,
 };

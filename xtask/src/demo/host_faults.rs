@@ -14,10 +14,38 @@ use rustix::process::Signal;
 
 use crate::vm;
 
+/// A fault that this host can have.
+pub(super) struct HostFault {
+    /// The hook that sees it.
+    pub(super) hook: &'static str,
+    /// The class of its record.
+    pub(super) class: &'static str,
+    /// The program that has it, whose name is in the title.
+    pub(super) program: &'static str,
+    /// Causes it, with a folder to work in.
+    pub(super) cause: fn(&Path) -> Result<()>,
+}
+
+/// All of them.
+pub(super) const ALL: [HostFault; 2] = [
+    HostFault {
+        hook: "signal_deliver",
+        class: "program.crash",
+        program: CRASHER,
+        cause: crash,
+    },
+    HostFault {
+        hook: "oom_mark_victim",
+        class: "memory.oom_kill",
+        program: HOG,
+        cause: run_out_of_memory,
+    },
+];
+
 /// How the crashing program is called, so that its record is told from those of other crashes on this host.
-pub(super) const CRASHER: &str = "demo-crash";
+const CRASHER: &str = "demo-crash";
 /// How the program that runs out of memory is called.
-pub(super) const HOG: &str = "demo-hog";
+const HOG: &str = "demo-hog";
 
 /// Memory the hog may use: far below what any host has, reached within a second.
 const HOG_LIMIT_BYTES: u64 = 32 << 20;
@@ -26,7 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Runs a program that dereferences a null pointer. Fails when it did not die of it.
-pub(super) fn crash(dir: &Path) -> Result<()> {
+fn crash(dir: &Path) -> Result<()> {
     let program = dir.join(CRASHER);
     fs::write(&program, vm::crashing_program()).with_context(|| format!("write {}", program.display()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
@@ -38,7 +66,7 @@ pub(super) fn crash(dir: &Path) -> Result<()> {
 }
 
 /// Lets a program eat memory in a cgroup of its own until the kernel kills it.
-pub(super) fn run_out_of_memory(dir: &Path) -> Result<()> {
+fn run_out_of_memory(dir: &Path) -> Result<()> {
     // Under another name, so that the kernel calls its task that.
     let program = dir.join(HOG);
     fs::copy("/usr/bin/tail", &program).context("copy tail")?;

@@ -132,34 +132,6 @@ impl fmt::Display for Expect {
     }
 }
 
-/// A record that a host should have sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Expected {
-    host: String,
-    record: Expect,
-}
-
-impl Expected {
-    /// `record` from `host`.
-    pub(crate) fn new(host: &str, record: Expect) -> Self {
-        Self {
-            host: host.to_owned(),
-            record,
-        }
-    }
-
-    /// Whether `stored` is that record.
-    pub(crate) fn is_met_by(&self, stored: &Stored) -> bool {
-        stored.host == self.host && self.record.is_met_by(stored)
-    }
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from {}", self.record, self.host)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

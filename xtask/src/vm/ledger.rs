@@ -13,31 +13,43 @@ const BOOT_END: &str = "boot.end";
 
 /// The records of a guest, each with the scenario that it is of.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     entries: Vec<Entry>,
     known: BTreeSet<String>,
 }
 
 /// What one scenario left.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The scenario.
-    pub(super) scenario: &'static Scenario,
+    pub(crate) scenario: &'static Scenario,
     /// For each of its expectations, the records that meet it: one, or many of one that happens many times.
-    pub(super) met: Vec<(Expect, Vec<Stored>)>,
+    pub(crate) met: Vec<(Expect, Vec<Stored>)>,
     /// Records that it should not have left.
-    pub(super) strangers: Vec<Stored>,
+    pub(crate) strangers: Vec<Stored>,
     /// Titles of records that belong to it beside those.
     companions: BTreeSet<String>,
 }
 
 impl Entry {
     /// Expectations that no record meets.
-    pub(super) fn missing(&self) -> impl Iterator<Item = &Expect> {
+    pub(crate) fn missing(&self) -> impl Iterator<Item = &Expect> {
         self.met
             .iter()
             .filter(|(_, records)| records.is_empty())
             .map(|(expect, _)| expect)
+    }
+
+    /// What is missing and what is too many, a line each.
+    pub(crate) fn complaints(&self) -> impl Iterator<Item = String> {
+        let missing = self.missing().map(|expect| format!("no record of {expect}"));
+        let strangers = self.strangers.iter().map(|record| {
+            format!(
+                "a record too many: {} \"{}\" by {}",
+                record.class, record.title, record.hook
+            )
+        });
+        missing.chain(strangers)
     }
 
     fn expectation(&mut self, stored: &Stored) -> Option<&mut Vec<Stored>> {
@@ -64,7 +76,7 @@ impl Entry {
 
 impl Ledger {
     /// Begins the entry of a scenario.
-    pub(super) fn begin(&mut self, scenario: &'static Scenario) {
+    pub(crate) fn begin(&mut self, scenario: &'static Scenario) {
         self.entries.push(Entry {
             scenario,
             met: scenario
@@ -81,7 +93,7 @@ impl Ledger {
     ///
     /// A record goes to the latest scenario that expects one more like it. A second one like it is a stranger of the same
     /// scenario, any other one of the latest scenario. What a guest sends while it boots is its first scenario's.
-    pub(super) fn enter(&mut self, records: &[Stored]) -> bool {
+    pub(crate) fn enter(&mut self, records: &[Stored]) -> bool {
         if self.entries.is_empty() {
             return false;
         }
@@ -116,17 +128,17 @@ impl Ledger {
     }
 
     /// Forgets the scenario that is under way; its records stay known.
-    pub(super) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.entries.pop();
     }
 
     /// The entry of the scenario that is under way.
-    pub(super) fn current(&self) -> Option<&Entry> {
+    pub(crate) fn current(&self) -> Option<&Entry> {
         self.entries.last()
     }
 
     /// All entries, in the order of their scenarios.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 }

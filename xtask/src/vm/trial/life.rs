@@ -270,17 +270,10 @@ fn shortage(expect: &Expect, stored: usize, books: &Books) -> u64 {
 }
 
 fn cell(entry: &Entry, note: &Note) -> Cell {
-    let mut complaints: Vec<String> = entry
-        .missing()
-        .map(|expect| format!("no record of {expect}"))
+    let complaints: Vec<String> = entry
+        .complaints()
+        .chain(note.complaints.iter().cloned())
         .collect();
-    complaints.extend(note.complaints.iter().cloned());
-    complaints.extend(entry.strangers.iter().map(|record| {
-        format!(
-            "a record too many: {} \"{}\" by {}",
-            record.class, record.title, record.hook
-        )
-    }));
     let verdict = match &note.cannot {
         Some(reason) => Verdict::Impossible(reason.clone()),
         None if complaints.is_empty() => Verdict::Passed,
