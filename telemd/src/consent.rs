@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 19] = [
+const STATE: [&str; 21] = [
     "spool",
     crate::session::OLD_SPOOL,
     "agent_id",
@@ -17,6 +17,8 @@ const STATE: [&str; 19] = [
     "kept.json",
     "kept.json.new",
     crate::alive::FILE,
+    crate::failures::FILE,
+    "failures.json.new",
     crate::updates::FILE,
     "updates.json.new",
     crate::privacy::KEY_FILE,

@@ -15,6 +15,7 @@ pub mod drop_dir;
 pub mod durable;
 pub mod earlier;
 pub mod enrolment;
+pub mod failures;
 pub mod ground;
 pub mod host;
 pub mod identity;

@@ -93,6 +93,7 @@ fn commands_with_options_have_help() {
         &["enroll"],
         &["preview"],
         &["ledger"],
+        &["failures"],
     ] {
         let name = format!("help_{}", command.join("_"));
         insta::assert_snapshot!(

@@ -20,6 +20,7 @@ use telemd::status::Status;
 pub(crate) mod bare;
 pub(crate) mod collector;
 pub(crate) mod crash;
+pub(crate) mod journal;
 pub(crate) mod past;
 
 /// How long anything may take.

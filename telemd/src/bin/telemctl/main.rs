@@ -20,6 +20,7 @@ mod decode;
 mod doctor;
 mod enroll;
 mod explain;
+mod failures;
 mod input;
 mod ledger;
 mod netconsole;
@@ -88,6 +89,7 @@ enum Command {
     IsActive,
     TestRecord(test_record::Options),
     Updates(updates::Options),
+    Failures(failures::Options),
     /// The agent's state in the text format of Prometheus, for files that its exporters read.
     Metrics,
     /// List the records that the collector has stored.
@@ -139,6 +141,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::IsActive => services::is_active(&config),
         Command::TestRecord(options) => test_record::send(&options, &config, args.json),
         Command::Updates(options) => updates::tell(&options, &config),
+        Command::Failures(options) => failures::tell(&options, &config),
         Command::Metrics => control::metrics(&config),
         Command::Explain(_) | Command::Decode(_) | Command::Config(_) | Command::Completions { .. } => {
             ExitCode::SUCCESS

@@ -83,7 +83,7 @@ fn send_all(options: &Options, config: &Config) -> Result<(), String> {
 }
 
 /// Gives root up for the user whose the state directory is: that user may have linked other files there.
-fn become_owner(config: &Config) -> Result<(), String> {
+pub(crate) fn become_owner(config: &Config) -> Result<(), String> {
     let owner = std::fs::metadata(&config.state_dir).map_or(0, |folder| folder.uid());
     if !credentials::is_root() || owner == 0 {
         return Ok(());

@@ -1,0 +1,207 @@
+//! What systemd's journal says of failed units and errors, an entry at a time as `journalctl -o json` prints it.
+//!
+//! The fields are those of `systemd.journal-fields(7)`; one that is no text is a list of bytes, one that is too long is `null`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::text::cut;
+
+/// How far the journal was told, in the state directory.
+pub const FILE: &str = "failures.json";
+/// A unit has entered the failed state: `SD_MESSAGE_UNIT_FAILURE_RESULT` of `sd-messages.h`, systemd 238 and later.
+pub const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+/// A program dumped core, which the hooks tell: `SD_MESSAGE_COREDUMP`.
+const CORE_DUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+/// Errors and worse (`syslog(3)`).
+pub const WORST_PRIORITY: u8 = 3;
+/// Longest entry that is read, bytes.
+pub const ENTRY_BYTES: usize = 1 << 20;
+/// Longest message that is told, bytes: that of Clear Linux's probe fits.
+const MESSAGE_BYTES: usize = 8_192;
+/// Longest name that is told, bytes: `UNIT_NAME_MAX` of systemd is 256.
+const NAME_BYTES: usize = 256;
+/// Longest cursor that is kept, bytes; systemd's have some 150.
+const CURSOR_BYTES: usize = 1_024;
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A unit failed; by which result of `systemd.service(5)`.
+    Unit {
+        /// Such as `exit-code`, `timeout`, `oom-kill`.
+        result: String,
+    },
+    /// Somebody said so; 0 to 3.
+    Message {
+        /// `PRIORITY`
+        priority: u8,
+    },
+}
+
+/// An entry of the journal that is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub what: What,
+    /// The unit; empty when it is none's.
+    pub unit: String,
+    /// How the program calls itself.
+    pub identifier: String,
+    /// The message.
+    pub message: String,
+    /// When, microseconds since the Unix epoch.
+    pub at_us: u64,
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub cursor: String,
+    /// What is told of it; `None`: others tell it, or nobody needs to know.
+    pub failure: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "__CURSOR")]
+    cursor: String,
+    #[serde(rename = "__REALTIME_TIMESTAMP", default)]
+    at_us: Value,
+    #[serde(rename = "MESSAGE", default)]
+    message: Value,
+    #[serde(rename = "MESSAGE_ID", default)]
+    message_id: Value,
+    #[serde(rename = "PRIORITY", default)]
+    priority: Value,
+    #[serde(rename = "UNIT", default)]
+    of_unit: Value,
+    #[serde(rename = "UNIT_RESULT", default)]
+    result: Value,
+    #[serde(rename = "_SYSTEMD_UNIT", default)]
+    unit: Value,
+    #[serde(rename = "SYSLOG_IDENTIFIER", default)]
+    identifier: Value,
+    #[serde(rename = "_TRANSPORT", default)]
+    transport: Value,
+}
+
+impl Entry {
+    /// Understands a line of JSON; `None` when it is no entry.
+    pub fn of_json(line: &[u8]) -> Option<Self> {
+        let fields: Fields = serde_json::from_slice(line).ok()?;
+        if fields.cursor.is_empty() || fields.cursor.len() > CURSOR_BYTES {
+            return None;
+        }
+        Some(Self {
+            failure: fields.failure(),
+            cursor: fields.cursor,
+        })
+    }
+}
+
+impl Fields {
+    fn failure(&self) -> Option<Failure> {
+        let name = |value: &Value| cut(&text(value), NAME_BYTES).to_owned();
+        let (identifier, unit) = (name(&self.identifier), name(&self.unit));
+        // The kernel's are told by hooks, and the agent does not tell of itself.
+        let is_own =
+            identifier.starts_with("telem") || unit.starts_with("telemd") || unit.starts_with("telemetrics");
+        if is_own || text(&self.transport) == "kernel" || text(&self.message_id) == CORE_DUMP {
+            return None;
+        }
+        let (what, unit) = if text(&self.message_id) == UNIT_FAILED {
+            let result = name(&self.result);
+            (What::Unit { result }, name(&self.of_unit))
+        } else {
+            let priority = text(&self.priority)
+                .parse()
+                .ok()
+                .filter(|priority| *priority <= WORST_PRIORITY)?;
+            (What::Message { priority }, unit)
+        };
+        Some(Failure {
+            what,
+            unit,
+            identifier,
+            message: cut(&text(&self.message).replace('\0', "\u{fffd}"), MESSAGE_BYTES).to_owned(),
+            at_us: text(&self.at_us).parse().unwrap_or(0),
+        })
+    }
+}
+
+/// A field's text; of several with one name, the first.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(Value::is_u64) => {
+            let bytes: Vec<u8> = items
+                .iter()
+                .filter_map(|byte| u8::try_from(byte.as_u64()?).ok())
+                .collect();
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        Value::Array(items) => items.first().map(text).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(fields: &str) -> Entry {
+        Entry::of_json(format!("{{\"__CURSOR\":\"c\",\"__REALTIME_TIMESTAMP\":\"7\",{fields}}}").as_bytes())
+            .unwrap()
+    }
+
+    #[test]
+    fn failed_units_and_errors_are_told_and_what_others_tell_is_not() {
+        let failed = format!(
+            "\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"PRIORITY\":\"4\",\"UNIT\":\"x.service\",\"UNIT_RESULT\":\"timeout\",\"MESSAGE\":\"x failed\""
+        );
+        let failure = entry(&failed).failure.unwrap();
+        assert_eq!((failure.unit.as_str(), failure.at_us), ("x.service", 7));
+        assert_eq!(
+            failure.what,
+            What::Unit {
+                result: "timeout".into()
+            }
+        );
+        let failure = entry("\"PRIORITY\":\"3\",\"SYSLOG_IDENTIFIER\":\"d\",\"MESSAGE\":[104,105,255]")
+            .failure
+            .unwrap();
+        assert_eq!(
+            (failure.what, failure.message.as_str()),
+            (What::Message { priority: 3 }, "hi\u{fffd}")
+        );
+        for others in [
+            "\"PRIORITY\":\"4\",\"MESSAGE\":\"x\"",
+            "\"PRIORITY\":\"3\",\"_TRANSPORT\":\"kernel\"",
+            "\"PRIORITY\":\"2\",\"MESSAGE_ID\":\"fc2e22bc6ee647b6b90729ab34a250b1\"",
+            "\"PRIORITY\":\"3\",\"SYSLOG_IDENTIFIER\":\"telemd\"",
+        ] {
+            assert_eq!(entry(others).failure, None, "{others}");
+        }
+        assert_eq!(Entry::of_json(b"{}"), None);
+        assert_eq!(Entry::of_json(b"-- no entries --"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_or_passed_over(
+            value in r#"(null|"3"|3|\[1,2\]|\["a","b"\]|\{\}|"[a-z\\u0]{0,5}")"#,
+            field in "(MESSAGE|PRIORITY|UNIT|MESSAGE_ID|_TRANSPORT|__CURSOR)",
+            garbage in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            Entry::of_json(&garbage);
+            let line = format!("{{\"__CURSOR\":\"c\",\"PRIORITY\":\"3\",\"{field}\":{value}}}");
+            if let Some(failure) = Entry::of_json(line.as_bytes()).and_then(|entry| entry.failure) {
+                prop_assert!(failure.message.len() <= MESSAGE_BYTES);
+            }
+        }
+    }
+}
