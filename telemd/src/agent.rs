@@ -13,6 +13,7 @@ use crate::control::{Answer, Asked, Question};
 use crate::ground::Ground;
 use crate::identity::StateError;
 use crate::logging::Log;
+use crate::manager;
 use crate::privacy::PrivacyError;
 use crate::privileged::Half;
 use crate::recorder::Recorder;
@@ -77,6 +78,8 @@ pub async fn run(
     let sockets_stop = stop.child_token();
     let control = tokio::spawn(control.serve(sockets_stop.clone()));
     let socket = tokio::spawn(socket.serve(sockets_stop.clone()));
+    // Ends with `stop`.
+    tokio::spawn(manager::keep_alive(stop.clone()));
     let surroundings = Surroundings {
         config,
         settings,
@@ -111,7 +114,7 @@ async fn work(
     }
     loop {
         if !surroundings.consent.given() {
-            tell_manager(&mut ready, "waiting for opt-in");
+            manager::tell(&mut ready, "waiting for opt-in");
             wait_for_consent(surroundings, questions, &mut asked, stop).await;
         }
         if stop.is_cancelled() {
@@ -119,7 +122,7 @@ async fn work(
         }
         let mut session = Session::start(surroundings).await?;
         publish.send_replace(Some(session.recorder()));
-        tell_manager(&mut ready, "watching");
+        manager::tell(&mut ready, "watching");
         if let Some(reply) = asked.take() {
             answer(reply, session.status().await);
         }
@@ -184,16 +187,5 @@ async fn wait_for_consent(
         if surroundings.consent.given() {
             return;
         }
-    }
-}
-
-/// Tells systemd how it goes; without systemd that does nothing.
-fn tell_manager(ready: &mut bool, status: &str) {
-    let mut states = vec![sd_notify::NotifyState::Status(status)];
-    if !std::mem::replace(ready, true) {
-        states.push(sd_notify::NotifyState::Ready);
-    }
-    if let Err(error) = sd_notify::notify(&states) {
-        tracing::warn!(%error, "the service manager could not be told");
     }
 }

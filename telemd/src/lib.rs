@@ -27,6 +27,7 @@ pub mod lines;
 pub mod listener;
 pub mod logging;
 pub mod losses;
+mod manager;
 pub mod memory;
 pub mod metrics;
 pub mod netconsole;
