@@ -1,14 +1,17 @@
-//! `cargo xtask dist`: packages of Debian and of RPM, and what a container image is built from, in `target/dist`.
+//! `cargo xtask dist`: packages of Debian and of RPM, and what a container image is built from, in
+//! `target/packages`.
 //!
 //! 1. **Build** ([`build`]): the programs, the C library and the eBPF object, without paths of this machine in them.
 //! 2. **Stage** ([`stage`]): every file that is installed, as it is installed; manual pages and completions are what the
 //!    programs themselves write.
 //! 3. **Pack**: [`deb`] with Debian's own debhelper and judged by lintian, [`rpm`] with rpmbuild, the container's context.
-//! 4. **Check** ([`check`], with `--check`): installs, uses, upgrades and purges the packages in a fresh Debian.
+//! 4. **Check** ([`check`], with `--check`): installs, uses, upgrades and purges the packages in a fresh Debian, and boots
+//!    another one that has them under its systemd ([`boot`]).
 //!
 //! The time in the packages is that of the last commit (`SOURCE_DATE_EPOCH`, where that is not set), so that the same
 //! sources and tools give the same packages.
 
+mod boot;
 mod build;
 mod check;
 mod deb;
@@ -39,7 +42,8 @@ pub(crate) struct Args {
     /// How optimised the programs are; what is given to others is built with dist.
     #[arg(long, value_enum, default_value_t = Profile::Dist)]
     profile: Profile,
-    /// Install, use, upgrade and purge the packages in a fresh Debian. Takes root; the first run fetches 150 MB.
+    /// Install, use, upgrade and purge the packages in a fresh Debian, and boot one that has them in QEMU. Takes root; the
+    /// first run fetches 150 MB.
     #[arg(long)]
     check: bool,
     /// Where packages are written [default: target/packages]

@@ -40,10 +40,12 @@ pub(crate) use self::{
     apt::main_archive,
     boot::Boot,
     collector::{Collector, Stored},
+    cpio::Archive,
     expect::Expect,
     guest::{AgentOptions, Caused, Guest, GuestOptions},
     kernels::{Kernel, Series},
     ledger::{Entry, Ledger},
+    modules::Modules,
     scenario::{Scenario, crashing_program},
     trial::Verdict,
 };

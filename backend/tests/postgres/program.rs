@@ -1,7 +1,7 @@
 //! The program `backend` itself, with its private PostgreSQL.
 
 use std::{
-    os::unix::fs::PermissionsExt as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
@@ -180,6 +180,32 @@ fn wrong_command_lines_exit_with_64_and_help_with_0() {
         "help_of_serve",
         String::from_utf8_lossy(&run(&["serve", "--help"]).stdout)
     );
+}
+
+#[test]
+fn a_collector_that_packages_installed_calls_itself_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let output = Command::new(BACKEND)
+            .arg0("/usr/bin/telemetrics-backend")
+            .args(args)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let help = run(&["serve", "--help"]);
+    assert!(
+        help.contains("Usage: telemetrics-backend serve")
+            && help.contains("  telemetrics-backend migrate --database"),
+        "{help}"
+    );
+    let script = run(&["completions", "bash"]);
+    assert!(script.contains("complete -F _telemetrics-backend"), "{script}");
+    let pages = folder.path().to_str().expect("UTF-8");
+    run(&["--manual-pages", pages]);
+    let page = std::fs::read_to_string(folder.path().join("telemetrics-backend-serve.8"));
+    assert!(page.is_ok_and(|page| page.contains(".SH \"EXIT STATUS\"")));
 }
 
 #[test]

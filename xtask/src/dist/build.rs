@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -49,11 +50,14 @@ pub(super) fn all(profile: Profile) -> Result<Built> {
 
 /// Copies a file and gives it the rights of an installed one.
 pub(super) fn install(from: &Path, to: &Path, mode: u32) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let folder = to.parent().context("a file has a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     fs::copy(from, to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
-    fs::set_permissions(to, fs::Permissions::from_mode(mode))
-        .with_context(|| format!("chmod {}", to.display()))
+    set_mode(to, mode)
+}
+
+/// Gives a file its rights.
+pub(super) fn set_mode(file: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(file, fs::Permissions::from_mode(mode))
+        .with_context(|| format!("chmod {}", file.display()))
 }

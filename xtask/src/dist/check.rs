@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{VERSION, deb};
+use super::{VERSION, boot, build, deb};
 use crate::{packages, paths, progress, vm};
 
 /// The Debian that packages are tried in: the oldest one that they are for.
@@ -22,7 +22,7 @@ const INCLUDED: &str = "systemd,procps,curl,postgresql";
 const SCRIPT: &str = include_str!("check.sh");
 /// Mounts what programs expect, turns the loopback on, and goes in.
 const ENTER: &str = "set -eu\nip link set lo up\nmount -t proc proc \"$1/proc\"\nmount --rbind /dev \"$1/dev\"\n\
-                     mount -t tmpfs tmpfs \"$1/run\"\nexec chroot \"$1\" /check.sh\n";
+                     mount -t tmpfs tmpfs \"$1/run\"\nexec chroot \"$@\"\n";
 
 /// Tries the packages.
 pub(super) fn run(debs: &[PathBuf]) -> Result<()> {
@@ -32,25 +32,48 @@ pub(super) fn run(debs: &[PathBuf]) -> Result<()> {
         "packages are installed by root only: run `cargo xtask dist --check` as root"
     );
     packages::ensure_program("ip", "iproute2")?;
-    let base = base()?;
     let scratch = paths::scratch("dist")?;
-    let root = scratch.path().join("root");
-    fs::create_dir(&root).with_context(|| format!("create {}", root.display()))?;
+    let root = fresh(&scratch.path().join("installed"))?;
+    place(debs, &root)?;
+    enter(
+        &root,
+        "install, use, upgrade and purge the Debian packages",
+        &["/check.sh"],
+    )?;
+    let root = fresh(&scratch.path().join("booted"))?;
+    place(debs, &root)?;
+    enter(
+        &root,
+        "install the Debian packages",
+        &["sh", "-c", "dpkg -i /packages/old/*.deb"],
+    )?;
+    boot::run(&root, scratch.path())
+}
+
+/// Unpacks a Debian.
+fn fresh(root: &Path) -> Result<PathBuf> {
+    let base = base()?;
+    fs::create_dir(root).with_context(|| format!("create {}", root.display()))?;
     progress::run(
         "unpack a Debian",
         Command::new("tar")
             .args(["--extract", "--numeric-owner", "--file"])
             .arg(&base)
             .arg("--directory")
-            .arg(&root),
+            .arg(root),
     )?;
-    place(debs, &root)?;
+    Ok(root.to_owned())
+}
+
+/// Runs a program in a Debian that has mounts, processes and a network of its own.
+fn enter(root: &Path, what: &str, program: &[&str]) -> Result<()> {
     progress::run(
-        "install, use, upgrade and purge the Debian packages",
+        what,
         Command::new("unshare")
             .args(["--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child"])
             .args(["--propagation", "private", "sh", "-c", ENTER, "sh"])
-            .arg(&root),
+            .arg(root)
+            .args(program),
     )
 }
 
@@ -96,7 +119,7 @@ fn place(debs: &[PathBuf], root: &Path) -> Result<()> {
     }
     let script = root.join("check.sh");
     fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
-    progress::run("chmod", Command::new("chmod").arg("755").arg(&script))
+    build::set_mode(&script, 0o755)
 }
 
 /// The same package with a higher version.

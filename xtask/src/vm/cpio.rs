@@ -12,7 +12,7 @@ const S_IFCHR: u32 = 0o020_000;
 
 /// Archives entries as they come. Parent folders are made when first needed.
 #[derive(Debug)]
-pub(super) struct Archive<W> {
+pub(crate) struct Archive<W> {
     out: W,
     inode: u32,
     folders: BTreeSet<String>,
@@ -26,7 +26,7 @@ struct Entry {
 }
 
 impl<W: Write> Archive<W> {
-    pub(super) fn new(out: W) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self {
             out,
             inode: 0,
@@ -35,7 +35,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Adds a regular file. `path` is without the leading slash.
-    pub(super) fn file(&mut self, path: &str, permissions: u32, data: &[u8]) -> io::Result<()> {
+    pub(crate) fn file(&mut self, path: &str, permissions: u32, data: &[u8]) -> io::Result<()> {
         self.parents(path)?;
         let entry = Entry {
             mode: S_IFREG | permissions,
@@ -45,7 +45,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Adds a folder.
-    pub(super) fn folder(&mut self, path: &str) -> io::Result<()> {
+    pub(crate) fn folder(&mut self, path: &str) -> io::Result<()> {
         self.parents(path)?;
         if !self.folders.insert(path.to_owned()) {
             return Ok(());
@@ -58,7 +58,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Adds a character device.
-    pub(super) fn device(&mut self, path: &str, major: u32, minor: u32) -> io::Result<()> {
+    pub(crate) fn device(&mut self, path: &str, major: u32, minor: u32) -> io::Result<()> {
         self.parents(path)?;
         let entry = Entry {
             mode: S_IFCHR | 0o600,
@@ -68,7 +68,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Ends the archive.
-    pub(super) fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         self.entry("TRAILER!!!", Entry::default(), &[])?;
         self.out.flush()?;
         Ok(self.out)

@@ -108,7 +108,7 @@ impl Kernel {
     }
 
     /// The compressed kernel; it moved to its modules in 2026.
-    pub(super) fn image(&self) -> PathBuf {
+    pub(crate) fn image(&self) -> PathBuf {
         let new = self.modules().join("vmlinuz");
         if new.exists() {
             return new;
@@ -117,12 +117,12 @@ impl Kernel {
     }
 
     /// The folder of its modules.
-    pub(super) fn modules(&self) -> PathBuf {
+    pub(crate) fn modules(&self) -> PathBuf {
         merged(&self.root, "lib/modules").join(&self.release)
     }
 
     /// A statically linked busybox.
-    pub(super) fn busybox(&self) -> PathBuf {
+    pub(crate) fn busybox(&self) -> PathBuf {
         merged(&self.root, "bin/busybox")
     }
 }

@@ -14,23 +14,23 @@ use crate::packages;
 
 /// Every module of a kernel, by name.
 #[derive(Debug)]
-pub(super) struct Modules {
+pub(crate) struct Modules {
     files: BTreeMap<String, PathBuf>,
     builtin: BTreeSet<String>,
 }
 
 /// A module's bytes, decompressed.
 #[derive(Debug)]
-pub(super) struct Module {
+pub(crate) struct Module {
     /// Its name as the kernel knows it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The ELF file, with its signature at the end.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Modules {
     /// Looks at a folder like `/lib/modules/6.1.0-56-amd64`.
-    pub(super) fn open(dir: &Path) -> Result<Self> {
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
         let list = dir.join("modules.builtin");
         let builtin = fs::read_to_string(&list)
             .with_context(|| format!("read {}", list.display()))?
@@ -52,7 +52,7 @@ impl Modules {
     }
 
     /// Whether the kernel has it, as a module or built in.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.builtin.contains(name) || self.files.contains_key(name)
     }
 
@@ -69,7 +69,7 @@ impl Modules {
     }
 
     /// Reads modules and all that they need, in an order in which they load. What is built in is left out.
-    pub(super) fn with_dependencies(&self, names: &[&str]) -> Result<Vec<Module>> {
+    pub(crate) fn with_dependencies(&self, names: &[&str]) -> Result<Vec<Module>> {
         let mut ordered = Vec::new();
         let mut seen = BTreeSet::new();
         for name in names {

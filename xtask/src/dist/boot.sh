@@ -1,0 +1,73 @@
+#!/bin/sh
+# Runs as a service of systemd in a guest that has the packages: whether the units work together. It says on the console
+# how it went and turns the guest off.
+set -u
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+exec >/dev/ttyS0 2>&1
+
+finish() {
+	echo "boot: $*"
+	sync
+	systemctl poweroff --force --force
+	exit
+}
+fail() {
+	systemctl --no-pager --lines=0 status telemd.service 'telemd-probes@*' telemetrics-backend.service
+	journalctl --no-pager --lines=60 --output=cat
+	telemctl doctor
+	finish "FAILED: $*"
+}
+# Waits until a command succeeds. The guest is slow: for at most 5 minutes.
+await() {
+	tries=0
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 150 ] || fail "not in time: $*"
+		sleep 2
+	done
+}
+property() { systemctl show --property "$2" --value "$1"; }
+says() { [ "$(property telemd.service StatusText)" = "$1" ]; }
+holds_no_capability() { grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$(property telemd.service MainPID)/status"; }
+arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=org.example.' | grep -q "$1"; }
+
+for unit in telemd.service telemd.socket telemd-probes.socket telemetrics-backend.service; do
+	if systemctl --quiet is-active "$unit"; then fail "$unit runs and nobody asked for it"; fi
+	if systemctl --quiet is-enabled "$unit"; then fail "$unit is enabled and nobody asked for it"; fi
+done
+
+echo "boot: the collector"
+systemctl start telemetrics-backend.service || fail "telemetrics-backend does not start"
+await curl --silent --fail http://127.0.0.1:7131/
+
+echo "boot: the agent without consent"
+systemctl enable --now telemd.service || fail "telemd does not start"
+says "waiting for opt-in" || fail "telemd says $(property telemd.service StatusText)"
+holds_no_capability || fail "telemd holds a capability"
+[ "$(property telemd.service WatchdogUSec)" = 1min ] || fail "telemd is not watched"
+
+echo "boot: the agent with consent"
+telemctl opt-in || fail "opting in"
+await says watching
+await systemctl --quiet is-active 'telemd-probes@*'
+telemctl doctor
+await telem-record-gen --class org.example/boot/first --payload first
+await arrived org.example/boot/first
+
+echo "boot: a record that waits while telemd starts again"
+systemctl stop telemd.service || fail "telemd does not stop"
+if telemctl is-active; then fail "telemctl calls a stopped agent active"; fi
+telem-record-gen --class org.example/boot/second --payload second || fail "the socket does not start telemd"
+await arrived org.example/boot/second
+
+echo "boot: reload, kill"
+systemctl reload telemd.service || fail "telemd does not reload"
+says watching || fail "telemd says $(property telemd.service StatusText) after reloading"
+telemctl is-active || fail "telemctl calls a running agent inactive"
+systemctl kill --signal=KILL telemd.service
+await telem-record-gen --class org.example/boot/third --payload third
+await arrived org.example/boot/third
+telemctl stop && systemctl stop telemetrics-backend.service || fail "stopping"
+[ "$(property telemetrics-backend.service Result)" = success ] || fail "the collector ended badly"
+[ "$(property telemd.service Result)" = success ] || fail "telemd ended badly"
+finish "all was right"
