@@ -8,7 +8,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (u32, Option<i32>, &str, &str)| {
     let (signal, code, program, frames) = input;
     let frame = |line: &str| {
-        let mut fields = line.split('\t').map(|field| Some(field.to_owned()).filter(|field| !field.is_empty()));
+        let mut fields = line
+            .split('\t')
+            .map(|field| Some(field.to_owned()).filter(|field| !field.is_empty()));
         let mut next = || fields.next().flatten();
         CrashFrame {
             symbol: next(),
@@ -27,6 +29,11 @@ fuzz_target!(|input: (u32, Option<i32>, &str, &str)| {
     };
     let explanation = crash.explain();
     assert!(crash.title().len() <= 120 && explanation.frames.len() <= Explanation::FRAMES_MAX);
-    assert!(explanation.frames.iter().all(|frame| frame.name.is_some() || !frame.rules.is_empty()));
+    assert!(
+        explanation
+            .frames
+            .iter()
+            .all(|frame| frame.name.is_some() || !frame.rules.is_empty())
+    );
     let _ = explanation.to_string();
 });

@@ -10,8 +10,14 @@ fuzz_target!(|text: &str| {
     };
     let explanation = explain(&report);
     assert_eq!(explanation.fingerprints(), of_report(&report));
-    assert_eq!(explanation.levels[1].fingerprint, of_title(report.class, &report.title));
-    assert!(explanation.levels.is_sorted_by_key(|level| level.level) && explanation.frames.len() <= Explanation::FRAMES_MAX);
+    assert_eq!(
+        explanation.levels[1].fingerprint,
+        of_title(report.class, &report.title)
+    );
+    assert!(
+        explanation.levels.is_sorted_by_key(|level| level.level)
+            && explanation.frames.len() <= Explanation::FRAMES_MAX
+    );
     for frame in &explanation.frames {
         assert!(frame.name.is_some() || !frame.rules.is_empty());
     }

@@ -16,7 +16,12 @@ fuzz_target!(|input: &[u8]| {
     found.sort_by_key(LogReport::order);
     assert_eq!(found, faults::reports(log));
     for report in found {
-        assert!(report.lines.iter().all(|line| report.text.get(line.in_text.clone()).is_some()));
+        assert!(
+            report
+                .lines
+                .iter()
+                .all(|line| report.text.get(line.in_text.clone()).is_some())
+        );
         assert!(report.lines.iter().all(|line| line.whole.end <= log.len() as u64));
         faults::fingerprint::of_report(&report.report);
     }

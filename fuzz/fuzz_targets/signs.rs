@@ -14,7 +14,8 @@ const SIGNS: u32 = (PAGE / probe_common::Sign::SIZE) as u32;
 fuzz_target!(|input: (u64, &[u8])| {
     let (at_ns, bytes) = input;
     let mut file = tempfile::tempfile().expect("a file");
-    file.write_all(bytes.get(..PAGE).unwrap_or(bytes)).expect("its bytes");
+    file.write_all(bytes.get(..PAGE).unwrap_or(bytes))
+        .expect("its bytes");
     file.set_len(PAGE as u64).expect("its size");
     let hindsight = Hindsight::open(file.as_fd(), SIGNS).expect("a page of signs");
     let seen = hindsight.before(at_ns);

@@ -13,7 +13,12 @@ fuzz_target!(|bytes: &[u8]| {
     };
     for function in NAMES {
         for (offset, size) in [(0, None), (1, None), (0x20, Some(0x40))] {
-            let place = Place { function, offset, size, pointer: Pointer::Return };
+            let place = Place {
+                function,
+                offset,
+                size,
+                pointer: Pointer::Return,
+            };
             drop(file.find(&place));
         }
     }
@@ -25,7 +30,10 @@ fuzz_target!(|bytes: &[u8]| {
             file.address_of_byte(address);
         }
     }
-    let mut symbols = Symbols::new(SymbolsLimits { files: 1, bytes: 1 << 20 });
+    let mut symbols = Symbols::new(SymbolsLimits {
+        files: 1,
+        bytes: 1 << 20,
+    });
     symbols.add(file);
     let text = "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
                 RIP: 0010:outer+0x5/0x20\nCall Trace:\n starter+0x3/0x10 [module]\n main+0x10/0x20\n";

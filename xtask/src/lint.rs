@@ -25,6 +25,19 @@ pub(crate) fn run() -> Result<()> {
         Command::new("cargo")
             .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
             .current_dir(paths::workspace()),
+    )?;
+    progress::run(
+        "clippy of the fuzz targets",
+        Command::new("cargo")
+            .args(["clippy", "--", "-D", "warnings"])
+            .env("CARGO_TARGET_DIR", paths::target().join("fuzz"))
+            .current_dir(paths::workspace().join("fuzz")),
+    )?;
+    progress::run(
+        "rustfmt of the fuzz targets",
+        Command::new("cargo")
+            .args(["fmt", "--check"])
+            .current_dir(paths::workspace().join("fuzz")),
     )
 }
 

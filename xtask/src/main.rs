@@ -5,6 +5,7 @@ mod build_ebpf;
 mod demo;
 mod dist;
 mod dist_lib;
+mod fuzz;
 mod lint;
 mod packages;
 mod paths;
@@ -47,6 +48,8 @@ enum Command {
     Dist(dist::Args),
     /// The C library with its header and pkg-config file, below a prefix
     DistLib(dist_lib::Args),
+    /// Give what reads foreign bytes inputs that nobody thought of
+    Fuzz(fuzz::Args),
     /// Check formatting and lints, warnings denied
     Lint,
     /// Boot a real Debian kernel in QEMU, cause a fault, show what the collector stored
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Dist(args) => dist::run(&args),
         Command::DistLib(args) => dist_lib::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
         Command::Vm(args) => vm::run(&args),
