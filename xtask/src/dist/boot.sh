@@ -29,7 +29,7 @@ await() {
 property() { systemctl show --property "$2" --value "$1"; }
 says() { [ "$(property telemd.service StatusText)" = "$1" ]; }
 holds_no_capability() { grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$(property telemd.service MainPID)/status"; }
-arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=org.example.' | grep -q "$1"; }
+arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=custom' | grep -q "$1"; }
 
 for unit in telemd.service telemd.socket telemd-probes.socket telemetrics-backend.service; do
 	if systemctl --quiet is-active "$unit"; then fail "$unit runs and nobody asked for it"; fi

@@ -30,7 +30,7 @@ stop() {
 		sleep 0.5
 	done
 }
-arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=org.example.' | grep -q "$1"; }
+arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=custom' | grep -q "$1"; }
 
 say "install"
 dpkg -i /packages/old/*.deb

@@ -14,13 +14,20 @@ use crate::{packages, paths, progress};
 /// Whose packages they are, as in `deploy/debian/control`.
 const MAINTAINER: &str = "Telemetrics developers <telemetrics@users.noreply.github.com>";
 
-/// Units by the package that they are in. debhelper knows where this Debian has them.
-const UNITS: [(&str, &str); 5] = [
-    ("telemetrics-agent", "telemd.service"),
-    ("telemetrics-agent", "telemd.socket"),
-    ("telemetrics-agent", "telemd-probes.socket"),
-    ("telemetrics-agent", "telemd-probes@.service"),
-    ("telemetrics-backend", "telemetrics-backend.service"),
+/// Units, users and folders by the names that debhelper looks for them under; it knows where this Debian has them.
+const PLACES: [(&str, &str); 9] = [
+    ("telemd.service", "telemetrics-agent.telemd.service"),
+    ("telemd.socket", "telemetrics-agent.telemd.socket"),
+    ("telemd-probes.socket", "telemetrics-agent.telemd-probes.socket"),
+    (
+        "telemd-probes@.service",
+        "telemetrics-agent@.telemd-probes.service",
+    ),
+    ("telemetrics.sysusers", "telemetrics-agent.telemetrics.sysusers"),
+    ("telemetrics.tmpfiles", "telemetrics-agent.telemetrics.tmpfiles"),
+    ("telemetrics-backend.service", "telemetrics-backend.service"),
+    ("telemetrics-backend.sysusers", "telemetrics-backend.sysusers"),
+    ("telemetrics-backend.tmpfiles", "telemetrics-backend.tmpfiles"),
 ];
 
 /// Makes the packages in `out`. `work` is a folder that this may write in.
@@ -30,7 +37,10 @@ pub(super) fn pack(stage: &Path, work: &Path, out: &Path, date: u64) -> Result<V
     let source = work.join("telemetrics");
     copy_tree(&paths::workspace().join("deploy/debian"), &source.join("debian"))?;
     copy_tree(stage, &source.join("stage"))?;
-    place_units(&stage.join("systemd"), &source.join("debian"))?;
+    for (from, to) in PLACES {
+        let from = stage.join("systemd").join(from);
+        install(&from, &source.join("debian").join(to), 0o644)?;
+    }
     let changelog = source.join("debian/changelog");
     fs::write(&changelog, changelog_text(date)?).with_context(|| format!("write {}", changelog.display()))?;
     progress::run(
@@ -49,33 +59,11 @@ pub(super) fn judge(debs: &[PathBuf]) -> Result<()> {
     progress::run(
         "lintian",
         Command::new("lintian")
-            .args([
-                "--allow-root",
-                "--fail-on=error,warning",
-                "--no-tag-display-limit",
-            ])
+            .args(["--allow-root", "--fail-on", "error,warning"])
+            // No bug of Debian asks for these packages.
+            .args(["--suppress-tags", "initial-upload-closes-no-bugs"])
             .args(debs),
     )
-}
-
-/// Units, users and folders by the names that debhelper looks for them under.
-fn place_units(systemd: &Path, debian: &Path) -> Result<()> {
-    for (package, unit) in UNITS {
-        let to = if unit.starts_with(package) {
-            unit.to_owned()
-        } else {
-            format!("{package}.{unit}")
-        };
-        install(&systemd.join(unit), &debian.join(to), 0o644)?;
-    }
-    for (from, to) in [
-        ("telemetrics.sysusers", "telemetrics-agent.telemetrics.sysusers"),
-        ("telemetrics.tmpfiles", "telemetrics-agent.telemetrics.tmpfiles"),
-        ("telemetrics-backend.sysusers", "telemetrics-backend.sysusers"),
-    ] {
-        install(&systemd.join(from), &debian.join(to), 0o644)?;
-    }
-    Ok(())
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {

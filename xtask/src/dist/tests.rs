@@ -37,6 +37,7 @@ const CONTENTS: [(&str, &[&str]); 4] = [
             "./usr/bin/telemetrics-backend",
             "/systemd/system/telemetrics-backend.service",
             "./usr/lib/sysusers.d/telemetrics-backend.conf",
+            "./usr/lib/tmpfiles.d/telemetrics-backend.conf",
             "./etc/default/telemetrics-backend",
             "./usr/share/man/man8/telemetrics-backend-serve.8.gz",
             "./usr/share/bash-completion/completions/telemetrics-backend",
