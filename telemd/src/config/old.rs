@@ -65,6 +65,9 @@ pub fn migrate(text: &str) -> Migrated {
     }
     say(&settings.rate(&mut notes));
     say(&settings.spool(&mut notes));
+    if settings.is("record_server_delivery_enabled") == Some(false) {
+        say(&["[collector]".into(), "enabled = false".into()]);
+    }
     if settings.is("record_retention_enabled") == Some(true) {
         say(&["[journal]".into(), "payloads = true".into()]);
     }
@@ -210,7 +213,7 @@ impl<'a> Settings<'a> {
             ),
             (
                 "cainfo",
-                "see docs/configuration.md for how the collector is known",
+                "name the authority of the new collector in collector.ca_file",
             ),
             ("tidheader", "collectors know a sender by its agent id"),
             ("spool_dir", "the spool is below state_dir"),
@@ -223,12 +226,6 @@ impl<'a> Settings<'a> {
             if let Some(value) = self.text(key) {
                 notes.push(format!("{key} = {value}: {why}"));
             }
-        }
-        if self.is("record_server_delivery_enabled") == Some(false) {
-            notes.push(
-                "record_server_delivery_enabled = false: nothing left this host; see docs/configuration.md before telemd is started"
-                    .into(),
-            );
         }
     }
 }
@@ -245,7 +242,7 @@ mod tests {
     const EXAMPLE: &str = "# site\n[settings]\nserver=https://example.org/v3/collector\nsocket_path=/run/other\\s1\n\
         spool_dir=/var/spool/telemetry\nrecord_expiry=1200\nspool_max_size=5120\nrate_limit_enabled=true\n\
         record_burst_limit=500\nrecord_window_length=15\nbyte_burst_limit=100000\nrate_limit_strategy=drop\n\
-        record_retention_enabled=TRUE\nrecord_sever_delivery_enabled=true\nno value\n";
+        record_retention_enabled=TRUE\nrecord_server_delivery_enabled=0\nrecord_sever_delivery_enabled=true\nno value\n";
 
     #[test]
     fn an_old_file_becomes_a_new_one_and_what_cannot_be_said_is_told() {
@@ -257,7 +254,7 @@ mod tests {
             (config.spool.max_bytes, config.spool.max_age_s),
             (5 << 20, 72_000)
         );
-        assert!(config.journal.payloads);
+        assert!(config.journal.payloads && !config.collector.enabled);
     }
 
     #[test]
