@@ -27,9 +27,9 @@ pub(crate) fn run() -> Result<()> {
             .current_dir(paths::workspace()),
     )?;
     progress::run(
-        "clippy of the fuzz targets",
+        "check of the fuzz targets",
         Command::new("cargo")
-            .args(["clippy", "--", "-D", "warnings"])
+            .arg("check")
             .env("CARGO_TARGET_DIR", paths::target().join("fuzz"))
             .current_dir(paths::workspace().join("fuzz")),
     )?;
