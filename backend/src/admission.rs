@@ -93,6 +93,8 @@ impl Admission {
         if standing.revoked {
             return Err(shut_out());
         }
+        // It may have been let in again since that was last looked at.
+        self.revoked.send_if_modified(|revoked| revoked.remove(&agent_id));
         match peer.certificate {
             Some(shown) if shown.agent_id != Some(agent_id) => Err(refusal(
                 Code::PermissionDenied,

@@ -61,8 +61,8 @@ pub struct Certified {
     pub agent_id: Uuid,
     /// X.509, DER.
     pub certificate: Vec<u8>,
-    /// When it begins to be valid, seconds since the Unix epoch.
-    pub not_before_unix_s: u64,
+    /// When it was issued, seconds since the Unix epoch; it is valid from a little before on.
+    pub issued_unix_s: u64,
     /// When it ends to be.
     pub not_after_unix_s: u64,
 }
@@ -127,12 +127,12 @@ impl Authority {
         params.distinguished_name = named(&agent_id.to_string());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let (not_before_unix_s, not_after_unix_s) = valid(&mut params, now_unix_s, life);
+        let not_after_unix_s = valid(&mut params, now_unix_s, life);
         let certificate = self.sign(params, &request.public_key)?;
         Ok(Certified {
             agent_id,
             certificate,
-            not_before_unix_s,
+            issued_unix_s: now_unix_s,
             not_after_unix_s,
         })
     }
@@ -210,14 +210,14 @@ fn agent_id(name: &DnValue) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| !id.is_nil())
 }
 
-/// Sets when a certificate is valid; says it in seconds since the Unix epoch.
-fn valid(params: &mut CertificateParams, now_unix_s: u64, life: Duration) -> (u64, u64) {
+/// Sets when a certificate is valid; says when it ends to be, seconds since the Unix epoch.
+fn valid(params: &mut CertificateParams, now_unix_s: u64, life: Duration) -> u64 {
     let not_before = now_unix_s.saturating_sub(BACKDATED.as_secs());
     let not_after = now_unix_s.saturating_add(life.as_secs());
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + Duration::from_secs(not_before);
     params.not_after = epoch + Duration::from_secs(not_after);
-    (not_before, not_after)
+    not_after
 }
 
 /// 16 random bytes, positive (RFC 5280, 4.1.2.2: at most 20 bytes).

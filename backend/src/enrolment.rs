@@ -141,7 +141,7 @@ fn answer(authority: &Authority, certified: Certified) -> EnrolResponse {
             certified.certificate.into(),
             authority.certificate().to_vec().into(),
         ],
-        not_before_unix_s: signed(certified.not_before_unix_s),
+        issued_unix_s: signed(certified.issued_unix_s),
         not_after_unix_s: signed(certified.not_after_unix_s),
     }
 }

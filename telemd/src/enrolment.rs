@@ -29,8 +29,8 @@ pub struct Enrolment {
     /// The authority by which the collector is believed, PEM; `None` is what the configuration says, or the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
-    /// When the certificate begins to be valid, seconds since the Unix epoch.
-    pub not_before_unix_s: i64,
+    /// When the certificate was issued, by the collector's clock, seconds since the Unix epoch.
+    pub issued_unix_s: i64,
     /// When it ends to be.
     pub not_after_unix_s: i64,
 }
@@ -39,7 +39,7 @@ impl fmt::Debug for Enrolment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Enrolment")
             .field("server", &self.server)
-            .field("not_before_unix_s", &self.not_before_unix_s)
+            .field("issued_unix_s", &self.issued_unix_s)
             .field("not_after_unix_s", &self.not_after_unix_s)
             .finish_non_exhaustive()
     }
@@ -93,11 +93,8 @@ impl Enrolment {
     /// From when on a new certificate is due: half of this one's life, so that the other half is left for whatever is
     /// in the way. Seconds since the Unix epoch.
     pub fn renew_at_unix_s(&self) -> i64 {
-        let life = self
-            .not_after_unix_s
-            .saturating_sub(self.not_before_unix_s)
-            .max(0);
-        self.not_before_unix_s.saturating_add(life / 2)
+        let life = self.not_after_unix_s.saturating_sub(self.issued_unix_s).max(0);
+        self.issued_unix_s.saturating_add(life / 2)
     }
 }
 
@@ -113,7 +110,7 @@ mod tests {
             key: "secret".into(),
             certificates: "pem".into(),
             authority: None,
-            not_before_unix_s: 1_000,
+            issued_unix_s: 1_000,
             not_after_unix_s: 3_000,
         }
     }

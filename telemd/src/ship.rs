@@ -160,8 +160,25 @@ pub struct Shipper {
 }
 
 impl Shipper {
-    /// Runs until `stop`; never gives up.
+    /// Runs until `stop`; never gives up. What a server sends must not end it either: should a library panic over that, a
+    /// new stream is begun after the longest pause.
     pub async fn run(self, stop: CancellationToken) {
+        let shipper = Arc::new(self);
+        loop {
+            let (running, until) = (Arc::clone(&shipper), stop.clone());
+            let ended = tokio::spawn(async move { running.ship(&until).await }).await;
+            if ended.is_ok() || stop.is_cancelled() {
+                return;
+            }
+            tracing::error!("shipping ended by itself, which is a bug: it begins anew");
+            let pause = tokio::time::sleep(shipper.options.pauses.longest);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn ship(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::new(self.options.pauses);
         let mut failures = 0u32;
         let mut turn = 0;
@@ -171,8 +188,8 @@ impl Shipper {
             turn = turn.min(servers.len() - 1);
             self.begin(&servers[turn]);
             let started = Instant::now();
-            let mut session = session::Session::new(&self, &servers, turn);
-            let error = match session.run(&stop).await {
+            let mut session = session::Session::new(self, &servers, turn);
+            let error = match session.run(stop).await {
                 Ok(End::Stopped) => break,
                 Ok(End::Back) => {
                     turn = 0;

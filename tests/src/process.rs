@@ -124,6 +124,7 @@ pub struct Answer {
 pub struct Backend {
     program: PathBuf,
     database: String,
+    args: Vec<String>,
     dir: PathBuf,
     /// Fixed after the first start, so that agents find it again.
     addresses: Option<Addresses>,
@@ -133,9 +134,16 @@ pub struct Backend {
 impl Backend {
     /// Starts `backend serve` on `database`; keeps its files in `dir`.
     pub fn start(program: PathBuf, database: String, dir: &Path) -> Result<Self> {
+        Self::start_with(program, database, dir, &[])
+    }
+
+    /// The same with more options.
+    pub fn start_with(program: PathBuf, database: String, dir: &Path, args: &[&str]) -> Result<Self> {
+        fs::create_dir_all(dir)?;
         let mut backend = Self {
             program,
             database,
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             dir: dir.to_owned(),
             addresses: None,
             process: None,
@@ -159,7 +167,8 @@ impl Backend {
                 .args(["--grpc", &wanted.grpc.to_string()])
                 .args(["--http", &wanted.http.to_string()])
                 .arg("--address-file")
-                .arg(&file),
+                .arg(&file)
+                .args(&self.args),
             &self.dir.join("backend.log"),
         )?;
         let ready = wait_for("the collector to listen", PATIENCE, || {
@@ -220,37 +229,50 @@ impl Backend {
 pub struct Agent {
     program: PathBuf,
     dir: PathBuf,
+    environment: Vec<(String, String)>,
     process: Option<Process>,
 }
 
 impl Agent {
     /// Writes a config into `dir` and starts `telemd`. `extra` is appended to the config.
     pub fn start(program: PathBuf, dir: &Path, collector: SocketAddr, extra: &str) -> Result<Self> {
+        let mut agent = Self::configure(program, dir, &format!("url = \"http://{collector}\""), extra)?;
+        agent.restart()?;
+        Ok(agent)
+    }
+
+    /// Writes a config into `dir` and starts nothing. `collector` is its `[collector]`, `extra` is appended.
+    pub fn configure(program: PathBuf, dir: &Path, collector: &str, extra: &str) -> Result<Self> {
         fs::create_dir_all(dir)?;
         fs::write(dir.join(OPT_IN), "")?;
         let quoted = |name: &str| toml_string(&dir.join(name));
         let config = format!(
             "state_dir = {}\nopt_in_file = {}\nsocket_path = {}\ncontrol_path = {}\nhostname = \"under-test\"\n\
-             [collector]\nurl = \"http://{collector}\"\n[probes]\nenabled = false\n{extra}\n",
+             [collector]\n{collector}\n[probes]\nenabled = false\n{extra}\n",
             quoted("state"),
             quoted(OPT_IN),
             quoted("socket"),
             quoted("control"),
         );
         fs::write(dir.join("telemd.toml"), config)?;
-        let mut agent = Self {
+        Ok(Self {
             program,
             dir: dir.to_owned(),
+            environment: Vec::new(),
             process: None,
-        };
-        agent.restart()?;
-        Ok(agent)
+        })
+    }
+
+    /// Sets a variable of its environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts it again, and waits for nothing.
     pub fn launch(&mut self) -> Result<()> {
         self.process = Some(Process::start(
             Command::new(&self.program)
+                .envs(self.environment.iter().map(|(name, value)| (name, value)))
                 .arg("--config")
                 .arg(self.dir.join("telemd.toml")),
             &self.dir.join("telemd.log"),

@@ -1337,9 +1337,9 @@ pub struct EnrolResponse {
     /// X.509, DER: the agent's certificate, then the authority's.
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub certificates: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// When the first begins and ends to be valid. Seconds since the Unix epoch.
+    /// When the first was issued, and when it ends to be valid, by the collector's clock. Seconds since the Unix epoch.
     #[prost(int64, tag = "2")]
-    pub not_before_unix_s: i64,
+    pub issued_unix_s: i64,
     #[prost(int64, tag = "3")]
     pub not_after_unix_s: i64,
 }

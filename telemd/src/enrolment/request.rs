@@ -56,7 +56,7 @@ impl Asking {
         let fits = |certificate: &bytes::Bytes| (1..=CERTIFICATE_BYTES).contains(&certificate.len());
         let sane = (1..=CERTIFICATES).contains(&answer.certificates.len())
             && answer.certificates.iter().all(fits)
-            && answer.not_before_unix_s < answer.not_after_unix_s;
+            && answer.issued_unix_s < answer.not_after_unix_s;
         if !sane {
             return Err(RequestError::Answer);
         }
@@ -66,7 +66,7 @@ impl Asking {
             key: self.key.serialize_pem(),
             certificates: certificates.collect(),
             authority,
-            not_before_unix_s: answer.not_before_unix_s,
+            issued_unix_s: answer.issued_unix_s,
             not_after_unix_s: answer.not_after_unix_s,
         })
     }
@@ -112,7 +112,7 @@ mod tests {
     fn answer(certificates: Vec<bytes::Bytes>) -> EnrolResponse {
         EnrolResponse {
             certificates,
-            not_before_unix_s: 1,
+            issued_unix_s: 1,
             not_after_unix_s: 2,
         }
     }

@@ -32,7 +32,7 @@ const IN_FLIGHT: usize = 8;
 const IN_FLIGHT_BYTES: usize = 2 * 1024 * 1024;
 
 /// How often it is looked whether a new certificate is due.
-const RENEWAL_LOOK: Duration = Duration::from_mins(1);
+const RENEWAL_LOOK: Duration = Duration::from_secs(10);
 
 /// Why a session ended without a failure.
 pub(super) enum End {
