@@ -294,9 +294,10 @@ pub(crate) fn store_status(error: &StoreError) -> Status {
             tracing::error!(error = %chain(error), "the database is full");
             Status::resource_exhausted(error.to_string())
         }
-        StoreError::InvalidPageToken | StoreError::InvalidFilter(_) | StoreError::InvalidPageSize => {
-            Status::invalid_argument(error.to_string())
-        }
+        StoreError::InvalidPageToken
+        | StoreError::InvalidFilter(_)
+        | StoreError::InvalidChange(_)
+        | StoreError::InvalidPageSize => Status::invalid_argument(error.to_string()),
         StoreError::Database(_) | StoreError::Migration(_) | StoreError::Url(_) | StoreError::Pool(_) => {
             tracing::error!(error = %chain(error), "the store failed");
             Status::internal("the store failed")

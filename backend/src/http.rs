@@ -7,6 +7,8 @@
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
+//! | `GET /api/v1/issues` | issues that match, in JSON |
+//! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history; changes it |
 //! | `GET /healthz` | 200, or 503 with the reason |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
@@ -18,6 +20,7 @@ mod api;
 mod assets;
 mod error;
 mod health;
+mod issues;
 mod json;
 mod live;
 mod pages;
@@ -46,8 +49,8 @@ use tower_http::limit::RequestBodyLimitLayer;
 use self::error::{Form, Refusal};
 use crate::{metrics::Metrics, store::Store};
 
-/// Bytes of a request's body: nothing here reads one.
-const BODY_BYTES: usize = 4096;
+/// Bytes of a request's body: the change of an issue, whose five texts have at most 1 KiB each.
+const BODY_BYTES: usize = 8192;
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -100,6 +103,8 @@ fn routes(app: App) -> Router {
         .route("/live", get(live::stream))
         .route("/api/v1/faults", get(api::list))
         .route("/api/v1/faults/{id}", get(api::fault))
+        .route("/api/v1/issues", get(issues::list))
+        .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .route("/static/{name}", get(assets::file))

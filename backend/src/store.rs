@@ -9,6 +9,7 @@ mod exposure;
 mod facts;
 mod filter;
 mod id;
+mod issues;
 mod list;
 mod netconsole;
 mod plan;
@@ -29,6 +30,7 @@ pub use deliver::{Delivered, Message, Rejected, Sender};
 pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
+pub use issues::{IssueChange, IssueFilter, State as IssueState};
 pub use netconsole::{OpenRecord, Owner};
 pub use tail::TailCursor;
 

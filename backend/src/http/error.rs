@@ -24,11 +24,17 @@ pub(super) enum Refusal {
     /// There is no such fault.
     #[error("there is no fault with this id: it may have been dropped by age")]
     NoFault,
+    /// A query or a body that cannot be read.
+    #[error("{0}")]
+    Request(String),
+    /// There is no such issue.
+    #[error("there is no issue with this fingerprint")]
+    NoIssue,
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NoRoute,
-    /// Another method than GET or HEAD.
-    #[error("only GET and HEAD are answered here")]
+    /// Another method than the address takes.
+    #[error("this method is not answered here; issues take POST, everything takes GET and HEAD")]
     Method,
     /// It took longer than allowed.
     #[error("the answer took too long; try again soon")]
@@ -63,15 +69,19 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::NoFault | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoFault | Self::NoIssue | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow | Self::Busy | Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Query(_)
             | Self::Id
+            | Self::Request(_)
             | Self::Store(
-                StoreError::InvalidPageToken | StoreError::InvalidFilter(_) | StoreError::InvalidPageSize,
+                StoreError::InvalidPageToken
+                | StoreError::InvalidFilter(_)
+                | StoreError::InvalidChange(_)
+                | StoreError::InvalidPageSize,
             ) => StatusCode::BAD_REQUEST,
             Self::Store(_) | Self::Render(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -14,7 +14,7 @@ use proto::{
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, StoreError, exposure, netconsole,
+    DeliverError, Store, StoreError, exposure, issues, netconsole,
     plan::{Mark, Plan},
     rows::Row,
     time::Micros,
@@ -304,6 +304,8 @@ impl Store {
         )
         .await?;
         netconsole::open(&transaction, &plan).await?;
+        // Last: these rows are shared by all hosts, and whoever changes one has others wait until the commit.
+        issues::seen(&transaction, &plan).await?;
         transaction.commit().await?;
         Ok(plan.outcomes)
     }

@@ -32,6 +32,9 @@ pub enum StoreError {
     /// A value of a filter breaks its limit.
     #[error("filter: {0}")]
     InvalidFilter(String),
+    /// A change of an issue that cannot be made.
+    #[error("{0}")]
+    InvalidChange(String),
     /// `page_size` is too large.
     #[error("page_size is at most {}", proto::limits::PAGE_SIZE)]
     InvalidPageSize,

@@ -19,16 +19,19 @@ $$;
 -- Stores what agents and netconsole tell. Deletes only what netconsole told and the host told itself.
 GRANT SELECT, INSERT, UPDATE ON hosts, senders, records, fingerprints, rollups, rollups_daily, boots, exposure,
     netconsole_boots, netconsole_open TO telemetrics_ingest;
-GRANT INSERT ON losses, quarantine TO telemetrics_ingest;
+GRANT SELECT, INSERT, UPDATE ON triage TO telemetrics_ingest;
+GRANT INSERT ON losses, quarantine, triage_history TO telemetrics_ingest;
 GRANT DELETE ON records, fingerprints, netconsole_open TO telemetrics_ingest;
 
--- Answers the query services and shows the pages.
+-- Answers the query services and shows the pages; changes issues.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO telemetrics_query;
 -- Whoever reads the authority's key can be any agent.
 REVOKE ALL ON authority_key, enrolment_tokens FROM telemetrics_query;
 GRANT SELECT ON authority, authority_key, revoked_agents TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON enrolled_agents TO telemetrics_ingest;
 GRANT SELECT, UPDATE ON enrolment_tokens TO telemetrics_ingest;
+GRANT UPDATE ON triage TO telemetrics_query;
+GRANT INSERT ON triage_history TO telemetrics_query;
 
 -- Reads what is promised to reports, and nothing else: not the records' bytes.
 DO $$

@@ -6,6 +6,7 @@ mod catalogue;
 mod delivery;
 mod discovery;
 mod ingest;
+mod issues;
 mod migrations;
 mod netconsole;
 mod outage;

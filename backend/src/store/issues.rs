@@ -1,0 +1,289 @@
+//! Issues: what faults with one fingerprint have in common, and what people decided about them.
+
+use std::collections::BTreeSet;
+
+use deadpool_postgres::Transaction;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Store, StoreError, filter, plan::Plan};
+
+/// Issues of a page at most.
+const PAGE: u32 = 500;
+/// Issues of a page for a caller who does not say.
+const DEFAULT_PAGE: u32 = 50;
+/// Changes of its history that are told with an issue.
+const HISTORY: i64 = 100;
+/// Texts of a change, bytes.
+const TEXT_BYTES: usize = 1024;
+
+/// An issue as the API answers it.
+const ISSUE: &str = "to_jsonb(i) || jsonb_build_object('issue', replace(i.issue::text, '-', ''))";
+
+/// Which issues are listed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssueFilter {
+    /// Only those in this state; empty: in any.
+    pub state: String,
+    /// Only those of this class, or of the classes with this prefix where it ends in a dot; empty: of any.
+    pub class: String,
+    /// How many, at most 500; 0: 50.
+    pub page_size: u32,
+    /// Those behind this one in the order of the list: the last of the page before. Empty: from the start.
+    pub after: String,
+}
+
+/// What is to be changed. What is left out stays.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssueChange {
+    /// Who changes it, as they call themselves.
+    pub who: String,
+    /// new, ongoing, resolved, ignored. The limits of ignoring, and `resolved_in`, are forgotten with each new state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// With `resolved`: the kernel release from which on it is. Left out: in all that come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_in: Option<String>,
+    /// With `ignored`: for so many days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_days: Option<u32>,
+    /// With `ignored`: until there are so many records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_occurrences: Option<u32>,
+    /// With `ignored`: until so many hosts have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_hosts: Option<u32>,
+    /// The issue that it counts for from now on; empty: it stands for itself again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
+    /// Who looks after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_fix: Option<String>,
+    /// Kept in the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A state that people set. `regressed` is set by records alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nobody has looked at it.
+    New,
+    /// Somebody has.
+    Ongoing,
+    /// Mended.
+    Resolved,
+    /// Not to be shown, within limits.
+    Ignored,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ongoing => "ongoing",
+            Self::Resolved => "resolved",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+impl IssueChange {
+    fn check(&self) -> Result<(), StoreError> {
+        let texts = [
+            Some(&self.who),
+            self.resolved_in.as_ref(),
+            self.owner.as_ref(),
+            self.known_fix.as_ref(),
+            self.note.as_ref(),
+        ];
+        for text in texts.into_iter().flatten() {
+            if text.len() > TEXT_BYTES || text.contains('\0') {
+                let limit = format!("texts of a change have at most {TEXT_BYTES} bytes, and no NUL");
+                return Err(StoreError::InvalidChange(limit));
+            }
+        }
+        let wrong = |what: &str| Err(StoreError::InvalidChange(what.to_owned()));
+        if self.who.is_empty() {
+            return wrong("who: say who changes it");
+        }
+        if self.resolved_in.is_some() && self.state != Some(State::Resolved) {
+            return wrong("resolved_in goes with the state resolved");
+        }
+        let limits = [self.ignore_days, self.ignore_occurrences, self.ignore_hosts];
+        if limits.iter().any(Option::is_some) && self.state != Some(State::Ignored) {
+            return wrong("ignore_days, ignore_occurrences and ignore_hosts go with the state ignored");
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Issues that match, those with the latest records first, as JSON objects.
+    pub async fn list_issues(&self, filter: &IssueFilter) -> Result<Vec<Value>, StoreError> {
+        let size = match filter.page_size {
+            0 => DEFAULT_PAGE,
+            size if size > PAGE => return Err(StoreError::InvalidPageSize),
+            size => size,
+        };
+        if [&filter.state, &filter.class]
+            .iter()
+            .any(|text| text.contains('\0'))
+        {
+            return Err(StoreError::InvalidFilter("NUL in state or class".to_owned()));
+        }
+        let after = (!filter.after.is_empty())
+            .then(|| filter::fingerprint(&filter.after))
+            .transpose()?;
+        let client = self.client().await?;
+        let list = client
+            .prepare_cached(&format!(
+                "SELECT {ISSUE} FROM v_issues i
+                 WHERE ($1 = '' OR i.state = $1)
+                   AND ($2 IN ('', i.class) OR ($2 LIKE '%.' AND starts_with(i.class, $2)))
+                   AND ($3::uuid IS NULL OR (i.last_seen, i.issue) <
+                        (SELECT last.last_seen, last.issue FROM v_issues last WHERE last.issue = $3))
+                 ORDER BY i.last_seen DESC, i.issue DESC LIMIT $4"
+            ))
+            .await?;
+        let rows = client
+            .query(&list, &[&filter.state, &filter.class, &after, &i64::from(size)])
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// One issue with its history, newest change first, as a JSON object.
+    pub async fn get_issue(&self, issue: &str) -> Result<Option<Value>, StoreError> {
+        let issue = filter::fingerprint(issue)?;
+        let client = self.client().await?;
+        let get = client
+            .prepare_cached(&format!(
+                "SELECT {ISSUE} || jsonb_build_object('history', (
+                     SELECT coalesce(jsonb_agg(to_jsonb(h) ORDER BY h.at DESC), '[]') FROM (
+                         SELECT at, who, change FROM triage_history WHERE issue = $1 ORDER BY at DESC LIMIT $2) h))
+                 FROM v_issues i WHERE i.issue = $1"
+            ))
+            .await?;
+        let row = client.query_opt(&get, &[&issue, &HISTORY]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// Changes an issue and notes that in its history. False: there is no such issue.
+    pub async fn change_issue(&self, issue: &str, change: &IssueChange) -> Result<bool, StoreError> {
+        change.check()?;
+        let issue = filter::fingerprint(issue)?;
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let found = transaction
+            .query_opt("SELECT FROM triage WHERE issue = $1 FOR UPDATE", &[&issue])
+            .await?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        if let Some(into) = &change.merged_into {
+            merge(&transaction, issue, into).await?;
+        }
+        let update = transaction
+            .prepare_cached(
+                "UPDATE triage SET state = coalesce($2, state),
+                        resolved_in = CASE WHEN $2 IS NULL THEN resolved_in ELSE coalesce($3, '') END,
+                        ignore_until = CASE WHEN $2 IS NULL THEN ignore_until ELSE now() + $4 * interval '1 day' END,
+                        ignore_occurrences = CASE WHEN $2 IS NULL THEN ignore_occurrences ELSE $5 END,
+                        ignore_hosts = CASE WHEN $2 IS NULL THEN ignore_hosts ELSE $6 END,
+                        owner = coalesce($7, owner), known_fix = coalesce($8, known_fix), changed_at = now()
+                 WHERE issue = $1",
+            )
+            .await?;
+        let state = change.state.map(State::name);
+        transaction
+            .execute(
+                &update,
+                &[
+                    &issue,
+                    &state,
+                    &change.resolved_in,
+                    &change.ignore_days.map(f64::from),
+                    &change.ignore_occurrences.map(i64::from),
+                    &change.ignore_hosts.map(i64::from),
+                    &change.owner,
+                    &change.known_fix,
+                ],
+            )
+            .await?;
+        // Invariant: a change is made of texts and numbers, which JSON has.
+        let said = serde_json::to_value(change).unwrap_or_default();
+        transaction
+            .execute(
+                "INSERT INTO triage_history (issue, who, change) VALUES ($1, $2, $3::jsonb - 'who')",
+                &[&issue, &change.who, &said],
+            )
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Has an issue count for another, or for itself again. Nothing is merged into what is merged itself.
+async fn merge(transaction: &Transaction<'_>, issue: Uuid, into: &str) -> Result<(), StoreError> {
+    let into = (!into.is_empty())
+        .then(|| filter::fingerprint(into))
+        .transpose()?;
+    let merged = transaction
+        .execute(
+            "UPDATE triage SET merged_into = $2
+             WHERE issue = $1 AND ($2::uuid IS NULL
+                 OR (EXISTS (SELECT FROM triage t WHERE t.issue = $2 AND t.issue <> $1 AND t.merged_into IS NULL)
+                     AND NOT EXISTS (SELECT FROM triage t WHERE t.merged_into = $1)))",
+            &[&issue, &into],
+        )
+        .await?;
+    if merged == 0 {
+        let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
+        return Err(StoreError::InvalidChange(what.to_owned()));
+    }
+    Ok(())
+}
+
+/// Makes issues known with their first record, and tells that resolved ones came again.
+pub(super) async fn seen(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    // Sorted, so that transactions lock in one order.
+    let mut seen = BTreeSet::new();
+    for (_, row) in plan.rows() {
+        if let Some(issue) = row.issue {
+            seen.insert((issue, row.kernel_release.as_str()));
+        }
+    }
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let (issues, releases): (Vec<Uuid>, Vec<&str>) = seen.into_iter().unzip();
+    // Rows are touched only when there is something to change: most issues are known, and nobody waits for anybody.
+    let statement = transaction
+        .prepare_cached(
+            "WITH seen AS (
+                 SELECT * FROM unnest($1::uuid[], $2::text[]) AS s(issue, kernel_release)
+             ), fresh AS (
+                 INSERT INTO triage (issue)
+                 SELECT DISTINCT s.issue FROM seen s
+                 WHERE NOT EXISTS (SELECT FROM triage t WHERE t.issue = s.issue) ORDER BY s.issue
+                 ON CONFLICT DO NOTHING
+             ), regressed AS (
+                 UPDATE triage t SET state = 'regressed', changed_at = now()
+                 FROM (SELECT issue, max(kernel_order(kernel_release)) AS latest FROM seen GROUP BY issue) s
+                 WHERE t.issue = s.issue AND t.state = 'resolved' AND s.latest >= kernel_order(t.resolved_in)
+                 RETURNING t.issue
+             )
+             INSERT INTO triage_history (issue, who, change)
+             SELECT issue, 'collector', '{\"state\": \"regressed\"}' FROM regressed",
+        )
+        .await?;
+    transaction.execute(&statement, &[&issues, &releases]).await?;
+    Ok(())
+}

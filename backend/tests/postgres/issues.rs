@@ -1,0 +1,233 @@
+//! Issues: made with their first record, decided about by people, and come again.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode, header},
+};
+use backend::{http, metrics::Metrics, store::Sender};
+use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::support::{Database, encoded, host, record, sender};
+
+const A: &str = "00112233445566778899aabbccddee0a";
+const B: &str = "00112233445566778899aabbccddee0b";
+
+fn router(db: &Database) -> Router {
+    http::router(db.store.clone(), Metrics::new(), CancellationToken::new())
+}
+
+async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+async fn get(router: &Router, address: &str) -> (StatusCode, Value) {
+    ask(router, Request::get(address).body(Body::empty()).unwrap()).await
+}
+
+async fn change(router: &Router, issue: &str, change: &Value) -> (StatusCode, Value) {
+    let request = Request::post(format!("/api/v1/issues/{issue}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(change.to_string()));
+    ask(router, request.unwrap()).await
+}
+
+/// An agent that tells of one issue after the other.
+struct Teller<'a> {
+    db: &'a Database,
+    sender: Sender,
+    next_seq: u64,
+}
+
+impl<'a> Teller<'a> {
+    async fn new(db: &'a Database) -> Self {
+        let sender = sender();
+        db.store.hello(&sender, &host(), "1").await.unwrap();
+        Self {
+            db,
+            sender,
+            next_seq: 1,
+        }
+    }
+
+    async fn tell(&mut self, issue: &str, kernel_release: &str) {
+        let oops = Record {
+            class: "kernel.oops".to_owned(),
+            severity: Severity::High.into(),
+            title: format!("oops {issue}"),
+            kernel_release: kernel_release.to_owned(),
+            fingerprints: vec![Fingerprint {
+                version: 1,
+                level: FingerprintLevel::Title.into(),
+                value: issue.to_owned(),
+            }],
+            ..record("")
+        };
+        let batch = Batch {
+            first_seq: self.next_seq,
+            records: vec![encoded(&oops)],
+        };
+        self.db.store.deliver(&self.sender, batch).await.unwrap();
+        self.next_seq += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_resolved_issue_regresses_with_a_kernel_that_should_not_have_it() {
+    let test = "a_resolved_issue_regresses_with_a_kernel_that_should_not_have_it";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let (router, mut teller) = (router(&db), Teller::new(&db).await);
+    teller.tell(A, "6.1.9-amd64").await;
+    let address = format!("/api/v1/issues/{A}");
+    let (_, issue) = get(&router, &address).await;
+    assert_eq!(issue["state"], "new");
+    assert_eq!((&issue["occurrences"], &issue["hosts"]), (&json!(1), &json!(1)));
+
+    let resolve =
+        json!({ "who": "ann", "state": "resolved", "resolved_in": "6.1.120", "note": "see the list" });
+    let (status, issue) = change(&router, A, &resolve).await;
+    assert_eq!(
+        (status, &issue["state"]),
+        (StatusCode::OK, &json!("resolved")),
+        "{issue}"
+    );
+    teller.tell(A, "6.1.9-amd64").await;
+    teller.tell(A, "6.1.119").await;
+    assert_eq!(
+        get(&router, &address).await.1["state"],
+        "resolved",
+        "6.1.9 and 6.1.119 are older"
+    );
+    teller.tell(A, "6.1.121-1-amd64").await;
+    let (_, issue) = get(&router, &address).await;
+    assert_eq!(issue["state"], "regressed");
+    assert_eq!(issue["occurrences"], 4);
+    assert_eq!(issue["history"][0]["who"], "collector");
+    assert_eq!(issue["history"][1]["change"]["note"], "see the list");
+}
+
+#[tokio::test]
+async fn an_ignored_issue_comes_back_beyond_its_limit() {
+    let Some(db) = Database::new("an_ignored_issue_comes_back_beyond_its_limit").await else {
+        return;
+    };
+    let (router, mut one, mut other) = (router(&db), Teller::new(&db).await, Teller::new(&db).await);
+    one.tell(A, "6.1").await;
+    let ignore = json!({ "who": "ann", "state": "ignored", "ignore_hosts": 2, "ignore_days": 3 });
+    assert_eq!(change(&router, A, &ignore).await.1["state"], "ignored");
+    one.tell(A, "6.1").await;
+    let (_, ignored) = get(&router, "/api/v1/issues?state=ignored").await;
+    assert_eq!(ignored["issues"][0]["issue"], A);
+    other.tell(A, "6.1").await;
+    let (_, ignored) = get(&router, "/api/v1/issues?state=ignored").await;
+    assert_eq!(ignored["issues"], json!([]), "a second host has it");
+    assert_eq!(
+        get(&router, &format!("/api/v1/issues/{A}")).await.1["state"],
+        "ongoing"
+    );
+}
+
+#[tokio::test]
+async fn merged_issues_count_together_until_they_are_taken_apart() {
+    let Some(db) = Database::new("merged_issues_count_together_until_they_are_taken_apart").await else {
+        return;
+    };
+    let (router, mut teller) = (router(&db), Teller::new(&db).await);
+    for issue in [A, B, B] {
+        teller.tell(issue, "6.1").await;
+    }
+    let (_, first) = get(&router, "/api/v1/issues?class=kernel.&page_size=1").await;
+    assert_eq!(first["issues"][0]["issue"], B, "the latest first");
+    let (_, next) = get(&router, &format!("/api/v1/issues?page_size=1&after={B}")).await;
+    assert_eq!(next["issues"][0]["issue"], A);
+
+    let (_, into) = change(&router, A, &json!({ "who": "ann", "merged_into": B })).await;
+    assert_eq!(
+        (&into["issue"], &into["occurrences"], &into["hosts"]),
+        (&json!(B), &json!(3), &json!(1))
+    );
+    let (status, refused) = change(&router, B, &json!({ "who": "ann", "merged_into": A })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "no circles: {refused}");
+    let (_, apart) = change(&router, A, &json!({ "who": "ann", "merged_into": "" })).await;
+    assert_eq!((&apart["issue"], &apart["occurrences"]), (&json!(A), &json!(1)));
+}
+
+#[tokio::test]
+async fn changes_that_make_no_sense_are_refused_with_a_reason() {
+    let Some(db) = Database::new("changes_that_make_no_sense_are_refused_with_a_reason").await else {
+        return;
+    };
+    let (router, mut teller) = (router(&db), Teller::new(&db).await);
+    teller.tell(A, "6.1").await;
+    let cases = [
+        (A, json!({ "state": "resolved" }), StatusCode::BAD_REQUEST),
+        (
+            A,
+            json!({ "who": "ann", "state": "regressed" }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "ignore_days": 1 }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "resolved_in": "6.1" }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "merged_into": A }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "merged_into": "nonsense" }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (A, json!({ "who": "a\0n" }), StatusCode::BAD_REQUEST),
+        (
+            A,
+            json!({ "who": "ann", "note": "x".repeat(1025) }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (A, json!({ "who": "ann", "nonsense": 1 }), StatusCode::BAD_REQUEST),
+        (B, json!({ "who": "ann", "owner": "ann" }), StatusCode::NOT_FOUND),
+        ("nonsense", json!({ "who": "ann" }), StatusCode::BAD_REQUEST),
+    ];
+    for (issue, what, status) in cases {
+        let (answered, error) = change(&router, issue, &what).await;
+        assert_eq!(answered, status, "{what}: {error}");
+        assert!(
+            error["error"]["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{error}"
+        );
+    }
+    let form = Request::post(format!("/api/v1/issues/{A}"))
+        .header(header::CONTENT_TYPE, "text/plain")
+        .body(Body::from(r#"{"who":"another site"}"#));
+    assert_eq!(ask(&router, form.unwrap()).await.0, StatusCode::BAD_REQUEST);
+    for address in [
+        "/api/v1/issues?page_size=501",
+        "/api/v1/issues?after=x",
+        "/api/v1/issues?nonsense=1",
+    ] {
+        assert_eq!(
+            get(&router, address).await.0,
+            StatusCode::BAD_REQUEST,
+            "{address}"
+        );
+    }
+    assert_eq!(db.count("SELECT count(*) FROM triage_history").await, 0);
+}
