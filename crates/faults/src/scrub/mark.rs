@@ -46,7 +46,7 @@ const SERIAL_WORDS: [&str; 16] = [
 ];
 
 /// Beginnings of names that hold a disk's number.
-const DISK_PREFIXES: [&str; 5] = ["wwn-0x", "naa.", "eui.", "wwid.", "nvme.uuid."];
+pub(super) const DISK_PREFIXES: [&str; 5] = ["wwn-0x", "naa.", "eui.", "wwid.", "nvme.uuid."];
 
 /// Reports each e-mail address.
 pub(super) fn emails(text: &str, note: &mut impl FnMut(Range<usize>)) {

@@ -1,7 +1,11 @@
 //! Addresses in memory.
 
-use super::token::{self, POINTER_MARK, apart, is_word, runs};
 use std::ops::Range;
+
+use super::{
+    mark::DISK_PREFIXES,
+    token::{self, POINTER_MARK, apart, is_word, runs},
+};
 
 /// What begins messages whose numbers are of hardware errors, not of memory as programs see it.
 const HARDWARE_ERRORS: [&str; 4] = ["[Hardware Error]", "mce: ", "MCE: ", "EDAC "];
@@ -59,6 +63,11 @@ fn is_address(line: &str, word: &Range<usize>, stays: impl Fn(Range<usize>) -> b
         return false;
     };
     let before = line.get(..word.start).unwrap_or_default();
+    // Names of disks.
+    let to_digits = line.get(..word.end - digits.len()).unwrap_or_default();
+    if DISK_PREFIXES.iter().any(|prefix| to_digits.ends_with(prefix)) {
+        return false;
+    }
     // Offsets and sizes of frames; parts of longer words.
     if before.ends_with(['+', '/']) || !apart(line.as_bytes(), word, |_| false) {
         return false;
