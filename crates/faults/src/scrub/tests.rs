@@ -232,10 +232,7 @@ fn marks_of_people_and_machines() {
             "ID_SERIAL_SHORT=S4EVNX0M, wwn-0x5000c500a1b2c3d4",
             "ID_SERIAL_SHORT=<serial>, wwn-0x<serial>",
         ),
-        (
-            "wwn-0xffff888012345678",
-            "wwn-0x<serial>",
-        ),
+        ("wwn-0xffff888012345678", "wwn-0x<serial>"),
         ("sn=ABCDEF", "sn=<serial>"),
     ]);
     for kept in [
