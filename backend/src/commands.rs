@@ -18,6 +18,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::options::default_data_dir;
+
 /// Bytes of a token: nobody guesses 256 bits.
 const TOKEN_BYTES: usize = 32;
 /// What tokens begin with, so that one that is found somewhere is known for what it is.
@@ -215,7 +217,7 @@ impl Opened {
         let (url, cluster) = if let Some(url) = &target.database {
             (url.clone(), None)
         } else {
-            let dir = target.data_dir.clone().map_or_else(super::default_data_dir, Ok)?;
+            let dir = target.data_dir.clone().map_or_else(default_data_dir, Ok)?;
             let url = Cluster::url_in(&dir);
             if Store::new(&url)?.ping().await.is_ok() {
                 (url, None)

@@ -2,26 +2,24 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::Context as _;
 use backend::{
-    admission,
-    authority::AGENT_LIFE,
-    ingest::Quota,
-    serve::{self, Certificate, Config, ServeError, Tls},
+    serve::{self, ServeError},
     store::{Store, StoreError, chain},
 };
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+use self::options::Serve;
+
 mod commands;
+mod options;
 
 /// Exit status for a wrong command line (sysexits.h: `EX_USAGE`).
 const USAGE: u8 = 64;
@@ -105,111 +103,6 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(clap::Args)]
-struct Serve {
-    /// URL of the PostgreSQL database (15 or newer). Without it a private PostgreSQL is run in the data directory.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "BACKEND_DATABASE_URL",
-        hide_env_values = true
-    )]
-    database: Option<String>,
-    /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics-backend for root, else ~/.local/share/telemetrics-backend.
-    #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR", hide_env_values = true)]
-    data_dir: Option<PathBuf>,
-    /// Folder of the programs initdb and postgres. Default: the newest in /usr/lib/postgresql and PATH.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BACKEND_POSTGRES_BIN",
-        hide_env_values = true
-    )]
-    postgres_bin: Option<PathBuf>,
-    /// Where agents and gRPC clients connect. Port 0: any.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "BACKEND_GRPC",
-        hide_env_values = true,
-        default_value = "127.0.0.1:7130"
-    )]
-    grpc: SocketAddr,
-    /// The certificate by which agents know the collector, PEM with those between it and its authority. Read again when it
-    /// changes, and on SIGHUP.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "BACKEND_TLS_CERT",
-        hide_env_values = true,
-        requires = "tls_key"
-    )]
-    tls_cert: Option<PathBuf>,
-    /// Its key, PEM.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "BACKEND_TLS_KEY",
-        hide_env_values = true,
-        requires = "tls_cert"
-    )]
-    tls_key: Option<PathBuf>,
-    /// Speak TLS with a certificate of the own authority (`backend ca init`) for this host name or IP address, instead of
-    /// --tls-cert. May be repeated.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "BACKEND_TLS_NAME",
-        hide_env_values = true,
-        value_delimiter = ',',
-        conflicts_with = "tls_cert"
-    )]
-    tls_name: Vec<String>,
-    /// Authorities of agents' certificates beside the own one, PEM.
-    #[arg(long, value_name = "FILE", env = "BACKEND_CLIENT_CA", hide_env_values = true)]
-    client_ca: Option<PathBuf>,
-    /// Which agents are taken. Default: enrolled over TLS beyond this host, else any.
-    #[arg(long, value_name = "WHICH", env = "BACKEND_AGENTS", hide_env_values = true)]
-    agents: Option<admission::Agents>,
-    /// How long certificates of agents are good; they renew themselves at half of it. Seconds, 60 to 31536000.
-    #[arg(long, value_name = "SECONDS", env = "BACKEND_CERTIFICATE_LIFE_S", hide_env_values = true,
-          default_value_t = AGENT_LIFE.as_secs(), value_parser = clap::value_parser!(u64).range(60..=31_536_000))]
-    certificate_life_s: u64,
-    /// Where browsers and REST clients connect; nobody is asked who they are. Port 0: any.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "BACKEND_HTTP",
-        hide_env_values = true,
-        default_value = "127.0.0.1:7131"
-    )]
-    http: SocketAddr,
-    /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
-    #[arg(long, value_name = "ADDR", env = "BACKEND_NETCONSOLE", hide_env_values = true)]
-    netconsole: Option<SocketAddr>,
-    /// Records that one agent may send in a second, in the long run; one that sends more is slowed down. 0: no limit.
-    #[arg(
-        long,
-        value_name = "N",
-        env = "BACKEND_AGENT_RATE",
-        hide_env_values = true,
-        default_value_t = Quota::default().records_per_s
-    )]
-    agent_rate: u32,
-    /// Records that it may send at once beyond that, such as those that gathered while the collector was away.
-    #[arg(
-        long,
-        value_name = "N",
-        env = "BACKEND_AGENT_BURST",
-        hide_env_values = true,
-        default_value_t = Quota::default().burst
-    )]
-    agent_burst: u32,
-    /// Write {"grpc":"ip:port","http":"ip:port"} (and "netconsole") to this file once all listen.
-    #[arg(long, value_name = "FILE")]
-    address_file: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -318,87 +211,6 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Completions { .. } => Ok(()),
         }
     })
-}
-
-impl Serve {
-    fn config(self) -> anyhow::Result<Config> {
-        let tls = self.tls();
-        let agents = self.agents.unwrap_or({
-            if tls.is_some() && !self.grpc.ip().is_loopback() {
-                admission::Agents::Enrolled
-            } else {
-                admission::Agents::Any
-            }
-        });
-        if tls.is_none() && !self.grpc.ip().is_loopback() {
-            tracing::warn!(
-                grpc = %self.grpc,
-                "agents of other hosts send in clear and are not asked who they are: --tls-name or --tls-cert changes that"
-            );
-        }
-        Ok(Config {
-            database: self.database,
-            data_dir: self.data_dir.map_or_else(default_data_dir, Ok)?,
-            postgres_bin: self.postgres_bin,
-            grpc: self.grpc,
-            tls,
-            agents,
-            certificate_life: Duration::from_secs(self.certificate_life_s),
-            http: self.http,
-            netconsole: self.netconsole,
-            quota: Quota {
-                records_per_s: self.agent_rate,
-                burst: self.agent_burst,
-            },
-            address_file: self.address_file,
-        })
-    }
-
-    /// What is wrong with options that are each right.
-    fn check(&self) -> Result<(), clap::Error> {
-        let problem = match (self.tls(), self.agents, &self.client_ca) {
-            (None, Some(admission::Agents::Enrolled), _) => {
-                "--agents enrolled needs --tls-cert or --tls-name"
-            }
-            (None, _, Some(_)) => "--client-ca needs --tls-cert or --tls-name",
-            _ => return Ok(()),
-        };
-        Err(Cli::command().error(ErrorKind::MissingRequiredArgument, problem))
-    }
-
-    fn tls(&self) -> Option<Tls> {
-        let certificate = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Certificate::Files {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            },
-            _ if !self.tls_name.is_empty() => Certificate::Own {
-                names: self.tls_name.clone(),
-            },
-            _ => return None,
-        };
-        Some(Tls {
-            certificate,
-            client_ca: self.client_ca.clone(),
-        })
-    }
-}
-
-fn default_data_dir() -> anyhow::Result<PathBuf> {
-    // Not the agent's folder, which only the agent may enter and which it locks.
-    const NAME: &str = "telemetrics-backend";
-    if rustix::process::geteuid().is_root() {
-        return Ok(Path::new("/var/lib").join(NAME));
-    }
-    let folder = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
-    Ok(share
-        .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?
-        .join(NAME))
 }
 
 /// Is cancelled by SIGTERM and SIGINT.

@@ -122,7 +122,7 @@ async fn document(db: &Database) -> String {
         for column in &columns {
             let (column, of, meaning): (&str, &str, Option<&str>) =
                 (column.get(0), column.get(1), column.get(2));
-            let meaning = meaning.unwrap_or_default();
+            let meaning = meaning.unwrap_or_else(|| panic!("{name}.{column} has no comment"));
             writeln!(text, "| `{column}` | {of} | {meaning} |").unwrap();
         }
     }
