@@ -251,9 +251,14 @@ fn note(text: &str, rule: Rule, range: Range<usize>, found: &mut Vec<Found>) {
 }
 
 /// In order and without overlaps: of two that begin together the longer one counts, of two that overlap the first takes the other's
-/// rest too.
+/// rest too. Of two at one place a number is what the words around say: the address in `cmdline=ffff888012345678` is a command line,
+/// as another pass would find.
 fn apart(mut found: Vec<Found>) -> Vec<Found> {
-    found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end), found.rule));
+    let is_number = |rule| matches!(rule, Rule::Pointer | Rule::Ip);
+    found.sort_by_key(|found| {
+        let length = std::cmp::Reverse(found.range.end);
+        (found.range.start, length, is_number(found.rule), found.rule)
+    });
     let mut apart: Vec<Found> = Vec::with_capacity(found.len());
     for next in found {
         match apart.last_mut() {

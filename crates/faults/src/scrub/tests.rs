@@ -192,6 +192,7 @@ fn names_of_people_hosts_and_files() {
             "audit: proctitle=2F62696E cmdline=x",
             "audit: proctitle=<cmdline>",
         ),
+        ("cmdline=ffff888012345678", "cmdline=<cmdline>"),
     ]);
     for kept in [
         "Nov 24 02:54:00 is a time",
@@ -393,6 +394,7 @@ proptest! {
         let text = lines.join("\n");
         let scrubbed = scrubber.text(&text);
         for (_, (_, secret)) in &secrets {
+            prop_assume!(!sample.contains(secret.as_str()));
             prop_assert!(!scrubbed.text.contains(secret.as_str()), "{} is left", secret);
         }
         let (before, after) = (parsed(&text), parsed(&scrubbed.text));
