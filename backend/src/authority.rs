@@ -13,6 +13,8 @@ use ring::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use uuid::Uuid;
 
+use crate::text::hexadecimal;
+
 /// How long the authority is good: the hosts that know it outlive their hardware.
 const AUTHORITY_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
 /// How long a certificate of the collector itself is good; it is made anew long before.
@@ -182,16 +184,6 @@ pub fn fingerprint(certificate: &[u8]) -> String {
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest(&SHA256, bytes).as_ref().to_vec()
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 fn named(common_name: &str) -> DistinguishedName {

@@ -8,9 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
-    authority::{Authority, Pair, fingerprint, hexadecimal, sha256},
+    authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
     store::{Agent, Store, Token},
+    text::hexadecimal,
 };
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Timestamp, Unit};

@@ -22,3 +22,4 @@ pub mod query;
 pub mod record;
 pub mod serve;
 pub mod store;
+pub mod text;

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Moment;
+use crate::text::hexadecimal;
 use crate::worth;
 
 #[cfg(test)]
@@ -290,13 +291,7 @@ fn describe(message: &DeliverRequest) -> Entry {
 
 /// SHA-256 in hexadecimal digits.
 fn hash(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(HASH_DIGITS);
-    for byte in digest(&SHA256, bytes).as_ref() {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-    }
-    text
+    hexadecimal(digest(&SHA256, bytes).as_ref())
 }
 
 /// The line of an entry, and its hash.

@@ -1,4 +1,4 @@
-//! Text within limits, and errors as text.
+//! Text within limits, and errors and bytes as text.
 
 pub use wire::text::{cut, cut_front, title};
 
@@ -15,4 +15,13 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
+    digits.collect()
 }

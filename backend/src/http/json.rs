@@ -25,6 +25,8 @@ use prost_reflect::{
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
+use crate::text::hexadecimal;
+
 /// The suffix of fields that are moments.
 const MOMENT: &str = "_unix_ns";
 /// The one `fixed64` that is a duration.
@@ -120,19 +122,7 @@ fn json_of(field: &FieldDescriptor, value: &Value) -> Json {
 
 /// A UUID for 16 bytes, hexadecimal digits for others.
 pub(super) fn bytes_text(bytes: &[u8]) -> String {
-    Uuid::from_slice(bytes).map_or_else(|_other_length| hex(bytes), |uuid| uuid.to_string())
-}
-
-/// Two lower-case hexadecimal digits a byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let digit = |nibble: u8| DIGITS[usize::from(nibble & 0xf)];
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
-        .collect()
+    Uuid::from_slice(bytes).map_or_else(|_other_length| hexadecimal(bytes), |uuid| uuid.to_string())
 }
 
 /// The value's name without the enumeration's own, in lower case; its number when it has no name.

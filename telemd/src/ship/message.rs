@@ -8,6 +8,7 @@ use spool::{Chunk, GapReason};
 
 use super::RECORDS;
 use crate::keeper::{Handle, KeepError};
+use crate::text::hexadecimal;
 
 /// Bytes of a message that is shown, unless its only record is larger: twice as many as text fit the control socket.
 const SHOWN_BYTES: usize = 128 * 1024;
@@ -89,14 +90,6 @@ pub(crate) async fn waiting(keeper: &Handle, hello: &Hello, from_seq: u64) -> Re
         next_seq: message.as_ref().map_or(from_seq, |message| last_seq(message) + 1),
         message: message.map_or_else(String::new, |message| hexadecimal(&message.encode_to_vec())),
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
-    digits.collect()
 }
 
 impl Waiting {

@@ -1,7 +1,7 @@
 //! Text and bytes as they came.
 
 use super::bytes;
-use crate::http::json::hex;
+use crate::text::hexadecimal;
 
 /// Characters that a line of a report must share with the title to be marked as its origin.
 const TITLE_MATCH: usize = 8;
@@ -69,7 +69,7 @@ fn split_at_title<'a>(text: &'a str, title: &str) -> (&'a str, &'a str, &'a str)
 /// `offset  bytes  characters`, 16 bytes a line.
 pub(super) fn hex_dump(bytes: &[u8]) -> String {
     let lines = bytes.chunks(16).enumerate().map(|(line, chunk)| {
-        let digits: Vec<String> = chunk.iter().map(|byte| hex(&[*byte])).collect();
+        let digits: Vec<String> = chunk.iter().map(|byte| hexadecimal(&[*byte])).collect();
         let characters: String = chunk.iter().map(|byte| printable(*byte)).collect();
         format!("{:08x}  {:<47}  {characters}", line * 16, digits.join(" "))
     });

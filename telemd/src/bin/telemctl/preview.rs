@@ -1,6 +1,5 @@
 //! `telemctl preview`: what would leave this host, byte by byte.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -13,7 +12,7 @@ use serde::Serialize;
 use telemd::cli;
 use telemd::config::{Config, EXIT_USAGE};
 use telemd::control::{self, AskError};
-use telemd::text::chain;
+use telemd::text::{chain, hexadecimal};
 
 /// Show what waits to leave this host: the greeting, and every record that no collector has stored yet.
 ///
@@ -119,11 +118,7 @@ impl Shown {
         let mut shown = Self {
             kind: "hello",
             bytes: bytes.len(),
-            hex: bytes.iter().fold(String::new(), |mut hex, byte| {
-                // Writing to a String cannot fail.
-                let _infallible = write!(hex, "{byte:02x}");
-                hex
-            }),
+            hex: hexadecimal(bytes),
             first_seq: None,
             message: None,
             records: Vec::new(),

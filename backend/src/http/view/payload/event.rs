@@ -3,9 +3,9 @@
 use proto::v1::{EventField, HardwareError, KernelEvent, event_field::Value};
 
 use super::{Sections, Table};
-use crate::http::json::hex;
 use crate::http::view::text::{Text, hex_dump, text};
 use crate::http::view::{Facts, bytes, grouped};
+use crate::text::hexadecimal;
 
 /// An event of a tracepoint.
 pub(super) fn kernel_event(event: &KernelEvent) -> Sections {
@@ -57,7 +57,7 @@ pub(in crate::http::view) fn value(field: &EventField) -> String {
         Some(Value::Unsigned(number)) => number.to_string(),
         Some(Value::Signed(number)) => number.to_string(),
         Some(Value::Text(text)) => text.clone(),
-        Some(Value::Bytes(bytes)) => hex(bytes),
+        Some(Value::Bytes(bytes)) => hexadecimal(bytes),
         None => String::new(),
     }
 }

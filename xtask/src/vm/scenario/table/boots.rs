@@ -2,6 +2,12 @@
 
 use super::{Boot, Cause, Expect, Is, ROW, Scenario, code};
 
+/// What crash-and-oops.sh and its module leave, however little the kernel offers.
+const CRASH_AND_OOPS: &[Expect] = &[
+    Expect::record("program.crash", "guest-crash"),
+    Expect::record("kernel.oops", "NULL pointer dereference"),
+];
+
 pub(super) static ROWS: &[Scenario] = &[
     Scenario {
         name: "bert",
@@ -33,10 +39,7 @@ pub(super) static ROWS: &[Scenario] = &[
         what: "an oops and a crash where the kernel's type information cannot be read",
         boot: Boot::NoBtf,
         cause: Cause::CodeAndScript(code::oops, include_str!("../../causes/crash-and-oops.sh")),
-        expects: &[
-            Expect::record("program.crash", "guest-crash"),
-            Expect::record("kernel.oops", "NULL pointer dereference"),
-        ],
+        expects: CRASH_AND_OOPS,
         ..ROW
     },
     Scenario {
@@ -44,10 +47,7 @@ pub(super) static ROWS: &[Scenario] = &[
         what: "an oops and a crash where tracefs is not mounted and the agent may not mount it",
         boot: Boot::NoTracefs,
         cause: Cause::CodeAndScript(code::oops, include_str!("../../causes/crash-and-oops.sh")),
-        expects: &[
-            Expect::record("program.crash", "guest-crash"),
-            Expect::record("kernel.oops", "NULL pointer dereference"),
-        ],
+        expects: CRASH_AND_OOPS,
         ..ROW
     },
     Scenario {
