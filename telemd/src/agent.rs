@@ -74,10 +74,11 @@ pub async fn run(
     let (publish, session) = watch::channel(None);
     let socket = Socket::new(socket, config.quota, consent.clone(), session);
     let door = socket.door();
-    // They end while the last records are kept and shipped.
-    let sockets_stop = stop.child_token();
-    let control = tokio::spawn(control.serve(sockets_stop.clone()));
-    let socket = tokio::spawn(socket.serve(sockets_stop.clone()));
+    // It answers while the last records are kept and shipped.
+    let control_stop = CancellationToken::new();
+    let control = tokio::spawn(control.serve(control_stop.clone()));
+    // It takes nothing more: who comes now waits in the service manager's socket for the next start.
+    let socket = tokio::spawn(socket.serve(stop.clone()));
     // Ends with `stop`.
     tokio::spawn(manager::keep_alive(stop.clone()));
     let surroundings = Surroundings {
@@ -92,7 +93,7 @@ pub async fn run(
         started: Moment::now(),
     };
     let outcome = work(&surroundings, &mut questions, &publish, stop).await;
-    sockets_stop.cancel();
+    control_stop.cancel();
     let ended = async { (control.await.is_ok(), socket.await.is_ok()) };
     if tokio::time::timeout(SOCKETS_TIME, ended).await.is_err() {
         tracing::warn!("the sockets did not end in time");
@@ -120,8 +121,7 @@ async fn work(
         if stop.is_cancelled() {
             return Ok(());
         }
-        let mut session = Session::start(surroundings).await?;
-        publish.send_replace(Some(session.recorder()));
+        let mut session = Session::start(surroundings, publish).await?;
         manager::tell(&mut ready, "watching");
         if let Some(reply) = asked.take() {
             answer(reply, session.status().await);

@@ -9,7 +9,8 @@ use clap::Parser;
 use crate::config::{Config, EXIT_USAGE};
 
 /// What to do when nobody listens on telemd's sockets.
-pub const START_TELEMD: &str = "start it as root: `telemd`, with the same --config if one was given here";
+pub const START_TELEMD: &str =
+    "start it as root: `systemctl start telemd`, or `telemd` with the same --config if one was given here";
 
 /// Parses the command line. `Err` is the exit code: 0 after help, version or manual pages, 64 after a mistake that was
 /// told.

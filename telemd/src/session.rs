@@ -8,7 +8,7 @@ use std::time::Duration;
 use probe_user::Event;
 use proto::v1::Host;
 use spool::{Damage, Spool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -87,8 +87,12 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Opens the spool, begins to ship and to read what earlier boots left, takes in the log of this one and attaches the
-    /// hooks.
-    pub(crate) async fn start(surroundings: &'a Surroundings<'a>) -> Result<Self, AgentError> {
+    /// hooks. Records of programs are taken in, through `publish`, as soon as the spool is open: attaching takes seconds on a
+    /// slow machine.
+    pub(crate) async fn start(
+        surroundings: &'a Surroundings<'a>,
+        publish: &watch::Sender<Option<Arc<Recorder>>>,
+    ) -> Result<Self, AgentError> {
         let Surroundings { config, state, .. } = *surroundings;
         let agent_id = state.agent_id()?;
         let host = facts(surroundings, agent_id);
@@ -111,6 +115,7 @@ impl<'a> Session<'a> {
         let scrubber = privacy::scrubber(&now.privacy, &hostname, state)?;
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm, scrubber));
         recorder.set_policy(Policy::new(&now.consent, &now.rate));
+        publish.send_replace(Some(Arc::clone(&recorder)));
         let mut session = Self {
             surroundings,
             agent_id,

@@ -41,8 +41,9 @@ const FRAME_TIME: Duration = Duration::from_secs(5);
 const EXCESS_TIME: Duration = Duration::from_millis(500);
 /// How long a connection may take in all: a record, a slow disk, the answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
-/// How long a record waits for a session that is just being started.
-const SESSION_TIME: Duration = Duration::from_secs(10);
+/// How long a record waits for a session that is just being started: half of what `libtelemetry` waits for an answer, so that
+/// it hears of it and tries again.
+const SESSION_TIME: Duration = Duration::from_secs(5);
 /// Who a peer is that the kernel does not tell; the kernel's own word for users it cannot name (`fs.overflowuid`).
 const NOBODY: u32 = 65_534;
 

@@ -177,7 +177,7 @@ fn the_doctor_works_without_the_agent_and_finds_what_is_wrong() {
         "PROBLEM  opt-in",
         "`telemctl opt-in`",
         "PROBLEM  telemd",
-        "start it as root: `telemd`",
+        "start it as root: `systemctl start telemd`",
         "PROBLEM  collector",
         "3 problems found",
     ] {

@@ -58,14 +58,20 @@ fn record_gen_as(host: &Host, uid: u32, args: &[&str]) -> Output {
     // Where the programs are built need not be a place that others can enter.
     let program = host.path("record-gen");
     std::fs::copy(env!("CARGO_BIN_EXE_telem-record-gen"), &program).unwrap();
-    Command::new(program)
-        .arg("--config")
-        .arg(host.path("telemd.toml"))
-        .args(args)
-        .uid(uid)
-        .gid(uid)
-        .output()
-        .unwrap()
+    loop {
+        let run = Command::new(&program)
+            .arg("--config")
+            .arg(host.path("telemd.toml"))
+            .args(args)
+            .uid(uid)
+            .gid(uid)
+            .output();
+        match run {
+            // Another test forked while the copy was open for writing, and has not executed its program yet.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            run => return run.unwrap(),
+        }
+    }
 }
 
 #[test]

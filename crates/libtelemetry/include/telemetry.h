@@ -74,13 +74,14 @@ int tm_set_payload(struct telem_ref *ref, char *payload);
 
 /*
  * Sends the record and waits, at most about 10 seconds for each of connecting, sending and the answer, until the agent
- * has it on disk or has refused it. It never raises SIGPIPE. A record can be sent again.
+ * has it on disk or has refused it. To an agent that is starting or stopping it is sent again, with pauses that are 10
+ * seconds in all. It never raises SIGPIPE. A record can be sent again.
  *
  * 0              the record is on disk and will be delivered, or was counted because there are enough of its kind
  * -ECONNREFUSED  this host has not opted in (tm_is_opted_in() tells), or nobody listens any more
  * -ENOENT        the agent does not run
  * -EDQUOT        this user has sent too much: later it may go
- * -EAGAIN        the agent is starting or stopping, or has no room for a connection: in a moment it may go
+ * -EAGAIN        the agent is starting or stopping for long, or has no room for a connection: later it may go
  * -EINVAL        ref is NULL, or the agent refuses the record as it is
  * -EIO           the agent cannot write to its disk
  * -ETIMEDOUT     no answer in time; the record may be kept or not, as after any other -errno

@@ -20,12 +20,18 @@ mod tests;
 /// How long the agent may take to answer when nobody says otherwise: longer than a disk that is busy, not so long that a
 /// daemon misses its own deadlines.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// First pause before a record is sent again to an agent that is starting or stopping; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause: an agent is hardly ever away for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends records to one agent. Any number of threads may use it at the same time.
 #[derive(Debug, Clone)]
 pub struct Client {
     places: Places,
     answer_time: Duration,
+    /// How long the pauses are in all between sending a record again.
+    retry_time: Duration,
 }
 
 /// What became of a record that was not refused.
@@ -87,13 +93,16 @@ impl Client {
         Self {
             places,
             answer_time: ANSWER_TIME,
+            retry_time: ANSWER_TIME,
         }
     }
 
-    /// Sets how long connecting, sending and waiting for the answer may take each; 10 s when it is not set.
+    /// Sets how long connecting, sending and waiting for the answer may take each, and how long the pauses are in all
+    /// before a record is sent again to an agent that is starting or stopping; 10 s when it is not set.
     #[must_use]
     pub fn answer_time(mut self, time: Duration) -> Self {
         self.answer_time = time;
+        self.retry_time = time;
         self
     }
 
@@ -103,18 +112,38 @@ impl Client {
         self.places.opt_in_file.exists()
     }
 
-    /// Sends a record, and returns when the agent has said what became of it.
+    /// Sends a record, and returns when the agent has said what became of it. One that is starting or stopping says that it
+    /// has not kept the record: it is sent again, so nothing is lost or doubled while an agent is exchanged.
     pub fn send(&self, record: &Record) -> Result<Kept, SendError> {
         let bytes = framed::write_submission(record.submission())?;
-        if !self.is_opted_in() {
-            return Err(SendError::NotOptedIn);
+        let mut left = self.retry_time;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if !self.is_opted_in() {
+                return Err(SendError::NotOptedIn);
+            }
+            let outcome = self.send_once(&bytes);
+            let unavailable = matches!(
+                &outcome,
+                Err(SendError::Refused { reason, .. }) if *reason == RefusalReason::Unavailable
+            );
+            if !unavailable || left.is_zero() {
+                return outcome;
+            }
+            let wait = pause.min(left);
+            std::thread::sleep(wait);
+            left -= wait;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    fn send_once(&self, bytes: &[u8]) -> Result<Kept, SendError> {
         let stream = self.connect().map_err(|errno| SendError::Connect {
             path: self.places.socket_path.clone(),
             source: errno.into(),
         })?;
         // An agent that refuses may close before it has taken everything: its answer counts.
-        let sent = send_all(&stream, &bytes);
+        let sent = send_all(&stream, bytes);
         match receive(&stream) {
             Err(SendError::Answer(error)) => {
                 Err(SendError::Answer(sent.err().map_or(error, io::Error::from)))

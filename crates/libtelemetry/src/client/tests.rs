@@ -16,22 +16,19 @@ struct Agent {
 impl Agent {
     /// `answer` gets the connection after `take` bytes were read.
     fn start(answer: impl FnOnce(&mut UnixStream) -> Option<Submission> + Send + 'static) -> Self {
+        Self::listening(move |listener| answer(&mut listener.accept().unwrap().0))
+    }
+
+    fn listening(serve: impl FnOnce(UnixListener) -> Option<Submission> + Send + 'static) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("opt-in"), "").unwrap();
         let listener = UnixListener::bind(dir.path().join("socket")).unwrap();
-        let thread = std::thread::spawn(move || answer(&mut listener.accept().unwrap().0));
+        let thread = std::thread::spawn(move || serve(listener));
         Self { dir, thread }
     }
 
     fn answering(outcome: Outcome) -> Self {
-        Self::start(|stream| {
-            let submission = take(stream);
-            let receipt = Receipt {
-                outcome: Some(outcome),
-            };
-            stream.write_all(&framed::write_receipt(&receipt)).unwrap();
-            Some(submission)
-        })
+        Self::start(|stream| Some(answer(stream, outcome)))
     }
 
     fn client(&self) -> Client {
@@ -47,6 +44,22 @@ fn client(dir: &Path) -> Client {
     Client::of_places(Places {
         socket_path: dir.join("socket"),
         opt_in_file: dir.join("opt-in"),
+    })
+}
+
+fn answer(stream: &mut UnixStream, outcome: Outcome) -> Submission {
+    let submission = take(stream);
+    let receipt = Receipt {
+        outcome: Some(outcome),
+    };
+    stream.write_all(&framed::write_receipt(&receipt)).unwrap();
+    submission
+}
+
+fn unavailable() -> Outcome {
+    Outcome::Refused(Refused {
+        reason: RefusalReason::Unavailable.into(),
+        message: "telemd is starting".into(),
     })
 }
 
@@ -91,6 +104,41 @@ fn a_refusal_is_told_with_its_reason() {
         &refused,
         SendError::Refused { reason: RefusalReason::Quota, message } if message == "enough"
     ));
+}
+
+#[test]
+fn an_agent_that_is_exchanged_gets_the_record_once_it_is_there() {
+    let agent = Agent::listening(|listener| {
+        for _try in 0..3 {
+            answer(&mut listener.accept().unwrap().0, unavailable());
+        }
+        Some(answer(&mut listener.accept().unwrap().0, Outcome::KeptSeq(9)))
+    });
+    let record = record().event_id(&"b".repeat(32));
+    assert_eq!(agent.client().send(&record).unwrap(), Kept::Durable(9));
+    assert_eq!(agent.took(), Some(record.0));
+}
+
+#[test]
+fn an_agent_that_never_gets_ready_is_not_asked_for_ever() {
+    let agent = Agent::listening(|listener| {
+        // A first answer, and one after the only pause that there is time for.
+        for _try in 0..2 {
+            answer(&mut listener.accept().unwrap().0, unavailable());
+        }
+        None
+    });
+    let mut client = agent.client();
+    client.retry_time = FIRST_PAUSE;
+    let refused = client.send(&record()).unwrap_err();
+    assert!(matches!(
+        refused,
+        SendError::Refused {
+            reason: RefusalReason::Unavailable,
+            ..
+        }
+    ));
+    assert_eq!(agent.took(), None);
 }
 
 #[test]
