@@ -52,6 +52,20 @@ pub mod limits {
     pub const CERTIFICATE_REQUEST_BYTES: usize = 4096;
     /// `EnrolRequest.token`, bytes.
     pub const TOKEN_BYTES: usize = 128;
+    /// `Host.command_line`, bytes.
+    pub const COMMAND_LINE_BYTES: usize = 2048;
+    /// `Host.livepatches`.
+    pub const LIVEPATCHES: usize = 64;
+    /// `Host.modules`.
+    pub const MODULES: usize = 512;
+    /// `Host.dimms`.
+    pub const DIMMS: usize = 256;
+    /// `Loss.examples`.
+    pub const LOSS_EXAMPLES: usize = 8;
+    /// `LossExample.text`, bytes.
+    pub const LOSS_EXAMPLE_BYTES: usize = 256;
+    /// `Heartbeat.losses`.
+    pub const LOSS_COUNTS: usize = 64;
     /// `ListFaultsRequest.page_size`.
     pub const PAGE_SIZE: u32 = 500;
 }

@@ -46,6 +46,7 @@ pub fn facts(root: &Path, hostname: Option<&str>) -> Host {
         bios: dmi(root, &["bios_version"]),
         boot_id: line(&root.join("proc/sys/kernel/random/boot_id")),
         netconsole_token: String::new(),
+        ..Host::default()
     }
 }
 

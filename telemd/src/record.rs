@@ -209,6 +209,7 @@ impl Boot {
             hook: of.hook.clone(),
             class: of.class.clone(),
             title: of.title.clone(),
+            ..Loss::default()
         }));
         record
     }
@@ -228,6 +229,7 @@ impl Boot {
             agent_uptime_s: uptime_s,
             hooks: hooks.iter().map(state).collect(),
             spool_backlog: backlog,
+            ..Heartbeat::default()
         }));
         record
     }

@@ -202,6 +202,7 @@ impl Keeper {
                 hook: HOOK.to_owned(),
                 class: lost.class.clone(),
                 title: lost.title.clone(),
+                ..Loss::default()
             })),
             ..Record::default()
         };

@@ -3,9 +3,9 @@
 use proto::{
     limits,
     v1::{
-        CallTrace, Confidence, Context, Custom, Demise, EventField, Fingerprint, FingerprintLevel, Frame,
-        HardwareError, Heartbeat, Host, KernelEvent, KernelReport, Loss, MachineCheck, Obituary, OomKill,
-        ProgramCrash, Record, Severity, Undecodable, event_field, record::Payload,
+        CallTrace, Confidence, Context, Custom, Demise, Dimm, EventField, Fingerprint, FingerprintLevel,
+        Frame, HardwareError, Heartbeat, Host, KernelEvent, KernelReport, Loss, MachineCheck, Module,
+        Obituary, OomKill, ProgramCrash, Record, Severity, Undecodable, event_field, record::Payload,
     },
 };
 
@@ -74,10 +74,48 @@ pub(crate) fn host(host: &Host) -> Checked {
         ("bios", &host.bios),
         ("boot_id", &host.boot_id),
         ("netconsole_token", &host.netconsole_token),
+        ("product_version", &host.product_version),
+        ("chassis", &host.chassis),
+        ("bios_vendor", &host.bios_vendor),
+        ("bios_date", &host.bios_date),
+        ("hypervisor", &host.hypervisor),
+        ("container", &host.container),
+        ("cloud", &host.cloud),
+        ("cpu_vendor", &host.cpu_vendor),
+        ("microcode", &host.microcode),
+        ("memory_correction", &host.memory_correction),
     ];
     strings
         .into_iter()
-        .try_for_each(|(name, value)| text(name, value, 256))
+        .try_for_each(|(name, value)| text(name, value, 256))?;
+    text("command_line", &host.command_line, limits::COMMAND_LINE_BYTES)?;
+    count("livepatches", host.livepatches.len(), limits::LIVEPATCHES)?;
+    host.livepatches
+        .iter()
+        .try_for_each(|name| text("livepatch", name, 64))?;
+    count("modules", host.modules.len(), limits::MODULES)?;
+    host.modules.iter().try_for_each(module)?;
+    count("dimms", host.dimms.len(), limits::DIMMS)?;
+    host.dimms.iter().try_for_each(dimm)
+}
+
+fn module(module: &Module) -> Checked {
+    text("module.name", &module.name, 64)?;
+    text("module.version", &module.version, 64)?;
+    text("module.source_version", &module.source_version, 32)?;
+    text("module.taint", &module.taint, 16)
+}
+
+fn dimm(dimm: &Dimm) -> Checked {
+    [
+        ("dimm.locator", &dimm.locator),
+        ("dimm.bank", &dimm.bank),
+        ("dimm.manufacturer", &dimm.manufacturer),
+        ("dimm.part_number", &dimm.part_number),
+        ("dimm.technology", &dimm.technology),
+    ]
+    .into_iter()
+    .try_for_each(|(name, value)| text(name, value, 64))
 }
 
 fn where_caught(context: &Context) -> Checked {
@@ -213,7 +251,11 @@ fn loss(loss: &Loss) -> Checked {
     text("loss.class", &loss.class, limits::CLASS_CHARS)?;
     text("loss.title", &loss.title, limits::TITLE_BYTES)?;
     i64::try_from(loss.count).map_err(|_too_large| format!("loss.count {} is above 2^63 - 1", loss.count))?;
-    Ok(())
+    count("loss.examples", loss.examples.len(), limits::LOSS_EXAMPLES)?;
+    loss.examples.iter().try_for_each(|example| {
+        text("loss.example.comm", &example.comm, COMM_BYTES)?;
+        text("loss.example.text", &example.text, limits::LOSS_EXAMPLE_BYTES)
+    })
 }
 
 fn heartbeat(beat: &Heartbeat) -> Checked {
@@ -222,7 +264,13 @@ fn heartbeat(beat: &Heartbeat) -> Checked {
         text("hook.name", &hook.name, 64)?;
         text("hook.attach", &hook.attach, 16)?;
         text("hook.reason", &hook.reason, 512)
-    })
+    })?;
+    text("os_id", &beat.os_id, 256)?;
+    text("os_build", &beat.os_build, 256)?;
+    count("losses", beat.losses.len(), limits::LOSS_COUNTS)?;
+    beat.losses
+        .iter()
+        .try_for_each(|lost| text("lost.class", &lost.class, limits::CLASS_CHARS))
 }
 
 fn custom(custom: &Custom) -> Checked {

@@ -178,5 +178,6 @@ fn host(row: &Row) -> Option<Host> {
         boot_id: text(18)?,
         // It is what the collector knows the host's netconsole lines by, and no one else's business.
         netconsole_token: String::new(),
+        ..Host::default()
     })
 }

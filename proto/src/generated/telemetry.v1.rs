@@ -498,7 +498,7 @@ pub struct Precursor {
     pub text: ::prost::alloc::string::String,
 }
 /// Events that were produced and are not stored. For every host: produced = stored + lost.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Loss {
     /// Why.
     #[prost(enumeration = "LossReason", tag = "1")]
@@ -515,6 +515,30 @@ pub struct Loss {
     /// Title of the lost events when it is one title. At most 256 bytes.
     #[prost(string, tag = "5")]
     pub title: ::prost::alloc::string::String,
+    /// When the first and the last of them happened, by the host's clock. Nanoseconds since the Unix epoch. Zero: not known.
+    #[prost(uint64, tag = "6")]
+    pub first_unix_ns: u64,
+    #[prost(uint64, tag = "7")]
+    pub last_unix_ns: u64,
+    /// Some of them, each with the same chance to be one. At most 8.
+    #[prost(message, repeated, tag = "8")]
+    pub examples: ::prost::alloc::vec::Vec<LossExample>,
+}
+/// What is kept of an event of which only the number is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LossExample {
+    /// When it happened, by the host's clock. Nanoseconds since the Unix epoch.
+    #[prost(uint64, tag = "1")]
+    pub occurred_at_unix_ns: u64,
+    /// The task. Zero: not known.
+    #[prost(uint32, tag = "2")]
+    pub pid: u32,
+    /// Its name. At most 45 bytes.
+    #[prost(string, tag = "3")]
+    pub comm: ::prost::alloc::string::String,
+    /// The beginning of what a program or the kernel said. At most 256 bytes.
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
 }
 /// The agent lives, and what it watches.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -528,6 +552,39 @@ pub struct Heartbeat {
     /// Records in the spool that are not acknowledged yet.
     #[prost(uint64, tag = "3")]
     pub spool_backlog: u64,
+    /// Since the host booted; the time that it slept counts. Seconds.
+    #[prost(uint64, tag = "4")]
+    pub host_uptime_s: u64,
+    /// Size of the spool on disk. Bytes.
+    #[prost(uint64, tag = "5")]
+    pub spool_bytes: u64,
+    /// Memory of the process that sends this (VmRSS). Bytes. Zero: not known.
+    #[prost(uint64, tag = "6")]
+    pub agent_memory_bytes: u64,
+    /// How often the process that holds the probes was started again after it had ended.
+    #[prost(uint32, tag = "7")]
+    pub probes_restarts: u32,
+    /// Events that were counted as lost since the agent started, by reason and class. At most 64; what is beyond has no class.
+    #[prost(message, repeated, tag = "8")]
+    pub losses: ::prost::alloc::vec::Vec<LossCount>,
+    /// os-release ID, with -VARIANT_ID when there is one, and VERSION_ID or BUILD_ID. Each at most 256 bytes.
+    #[prost(string, tag = "9")]
+    pub os_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub os_build: ::prost::alloc::string::String,
+}
+/// How much was lost for one reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LossCount {
+    /// Why.
+    #[prost(enumeration = "LossReason", tag = "1")]
+    pub reason: i32,
+    /// Class of the events; empty: several, or not known. At most 64 characters.
+    #[prost(string, tag = "2")]
+    pub class: ::prost::alloc::string::String,
+    /// How many events.
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
 }
 /// Whether a hook of the catalogue is watched on this host.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -859,14 +916,14 @@ impl LossReason {
     }
 }
 /// One message up the stream. Encoded size: at most 8 MiB.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliverRequest {
     #[prost(oneof = "deliver_request::Message", tags = "1, 2, 3")]
     pub message: ::core::option::Option<deliver_request::Message>,
 }
 /// Nested message and enum types in `DeliverRequest`.
 pub mod deliver_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         #[prost(message, tag = "1")]
         Hello(super::Hello),
@@ -877,7 +934,7 @@ pub mod deliver_request {
     }
 }
 /// Who sends. First on every stream, exactly once.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Hello {
     /// The agent's id, 16 bytes, made at random when the agent was installed.
     #[prost(bytes = "bytes", tag = "1")]
@@ -893,7 +950,7 @@ pub struct Hello {
     pub agent_version: ::prost::alloc::string::String,
 }
 /// The facts about a host that faults are compared by. Each string is at most 256 bytes; empty: not known.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Host {
     /// Host name.
     #[prost(string, tag = "1")]
@@ -938,6 +995,104 @@ pub struct Host {
     /// are. 32 hexadecimal digits. Empty: not known.
     #[prost(string, tag = "14")]
     pub netconsole_token: ::prost::alloc::string::String,
+    /// DMI product version.
+    #[prost(string, tag = "15")]
+    pub product_version: ::prost::alloc::string::String,
+    /// What kind of machine it is, by the type of its DMI chassis (SMBIOS 3.7, 7.4.1): "desktop", "notebook", "rack mount" ...
+    #[prost(string, tag = "16")]
+    pub chassis: ::prost::alloc::string::String,
+    /// DMI BIOS vendor.
+    #[prost(string, tag = "17")]
+    pub bios_vendor: ::prost::alloc::string::String,
+    /// DMI BIOS date, as the firmware writes it: MM/DD/YYYY.
+    #[prost(string, tag = "18")]
+    pub bios_date: ::prost::alloc::string::String,
+    /// What it is a guest of: "kvm", "vmware", "hyper-v", "xen", or "unknown". Empty: the machine itself, as far as it tells.
+    #[prost(string, tag = "19")]
+    pub hypervisor: ::prost::alloc::string::String,
+    /// What the agent itself is in: "docker", "podman", "lxc" ... Empty: no container, as far as it tells.
+    #[prost(string, tag = "20")]
+    pub container: ::prost::alloc::string::String,
+    /// Whose cloud it is in, by DMI: "aws", "azure", "gcp" ... Empty: none that is known.
+    #[prost(string, tag = "21")]
+    pub cloud: ::prost::alloc::string::String,
+    /// Vendor of the CPU as /proc/cpuinfo has it: "GenuineIntel".
+    #[prost(string, tag = "22")]
+    pub cpu_vendor: ::prost::alloc::string::String,
+    /// Family, model and stepping of the first CPU, in decimal as /proc/cpuinfo has them. Not set: not known.
+    #[prost(uint32, optional, tag = "23")]
+    pub cpu_family: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "24")]
+    pub cpu_number: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "25")]
+    pub cpu_stepping: ::core::option::Option<u32>,
+    /// Revision of the microcode. Several with commas between, lowest first, when the CPUs have different ones.
+    #[prost(string, tag = "26")]
+    pub microcode: ::prost::alloc::string::String,
+    /// The kernel's command line without what is private. At most 2048 bytes.
+    #[prost(string, tag = "27")]
+    pub command_line: ::prost::alloc::string::String,
+    /// /proc/sys/kernel/tainted, bits as in Documentation/admin-guide/tainted-kernels.rst. Not set: not known.
+    #[prost(uint64, optional, tag = "28")]
+    pub taint: ::core::option::Option<u64>,
+    /// Live patches that are in force, by name. At most 64, each at most 64 bytes.
+    #[prost(string, repeated, tag = "29")]
+    pub livepatches: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Loaded modules, by name. At most 512.
+    #[prost(message, repeated, tag = "30")]
+    pub modules: ::prost::alloc::vec::Vec<Module>,
+    /// Installed memory modules, in the order of the firmware. At most 256.
+    #[prost(message, repeated, tag = "31")]
+    pub dimms: ::prost::alloc::vec::Vec<Dimm>,
+    /// How memory corrects errors, by DMI or EDAC: "none", "single-bit ECC", "multi-bit ECC" ...
+    #[prost(string, tag = "32")]
+    pub memory_correction: ::prost::alloc::string::String,
+}
+/// A loaded module of the kernel.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Module {
+    /// Its name. At most 64 bytes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// /sys/module/NAME/version. Empty: none. At most 64 bytes.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// /sys/module/NAME/srcversion, a checksum of its source. Empty: none. At most 32 bytes.
+    #[prost(string, tag = "3")]
+    pub source_version: ::prost::alloc::string::String,
+    /// Letters of /sys/module/NAME/taint: "OE" is out of tree and unsigned. Empty: none. At most 16 bytes.
+    #[prost(string, tag = "4")]
+    pub taint: ::prost::alloc::string::String,
+}
+/// A memory module that is installed (SMBIOS 3.7, type 17). It has no serial number here. Each string is at most 64 bytes; empty:
+/// not known.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dimm {
+    /// Where it sits, as printed on the board: "DIMM_A1".
+    #[prost(string, tag = "1")]
+    pub locator: ::prost::alloc::string::String,
+    /// Which bank that is.
+    #[prost(string, tag = "2")]
+    pub bank: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub manufacturer: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub part_number: ::prost::alloc::string::String,
+    /// "DDR4", "DDR5", "LPDDR5" ...
+    #[prost(string, tag = "5")]
+    pub technology: ::prost::alloc::string::String,
+    /// Bytes. Zero: not known.
+    #[prost(uint64, tag = "6")]
+    pub size_bytes: u64,
+    /// What it could do at most, MT/s. Zero: not known.
+    #[prost(uint32, tag = "7")]
+    pub speed_mts: u32,
+    /// What it is run at, MT/s. Zero: not known.
+    #[prost(uint32, tag = "8")]
+    pub configured_mts: u32,
+    /// Zero: not known.
+    #[prost(uint32, tag = "9")]
+    pub ranks: u32,
 }
 /// Records with contiguous sequences.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

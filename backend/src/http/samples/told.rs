@@ -15,6 +15,7 @@ pub(in crate::http) fn loss() -> Fault {
         hook: "printk_console".into(),
         class: "kernel.warning".into(),
         title: "WARNING in example_write".into(),
+        ..Loss::default()
     };
     fault(
         5,
@@ -47,6 +48,7 @@ pub(in crate::http) fn heartbeat() -> Fault {
             ),
         ],
         spool_backlog: 3,
+        ..Heartbeat::default()
     };
     fault(
         6,
