@@ -4,6 +4,7 @@
 //!
 //! | parameter | value |
 //! | --- | --- |
+//! | `q` | a filter in the language of `docs/filter.md` |
 //! | `class` | exact class, or a prefix that ends in `.` |
 //! | `min_severity` | `low`, `medium`, `high`, `critical`, or 1 to 4 |
 //! | `host` | exact host name, or an agent id |
@@ -18,7 +19,7 @@ use proto::limits;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
 
 /// Bytes of a query string. All parameters at their limits fit.
-pub(super) const QUERY_BYTES: usize = 4096;
+pub(super) const QUERY_BYTES: usize = 12_288;
 /// Bytes of a host name.
 const HOST_BYTES: usize = 256;
 /// Bytes of a kernel release.
@@ -29,11 +30,13 @@ const FINGERPRINT_DIGITS: usize = 32;
 const TOKEN_BYTES: usize = 512;
 
 const HOST: &str = "a host name or an agent id, at most 256 bytes";
+const FILTER: &str = "a filter of at most 2048 bytes, see docs/filter.md";
 const KERNEL: &str = "a kernel release, at most 128 bytes";
 const TOKEN: &str = "a next_page_token of this server";
 
 /// The parameters.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
+    "q",
     "class",
     "min_severity",
     "host",
@@ -109,6 +112,7 @@ pub(super) fn parse_with(
             continue;
         }
         match name {
+            "q" => filter.query = text(name, &value, filter::BYTES, FILTER)?,
             "class" => filter.class = class(&value)?,
             "min_severity" => filter.min_severity = severity(&value)?.into(),
             "host" => filter.host = text(name, &value, HOST_BYTES, HOST)?,
@@ -138,6 +142,7 @@ pub(super) fn to_string(request: &ListFaultsRequest) -> String {
             query.append_pair(name, value);
         }
     };
+    put("q", &filter.query);
     put("class", &filter.class);
     put("min_severity", severity_name(filter.min_severity()));
     put("host", &filter.host);

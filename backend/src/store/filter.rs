@@ -1,5 +1,8 @@
 //! `FaultFilter` as conditions of a query.
 
+mod expression;
+
+use ::filter::{Condition, Expression};
 use proto::v1::{FaultFilter, Severity};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -27,28 +30,54 @@ impl Parameters {
     }
 }
 
-/// Checks the host of a filter and turns it into a query of its agents. None: all agents.
-pub(super) fn agents(
-    filter: &FaultFilter,
-    parameters: &mut Parameters,
-) -> Result<Option<String>, StoreError> {
-    text("host", &filter.host, 256).map_err(StoreError::InvalidFilter)?;
-    if filter.host.is_empty() {
-        return Ok(None);
-    }
-    let hostname = parameters.bind(storable(&filter.host)?);
-    let agent_id = parameters.bind(Uuid::try_parse(&filter.host).ok());
-    Ok(Some(format!(
-        "SELECT agent_id FROM hosts WHERE hostname = {hostname} OR agent_id = {agent_id}"
-    )))
+/// A filter with its query understood.
+pub(super) struct Asked<'a> {
+    filter: &'a FaultFilter,
+    query: Expression,
 }
 
-/// Checks the rest of a filter and turns it into conditions on `records r`, all of which must hold. Housekeeping is
-/// not among them, nor the host: it depends on the query how they are found fast.
-pub(super) fn conditions(
-    filter: &FaultFilter,
-    parameters: &mut Parameters,
-) -> Result<Vec<String>, StoreError> {
+impl<'a> Asked<'a> {
+    pub(super) fn new(filter: &'a FaultFilter) -> Result<Self, StoreError> {
+        let query = ::filter::parse(&filter.query)
+            .map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))?;
+        Ok(Self { filter, query })
+    }
+
+    /// Heartbeats and losses too, as far as the conditions let them.
+    pub(super) fn include_housekeeping(&self) -> bool {
+        let asked = |condition: &Condition| matches!(condition, Condition::Housekeeping(_));
+        self.filter.include_housekeeping || self.query.any(&asked)
+    }
+
+    /// Checks the host and turns it into a query of its agents. None: all agents.
+    pub(super) fn agents(&self, parameters: &mut Parameters) -> Result<Option<String>, StoreError> {
+        text("host", &self.filter.host, 256).map_err(StoreError::InvalidFilter)?;
+        let host = match self.filter.host.as_str() {
+            "" => expression::only_host(&self.query),
+            host => Some(host),
+        };
+        let Some(host) = host else {
+            return Ok(None);
+        };
+        let hostname = parameters.bind(storable(host)?);
+        let agent_id = parameters.bind(Uuid::try_parse(host).ok());
+        Ok(Some(format!(
+            "SELECT agent_id FROM hosts WHERE hostname = {hostname} OR agent_id = {agent_id}"
+        )))
+    }
+
+    /// Checks the rest and turns it into conditions on `records r`, all of which must hold. Housekeeping as a field is not
+    /// among them, nor the host: it depends on the query how they are found fast.
+    pub(super) fn conditions(&self, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
+        let mut conditions = fields(self.filter, parameters)?;
+        if self.query != Expression::EVERYTHING {
+            conditions.push(expression::sql(&self.query, parameters));
+        }
+        Ok(conditions)
+    }
+}
+
+fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);
 

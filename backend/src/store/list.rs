@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    filter::{Parameters, agents, conditions},
+    filter::{Asked, Parameters},
     id,
     time::Micros,
     token,
@@ -92,8 +92,9 @@ fn page(
     after: Option<Uuid>,
     parameters: &mut Parameters,
 ) -> Result<String, StoreError> {
-    let agents = agents(filter, parameters)?;
-    let mut conditions = conditions(filter, parameters)?;
+    let asked = Asked::new(filter)?;
+    let agents = asked.agents(parameters)?;
+    let mut conditions = asked.conditions(parameters)?;
     if let Some(id) = after {
         // Invariant: a token holds an id that this store has made, so it has a time.
         let received_at = parameters.bind(id::received_at(id).ok_or(StoreError::InvalidPageToken)?);
@@ -120,7 +121,7 @@ fn page(
     // Each walk goes along an index and ends when the page is full: the index of one agent's records, or that of all,
     // which starts with `housekeeping`.
     let (faults, housekeeping) = ("r.housekeeping = false", "r.housekeeping = true");
-    let page = match (agents, filter.include_housekeeping) {
+    let page = match (agents, asked.include_housekeeping()) {
         (None, false) => walk(&[faults]),
         (None, true) => format!(
             "(SELECT * FROM ({} UNION ALL {}) r {newest})",

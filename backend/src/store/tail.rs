@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    filter::{Parameters, agents, conditions},
+    filter::{Asked, Parameters},
     list::{FAULT, fault},
     time::Micros,
 };
@@ -107,13 +107,14 @@ impl Store {
     ) -> Result<Vec<Row>, StoreError> {
         let ranges = Ranges::new(cursor, senders);
         let mut parameters = Parameters::default();
-        let of_host = agents(filter, &mut parameters)?;
-        let mut conditions = conditions(filter, &mut parameters)?;
+        let asked = Asked::new(filter)?;
+        let of_host = asked.agents(&mut parameters)?;
+        let mut conditions = asked.conditions(&mut parameters)?;
         conditions.extend(of_host.map(|agents| format!("r.agent_id IN ({agents})")));
         let Some(oldest) = ranges.after.iter().min().copied() else {
             return Ok(Vec::new());
         };
-        if !filter.include_housekeeping {
+        if !asked.include_housekeeping() {
             conditions.push("NOT r.housekeeping".to_owned());
         }
         let (agents, epochs) = (parameters.bind(ranges.agents), parameters.bind(ranges.epochs));

@@ -188,6 +188,82 @@ async fn filters_choose() {
 }
 
 #[tokio::test]
+async fn the_filter_language_chooses() {
+    let Some(db) = Database::new("the_filter_language_chooses").await else {
+        return;
+    };
+    let (one, two) = (sender(), sender());
+    deliver_faults(&db, &one, "web-1").await;
+    deliver_faults(&db, &two, "db_1").await;
+    let found = async |query: &str| {
+        let filter = FaultFilter {
+            query: query.to_owned(),
+            ..FaultFilter::default()
+        };
+        let page = db.store.list_faults(&filter, 0, "").await;
+        page.map(|page| page.faults.len())
+    };
+    let agent = format!("host:{}", two.agent_id);
+    let issue = format!("issue:{}", "a".repeat(32));
+    let deeper = format!("fingerprint:{}", "B".repeat(32));
+    for (query, count) in [
+        ("", 6),
+        ("fault", 4),
+        ("\"A FAULT\"", 4),
+        ("-fault", 2),
+        ("class:kernel.*", 4),
+        ("class:kernel/oops", 2),
+        ("class:*oops severity:high", 2),
+        ("severity<high severity>1", 2),
+        ("kernel:5.10.*", 2),
+        ("host:web-*", 3),
+        ("host:web-1", 3),
+        (&agent, 3),
+        ("host:db%1", 0),
+        ("host:web-1 or host:db_1", 6),
+        ("-(host:web-1 or class:custom)", 2),
+        (&issue, 4),
+        (&deeper, 2),
+        ("-model:* or arch:sparc", 0),
+        ("build:\"\"x", 0),
+        ("after:-1h", 6),
+        ("before:-1h", 0),
+        ("before:2020-01-01", 0),
+        ("housekeeping:true", 2),
+        ("housekeeping:true or fault", 6),
+        ("os:* cpu:* bios:*", 6),
+    ] {
+        match found(query).await {
+            Ok(number) => assert_eq!(number, count, "{query}"),
+            Err(error) => assert!(
+                count == 0 && error.to_string().contains("column"),
+                "{query}: {error}"
+            ),
+        }
+    }
+    let error = found("fault kernl:6.1").await.unwrap_err().to_string();
+    assert!(
+        error.contains("query, column 7: there is no key kernl; did you mean kernel?"),
+        "{error}"
+    );
+
+    // Those that are merged into an issue are of it.
+    let sql = db.sql().await;
+    let other = "b".repeat(32);
+    sql.execute("INSERT INTO triage (issue) VALUES ($1::text::uuid)", &[&other])
+        .await
+        .unwrap();
+    sql.execute(
+        "UPDATE triage SET merged_into = $1::text::uuid WHERE issue <> $1::text::uuid",
+        &[&other],
+    )
+    .await
+    .unwrap();
+    assert_eq!(found(&format!("issue:{other}")).await.unwrap(), 4);
+    assert_eq!(found(&format!("-issue:{other}")).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn summaries_add_up() {
     let Some(db) = Database::new("summaries_add_up").await else {
         return;

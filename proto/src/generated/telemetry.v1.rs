@@ -1902,6 +1902,10 @@ pub struct FaultFilter {
     /// Heartbeats and losses too. Otherwise only faults and custom records.
     #[prost(bool, tag = "6")]
     pub include_housekeeping: bool,
+    /// A filter in the language of docs/filter.md, such as "class:kernel.\* severity>=high -host:build-\* after:-7d nvme". At most
+    /// 2048 bytes. INVALID_ARGUMENT tells the column of a mistake.
+    #[prost(string, tag = "7")]
+    pub query: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListFaultsRequest {

@@ -7,7 +7,7 @@ fn error(query: &str) -> String {
 
 #[test]
 fn every_parameter_is_read() {
-    let query = "class=kernel.&min_severity=high&host=web%2D1&kernel_release=6.1.0-35-amd64\
+    let query = "q=a+OR+%22b%22&class=kernel.&min_severity=high&host=web%2D1&kernel_release=6.1.0-35-amd64\
                  &fingerprint=00112233445566778899AABBCCDDEEFF&include_housekeeping=true&page_size=7&page_token=abc";
     let expected = ListFaultsRequest {
         filter: Some(FaultFilter {
@@ -17,6 +17,7 @@ fn every_parameter_is_read() {
             kernel_release: "6.1.0-35-amd64".into(),
             fingerprint: "00112233445566778899aabbccddeeff".into(),
             include_housekeeping: true,
+            query: "a OR \"b\"".into(),
         }),
         page_size: 7,
         page_token: "abc".into(),
@@ -71,7 +72,7 @@ fn bad_values_name_the_parameter() {
 fn unknown_and_repeated_parameters_are_named() {
     assert_eq!(
         error("sort=asc"),
-        "unknown parameter \"sort\"; there are class, min_severity, host, kernel_release, fingerprint, \
+        "unknown parameter \"sort\"; there are q, class, min_severity, host, kernel_release, fingerprint, \
          include_housekeeping, page_size, page_token"
     );
     assert_eq!(
@@ -80,7 +81,7 @@ fn unknown_and_repeated_parameters_are_named() {
     );
     assert_eq!(
         error(&"x".repeat(QUERY_BYTES + 1)),
-        "the query string has more than 4096 bytes"
+        "the query string has more than 12288 bytes"
     );
 }
 
@@ -99,8 +100,9 @@ prop_compose! {
         kernel_release in "[^\\p{Cc}]{0,30}",
         fingerprint in "([0-9a-f]{32})?",
         include_housekeeping: bool,
+        query in "[^\\p{Cc}]{0,60}",
     ) -> FaultFilter {
-        FaultFilter { class, min_severity: severity, host, kernel_release, fingerprint, include_housekeeping }
+        FaultFilter { class, min_severity: severity, host, kernel_release, fingerprint, include_housekeeping, query }
     }
 }
 

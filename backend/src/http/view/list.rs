@@ -49,6 +49,7 @@ pub(in crate::http) struct Form {
     pub(in crate::http) kernel: String,
     pub(in crate::http) kernels: Vec<String>,
     pub(in crate::http) fingerprint: String,
+    query: String,
     pub(in crate::http) housekeeping: bool,
 }
 
@@ -191,6 +192,7 @@ impl Form {
             kernel: filter.kernel_release.clone(),
             kernels: facets.kernel_releases,
             fingerprint: filter.fingerprint.clone(),
+            query: filter.query.clone(),
             housekeeping: filter.include_housekeeping,
         }
     }

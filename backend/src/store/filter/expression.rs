@@ -1,0 +1,121 @@
+//! The filter language as SQL.
+
+use ::filter::{Comparison, Condition, Expression, Field, Moment, Pattern};
+use uuid::Uuid;
+
+use super::Parameters;
+use crate::store::time::Micros;
+
+/// The host that all matching records are of, where the query names one.
+pub(super) fn only_host(query: &Expression) -> Option<&str> {
+    match query {
+        Expression::Is(Condition::Matches(Field::Host, host)) => host.exact(),
+        Expression::All(parts) => parts.iter().find_map(only_host),
+        _ => None,
+    }
+}
+
+/// The expression as a condition on `records r`. It is true or false, never null.
+pub(super) fn sql(expression: &Expression, parameters: &mut Parameters) -> String {
+    match expression {
+        Expression::All(parts) if parts.is_empty() => "true".to_owned(),
+        Expression::All(parts) => joined(parts, " AND ", parameters),
+        Expression::Any(parts) => joined(parts, " OR ", parameters),
+        Expression::Not(part) => format!("NOT {}", sql(part, parameters)),
+        Expression::Is(condition) => of_condition(condition, parameters),
+    }
+}
+
+fn joined(parts: &[Expression], by: &str, parameters: &mut Parameters) -> String {
+    let parts: Vec<String> = parts.iter().map(|part| sql(part, parameters)).collect();
+    format!("({})", parts.join(by))
+}
+
+fn of_condition(condition: &Condition, parameters: &mut Parameters) -> String {
+    match condition {
+        Condition::Text(text) => {
+            let text = parameters.bind(text.clone());
+            format!("(strpos(lower(r.title), lower({text})) > 0)")
+        }
+        Condition::Matches(field, pattern) => matches(*field, pattern, parameters),
+        Condition::Severity(comparison, severity) => {
+            let severity = parameters.bind(severity.number());
+            format!("(r.severity {} {severity})", operator(*comparison))
+        }
+        Condition::Issue(issue) => {
+            let issue = parameters.bind(Uuid::from_u128(*issue));
+            // With those that were merged into it.
+            format!(
+                "coalesce(r.issue = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage
+                     WHERE merged_into = {issue}))), false)"
+            )
+        }
+        Condition::Fingerprint(fingerprint) => {
+            let fingerprint = parameters.bind(Uuid::from_u128(*fingerprint));
+            // A fingerprint of any level belongs to one issue, and issues have an index.
+            format!(
+                "coalesce(r.issue = (SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
+                     AND r.fingerprints @> ARRAY[{fingerprint}], false)"
+            )
+        }
+        Condition::After(moment) => format!("(r.received_at >= {})", of_moment(*moment, parameters)),
+        Condition::Before(moment) => format!("(r.received_at < {})", of_moment(*moment, parameters)),
+        Condition::Housekeeping(true) => "r.housekeeping".to_owned(),
+        Condition::Housekeeping(false) => "(NOT r.housekeeping)".to_owned(),
+    }
+}
+
+fn operator(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "=",
+        Comparison::Above => ">",
+        Comparison::AtLeast => ">=",
+        Comparison::Below => "<",
+        Comparison::AtMost => "<=",
+    }
+}
+
+fn of_moment(moment: Moment, parameters: &mut Parameters) -> String {
+    match moment {
+        Moment::Ago(seconds) => {
+            let seconds = parameters.bind(f64::from(seconds));
+            format!("now() - make_interval(secs => {seconds})")
+        }
+        Moment::At(at) => parameters.bind(Micros(at.as_microsecond())),
+    }
+}
+
+fn matches(field: Field, pattern: &Pattern, parameters: &mut Parameters) -> String {
+    let of_host = |condition: String| {
+        format!("EXISTS (SELECT FROM hosts f WHERE f.agent_id = r.agent_id AND {condition})")
+    };
+    let column = match field {
+        Field::Class => return like("r.class", pattern, parameters),
+        Field::Kernel => return like("r.kernel_release", pattern, parameters),
+        Field::Host => {
+            let hostname = like("f.hostname", pattern, parameters);
+            let agent_id = pattern.exact().and_then(|host| Uuid::try_parse(host).ok());
+            return of_host(match agent_id {
+                Some(agent_id) => format!("({hostname} OR f.agent_id = {})", parameters.bind(agent_id)),
+                None => hostname,
+            });
+        }
+        Field::Build => "f.os_build",
+        Field::Model => "f.product",
+        Field::Os => "f.os_id",
+        Field::Arch => "f.arch",
+        Field::Cpu => "f.cpu_model",
+        Field::Bios => "f.bios",
+    };
+    of_host(like(column, pattern, parameters))
+}
+
+fn like(column: &str, pattern: &Pattern, parameters: &mut Parameters) -> String {
+    if let Some(text) = pattern.exact() {
+        return format!("({column} = {})", parameters.bind(text.to_owned()));
+    }
+    if let Some(beginning) = pattern.prefix() {
+        return format!("({column} ^@ {})", parameters.bind(beginning.to_owned()));
+    }
+    format!("({column} LIKE {})", parameters.bind(pattern.like()))
+}

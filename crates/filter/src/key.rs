@@ -1,0 +1,146 @@
+//! What may stand before the colon.
+
+/// A key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `class:kernel.*`, and so on.
+    Of(Field),
+    /// `severity>=high`: also `:`, `=`, `>`, `<`, `<=`.
+    Severity,
+    /// `issue:` and 32 hexadecimal digits.
+    Issue,
+    /// `fingerprint:` and 32 hexadecimal digits.
+    Fingerprint,
+    /// `after:-7d`, `after:2026-02-28`, `after:2026-02-28T09:30:00Z`.
+    After,
+    /// The same, for what was stored earlier.
+    Before,
+    /// `housekeeping:true`.
+    Housekeeping,
+}
+
+/// A text that faults are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// What sort of fault it is, such as `kernel.oops`.
+    Class,
+    /// `uname -r` of the kernel that it happened in.
+    Kernel,
+    /// Host name, or the agent's id.
+    Host,
+    /// Build of the system that the host runs.
+    Build,
+    /// Hardware model of the host.
+    Model,
+    /// System of the host, as os-release has it.
+    Os,
+    /// `uname -m` of the host.
+    Arch,
+    /// Model of the host's processors.
+    Cpu,
+    /// Version of the host's firmware.
+    Bios,
+}
+
+/// How bad a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// 1.
+    Low = 1,
+    /// 2.
+    Medium,
+    /// 3.
+    High,
+    /// 4.
+    Critical,
+}
+
+impl Key {
+    /// All keys with what they are for, in the order in which they are offered.
+    pub const ALL: [(&'static str, Self, &'static str); 15] = [
+        (
+            "class",
+            Self::Of(Field::Class),
+            "sort of fault, such as kernel.oops or kernel.*",
+        ),
+        (
+            "severity",
+            Self::Severity,
+            "how bad: low, medium, high, critical; also with >= and the like",
+        ),
+        ("kernel", Self::Of(Field::Kernel), "kernel release, such as 6.1.*"),
+        ("host", Self::Of(Field::Host), "host name, or an agent's id"),
+        ("build", Self::Of(Field::Build), "build of the host's system"),
+        ("model", Self::Of(Field::Model), "hardware model of the host"),
+        ("os", Self::Of(Field::Os), "system of the host, such as debian"),
+        (
+            "arch",
+            Self::Of(Field::Arch),
+            "architecture of the host, such as x86_64",
+        ),
+        ("cpu", Self::Of(Field::Cpu), "processor model of the host"),
+        ("bios", Self::Of(Field::Bios), "firmware version of the host"),
+        (
+            "issue",
+            Self::Issue,
+            "the issue that it belongs to, 32 hexadecimal digits",
+        ),
+        (
+            "fingerprint",
+            Self::Fingerprint,
+            "a fingerprint of any level, 32 hexadecimal digits",
+        ),
+        (
+            "after",
+            Self::After,
+            "stored then or later: -7d, 2026-02-28, 2026-02-28T09:30:00Z",
+        ),
+        ("before", Self::Before, "stored earlier: the same forms"),
+        (
+            "housekeeping",
+            Self::Housekeeping,
+            "true: heartbeats and losses; false: none of them",
+        ),
+    ];
+
+    /// The key of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|(known, ..)| *known == name).map(|(_, key, _)| *key)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, key, _)| *key == self).map_or("", |(name, ..)| name)
+    }
+}
+
+impl Severity {
+    /// All of them by their names, the least first.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("low", Self::Low),
+        ("medium", Self::Medium),
+        ("high", Self::High),
+        ("critical", Self::Critical),
+    ];
+
+    /// From its name or number.
+    pub fn of(text: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(name, severity)| *name == text || severity.number().to_string() == text)
+            .map(|(_, severity)| severity)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, severity)| *severity == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    /// 1 to 4.
+    pub fn number(self) -> i16 {
+        self as i16
+    }
+}
