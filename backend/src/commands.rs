@@ -1,4 +1,6 @@
-//! `backend ca`, `backend token`, `backend agent`: who may deliver.
+//! `backend ca`, `backend token`, `backend agent`: who may deliver; in `people` who may ask.
+
+mod people;
 
 use std::{
     io::{self, Write as _},
@@ -8,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
+    access::secret,
     authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
     store::{Agent, Store, Token},
@@ -15,14 +18,14 @@ use backend::{
 };
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 use uuid::Uuid;
 
+pub(crate) use self::people::{ApiTokens, People, api_token, audit, people};
 use crate::options::default_data_dir;
 
-/// Bytes of a token: nobody guesses 256 bits.
-const TOKEN_BYTES: usize = 32;
+/// Who does what is done here, in the audit log.
+const WHO: &str = "command line";
 /// What tokens begin with, so that one that is found somewhere is known for what it is.
 const TOKEN_PREFIX: &str = "tlm_";
 /// Longest life of a token: what is valid for longer is forgotten about.
@@ -147,13 +150,14 @@ pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()>
             agent,
             note,
         } => {
-            let token = random_token()?;
+            let token = secret(TOKEN_PREFIX)?;
             let hash = sha256(token.as_bytes());
             let expires_unix_s = opened
                 .store
                 .create_token(&hash, agent, uses, expires, &note)
                 .await?;
             let id = &hexadecimal(&hash)[..16];
+            opened.store.audit(WHO, "token.create", id).await?;
             if target.json {
                 say(
                     &json!({ "token": token, "id": id, "uses": uses, "expires_unix_s": expires_unix_s })
@@ -172,6 +176,7 @@ pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()>
                 opened.store.revoke_token(&id).await?,
                 "there is no token {id}: `backend token list` shows them"
             );
+            opened.store.audit(WHO, "token.revoke", &id).await?;
         }
     }
     opened.close().await;
@@ -188,6 +193,7 @@ pub(crate) async fn agent(command: Agents, target: Target) -> anyhow::Result<()>
         }
         Agents::Revoke { id, note } => {
             let changed = opened.store.revoke_agent(id, &note).await?;
+            opened.store.audit(WHO, "agent.revoke", &id.to_string()).await?;
             say(if changed {
                 "shut out"
             } else {
@@ -196,6 +202,7 @@ pub(crate) async fn agent(command: Agents, target: Target) -> anyhow::Result<()>
         }
         Agents::Allow { id } => {
             let changed = opened.store.allow_agent(id).await?;
+            opened.store.audit(WHO, "agent.allow", &id.to_string()).await?;
             say(if changed {
                 "let in again"
             } else {
@@ -249,13 +256,6 @@ fn life(text: &str) -> Result<Duration, String> {
         return Err(wrong());
     }
     Ok(life)
-}
-
-fn random_token() -> anyhow::Result<String> {
-    let mut bytes = [0; TOKEN_BYTES];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_unspecified| anyhow::anyhow!("the kernel gives no random bytes"))?;
-    Ok(format!("{TOKEN_PREFIX}{}", hexadecimal(&bytes)))
 }
 
 fn certificate(authority: &Pair) -> String {
@@ -336,12 +336,5 @@ mod tests {
         for wrong in ["", "1", "0s", "-1d", "2y", "367d", "1mo"] {
             life(wrong).unwrap_err();
         }
-    }
-
-    #[test]
-    fn tokens_differ_and_fit_the_wire() {
-        let (one, other) = (random_token().unwrap(), random_token().unwrap());
-        assert_ne!(one, other);
-        assert!(one.starts_with(TOKEN_PREFIX) && one.len() <= proto::limits::TOKEN_BYTES);
     }
 }

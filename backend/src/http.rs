@@ -9,13 +9,17 @@
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
 //! | `GET /api/v1/issues` | issues that match, in JSON |
 //! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history; changes it |
+//! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /healthz` | 200, or 503 with the reason |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
+//!
+//! Who may ask for what is in [`crate::access`]: looking takes a viewer, changing takes a triager.
 //!
 //! The lists take the parameters that `query` describes; the form of the JSON is described in `json`. Errors of the API are
 //! `{"error":{"code","message"}}`. Everything that is shown came from strangers: templates escape it, and the
 //! content security policy allows no script and no style but this server's own files.
 
+mod access;
 mod api;
 mod assets;
 mod error;
@@ -39,7 +43,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +51,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use self::error::{Form, Refusal};
-use crate::{metrics::Metrics, store::Store};
+use crate::{access::Access, metrics::Metrics, store::Store};
 
 /// Bytes of a request's body: the change of an issue, whose five texts have at most 1 KiB each.
 const BODY_BYTES: usize = 8192;
@@ -78,6 +82,7 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
 #[derive(Clone, Debug)]
 struct App {
     store: Store,
+    access: Access,
     metrics: Metrics,
     shutdown: CancellationToken,
     live_streams: Arc<Semaphore>,
@@ -86,9 +91,11 @@ struct App {
 }
 
 /// All routes. Streams that stay open (the live list) end when `shutdown` is cancelled.
-pub fn router(store: Store, metrics: Metrics, shutdown: CancellationToken) -> Router {
+/// Where strangers may ask (`Anonymous::Local`), it has to be served with the address of the peer as `ConnectInfo`.
+pub fn router(store: Store, access: Access, metrics: Metrics, shutdown: CancellationToken) -> Router {
     routes(App {
         store,
+        access,
         metrics,
         shutdown,
         live_streams: Arc::new(Semaphore::new(live::STREAMS)),
@@ -105,6 +112,8 @@ fn routes(app: App) -> Router {
         .route("/api/v1/faults/{id}", get(api::fault))
         .route("/api/v1/issues", get(issues::list))
         .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
+        .route("/login", get(access::form).post(access::sign_in))
+        .route("/logout", post(access::sign_out))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .route("/static/{name}", get(assets::file))
@@ -112,6 +121,7 @@ fn routes(app: App) -> Router {
         .method_not_allowed_fallback(async |request: Request| {
             Refusal::Method.answer(form_of(request.uri().path()))
         })
+        .layer(middleware::from_fn_with_state(app.clone(), access::authorize))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))
         .layer(middleware::from_fn(guard))
         .layer(CompressionLayer::new())

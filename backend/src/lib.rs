@@ -3,12 +3,14 @@
 //! - [`store`] holds all SQL: delivery in one transaction, lists, pages and the tail.
 //! - [`collector`] and [`query`] are the gRPC services on top of it.
 //! - [`admission`] decides which agents may deliver; [`enrolment`] gives them certificates of the own [`authority`].
+//! - [`access`] knows the people and programs that ask, and what each may do.
 //! - [`ingest`] gathers what many agents send into few transactions.
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
 //! - [`netconsole`] takes in what kernels send over UDP while they die.
 //! - [`embedded`] runs a private PostgreSQL where no database is given.
 //! - [`serve`] puts them together.
 
+pub mod access;
 pub mod admission;
 pub mod authority;
 pub mod collector;

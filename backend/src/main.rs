@@ -39,6 +39,10 @@ Examples:
       An authority that agents know the collector by, and a token to enrol with (docs/enrolment.md)
   backend serve --grpc 0.0.0.0:7130 --tls-name collector.example
       Over TLS, with a certificate of that authority; only enrolled agents are taken
+  backend people add ada --role triager
+      Somebody who may sign in on the pages and change issues; the password is asked for
+  backend api-token create --role viewer --note grafana --expires 90d
+      What a program shows to ask: Authorization: Bearer TOKEN
   BACKEND_DATABASE_URL=postgres://collector:secret@db/telemetrics backend serve
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
@@ -95,6 +99,25 @@ enum Command {
     Agent {
         #[command(subcommand)]
         command: commands::Agents,
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// People who may sign in on the pages.
+    People {
+        #[command(subcommand)]
+        command: commands::People,
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// What programs show to ask: REST and gRPC queries.
+    ApiToken {
+        #[command(subcommand)]
+        command: commands::ApiTokens,
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// Print who signed in and who changed what, the latest first.
+    Audit {
         #[command(flatten)]
         target: commands::Target,
     },
@@ -208,6 +231,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Ca { command, target } => commands::ca(command, target).await,
             Command::Token { command, target } => commands::token(command, target).await,
             Command::Agent { command, target } => commands::agent(command, target).await,
+            Command::People { command, target } => commands::people(command, target).await,
+            Command::ApiToken { command, target } => commands::api_token(command, target).await,
+            Command::Audit { target } => commands::audit(target).await,
             Command::Completions { .. } => Ok(()),
         }
     })

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
+    access::Anonymous,
     admission,
     authority::AGENT_LIFE,
     ingest::Quota,
@@ -87,7 +88,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", env = "BACKEND_CERTIFICATE_LIFE_S", hide_env_values = true,
           default_value_t = AGENT_LIFE.as_secs(), value_parser = clap::value_parser!(u64).range(60..=31_536_000))]
     certificate_life_s: u64,
-    /// Where browsers and REST clients connect; nobody is asked who they are. Port 0: any.
+    /// Where browsers and REST clients connect. Port 0: any.
     #[arg(
         long,
         value_name = "ADDR",
@@ -96,6 +97,15 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:7131"
     )]
     http: SocketAddr,
+    /// What those may do who show neither a session nor a token, on the pages, by REST and by gRPC queries.
+    #[arg(
+        long,
+        value_name = "ROLE",
+        env = "BACKEND_ANONYMOUS",
+        hide_env_values = true,
+        default_value = "local"
+    )]
+    anonymous: Anonymous,
     /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
     #[arg(long, value_name = "ADDR", env = "BACKEND_NETCONSOLE", hide_env_values = true)]
     netconsole: Option<SocketAddr>,
@@ -147,6 +157,7 @@ impl Serve {
             tls,
             agents,
             certificate_life: Duration::from_secs(self.certificate_life_s),
+            anonymous: self.anonymous,
             http: self.http,
             netconsole: self.netconsole,
             quota: Quota {

@@ -15,6 +15,7 @@ use tonic::transport::{Server, server::Router};
 use tonic_health::server::HealthReporter;
 
 use crate::{
+    access::{Access, Anonymous, Guard},
     admission::{Admission, Agents},
     collector::{self, CollectorService},
     embedded::{Cluster, EmbeddedError},
@@ -61,6 +62,8 @@ pub struct Config {
     pub agents: Agents,
     /// How long certificates of agents are good.
     pub certificate_life: Duration,
+    /// What those may do whom nobody knows, by REST, on the pages and by gRPC queries.
+    pub anonymous: Anonymous,
     /// Address of REST and pages.
     pub http: SocketAddr,
     /// UDP address of the netconsole receiver. None: there is none.
@@ -81,6 +84,7 @@ impl std::fmt::Debug for Config {
             .field("tls", &self.tls)
             .field("agents", &self.agents)
             .field("certificate_life", &self.certificate_life)
+            .field("anonymous", &self.anonymous)
             .field("http", &self.http)
             .field("netconsole", &self.netconsole)
             .field("quota", &self.quota)
@@ -184,7 +188,8 @@ async fn serve(
         None => None,
     }
     .unzip();
-    let grpc = services(config, &store, &admission, &metrics, shutdown)?
+    let access = Access::new(store.clone(), config.anonymous);
+    let grpc = services(config, &store, &admission, &access, &metrics, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
             incoming::incoming(listeners.grpc, tls, shutdown.clone()),
@@ -200,7 +205,8 @@ async fn serve(
     });
     let http = axum::serve(
         listeners.http,
-        http::router(store.clone(), metrics, shutdown.clone()),
+        http::router(store.clone(), access, metrics, shutdown.clone())
+            .into_make_service_with_connect_info::<SocketAddr>(),
     )
     .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
@@ -255,6 +261,7 @@ fn services(
     config: &Config,
     store: &Store,
     admission: &Admission,
+    access: &Access,
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> Result<Router, ServeError> {
@@ -281,7 +288,7 @@ fn services(
         .add_service(reflection)
         .add_service(collector::server(collector))
         .add_service(enrolment::server(enrolment))
-        .add_service(query::server(query)))
+        .add_service(Guard::new(access.clone(), query::server(query))))
 }
 
 /// Brings the schema up to date; waits for a database that is away.

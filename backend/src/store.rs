@@ -1,5 +1,6 @@
 //! Everything that is kept, in PostgreSQL. All SQL of the backend is in this module.
 
+mod access;
 mod connect;
 mod deliver;
 mod enrolment;
@@ -26,6 +27,7 @@ use std::{borrow::Cow, error::Error, fmt::Write as _, time::Duration};
 use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
+pub use access::{ApiToken, AuditEntry, Person};
 pub use deliver::{Delivered, Message, Rejected, Sender};
 pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};

@@ -6,7 +6,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
+use super::access::Frame;
 use super::query::BadQuery;
+use crate::access::Role;
 use crate::store::{StoreError, chain};
 
 /// Seconds after which a client may try again.
@@ -34,8 +36,21 @@ pub(super) enum Refusal {
     #[error("there is nothing at this address")]
     NoRoute,
     /// Another method than the address takes.
-    #[error("this method is not answered here; issues take POST, everything takes GET and HEAD")]
+    #[error("this method is not answered here; issues take POST, everything else GET and HEAD")]
     Method,
+    /// A request that another site made a browser send.
+    #[error(
+        "a page of another site sent this request: what changes something is taken from this site's own pages"
+    )]
+    CrossSite,
+    /// Nobody that is known.
+    #[error(
+        "say who you are: sign in at /login, or send `Authorization: Bearer TOKEN` (`backend api-token create`)"
+    )]
+    Unknown,
+    /// Somebody who may not do this.
+    #[error("that takes the role {}, and this caller has {}", .1.name(), .0.name())]
+    Role(Role, Role),
     /// It took longer than allowed.
     #[error("the answer took too long; try again soon")]
     Slow,
@@ -63,6 +78,7 @@ struct ErrorPage {
     status: u16,
     heading: &'static str,
     message: String,
+    frame: Frame,
 }
 
 impl Refusal {
@@ -71,6 +87,8 @@ impl Refusal {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
             Self::NoFault | Self::NoIssue | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::CrossSite | Self::Role(..) => StatusCode::FORBIDDEN,
+            Self::Unknown => StatusCode::UNAUTHORIZED,
             Self::Slow | Self::Busy | Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -124,6 +142,10 @@ impl Refusal {
             Form::Page => page(status, self.message()),
         };
         *response.status_mut() = status;
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
         }
@@ -136,6 +158,7 @@ fn page(status: StatusCode, message: String) -> Response {
         status: status.as_u16(),
         heading: heading(status),
         message,
+        frame: Frame::default(),
     };
     // Invariant: rendering into a String fails only when a filter does, and this template has none.
     Html(page.render().unwrap_or_default()).into_response()
@@ -144,6 +167,8 @@ fn page(status: StatusCode, message: String) -> Response {
 fn code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => "invalid_argument",
+        StatusCode::UNAUTHORIZED => "unauthenticated",
+        StatusCode::FORBIDDEN => "permission_denied",
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
@@ -154,6 +179,8 @@ fn code(status: StatusCode) -> &'static str {
 fn heading(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => "This request cannot be read",
+        StatusCode::UNAUTHORIZED => "Who are you?",
+        StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::METHOD_NOT_ALLOWED => "This is read only",
         StatusCode::SERVICE_UNAVAILABLE => "Not available at the moment",

@@ -1,12 +1,13 @@
 //! Issues by REST: list, look at, change.
 
-use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::App;
 use super::error::{ApiError, Refusal};
+use crate::access::Caller;
 use crate::store::{IssueChange, IssueFilter};
 
 /// `GET /api/v1/issues`.
@@ -31,10 +32,13 @@ pub(super) async fn issue(
 /// `POST /api/v1/issues/{issue}`: takes `application/json` only, which no page of another site can send unasked.
 pub(super) async fn change(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Path(issue): Path<String>,
     change: Result<Json<IssueChange>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(change) = change.map_err(|error| Refusal::Request(error.body_text()))?;
+    let Json(mut change) = change.map_err(|error| Refusal::Request(error.body_text()))?;
+    // Strangers are who they say.
+    change.who = caller.name.unwrap_or(change.who);
     if !app.store.change_issue(&issue, &change).await? {
         return Err(Refusal::NoIssue.into());
     }

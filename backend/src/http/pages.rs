@@ -1,15 +1,18 @@
 //! The pages.
 
 use askama::Template as _;
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Html;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
+use super::access::frame;
 use super::error::{PageError, Refusal};
 use super::view::{FaultPage, ListInput, ListPage};
 use super::{App, query};
+use crate::access::Caller;
 
 /// Characters of a UUID with hyphens: the one form of an id.
 const ID_CHARS: usize = 36;
@@ -19,6 +22,7 @@ const FINGERPRINTS: usize = 8;
 /// `GET /`.
 pub(super) async fn list(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Html<String>, PageError> {
@@ -33,7 +37,7 @@ pub(super) async fn list(
         "" => None,
         fingerprint => app.store.fingerprint_facts(fingerprint).await?,
     };
-    let page = ListPage::new(ListInput {
+    let mut page = ListPage::new(ListInput {
         request: &request,
         list: &list,
         facets,
@@ -41,11 +45,16 @@ pub(super) async fn list(
         collector: collector_name(&headers),
         now: (app.now)(),
     });
+    page.frame = frame(&caller);
     Ok(Html(page.render()?))
 }
 
 /// `GET /faults/{id}`.
-pub(super) async fn fault(State(app): State<App>, Path(id): Path<String>) -> Result<Html<String>, PageError> {
+pub(super) async fn fault(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Html<String>, PageError> {
     let id = fault_id(&id)?;
     let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
     let fingerprints = fault
@@ -58,7 +67,9 @@ pub(super) async fn fault(State(app): State<App>, Path(id): Path<String>) -> Res
         .take(FINGERPRINTS)
         .map(|print| app.store.fingerprint_facts(&print.value));
     let known: Vec<_> = try_join_all(lookups).await?.into_iter().flatten().collect();
-    Ok(Html(FaultPage::new(&fault, &known, (app.now)()).render()?))
+    let mut page = FaultPage::new(&fault, &known, (app.now)());
+    page.frame = frame(&caller);
+    Ok(Html(page.render()?))
 }
 
 /// Reads the id of a fault.

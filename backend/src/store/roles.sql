@@ -30,6 +30,9 @@ REVOKE ALL ON authority_key, enrolment_tokens FROM telemetrics_query;
 GRANT SELECT ON authority, authority_key, revoked_agents TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON enrolled_agents TO telemetrics_ingest;
 GRANT SELECT, UPDATE ON enrolment_tokens TO telemetrics_ingest;
+-- Knows who asks.
+GRANT INSERT, UPDATE, DELETE ON sessions TO telemetrics_query;
+GRANT INSERT ON audit_log TO telemetrics_query;
 GRANT UPDATE ON triage TO telemetrics_query;
 GRANT INSERT ON triage_history TO telemetrics_query;
 

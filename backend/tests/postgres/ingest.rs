@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use backend::{
+    access::Anonymous,
     ingest::{Ingest, Quota},
     store::{DeliverError, Message, Rejected, Sender},
 };
@@ -217,7 +218,7 @@ async fn an_agent_far_over_its_quota_is_told_when_to_come_back() {
         records_per_s: 1,
         burst: 10,
     };
-    let collector = Collector::with_quota(&db, quota).await;
+    let collector = Collector::with(&db, quota, Anonymous::Admin).await;
     let (sender, other) = (sender(), sender());
     let mut stream = Stream::open(collector.channel().await).await;
     stream.hello(&sender).await.unwrap();

@@ -17,7 +17,12 @@ const A: &str = "00112233445566778899aabbccddee0a";
 const B: &str = "00112233445566778899aabbccddee0b";
 
 fn router(db: &Database) -> Router {
-    http::router(db.store.clone(), Metrics::new(), CancellationToken::new())
+    http::router(
+        db.store.clone(),
+        db.open_to_all(),
+        Metrics::new(),
+        CancellationToken::new(),
+    )
 }
 
 async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {

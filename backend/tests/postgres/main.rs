@@ -1,6 +1,7 @@
 //! The store and the services on a real PostgreSQL: a private cluster for all tests, a database for each.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests panic")]
 
+mod access;
 mod books;
 mod catalogue;
 mod delivery;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use backend::{
+    access::{Access, Anonymous},
     admission::Agents,
     authority::AGENT_LIFE,
     embedded::{Cluster, EmbeddedError, Programs},
@@ -160,6 +161,11 @@ impl Database {
         Self { store, url, postgres }
     }
 
+    /// Everybody may do everything.
+    pub(crate) fn open_to_all(&self) -> Access {
+        Access::new(self.store.clone(), Anonymous::Admin)
+    }
+
     /// A connection past the store.
     pub(crate) async fn sql(&self) -> tokio_postgres::Client {
         connect(&self.url).await
@@ -218,6 +224,7 @@ async fn connect(url: &str) -> tokio_postgres::Client {
 /// A whole collector on a database.
 pub(crate) struct Collector {
     pub(crate) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
     pub(crate) netconsole: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<Result<(), ServeError>>,
@@ -225,10 +232,10 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) async fn start(database: &Database) -> Self {
-        Self::with_quota(database, Quota::default()).await
+        Self::with(database, Quota::default(), Anonymous::Admin).await
     }
 
-    pub(crate) async fn with_quota(database: &Database, quota: Quota) -> Self {
+    pub(crate) async fn with(database: &Database, quota: Quota, anonymous: Anonymous) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("addresses.json");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -240,6 +247,7 @@ impl Collector {
             tls: None,
             agents: Agents::Any,
             certificate_life: AGENT_LIFE,
+            anonymous,
             http: any,
             netconsole: Some(any),
             quota,
@@ -263,6 +271,7 @@ impl Collector {
         };
         Self {
             grpc: address("grpc"),
+            http: address("http"),
             netconsole: address("netconsole"),
             shutdown,
             served,

@@ -19,7 +19,12 @@ const FINGERPRINT: &str = "00112233445566778899aabbccddeeff";
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
 
 fn router(db: &Database) -> Router {
-    http::router(db.store.clone(), Metrics::new(), CancellationToken::new())
+    http::router(
+        db.store.clone(),
+        db.open_to_all(),
+        Metrics::new(),
+        CancellationToken::new(),
+    )
 }
 
 async fn get(router: &Router, address: &str) -> String {
@@ -207,7 +212,12 @@ async fn the_live_list_gets_each_fault_once() {
     };
     let sender = store(&db, &[record("before the page"), oops()]).await;
     let shutdown = CancellationToken::new();
-    let router = http::router(db.store.clone(), Metrics::new(), shutdown.clone());
+    let router = http::router(
+        db.store.clone(),
+        db.open_to_all(),
+        Metrics::new(),
+        shutdown.clone(),
+    );
     let address = format!("/live?class=custom&after={NOTHING_SEEN}");
     let response = router
         .oneshot(Request::get(&address).body(Body::empty()).unwrap())
@@ -229,7 +239,12 @@ async fn the_live_list_gets_each_fault_once() {
     // A browser that reconnects says what it has.
     let last = events.ids().last().unwrap();
     let missed = format!("/live?class=custom&after={last}");
-    let router = http::router(db.store.clone(), Metrics::new(), shutdown.clone());
+    let router = http::router(
+        db.store.clone(),
+        db.open_to_all(),
+        Metrics::new(),
+        shutdown.clone(),
+    );
     let response = router
         .oneshot(Request::get(&missed).body(Body::empty()).unwrap())
         .await

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::access::{Access, Anonymous};
 use crate::http::router;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -35,8 +36,10 @@ impl Answer {
 }
 
 async fn send(request: Request<Body>) -> Answer {
+    let store = Store::new(AWAY).unwrap();
     let router = router(
-        Store::new(AWAY).unwrap(),
+        store.clone(),
+        Access::new(store, Anonymous::Admin),
         Metrics::new(),
         CancellationToken::new(),
     );
@@ -248,8 +251,10 @@ async fn answer_to(address: SocketAddr, bytes: &[u8]) -> String {
 async fn bytes_that_are_no_request_get_an_answer() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
+    let store = Store::new(AWAY).unwrap();
     let router = router(
-        Store::new(AWAY).unwrap(),
+        store.clone(),
+        Access::new(store, Anonymous::Admin),
         Metrics::new(),
         CancellationToken::new(),
     );

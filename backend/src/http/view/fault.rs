@@ -12,7 +12,7 @@ use super::{
     Facts, Moment, bytes, class_href, duration, filter_href, host_href, is_housekeeping, kernel_href,
     severity_word,
 };
-use crate::http::json::bytes_text;
+use crate::http::{access::Frame, json::bytes_text};
 use crate::store::FingerprintFacts;
 
 /// Hosts that are named in the list of occurrences.
@@ -36,6 +36,7 @@ pub(in crate::http) struct FaultPage {
     pub(in crate::http) occurrences: Option<Occurrences>,
     pub(in crate::http) same: Vec<SameFault>,
     pub(in crate::http) aside: Vec<Facts>,
+    pub(in crate::http) frame: Frame,
 }
 
 /// How often and where this fault was seen.
@@ -77,6 +78,7 @@ impl FaultPage {
         let occurrences = title_facts.map(|facts| Occurrences::new(facts, now));
         let kernel = record.kernel_release.clone();
         Self {
+            frame: Frame::default(),
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
             class: record.class.clone(),

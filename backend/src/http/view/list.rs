@@ -10,7 +10,7 @@ use super::{
     Moment, class_href, filter_href, grouped, host_href, is_housekeeping, kernel_href, list_href,
     severity_word,
 };
-use crate::http::{json::bytes_text, query};
+use crate::http::{access::Frame, json::bytes_text, query};
 use crate::store::{Facets, FingerprintFacts};
 
 /// A difference between a fault's own time and its arrival that is worth a word.
@@ -37,6 +37,7 @@ pub(in crate::http) struct ListPage {
     pub(in crate::http) filtered: bool,
     /// The collector's name as the browser knows it.
     pub(in crate::http) collector: String,
+    pub(in crate::http) frame: Frame,
 }
 
 /// The filters, as they are set.
@@ -131,6 +132,7 @@ impl ListPage {
         let rows: Vec<Row> = list.faults.iter().map(|fault| Row::new(fault, now)).collect();
         let count = rows.len();
         Self {
+            frame: Frame::default(),
             form: Form::new(&filter, facets),
             same: Same::new(&filter, same),
             shown: format!(

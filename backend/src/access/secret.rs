@@ -1,0 +1,37 @@
+//! Secrets that are made here: tokens and the cookies of sessions.
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::text::hexadecimal;
+
+/// Bytes of a secret: nobody guesses 256 bits.
+const BYTES: usize = 32;
+
+/// The kernel gives no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the kernel gives no random bytes")]
+pub struct SecretError;
+
+/// A new secret of 64 hexadecimal digits behind `prefix`.
+pub fn secret(prefix: &str) -> Result<String, SecretError> {
+    Ok(format!("{prefix}{}", hexadecimal(&random::<BYTES>()?)))
+}
+
+/// Bytes that nobody knows.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], SecretError> {
+    let mut bytes = [0; N];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map(|()| bytes).map_err(|_unspecified| SecretError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_fit_the_wire() {
+        let (one, other) = (secret("tlm_").unwrap(), secret("tlm_").unwrap());
+        assert_ne!(one, other);
+        assert!(one.starts_with("tlm_") && one.len() <= proto::limits::TOKEN_BYTES);
+    }
+}

@@ -1,0 +1,174 @@
+//! Lets callers in, and signs people in and out.
+
+use std::net::SocketAddr;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+
+use super::error::{Form, PageError, Refusal};
+use super::{App, form_of};
+use crate::access::{Caller, Role, SignInError, is_cross_site, set_cookie};
+
+/// What everybody may ask for: whether this server works, and what it takes to sign in.
+const OPEN: [&str; 3] = ["/healthz", "/login", "/logout"];
+/// The same of files that pages consist of.
+const OPEN_UNDER: &str = "/static/";
+
+/// Lets a request through whose caller may make it, with its [`Caller`] among the extensions.
+pub(super) async fn authorize(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let form = form_of(request.uri().path());
+    if is_cross_site(request.method(), request.headers()) {
+        return Refusal::CrossSite.answer(form);
+    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| address.ip());
+    let path = request.uri().path();
+    if OPEN.contains(&path) || path.starts_with(OPEN_UNDER) {
+        return next.run(request).await;
+    }
+    match app.access.caller(request.headers(), peer).await {
+        Err(error) => Refusal::Store(error).answer(form),
+        Ok(None) if form == Form::Page && request.method().is_safe() => sign_in_first(request.uri()),
+        Ok(None) => Refusal::Unknown.answer(form),
+        Ok(Some(caller)) if caller.role < needed(request.method()) => {
+            Refusal::Role(caller.role, needed(request.method())).answer(form)
+        }
+        Ok(Some(caller)) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+    }
+}
+
+/// The role that a request takes.
+fn needed(method: &Method) -> Role {
+    if method.is_safe() {
+        Role::Viewer
+    } else {
+        Role::Triager
+    }
+}
+
+fn sign_in_first(uri: &Uri) -> Response {
+    let wanted = uri.path_and_query().map_or("/", |path| path.as_str());
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", wanted)
+        .finish();
+    Redirect::to(&format!("/login?{query}")).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    name: String,
+    next: String,
+    problem: String,
+    frame: Frame,
+}
+
+/// `GET /login`.
+pub(super) async fn form(RawQuery(query): RawQuery) -> Result<Html<String>, PageError> {
+    let page = LoginPage {
+        name: String::new(),
+        next: field(query.unwrap_or_default().as_bytes(), "next"),
+        problem: String::new(),
+        frame: Frame::default(),
+    };
+    Ok(Html(page.render()?))
+}
+
+/// `POST /login`: `name`, `password` and the address to go to then.
+pub(super) async fn sign_in(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, PageError> {
+    let (name, next) = (field(&body, "name"), field(&body, "next"));
+    let error = match app.access.sign_in(&name, &field(&body, "password")).await {
+        Ok(cookie) => return Ok(with_cookie(Redirect::to(local(&next)), &cookie, &headers)),
+        Err(SignInError::Store(error)) => return Err(error.into()),
+        Err(error) => error,
+    };
+    let page = LoginPage {
+        name,
+        next,
+        problem: error.to_string(),
+        frame: Frame::default(),
+    };
+    let mut response = Html(page.render()?).into_response();
+    *response.status_mut() = match error {
+        SignInError::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::FORBIDDEN,
+    };
+    Ok(response)
+}
+
+/// `POST /logout`.
+pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
+    app.access.sign_out(&headers).await?;
+    Ok(with_cookie(Redirect::to("/login"), "", &headers))
+}
+
+/// Who asks, for the frame of pages: the name, and whether signing in would let them do more.
+pub(super) fn frame(caller: &Caller) -> Frame {
+    Frame {
+        name: caller.name.clone().unwrap_or_default(),
+        may_sign_in: caller.name.is_none() && caller.role < Role::Admin,
+    }
+}
+
+/// What the frame of a page says about who looks at it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frame {
+    /// Empty: a stranger.
+    pub(super) name: String,
+    pub(super) may_sign_in: bool,
+}
+
+fn with_cookie(redirect: Redirect, value: &str, headers: &HeaderMap) -> Response {
+    let mut response = redirect.into_response();
+    // Invariant: a cookie is made of hexadecimal digits and fixed text.
+    if let Ok(cookie) = HeaderValue::from_str(&set_cookie(value, headers)) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn field(body: &[u8], name: &str) -> String {
+    form_urlencoded::parse(body)
+        .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        .unwrap_or_default()
+}
+
+/// An address of this server; the list for anything else, so that nobody is led away by `next`.
+fn local(next: &str) -> &str {
+    let leads_away = next.starts_with("//") || next.contains(['\\', '\r', '\n', '\t']);
+    if next.starts_with('/') && !leads_away {
+        next
+    } else {
+        "/"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_to_another_server() {
+        assert_eq!(local("/faults/1?a=b"), "/faults/1?a=b");
+        for away in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+        ] {
+            assert_eq!(local(away), "/");
+        }
+    }
+}
