@@ -9,6 +9,7 @@
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
 //! | `GET /api/v1/issues` | issues that match, in JSON |
 //! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history; changes it |
+//! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `Host` in JSON |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /healthz` | 200, or 503 with the reason |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
@@ -24,6 +25,7 @@ mod api;
 mod assets;
 mod error;
 mod health;
+mod hosts;
 mod issues;
 mod json;
 mod live;
@@ -112,6 +114,7 @@ fn routes(app: App) -> Router {
         .route("/api/v1/faults/{id}", get(api::fault))
         .route("/api/v1/issues", get(issues::list))
         .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
+        .route("/api/v1/hosts/{agent}", get(hosts::host))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
         .route("/healthz", get(health::healthz))

@@ -9,6 +9,7 @@ mod expire;
 mod exposure;
 mod facts;
 mod filter;
+mod hosts;
 mod id;
 mod issues;
 mod list;

@@ -32,6 +32,12 @@ pub(super) enum Refusal {
     /// There is no such issue.
     #[error("there is no issue with this fingerprint")]
     NoIssue,
+    /// An id that is no UUID.
+    #[error("the id of an agent is a UUID of 36 characters")]
+    AgentId,
+    /// There is no such host.
+    #[error("no host has an agent with this id")]
+    NoHost,
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NoRoute,
@@ -85,7 +91,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::NoFault | Self::NoIssue | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoFault | Self::NoIssue | Self::NoHost | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::CrossSite | Self::Role(..) => StatusCode::FORBIDDEN,
             Self::Unknown => StatusCode::UNAUTHORIZED,
@@ -94,6 +100,7 @@ impl Refusal {
             }
             Self::Query(_)
             | Self::Id
+            | Self::AgentId
             | Self::Request(_)
             | Self::Store(
                 StoreError::InvalidPageToken

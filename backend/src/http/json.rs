@@ -55,6 +55,10 @@ pub(super) trait ToJson: Message + Sized {
     }
 }
 
+impl ToJson for proto::v1::Host {
+    const NAME: &'static str = "Host";
+}
+
 impl ToJson for proto::v1::Fault {
     const NAME: &'static str = "Fault";
 }

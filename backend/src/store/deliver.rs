@@ -14,7 +14,7 @@ use proto::{
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, StoreError, exposure, issues, netconsole,
+    DeliverError, Store, StoreError, exposure, hosts, issues, netconsole,
     plan::{Mark, Plan},
     rows::Row,
     time::Micros,
@@ -224,7 +224,7 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         if let Some(host) = host {
-            write::host(&transaction, sender.agent_id, host, agent_version).await?;
+            hosts::tell(&transaction, sender.agent_id, host, agent_version).await?;
             if !host.netconsole_token.is_empty() {
                 netconsole::boot(&transaction, sender.agent_id, host).await?;
             }

@@ -5,8 +5,6 @@ use std::pin::pin;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use deadpool_postgres::Transaction;
 use futures::SinkExt as _;
-use proto::v1::Host;
-use uuid::Uuid;
 
 use super::{
     StoreError, clean, id,
@@ -19,53 +17,6 @@ use super::{
 const COPY_CHUNK: usize = 128 * 1024;
 /// Room for the row that goes beyond, so that the usual piece is not moved in memory.
 const COPY_SLACK: usize = 8 * 1024;
-
-/// Makes the latest word about a host known.
-pub(super) async fn host(
-    transaction: &Transaction<'_>,
-    agent_id: Uuid,
-    host: &Host,
-    agent_version: &str,
-) -> Result<(), StoreError> {
-    let upsert = transaction
-        .prepare_cached(
-            "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
-                                cpus, memory_bytes, product, board, bios, boot_id, agent_version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-             ON CONFLICT (agent_id) DO UPDATE
-             SET hostname = excluded.hostname, os_id = excluded.os_id, os_build = excluded.os_build,
-                 kernel_release = excluded.kernel_release, kernel_version = excluded.kernel_version,
-                 arch = excluded.arch, cpu_model = excluded.cpu_model, cpus = excluded.cpus,
-                 memory_bytes = excluded.memory_bytes, product = excluded.product, board = excluded.board,
-                 bios = excluded.bios, boot_id = excluded.boot_id, agent_version = excluded.agent_version,
-                 last_seen = now()",
-        )
-        .await?;
-    let memory_bytes = i64::try_from(host.memory_bytes).unwrap_or(i64::MAX);
-    transaction
-        .execute(
-            &upsert,
-            &[
-                &agent_id,
-                &clean(&host.hostname),
-                &clean(&host.os_id),
-                &clean(&host.os_build),
-                &clean(&host.kernel_release),
-                &clean(&host.kernel_version),
-                &clean(&host.arch),
-                &clean(&host.cpu_model),
-                &i64::from(host.cpus),
-                &memory_bytes,
-                &clean(&host.product),
-                &clean(&host.board),
-                &clean(&host.bios),
-                &clean(&host.boot_id),
-                &clean(agent_version),
-            ],
-        )
-        .await?;
-    Ok(())
-}
 
 /// Copies the rows into `records`.
 pub(super) async fn records(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {

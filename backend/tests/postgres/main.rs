@@ -6,6 +6,7 @@ mod books;
 mod catalogue;
 mod delivery;
 mod discovery;
+mod hosts;
 mod ingest;
 mod issues;
 mod migrations;

@@ -1007,7 +1007,7 @@ pub struct Host {
     /// DMI BIOS date, as the firmware writes it: MM/DD/YYYY.
     #[prost(string, tag = "18")]
     pub bios_date: ::prost::alloc::string::String,
-    /// What it is a guest of: "kvm", "vmware", "hyper-v", "xen", or "unknown". Empty: the machine itself, as far as it tells.
+    /// What it is a guest of: "qemu", "kvm", "vmware", "hyper-v", "xen" ... or "unknown". Empty: nothing, as far as it tells.
     #[prost(string, tag = "19")]
     pub hypervisor: ::prost::alloc::string::String,
     /// What the agent itself is in: "docker", "podman", "lxc" ... Empty: no container, as far as it tells.
