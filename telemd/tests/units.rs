@@ -21,6 +21,8 @@ fn units_are_as_closed_as_their_process_allows() {
     for (name, threshold) in [
         ("telemd.service", NETWORKED),
         ("telemd-probes@.service", PRIVILEGED),
+        ("telemetrics-updates.service", NETWORKED),
+        ("telemetrics-failures.service", NETWORKED),
         ("telemetrics-backend.service", NETWORKED),
     ] {
         let analyzed = Command::new("systemd-analyze")

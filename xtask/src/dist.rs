@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let built = build::all(args.profile)?;
     let packages = pack(&built, &out)?;
     if args.check {
-        check::run(&packages.deb)?;
+        check::run(&packages.deb, &packages.rpm)?;
     }
     for file in packages.deb.iter().chain(&packages.rpm) {
         let name = file.file_name().unwrap_or_default().to_string_lossy();

@@ -31,7 +31,8 @@ says() { [ "$(property telemd.service StatusText)" = "$1" ]; }
 holds_no_capability() { grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$(property telemd.service MainPID)/status"; }
 arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=custom' | grep -q "$1"; }
 
-for unit in telemd.service telemd.socket telemd-probes.socket telemetrics-backend.service; do
+for unit in telemd.service telemd.socket telemd-probes.socket telemetrics-updates.timer telemetrics-failures.timer \
+	telemetrics-backend.service; do
 	if systemctl --quiet is-active "$unit"; then fail "$unit runs and nobody asked for it"; fi
 	if systemctl --quiet is-enabled "$unit"; then fail "$unit is enabled and nobody asked for it"; fi
 done
@@ -60,6 +61,14 @@ systemctl stop telemd.service || fail "telemd does not stop"
 if telemctl is-active; then fail "telemctl calls a stopped agent active"; fi
 telem-record-gen --class org.example/boot/second --payload second || fail "the socket does not start telemd"
 await arrived org.example/boot/second
+
+echo "boot: a unit that fails"
+systemctl start telemetrics-updates.timer telemetrics-failures.timer || fail "the timers do not start"
+systemctl start telemetrics-updates.service || fail "updates are not told"
+systemd-run --quiet --unit=boot-fails.service /bin/false
+await systemctl --quiet is-failed boot-fails.service
+systemctl start telemetrics-failures.service || fail "failed units are not told"
+await arrived org.telemetrics/unit/failed
 
 echo "boot: reload, kill"
 systemctl reload telemd.service || fail "telemd does not reload"

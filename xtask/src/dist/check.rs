@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{VERSION, boot, build, deb};
+use super::{VERSION, boot, build, deb, rpm};
 use crate::{packages, paths, progress, vm};
 
 /// The Debian that packages are tried in: the oldest one that they are for.
@@ -25,7 +25,7 @@ const ENTER: &str = "set -eu\nip link set lo up\nmount -t proc proc \"$1/proc\"\
                      mount -t tmpfs tmpfs \"$1/run\"\nexec chroot \"$@\"\n";
 
 /// Tries the packages.
-pub(super) fn run(debs: &[PathBuf]) -> Result<()> {
+pub(super) fn run(debs: &[PathBuf], rpms: &[PathBuf]) -> Result<()> {
     deb::judge(debs)?;
     ensure!(
         rustix::process::geteuid().is_root(),
@@ -40,6 +40,7 @@ pub(super) fn run(debs: &[PathBuf]) -> Result<()> {
         "install, use, upgrade and purge the Debian packages",
         &["/check.sh"],
     )?;
+    rpm::try_in(&fresh(&scratch.path().join("of-rpm"))?, rpms)?;
     let root = fresh(&scratch.path().join("booted"))?;
     place(debs, &root)?;
     enter(
@@ -66,7 +67,7 @@ fn fresh(root: &Path) -> Result<PathBuf> {
 }
 
 /// Runs a program in a Debian that has mounts, processes and a network of its own.
-fn enter(root: &Path, what: &str, program: &[&str]) -> Result<()> {
+pub(super) fn enter(root: &Path, what: &str, program: &[&str]) -> Result<()> {
     progress::run(
         what,
         Command::new("unshare")

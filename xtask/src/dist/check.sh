@@ -46,6 +46,7 @@ done
 if find /etc/systemd/system -name '*tele*' | grep .; then fail "a unit is enabled"; fi
 [ ! -e /etc/telemetrics/opt-in ] || fail "the host has opted in"
 systemd-analyze verify telemd.service telemd.socket telemd-probes.socket telemd-probes@0.service \
+	telemetrics-updates.service telemetrics-updates.timer telemetrics-failures.service telemetrics-failures.timer \
 	telemetrics-backend.service || fail "systemd does not like a unit"
 
 say "use"

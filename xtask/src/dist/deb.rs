@@ -15,13 +15,29 @@ use crate::{packages, paths, progress};
 const MAINTAINER: &str = "Telemetrics developers <telemetrics@users.noreply.github.com>";
 
 /// Units, users and folders by the names that debhelper looks for them under; it knows where this Debian has them.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 13] = [
     ("telemd.service", "telemetrics-agent.telemd.service"),
     ("telemd.socket", "telemetrics-agent.telemd.socket"),
     ("telemd-probes.socket", "telemetrics-agent.telemd-probes.socket"),
     (
         "telemd-probes@.service",
         "telemetrics-agent@.telemd-probes.service",
+    ),
+    (
+        "telemetrics-updates.service",
+        "telemetrics-agent.telemetrics-updates.service",
+    ),
+    (
+        "telemetrics-updates.timer",
+        "telemetrics-agent.telemetrics-updates.timer",
+    ),
+    (
+        "telemetrics-failures.service",
+        "telemetrics-agent.telemetrics-failures.service",
+    ),
+    (
+        "telemetrics-failures.timer",
+        "telemetrics-agent.telemetrics-failures.timer",
     ),
     ("telemetrics.sysusers", "telemetrics-agent.telemetrics.sysusers"),
     ("telemetrics.tmpfiles", "telemetrics-agent.telemetrics.tmpfiles"),

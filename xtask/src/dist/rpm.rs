@@ -5,9 +5,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
-use super::{VERSION, take};
+use super::{VERSION, check, take};
 use crate::{packages, paths, progress};
 
 /// Makes the packages in `out`. `work` is a folder that this may write in.
@@ -34,4 +34,43 @@ pub(super) fn pack(stage: &Path, work: &Path, out: &Path, date: u64) -> Result<V
         command.arg(paths::workspace().join("deploy/rpm/telemetrics.spec")),
     )?;
     take(&top, "rpm", out)
+}
+
+/// What is looked at in a system that the packages are installed in.
+const SCRIPT: &str = include_str!("rpm.sh");
+/// Names of the packages.
+const NAMES: [&str; 4] = [
+    "telemetrics-agent",
+    "telemetrics-backend",
+    "libtelemetry",
+    "libtelemetry-devel",
+];
+
+/// Installs the packages in the system in `root`, has rpm compare every file's owner, rights and checksum with what was packed,
+/// looks at what their scripts did, and removes them again. The system is a Debian: what rpm would ask of a distribution's own
+/// packages is not looked at.
+pub(super) fn try_in(root: &Path, rpms: &[PathBuf]) -> Result<()> {
+    let rpm = || {
+        let mut command = Command::new("rpm");
+        command.arg("--root").arg(root).arg("--nodeps");
+        command
+    };
+    progress::run(
+        "install the RPM packages",
+        rpm().args(["--install", "--excludedocs"]).args(rpms),
+    )?;
+    progress::run("compare their files", rpm().arg("--verify").args(NAMES))?;
+    let script = root.join("rpm.sh");
+    std::fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
+    check::enter(root, "look at what they installed", &["sh", "/rpm.sh"])?;
+    progress::run("remove them", rpm().arg("--erase").args(NAMES))?;
+    ensure!(
+        !root.join("usr/bin/telemd").exists(),
+        "removing the RPM package left telemd behind"
+    );
+    ensure!(
+        root.join("var/lib/telemetrics").is_dir(),
+        "removing the RPM package deleted what was recorded"
+    );
+    Ok(())
 }
