@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Moment;
 use crate::consent::{self, Consent};
 use crate::control::{Answer, Asked, Question};
+use crate::drop_dir;
 use crate::ground::Ground;
 use crate::identity::StateError;
 use crate::logging::Log;
@@ -72,15 +73,17 @@ pub async fn run(
     let config = settings.started();
     let consent = Consent::new(&config.opt_in_file);
     let (publish, session) = watch::channel(None);
-    let socket = Socket::new(socket, config.quota, consent.clone(), session);
+    let socket = Socket::new(socket, config.quota, consent.clone(), session.clone());
     let door = socket.door();
     // It answers while the last records are kept and shipped.
     let control_stop = CancellationToken::new();
     let control = tokio::spawn(control.serve(control_stop.clone()));
     // It takes nothing more: who comes now waits in the service manager's socket for the next start.
     let socket = tokio::spawn(socket.serve(stop.clone()));
-    // Ends with `stop`.
+    // They end with `stop`.
     tokio::spawn(manager::keep_alive(stop.clone()));
+    let (folders, until, agreed) = (config.drop.clone(), stop.clone(), consent.clone());
+    tokio::spawn(async move { drop_dir::watch(&folders, &agreed, session, until).await });
     let surroundings = Surroundings {
         config,
         settings,

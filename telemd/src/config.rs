@@ -23,7 +23,7 @@ pub use layers::{Effective, Origin, Value};
 pub use policy::{Consented, Identity, IdentityMode, Rate};
 pub use privacy::{Privacy, Treatment};
 pub use probes::{Hindsight, Probes};
-pub use programs::{Journal, Quota};
+pub use programs::{DropFolder, Journal, Quota};
 
 /// Where the file is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = local::CONFIG_FILE;
@@ -79,6 +79,8 @@ pub struct Config {
     pub storm: Storm,
     /// What one user may send to the local socket.
     pub quota: Quota,
+    /// Folders that programs drop records into.
+    pub drop: Vec<DropFolder>,
     /// What is taken out of records.
     pub privacy: Privacy,
     /// Limits of the queue on disk.
@@ -138,6 +140,7 @@ impl Default for Config {
             rate: Vec::new(),
             storm: Storm::default(),
             quota: Quota::default(),
+            drop: Vec::new(),
             privacy: Privacy::default(),
             spool: SpoolLimits::default(),
             journal: Journal::default(),

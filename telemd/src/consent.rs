@@ -1,7 +1,7 @@
 //! Consent: nothing is recorded unless the opt-in file exists.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::durable;
@@ -48,6 +48,11 @@ impl Consent {
     /// Whether the file exists. One that cannot be looked at counts as missing: no consent is the safe side.
     pub fn given(&self) -> bool {
         self.file.exists()
+    }
+
+    /// Since when, seconds since the Unix epoch; `None`: not at all.
+    pub fn since(&self) -> Option<i64> {
+        std::fs::metadata(&self.file).map(|file| file.mtime()).ok()
     }
 
     /// The opt-in file.

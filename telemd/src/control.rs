@@ -224,5 +224,12 @@ fn exchange(path: &Path, question: Question) -> io::Result<String> {
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES).read_to_string(&mut answer)?;
+    if answer.is_empty() {
+        // It had no time for this one, or stops.
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "it closed the connection without an answer",
+        ));
+    }
     Ok(answer)
 }

@@ -13,6 +13,10 @@ use rustix::fs::OFlags;
 
 use crate::text::cut;
 
+mod watch;
+
+pub use watch::watch;
+
 /// Files that are taken in one go; the rest is for the next.
 const FILES: usize = 1000;
 

@@ -24,8 +24,8 @@ use crate::status::Confinement;
 use crate::text::chain;
 
 /// What the C library, the runtime and the agent read: names of hosts and the configuration, the processors and memory of
-/// the host, libraries of name services, the settings of a resolver on this host.
-const READ: [&str; 9] = [
+/// the host, libraries of name services, the settings of a resolver on this host, what container this is.
+const READ: [&str; 10] = [
     "/etc",
     "/proc",
     "/sys",
@@ -33,6 +33,7 @@ const READ: [&str; 9] = [
     "/lib",
     "/lib64",
     "/run/systemd/resolve",
+    "/run/systemd/container",
     "/dev/null",
     "/dev/urandom",
 ];
@@ -243,6 +244,7 @@ fn wanted(config: &Config, file: Option<&Path>) -> Reach {
     ];
     read.extend(files.into_iter().flatten().map(|file| folder(file).to_owned()));
     let mut write = BTreeSet::from([config.state_dir.clone()]);
+    write.extend(config.drop.iter().map(|folder| folder.dir.clone()));
     // Sockets are removed at the end, where that does not open a folder that holds other programs' files too.
     let folders = [&config.socket_path, &config.control_path].map(|path| folder(path));
     write.extend(

@@ -1,21 +1,35 @@
 //! The facts about the host that faults are compared by.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use proto::v1::Host;
 
 use crate::text::cut;
 
+mod cpu;
+mod firmware;
+mod kernel;
+mod memory;
+pub mod smbios;
+
+pub use kernel::public_command_line;
+pub use memory::add_modules;
+
 /// Longest fact, bytes; see `proto/telemetry/v1/collector.proto`.
 const FACT_BYTES: usize = 256;
+/// Most that is read of a file. `/proc/cpuinfo` has some 1.5 KB a CPU: that of 2700 CPUs.
+const FILE_BYTES: u64 = 4 << 20;
 /// What firmware says when its vendor said nothing.
-const NO_VALUE: [&str; 5] = [
+const NO_VALUE: [&str; 7] = [
     "to be filled by o.e.m.",
     "default string",
     "system product name",
+    "system version",
     "none",
     "not specified",
+    "unknown",
 ];
 
 /// The host's name: `configured`, or the one that the kernel has.
@@ -25,41 +39,70 @@ pub fn name(configured: Option<&str>) -> String {
     cut(&name, FACT_BYTES).to_owned()
 }
 
-/// Collects the facts. `root` is the root of the file system (tests give their own); what is missing stays empty.
+/// Collects the facts. `root` is the root of the file system (tests give their own); what is missing stays empty. The command line
+/// is as the kernel has it: [`public_command_line`] takes out what is private. What only root may read is added by [`add_modules`].
 pub fn facts(root: &Path, hostname: Option<&str>) -> Host {
     let uname = rustix::system::uname();
     let word = |text: &std::ffi::CStr| cut(&text.to_string_lossy(), FACT_BYTES).to_owned();
     let (os_id, os_build) = os_release(root);
-    let (cpu_model, cpus) = cpu(root);
-    Host {
+    let mut host = Host {
         hostname: name(hostname),
         os_id,
         os_build,
         kernel_release: word(uname.release()),
         kernel_version: word(uname.version()),
         arch: word(uname.machine()),
-        cpu_model,
-        cpus,
         memory_bytes: memory(root),
-        product: dmi(root, &["sys_vendor", "product_name"]),
-        board: dmi(root, &["board_vendor", "board_name"]),
-        bios: dmi(root, &["bios_version"]),
         boot_id: line(&root.join("proc/sys/kernel/random/boot_id")),
-        netconsole_token: String::new(),
         ..Host::default()
+    };
+    let is_guest = cpu::add(root, &mut host);
+    firmware::add(root, is_guest, &mut host);
+    kernel::add(root, &mut host);
+    host
+}
+
+/// The beginning of a file; empty when it cannot be read.
+fn read(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES).read_to_end(&mut bytes));
+    read.map_or_else(
+        |_missing| String::new(),
+        |_bytes| String::from_utf8_lossy(&bytes).into_owned(),
+    )
+}
+
+/// The first line of a file.
+fn line(path: &Path) -> String {
+    cut(read(path).lines().next().unwrap_or("").trim(), FACT_BYTES).to_owned()
+}
+
+/// What firmware says, unless that is nothing.
+fn said(value: &str) -> &str {
+    let value = value.trim();
+    if NO_VALUE.contains(&value.to_lowercase().as_str()) {
+        ""
+    } else {
+        value
     }
 }
 
-fn line(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    cut(text.lines().next().unwrap_or("").trim(), FACT_BYTES).to_owned()
+/// Names in a folder, sorted; none when it cannot be read.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    names
 }
 
-/// ID with -`VARIANT_ID`, and `VERSION_ID` or `BUILD_ID`.
-fn os_release(root: &Path) -> (String, String) {
-    let text = fs::read_to_string(root.join("etc/os-release"))
-        .or_else(|_| fs::read_to_string(root.join("usr/lib/os-release")))
-        .unwrap_or_default();
+/// What system this is, by os-release: ID with -`VARIANT_ID`, and `VERSION_ID` or `BUILD_ID`.
+pub fn os_release(root: &Path) -> (String, String) {
+    let mut text = read(&root.join("etc/os-release"));
+    if text.is_empty() {
+        text = read(&root.join("usr/lib/os-release"));
+    }
     let value = |key: &str| {
         let of_line = |line: &str| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim().to_owned());
         let value = text.lines().find_map(of_line).unwrap_or_default();
@@ -83,43 +126,12 @@ fn os_release(root: &Path) -> (String, String) {
     )
 }
 
-/// First "model name", and how many processors are listed.
-fn cpu(root: &Path) -> (String, u32) {
-    let text = fs::read_to_string(root.join("proc/cpuinfo")).unwrap_or_default();
-    let value = |line: &str, key: &str| {
-        let (name, value) = line.split_once(':')?;
-        (name.trim() == key).then(|| value.trim().to_owned())
-    };
-    let model = text
-        .lines()
-        .find_map(|line| value(line, "model name"))
-        .unwrap_or_default();
-    let cpus = text
-        .lines()
-        .filter(|line| value(line, "processor").is_some())
-        .count();
-    (
-        cut(&model, FACT_BYTES).to_owned(),
-        u32::try_from(cpus).unwrap_or(u32::MAX),
-    )
-}
-
 /// `MemTotal` of /proc/meminfo, bytes.
 fn memory(root: &Path) -> u64 {
-    let text = fs::read_to_string(root.join("proc/meminfo")).unwrap_or_default();
+    let text = read(&root.join("proc/meminfo"));
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = total.and_then(|value| value.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kib.unwrap_or(0).saturating_mul(1024)
-}
-
-fn dmi(root: &Path, names: &[&str]) -> String {
-    let values = names
-        .iter()
-        .map(|name| line(&root.join("sys/class/dmi/id").join(name)));
-    let said: Vec<_> = values
-        .filter(|v| !v.is_empty() && !NO_VALUE.contains(&v.to_lowercase().as_str()))
-        .collect();
-    cut(&said.join(" "), FACT_BYTES).to_owned()
 }
 
 #[cfg(test)]

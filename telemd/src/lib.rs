@@ -43,6 +43,7 @@ pub mod record;
 pub mod recorder;
 mod replay;
 pub mod retry;
+pub mod sample;
 mod session;
 pub mod settings;
 pub mod ship;

@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use proto::v1::LossReason;
+use proto::v1::{LossCount, LossReason};
 
 use crate::record::Lost;
+use crate::sample::Sample;
 
 /// Different losses that wait at the same time. Beyond it they are told without their title, then without their class:
 /// the count is what must never be lost.
 const ENTRIES: usize = 1024;
+/// Sums that are told in a heartbeat. Beyond it they are told without their class, of which there may be one for each reason.
+const TOTALS: usize = proto::limits::LOSS_COUNTS - REASONS;
+/// More than there are reasons.
+const REASONS: usize = 24;
 
 /// One loss: why, of what, how many.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,22 +24,38 @@ pub struct Entry {
     pub of: Lost,
     /// How many. At least 1.
     pub count: u64,
+    /// Some of them, where they could be looked at.
+    pub sample: Sample,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    count: u64,
+    sample: Sample,
 }
 
 /// The losses that are not yet durable as records.
 #[derive(Debug, Default)]
 pub struct Losses {
     /// By number of the reason, since the enum has no order.
-    pending: BTreeMap<(i32, Lost), u64>,
+    pending: BTreeMap<(i32, Lost), Pending>,
     counters: HashMap<(i32, String), u64>,
+    /// Of all that was ever noted, by reason and class.
+    totals: BTreeMap<(i32, String), u64>,
 }
 
 impl Losses {
     /// Notes a loss.
     pub fn add(&mut self, reason: LossReason, of: Lost, count: u64) {
+        self.add_sampled(reason, of, count, Sample::default());
+    }
+
+    /// The same with some of what was lost.
+    pub fn add_sampled(&mut self, reason: LossReason, of: Lost, count: u64, sample: Sample) {
         if count == 0 {
             return;
         }
+        self.sum(reason, &of.class, count);
         let mut key = (i32::from(reason), of);
         if self.pending.len() >= ENTRIES && !self.pending.contains_key(&key) {
             key.1.title.clear();
@@ -43,7 +64,27 @@ impl Losses {
             }
         }
         let known = self.pending.entry(key).or_default();
-        *known = known.saturating_add(count);
+        known.count = known.count.saturating_add(count);
+        known.sample.merge(sample);
+    }
+
+    fn sum(&mut self, reason: LossReason, class: &str, count: u64) {
+        let mut key = (i32::from(reason), class.to_owned());
+        if self.totals.len() >= TOTALS && !self.totals.contains_key(&key) {
+            key.1.clear();
+        }
+        let total = self.totals.entry(key).or_default();
+        *total = total.saturating_add(count);
+    }
+
+    /// What was ever noted, by reason and class.
+    pub fn totals(&self) -> Vec<LossCount> {
+        let total = |((reason, class), count): (&(i32, String), &u64)| LossCount {
+            reason: *reason,
+            class: class.clone(),
+            count: *count,
+        };
+        self.totals.iter().map(total).collect()
     }
 
     /// Notes what a counter of `hook` that only grows has counted since it was last seen. One that seems to have shrunk
@@ -69,10 +110,11 @@ impl Losses {
 
     /// What is not yet told.
     pub fn pending(&self) -> Vec<Entry> {
-        let entry = |((reason, of), count): (&(i32, Lost), &u64)| Entry {
+        let entry = |((reason, of), pending): (&(i32, Lost), &Pending)| Entry {
             reason: LossReason::try_from(*reason).unwrap_or_default(),
             of: of.clone(),
-            count: *count,
+            count: pending.count,
+            sample: pending.sample.clone(),
         };
         self.pending.iter().map(entry).collect()
     }
@@ -80,10 +122,12 @@ impl Losses {
     /// Forgets what was told. More of the same that came in between stays.
     pub fn told(&mut self, entry: &Entry) {
         let key = (i32::from(entry.reason), entry.of.clone());
-        if let Some(count) = self.pending.get_mut(&key) {
-            *count = count.saturating_sub(entry.count);
-            if *count == 0 {
+        if let Some(pending) = self.pending.get_mut(&key) {
+            pending.count = pending.count.saturating_sub(entry.count);
+            if pending.count == 0 {
                 self.pending.remove(&key);
+            } else if pending.sample == entry.sample {
+                pending.sample = Sample::default();
             }
         }
     }
@@ -134,5 +178,23 @@ mod tests {
         let pending = losses.pending();
         assert!(pending.len() <= ENTRIES + 2);
         assert_eq!(pending.iter().map(|entry| entry.count).sum::<u64>(), 10_000);
+    }
+
+    #[test]
+    fn sums_go_on_after_they_were_told_and_are_bounded() {
+        let mut losses = Losses::default();
+        for n in 0..1_000 {
+            let of = Lost {
+                class: format!("program.{n}"),
+                ..Lost::default()
+            };
+            losses.add(LossReason::RateLimit, of, 1);
+            for entry in losses.pending() {
+                losses.told(&entry);
+            }
+        }
+        let totals = losses.totals();
+        assert!(totals.len() <= proto::limits::LOSS_COUNTS);
+        assert_eq!(totals.iter().map(|total| total.count).sum::<u64>(), 1_000);
     }
 }

@@ -31,6 +31,17 @@ pub fn give_back() {
     let _of_the_last_callback = unsafe { libc::dl_iterate_phdr(Some(unmap_text), ptr::null_mut()) };
 }
 
+/// Memory that this process has now, bytes (`RssAnon`, `RssFile` and `RssShmem` together); 0 where `/proc` does not say.
+pub fn resident_bytes() -> u64 {
+    // proc_pid_statm(5): the second number, in pages.
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0).saturating_mul(param::page_size() as u64)
+}
+
 /// Unmaps the pages of a program's or a library's segments that nobody can have written to; 0, so that the next one follows.
 #[expect(unsafe_code, reason = "the C library's view of the program headers")]
 #[expect(

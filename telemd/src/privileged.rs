@@ -54,6 +54,8 @@ pub enum Request {
     KernelLog,
     /// Open the kernel's table of symbols: [`Answer::Done`], with its descriptor.
     KernelSymbols,
+    /// Open the firmware's table about the machine: [`Answer::Done`], with its descriptor.
+    FirmwareTable,
     /// What the program of a process is: [`Answer::Executable`].
     Executable {
         /// The process id.

@@ -7,11 +7,11 @@ use prost::Message as _;
 use proto::limits::{RECORD_BYTES, TITLE_BYTES, UNDECODABLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{
-    Custom, Heartbeat, Hook, HookState, Loss, LossReason, MachineCheck, OomKill, Record, Submission,
-    Undecodable,
+    Custom, Heartbeat, Hook, HookState, Loss, MachineCheck, OomKill, Record, Submission, Undecodable,
 };
 
 use crate::clock::Moment;
+use crate::losses::Entry;
 use crate::status::HookStatus;
 use crate::text::{cut, title};
 use wire::COMM_BYTES;
@@ -193,7 +193,13 @@ impl Boot {
     }
 
     /// Events that are not stored.
-    pub fn loss(&self, reason: LossReason, of: &Lost, count: u64, at: Moment) -> Record {
+    pub fn loss(&self, entry: &Entry, at: Moment) -> Record {
+        let Entry {
+            reason,
+            of,
+            count,
+            sample,
+        } = entry;
         let what = format!(
             "lost: {}",
             reason
@@ -204,18 +210,20 @@ impl Boot {
         );
         let mut record = self.record(Class::TelemetryLoss, Severity::Medium, &what, at);
         record.payload = Some(Payload::Loss(Loss {
-            reason: reason.into(),
-            count,
+            reason: (*reason).into(),
+            count: *count,
             hook: of.hook.clone(),
             class: of.class.clone(),
             title: of.title.clone(),
-            ..Loss::default()
+            first_unix_ns: sample.first_unix_ns,
+            last_unix_ns: sample.last_unix_ns,
+            examples: sample.examples.clone(),
         }));
         record
     }
 
-    /// A sign of life.
-    pub fn heartbeat(&self, uptime_s: u64, hooks: &[HookStatus], backlog: u64, at: Moment) -> Record {
+    /// A sign of life: how the agent is by `health`, whose list of hooks is made here.
+    pub fn heartbeat(&self, health: Heartbeat, hooks: &[HookStatus], at: Moment) -> Record {
         let mut record = self.record(Class::TelemetryHeartbeat, Severity::Low, "heartbeat", at);
         let state = |hook: &HookStatus| HookState {
             name: hook.name.clone(),
@@ -226,10 +234,9 @@ impl Boot {
             ns_per_event: 0,
         };
         record.payload = Some(Payload::Heartbeat(Heartbeat {
-            agent_uptime_s: uptime_s,
             hooks: hooks.iter().map(state).collect(),
-            spool_backlog: backlog,
-            ..Heartbeat::default()
+            host_uptime_s: at.since_boot_ms() / 1_000,
+            ..health
         }));
         record
     }

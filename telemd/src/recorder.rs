@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use faults::scrub::Scrubber;
 use probe_user::hindsight::Hindsight;
-use proto::v1::{LossReason, Record};
+use proto::v1::{LossCount, LossReason, Record};
 
 use crate::clock::Moment;
 use crate::config;
@@ -14,7 +14,11 @@ use crate::losses::Losses;
 use crate::pipeline::Found;
 use crate::policy::Policy;
 use crate::record::{Boot, Lost, encode, precursors};
+use crate::sample::{Sample, example};
 use crate::storm::{Storm, Suppressed, Verdict};
+
+#[cfg(test)]
+mod tests;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +167,11 @@ impl Recorder {
         (books.storm.total(), books.rejected)
     }
 
+    /// What was counted as lost since the agent started, by reason and class.
+    pub fn loss_totals(&self) -> Vec<LossCount> {
+        self.books().losses.totals()
+    }
+
     /// Closes the storm windows that ended; all of them when `all`.
     pub fn close_windows(&self, now: Moment, all: bool) {
         let mut ended = Vec::new();
@@ -193,7 +202,7 @@ impl Recorder {
             self.keeper.retry().await?;
         }
         for entry in pending {
-            let record = self.boot.loss(entry.reason, &entry.of, entry.count, now);
+            let record = self.boot.loss(&entry, now);
             match self.keep_always(record, Vec::new()).await {
                 Ok(_) => self.books().losses.told(&entry),
                 Err(KeepError::NotDurable) => {
@@ -207,10 +216,14 @@ impl Recorder {
         Ok(())
     }
 
+    /// What takes out of texts what is private.
+    pub fn scrubber(&self) -> Arc<Scrubber> {
+        Arc::clone(&self.scrubber.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// What of a record is kept.
     fn encode(&self, record: &mut Record) -> Vec<u8> {
-        let scrubber = Arc::clone(&self.scrubber.lock().unwrap_or_else(PoisonError::into_inner));
-        wire::scrub(record, &scrubber);
+        wire::scrub(record, &self.scrubber());
         encode(record)
     }
 
@@ -223,6 +236,7 @@ impl Recorder {
             &record.class,
             &record.title,
             now.since_boot_ms(),
+            || example(record),
             &mut ended,
         );
         books.counted(ended);
@@ -231,7 +245,9 @@ impl Recorder {
                 class: record.class.clone(),
                 ..Lost::default()
             };
-            books.losses.add(LossReason::RateLimit, of, 1);
+            let mut sample = Sample::default();
+            sample.note(example(record));
+            books.losses.add_sampled(LossReason::RateLimit, of, 1, sample);
             return Verdict::Counted;
         }
         verdict
@@ -253,162 +269,19 @@ impl Books {
     }
 
     fn counted(&mut self, ended: Vec<Suppressed>) {
-        for Suppressed { class, title, count } in ended {
+        for Suppressed {
+            class,
+            title,
+            count,
+            sample,
+        } in ended
+        {
             let of = Lost {
                 hook: String::new(),
                 class,
                 title,
             };
-            self.losses.add(LossReason::Storm, of, count);
+            self.losses.add_sampled(LossReason::Storm, of, count, sample);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use faults::{Class, Severity};
-    use prost::Message as _;
-    use proto::v1::record::Payload;
-    use spool::Chunk;
-
-    use super::*;
-
-    fn moment(ms: u64) -> Moment {
-        Moment {
-            unix_ns: ms * 1_000_000,
-            since_boot_ns: ms * 1_000_000,
-            asleep_ns: 0,
-        }
-    }
-
-    async fn losses(recorder: &Recorder) -> Vec<(LossReason, String, u64)> {
-        let Chunk::Records { records, .. } = recorder.keeper().read(1, 100, 1 << 20).await.unwrap() else {
-            return Vec::new();
-        };
-        records.iter().filter_map(|bytes| loss(bytes)).collect()
-    }
-
-    fn nothing_private() -> Scrubber {
-        Scrubber::new(&faults::scrub::Policy::default()).unwrap()
-    }
-
-    fn loss(bytes: &[u8]) -> Option<(LossReason, String, u64)> {
-        match Record::decode(bytes).unwrap().payload {
-            Some(Payload::Loss(loss)) => Some((loss.reason(), loss.title, loss.count)),
-            _ => None,
-        }
-    }
-
-    #[tokio::test]
-    async fn what_the_disk_refuses_is_an_error_and_told_as_soon_as_it_is_mended() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("spool");
-        let limits = spool::Options {
-            segment_bytes: 4_096,
-            max_bytes: 1 << 20,
-            ..spool::Options::default()
-        };
-        let opened = spool::Spool::open(&path, limits, [1; 16]).unwrap();
-        let kept = crate::kept::Kept::default();
-        let (keeper, _thread) =
-            crate::keeper::start(opened.spool, kept, dir.path().join("kept.json")).unwrap();
-        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(10, 1_000), nothing_private());
-        // The first segment is full and the second cannot be made.
-        recorder.keeper().keep(vec![0; 4_000], Vec::new()).await.unwrap();
-        let in_the_way = path.join("segment-00000000000000000002.new");
-        std::fs::create_dir(&in_the_way).unwrap();
-        recorder.lost(LossReason::RingFull, "panic", 4);
-        let told = recorder.tell_losses(moment(1)).await;
-        assert!(matches!(told, Err(KeepError::NotDurable)), "{told:?}");
-        recorder.reject();
-        let told = recorder.tell_losses(moment(2)).await;
-        assert!(matches!(told, Err(KeepError::Refused)), "{told:?}");
-
-        // What is told again by itself does not count as lost.
-        let dump = Boot::default().record(Class::KernelOops, Severity::High, "t", moment(2));
-        let kept = recorder.keep_always(dump, Vec::new()).await;
-        assert!(matches!(kept, Err(KeepError::Refused)), "{kept:?}");
-
-        std::fs::remove_dir(&in_the_way).unwrap();
-        recorder.tell_losses(moment(3)).await.unwrap();
-        let Chunk::Records { records, .. } = recorder.keeper().read(2, 100, 1 << 20).await.unwrap() else {
-            panic!("nothing was told");
-        };
-        let reasons: Vec<_> = records
-            .iter()
-            .filter_map(|bytes| loss(bytes))
-            .map(|(reason, ..)| reason)
-            .collect();
-        assert_eq!(reasons, [LossReason::RingFull, LossReason::Rejected]);
-        assert_eq!(records.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_is_private_never_gets_to_the_disk() {
-        let dir = tempfile::tempdir().unwrap();
-        let opened =
-            spool::Spool::open(&dir.path().join("spool"), spool::Options::default(), [1; 16]).unwrap();
-        let kept = crate::kept::Kept::default();
-        let (keeper, thread) =
-            crate::keeper::start(opened.spool, kept, dir.path().join("kept.json")).unwrap();
-        let policy = faults::scrub::Policy::all(faults::scrub::Action::Replace);
-        let recorder = Recorder::new(
-            Boot::default(),
-            keeper,
-            Storm::new(1, 1_000),
-            Scrubber::new(&policy).unwrap(),
-        );
-        let title = "crash of alice@example.org";
-        let record = || Boot::default().record(Class::KernelOops, Severity::High, title, moment(1));
-        recorder.keep(record(), moment(1)).await.unwrap();
-        let found = Found {
-            record: record(),
-            mark: None,
-        };
-        recorder.hand_over(found, None, moment(2_000)).await.unwrap();
-        recorder.keep(record(), moment(2_001)).await.unwrap();
-        recorder.close_windows(moment(4_000), true);
-        recorder.tell_losses(moment(4_000)).await.unwrap();
-        drop(recorder);
-        thread.join().unwrap();
-        for file in std::fs::read_dir(dir.path().join("spool")).unwrap() {
-            let bytes = std::fs::read(file.unwrap().path()).unwrap();
-            assert!(!bytes.windows(5).any(|five| five == b"alice"));
-        }
-    }
-
-    #[tokio::test]
-    async fn kept_and_told_as_lost_is_all_there_was() {
-        let dir = tempfile::tempdir().unwrap();
-        let opened =
-            spool::Spool::open(&dir.path().join("spool"), spool::Options::default(), [1; 16]).unwrap();
-        let (keeper, thread) = crate::keeper::start(
-            opened.spool,
-            crate::kept::Kept::default(),
-            dir.path().join("kept.json"),
-        )
-        .unwrap();
-        let recorder = Recorder::new(Boot::default(), keeper, Storm::new(2, 1_000), nothing_private());
-        for ms in 0..7 {
-            let record = Boot::default().record(Class::KernelOops, Severity::High, "t", moment(ms));
-            let kept = recorder.keep(record, moment(ms)).await.unwrap();
-            assert_eq!(kept == Kept::Counted, ms >= 2);
-        }
-        recorder.reject();
-        recorder.lost(LossReason::RingFull, "panic", 4);
-        recorder.close_windows(moment(2_000), false);
-        recorder.tell_losses(moment(2_000)).await.unwrap();
-        recorder.tell_losses(moment(2_001)).await.unwrap();
-        assert_eq!(
-            losses(&recorder).await,
-            [
-                (LossReason::RingFull, String::new(), 4),
-                (LossReason::Storm, "t".into(), 5),
-                (LossReason::Rejected, String::new(), 1),
-            ]
-        );
-        assert_eq!(recorder.counts(), (5, 1));
-        drop(recorder);
-        thread.join().unwrap();
     }
 }

@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use probe_user::Event;
-use proto::v1::Host;
 use spool::{Damage, Spool};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -22,7 +21,6 @@ use crate::host;
 use crate::keeper::{self, KeepError};
 use crate::kept::Kept;
 use crate::memory;
-use crate::netconsole;
 use crate::pipeline::{Found, Pipeline, TICK_MS};
 use crate::policy::Policy;
 use crate::privacy;
@@ -38,6 +36,8 @@ use crate::worth;
 
 mod before;
 mod ending;
+mod facts;
+mod health;
 mod leftover;
 mod questions;
 mod rotation;
@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self, AgentError> {
         let Surroundings { config, state, .. } = *surroundings;
         let agent_id = state.agent_id()?;
-        let host = facts(surroundings, agent_id);
+        let host = host::facts(Path::new("/"), config.hostname.as_deref());
         let boots = state.enter_boot(&host.boot_id)?;
         durable::remove(&state.path().join(OLD_SPOOL)).map_err(AgentError::Forget)?;
         let spool = open_spool(config, Uuid::new_v4())?;
@@ -116,6 +116,7 @@ impl<'a> Session<'a> {
         let recorder = Arc::new(Recorder::new(boot.clone(), keeper, storm, scrubber));
         recorder.set_policy(Policy::new(&now.consent, &now.rate));
         publish.send_replace(Some(Arc::clone(&recorder)));
+        let host = facts::told(host, surroundings, agent_id, &recorder.scrubber()).await;
         let mut session = Self {
             surroundings,
             agent_id,
@@ -308,10 +309,9 @@ impl<'a> Session<'a> {
         if stats.failing.is_some() {
             return;
         }
-        let uptime = self.surroundings.uptime_s();
         let states = self.sources.states().await;
-        let boot = self.recorder.boot();
-        let record = boot.heartbeat(uptime, &states, stats.backlog, now);
+        let health = self.health(&stats);
+        let record = self.recorder.boot().heartbeat(health, &states, now);
         if !self.recorder.allows(&record) {
             return;
         }
@@ -334,17 +334,6 @@ fn taken_until(caught: Caught, buffers: &Buffers, asked_at: Moment) -> Moment {
         (Caught::Events, Some(last)) => asked_at.at_boot_ns(last.since_boot_ns),
         _ => asked_at,
     }
-}
-
-/// What this host is, for the collector. A host whose agent's id rotates does not tell its name by itself.
-fn facts(surroundings: &Surroundings<'_>, agent_id: Uuid) -> Host {
-    let config = surroundings.config;
-    let mut host = host::facts(Path::new("/"), config.hostname.as_deref());
-    if surroundings.settings.now().identity.rotates() && config.hostname.is_none() {
-        host.hostname.clear();
-    }
-    host.netconsole_token = netconsole::token(agent_id, &host.boot_id);
-    host
 }
 
 fn open_spool(config: &Config, new_epoch: Uuid) -> Result<Spool, AgentError> {

@@ -7,6 +7,10 @@
 
 use std::collections::HashMap;
 
+use proto::v1::LossExample;
+
+use crate::sample::Sample;
+
 mod limits;
 
 pub use limits::{Limit, Limits};
@@ -36,6 +40,8 @@ pub struct Suppressed {
     pub title: String,
     /// How many. At least 1.
     pub count: u64,
+    /// Some of them.
+    pub sample: Sample,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,6 +57,7 @@ struct Window {
     opened_ms: u64,
     kept: u32,
     counted: u64,
+    sample: Sample,
 }
 
 impl Window {
@@ -90,13 +97,15 @@ impl Storm {
         self.limit = Limit { first, window_ms };
     }
 
-    /// Judges one occurrence that `hook` saw at `now_ms`. A window that ended is reported to `out` before a new one opens.
+    /// Judges one occurrence that `hook` saw at `now_ms`; `example` is what is kept of it when it is only counted. A window that ended
+    /// is reported to `out` before a new one opens.
     pub fn judge(
         &mut self,
         hook: &str,
         class: &str,
         title: &str,
         now_ms: u64,
+        example: impl FnOnce() -> LossExample,
         out: &mut Vec<Suppressed>,
     ) -> Verdict {
         let key = self.key(class, title, now_ms, out);
@@ -106,12 +115,13 @@ impl Storm {
             opened_ms: now_ms,
             kept: 0,
             counted: 0,
+            sample: Sample::default(),
         };
         if let Some(window) = self.windows.get_mut(&key)
             && window.has_ended(now_ms)
         {
-            let ended = std::mem::replace(window, fresh());
-            out.extend(suppressed(&key, &ended));
+            let mut ended = std::mem::replace(window, fresh());
+            out.extend(suppressed(&key, &mut ended));
         }
         let window = self.windows.entry(key).or_insert_with(fresh);
         if window.kept < window.limit.first {
@@ -119,6 +129,7 @@ impl Storm {
             Verdict::Keep
         } else {
             window.counted += 1;
+            window.sample.note(example());
             self.total += 1;
             Verdict::Counted
         }
@@ -127,11 +138,10 @@ impl Storm {
     /// Closes the windows that ended by `now_ms` and reports their counts, and those of windows that never end.
     pub fn expire(&mut self, now_ms: u64, out: &mut Vec<Suppressed>) {
         let ended = self.windows.extract_if(|_, window| window.has_ended(now_ms));
-        out.extend(ended.filter_map(|(key, window)| suppressed(&key, &window)));
+        out.extend(ended.filter_map(|(key, mut window)| suppressed(&key, &mut window)));
         for (key, window) in &mut self.windows {
             if window.limit.window_ms == u64::MAX {
                 out.extend(suppressed(key, window));
-                window.counted = 0;
             }
         }
     }
@@ -141,7 +151,7 @@ impl Storm {
         out.extend(
             self.windows
                 .drain()
-                .filter_map(|(key, window)| suppressed(&key, &window)),
+                .filter_map(|(key, mut window)| suppressed(&key, &mut window)),
         );
     }
 
@@ -189,11 +199,13 @@ impl Storm {
     }
 }
 
-fn suppressed(key: &Key, window: &Window) -> Option<Suppressed> {
+/// What a window has counted, which is nothing from then on.
+fn suppressed(key: &Key, window: &mut Window) -> Option<Suppressed> {
     (window.counted > 0).then(|| Suppressed {
         class: key.class.clone(),
         title: key.title.clone().unwrap_or_default(),
-        count: window.counted,
+        count: std::mem::take(&mut window.counted),
+        sample: std::mem::take(&mut window.sample),
     })
 }
 
@@ -209,21 +221,26 @@ mod tests {
         let mut storm = Storm::new(2, 1_000);
         let mut out = Vec::new();
         let verdicts: Vec<_> = (0..5)
-            .map(|ms| storm.judge("h", "c", "t", ms, &mut out))
+            .map(|ms| storm.judge("h", "c", "t", ms, LossExample::default, &mut out))
             .collect();
         assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Keep).count(), 2);
         storm.expire(999, &mut out);
         assert!(out.is_empty());
         storm.expire(1_000, &mut out);
         assert_eq!(
-            out,
-            [Suppressed {
-                class: "c".into(),
-                title: "t".into(),
-                count: 3
-            }]
+            (
+                out.len(),
+                out[0].class.as_str(),
+                out[0].title.as_str(),
+                out[0].count
+            ),
+            (1, "c", "t", 3)
         );
-        assert_eq!(storm.judge("h", "c", "t", 1_001, &mut out), Verdict::Keep);
+        assert_eq!(out[0].sample.examples.len(), 3);
+        assert_eq!(
+            storm.judge("h", "c", "t", 1_001, LossExample::default, &mut out),
+            Verdict::Keep
+        );
     }
 
     #[test]
@@ -239,7 +256,9 @@ mod tests {
         let mut out = Vec::new();
         let mut kept = |hook: &str, title: &str| {
             (0..5)
-                .filter(|ms| storm.judge(hook, "c", title, 2_000 * ms, &mut out) == Verdict::Keep)
+                .filter(|ms| {
+                    storm.judge(hook, "c", title, 2_000 * ms, LossExample::default, &mut out) == Verdict::Keep
+                })
                 .count()
         };
         assert_eq!((kept("user.x", "t"), kept("user.y", "u")), (3, 5));
@@ -250,11 +269,14 @@ mod tests {
         let mut storm = Storm::new(1, u64::MAX);
         let mut out = Vec::new();
         for ms in 0..3 {
-            storm.judge("h", "c", "t", ms, &mut out);
+            storm.judge("h", "c", "t", ms, LossExample::default, &mut out);
         }
         storm.expire(10, &mut out);
         assert_eq!(out.iter().map(|told| told.count).sum::<u64>(), 2);
-        assert_eq!(storm.judge("h", "c", "t", 20, &mut out), Verdict::Counted);
+        assert_eq!(
+            storm.judge("h", "c", "t", 20, LossExample::default, &mut out),
+            Verdict::Counted
+        );
         storm.flush(&mut out);
         assert_eq!(out.iter().map(|told| told.count).sum::<u64>(), 3);
     }
@@ -264,18 +286,21 @@ mod tests {
         let mut storm = Storm::new(1, 60_000);
         let mut out = Vec::new();
         let kept = (0..100_000u32)
-            .filter(|n| storm.judge("h", "c", &n.to_string(), 5, &mut out) == Verdict::Keep)
+            .filter(|n| {
+                storm.judge("h", "c", &n.to_string(), 5, LossExample::default, &mut out) == Verdict::Keep
+            })
             .count();
         assert_eq!(kept, KEYS + 1);
         assert!(storm.open() <= KEYS + CLASSES + 1);
         storm.flush(&mut out);
         assert_eq!(
-            out,
-            [Suppressed {
-                class: "c".into(),
-                title: String::new(),
-                count: 100_000 - 257
-            }]
+            (
+                out.len(),
+                out[0].class.as_str(),
+                out[0].title.as_str(),
+                out[0].count
+            ),
+            (1, "c", "", 100_000 - 257)
         );
     }
 
@@ -284,7 +309,9 @@ mod tests {
         let mut storm = Storm::new(1, 60_000);
         let mut out = Vec::new();
         let kept = (0..1_000u64)
-            .filter(|n| storm.judge("h", &n.to_string(), "t", 5, &mut out) == Verdict::Keep)
+            .filter(|n| {
+                storm.judge("h", &n.to_string(), "t", 5, LossExample::default, &mut out) == Verdict::Keep
+            })
             .count() as u64;
         storm.flush(&mut out);
         assert_eq!(kept + out.iter().map(|s| s.count).sum::<u64>(), 1_000);
@@ -306,7 +333,7 @@ mod tests {
                 }
                 seen += 1;
                 let title = (key / 3).to_string();
-                kept += u64::from(storm.judge("h", ["a", "b", "c"][key as usize % 3], &title, now, &mut out) == Verdict::Keep);
+                kept += u64::from(storm.judge("h", ["a", "b", "c"][key as usize % 3], &title, now, LossExample::default, &mut out) == Verdict::Keep);
                 prop_assert!(storm.open() <= KEYS + CLASSES + 1);
             }
             storm.flush(&mut out);

@@ -1,7 +1,7 @@
 //! Taking what is private out of a record, by the rules of [`faults::scrub`].
 
 use faults::scrub::{Counts, Rule, Scrubber};
-use proto::limits::{CUSTOM_PAYLOAD_BYTES, REPORT_TEXT_BYTES, TITLE_BYTES};
+use proto::limits::{CUSTOM_PAYLOAD_BYTES, LOSS_EXAMPLE_BYTES, REPORT_TEXT_BYTES, TITLE_BYTES};
 use proto::v1::record::Payload;
 use proto::v1::{EventField, KernelEvent, KernelReport, ProgramCrash, Record, event_field};
 
@@ -57,7 +57,13 @@ pub fn scrub(record: &mut Record, scrubber: &Scrubber) -> Counts {
             pass.text(&mut custom.comm, COMM_BYTES);
             pass.texts(&mut custom.fields);
         }
-        Some(Payload::Loss(loss)) => pass.text(&mut loss.title, TITLE_BYTES),
+        Some(Payload::Loss(loss)) => {
+            pass.text(&mut loss.title, TITLE_BYTES);
+            for example in &mut loss.examples {
+                pass.text(&mut example.comm, COMM_BYTES);
+                pass.text(&mut example.text, LOSS_EXAMPLE_BYTES);
+            }
+        }
         Some(Payload::MachineCheck(_) | Payload::Heartbeat(_) | Payload::Undecodable(_)) | None => {}
     }
     pass.counts

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::programs::QUOTA_WINDOW_MAX_S;
-use super::{Config, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
+use super::programs::{DROP_FOLDERS, QUOTA_WINDOW_MAX_S};
+use super::{Config, DropFolder, SOCKET_PATH_BYTES, STORM_WINDOW_MAX_S};
 
 /// A value out of its range.
 pub(super) struct Wrong {
@@ -47,6 +47,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         1 << 40,
     )?;
     range("quota.window_s", config.quota.window_s, 1, QUOTA_WINDOW_MAX_S)?;
+    drop_folders(&config.drop)?;
     if config.journal.max_bytes != 0 {
         range(
             "journal.max_bytes",
@@ -91,6 +92,29 @@ pub(super) fn range(key: &'static str, value: u64, min: u64, max: u64) -> Result
         problem: "out of range".into(),
         remedy: format!("give a number from {min} to {max}"),
     })
+}
+
+fn drop_folders(folders: &[DropFolder]) -> Result<(), Wrong> {
+    range("drop", folders.len() as u64, 0, DROP_FOLDERS as u64)?;
+    for folder in folders {
+        if !folder.dir.is_absolute() {
+            return Err(Wrong {
+                key: "drop.dir",
+                value: folder.dir.display().to_string(),
+                problem: "is not a whole path".to_owned(),
+                remedy: "begin it with /".to_owned(),
+            });
+        }
+        if local::rules::check_classification(&format!("{}/x", folder.class)).is_err() {
+            return Err(Wrong {
+                key: "drop.class",
+                value: folder.class.clone(),
+                problem: "is not the beginning of a classification".to_owned(),
+                remedy: "write DOMAIN/PROBE, such as org.clearlinux/swupd-client".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn socket_path(key: &'static str, path: &Path) -> Result<(), Wrong> {

@@ -1,4 +1,6 @@
-//! `[quota]` and `[journal]`: what programs may send, and what is told of what left.
+//! `[quota]`, `[[drop]]` and `[journal]`: what programs may send, where they may drop it, and what is told of what left.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,8 @@ const QUOTA_BYTES: u64 = 8 << 20;
 const QUOTA_WINDOW_S: u64 = 900;
 /// A day at most: who has used a quota up waits as long.
 pub(super) const QUOTA_WINDOW_MAX_S: u64 = 86_400;
+/// Folders that are looked into.
+pub(super) const DROP_FOLDERS: usize = 16;
 /// A mebibyte: some 3000 entries; Clear Linux's journal had a hundred.
 const JOURNAL_BYTES: u64 = 1 << 20;
 
@@ -23,6 +27,16 @@ pub struct Quota {
     pub bytes: u64,
     /// Length of the window, seconds.
     pub window_s: u64,
+}
+
+/// One of `[[drop]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropFolder {
+    /// Where programs drop records, a file each; telemd's user must own it.
+    pub dir: PathBuf,
+    /// DOMAIN/PROBE of their classification; REST comes from the names of the files.
+    pub class: String,
 }
 
 /// `[journal]`

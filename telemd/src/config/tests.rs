@@ -68,6 +68,9 @@ fn every_key_is_read() {
         records = 5
         bytes = 1000
         window_s = 60
+        [[drop]]
+        dir = "/drop"
+        class = "org.example/probe"
         [storm]
         first = 3
         window_s = 5
@@ -120,6 +123,8 @@ fn every_mistake_is_told_with_file_line_key_and_remedy() {
         "[identity]\nrotate_s = 60",
         "[[rate]]\nclass = \"*\"",
         "[[rate]]\nclass = \"*\"\nrecords = 0",
+        "[[drop]]\ndir = \"drop\"\nclass = \"a/b\"",
+        "[[drop]]\ndir = \"/drop\"\nclass = \"a/b/c\"",
         "storm.first = 0",
         "hostname = \"\"",
         "heartbeat = 5",

@@ -1,3 +1,5 @@
+use spool::Chunk;
+
 use super::*;
 
 fn keeper(dir: &std::path::Path) -> (Handle, JoinHandle<()>) {

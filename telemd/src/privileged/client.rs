@@ -125,6 +125,11 @@ impl Client {
         self.open(&Request::KernelSymbols)
     }
 
+    /// The firmware's table about the machine, opened.
+    pub fn firmware_table(&mut self) -> Result<File, ClientError> {
+        self.open(&Request::FirmwareTable)
+    }
+
     /// What the program of a process is; empty when the process is gone.
     pub fn executable(&mut self, pid: u32) -> Result<Executable, ClientError> {
         match self.ask(&Request::Executable { pid })? {

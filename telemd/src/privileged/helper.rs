@@ -18,6 +18,9 @@ use crate::text::chain;
 /// The kernel's table of symbols.
 const SYMBOLS: &str = "/proc/kallsyms";
 
+/// The firmware's table about the machine, for root only because it has serial numbers (`drivers/firmware/dmi_scan.c`).
+const FIRMWARE_TABLE: &str = "/sys/firmware/dmi/tables/DMI";
+
 const NOT_ATTACHED: &str = "the probes are not attached";
 
 /// Answers what comes over `channel` until the other side closes it, which is no error. `missing` is what this process
@@ -102,6 +105,10 @@ impl Helper<'_> {
             }
             Request::KernelSymbols => {
                 return opened(File::open(SYMBOLS).map_err(|error| format!("open {SYMBOLS}: {error}")));
+            }
+            Request::FirmwareTable => {
+                let opening = File::open(FIRMWARE_TABLE);
+                return opened(opening.map_err(|error| format!("open {FIRMWARE_TABLE}: {error}")));
             }
             Request::Executable { pid } => Answer::Executable(process::executable(Path::new("/proc"), pid)),
             Request::Past { previous_boot } => {

@@ -25,6 +25,10 @@ pub(crate) fn opt_in(config: &Config) -> ExitCode {
         Err(AskError::NotRunning { .. }) => {
             cli::say(&format!("{so_far}; telemd is not running: {}", cli::START_TELEMD));
         }
+        // It looks at the file itself, and answers nobody while it attaches its hooks.
+        Err(AskError::Io { .. }) => cli::say(&format!(
+            "{so_far}; telemd has not said yet that it records, as on a slow machine or a busy disk: `telemctl status` tells"
+        )),
         Err(error) => return took_no_effect(so_far, &error),
     }
     ExitCode::SUCCESS
@@ -86,7 +90,8 @@ fn refused(action: &str, config: &Config, error: &std::io::Error) -> ExitCode {
 
 fn took_no_effect(so_far: &str, error: &AskError) -> ExitCode {
     cli::complain(&format!(
-        "telemctl: {so_far}, but telemd did not confirm it: {}\n  it looks at the opt-in file itself every 2 s",
+        "telemctl: {so_far}, but telemd did not confirm it: {}\n  it looks at the opt-in file itself every 2 s; `telemctl status` \
+         tells when it took effect",
         chain(error)
     ));
     ExitCode::FAILURE

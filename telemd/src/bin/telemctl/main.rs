@@ -21,6 +21,7 @@ mod doctor;
 mod enroll;
 mod explain;
 mod failures;
+mod host;
 mod input;
 mod ledger;
 mod netconsole;
@@ -74,6 +75,7 @@ enum Command {
     Netconsole(netconsole::Options),
     Enroll(enroll::Options),
     Preview(preview::Options),
+    Host(host::Options),
     Ledger(ledger::Options),
     Config(config::Options),
     /// Have telemd read its configuration again; tells what took effect and what takes a restart.
@@ -132,6 +134,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
         Command::Enroll(options) => enroll::enroll(&options, &config, args.json),
         Command::Preview(options) => preview::preview(&options, &config, args.json),
+        Command::Host(host::Options {}) => host::host(&config, args.json),
         Command::Ledger(options) => ledger::ledger(&options, &config, args.json),
         Command::Reload => control::reload(&config, args.json),
         Command::Flush(options) => control::flush(&options, &config, args.json),
