@@ -2,34 +2,40 @@
 
 use std::{
     net::SocketAddr,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
-use futures::future::try_join_all;
-use proto::v1::{
-    Batch, DeliverRequest, DeliverResponse, Hello, Host, collector_client::CollectorClient,
-    deliver_request::Message,
-};
+use anyhow::{Context as _, Result, bail};
+use axum::body::{Body, BodyDataStream};
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures::{StreamExt as _, future::try_join_all};
+use prost::Message as _;
+use proto::v1::{DeliverRequest, Hello, Host, deliver_request::Message};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Streaming, codec::CompressionEncoding, transport::Endpoint};
+use tonic::{codegen::http::Request, transport::Endpoint};
+use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::{Times, records};
+use crate::{
+    Times,
+    records::{self, BATCH},
+};
 
 /// Hosts that send at the same time.
 const AGENTS: usize = 16;
-/// Records of a batch: the 512 KiB that telemd puts into one.
-const BATCH: u32 = 340;
 /// Batches of an agent that wait for their answer, as telemd has them.
 const IN_FLIGHT: usize = 4;
 
 pub(crate) struct Agents(Vec<Agent>);
 
+/// An agent whose batches were compressed before the watch started: in a fleet that is the work of other machines.
 struct Agent {
-    requests: mpsc::Sender<DeliverRequest>,
-    answers: Streaming<DeliverResponse>,
+    requests: mpsc::Sender<Result<Bytes, std::io::Error>>,
+    answers: Pin<Box<BodyDataStream>>,
+    /// What came of answers and was not looked at.
+    heard: BytesMut,
     next_seq: u64,
 }
 
@@ -68,9 +74,6 @@ impl Agent {
         let channel = Endpoint::from_shared(format!("http://{collector}"))?
             .connect()
             .await?;
-        let mut client = CollectorClient::new(channel)
-            .send_compressed(CompressionEncoding::Zstd)
-            .accept_compressed(CompressionEncoding::Zstd);
         let (requests, queue) = mpsc::channel(2);
         let hello = Hello {
             agent_id: Uuid::new_v4().as_bytes().to_vec().into(),
@@ -82,21 +85,34 @@ impl Agent {
             }),
             agent_version: "bench".to_owned(),
         };
-        requests.send(request(Message::Hello(hello))).await?;
-        let mut answers = client.deliver(ReceiverStream::new(queue)).await?.into_inner();
-        answers.message().await?.context("no answer to the Hello")?;
-        Ok(Self {
+        let greeting = DeliverRequest {
+            message: Some(Message::Hello(hello)),
+        };
+        requests
+            .send(Ok(records::plain_frame(&greeting.encode_to_vec())))
+            .await?;
+        let request = Request::post("/telemetry.v1.Collector/Deliver")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("grpc-encoding", "zstd")
+            .body(tonic::body::Body::new(Body::from_stream(ReceiverStream::new(
+                queue,
+            ))))?;
+        let response = channel.oneshot(request).await?;
+        let mut agent = Self {
             requests,
-            answers,
+            answers: Box::pin(Body::new(response.into_body()).into_data_stream()),
+            heard: BytesMut::new(),
             next_seq: 1,
-        })
+        };
+        agent.answered().await.context("no answer to the Hello")?;
+        Ok(agent)
     }
 
-    fn batch(&mut self) -> DeliverRequest {
+    fn batch(&mut self) -> Bytes {
         let first_seq = self.next_seq;
         self.next_seq += u64::from(BATCH);
-        let records = records::from(first_seq).take(BATCH as usize).collect();
-        request(Message::Batch(Batch { first_seq, records }))
+        records::batch_frame(first_seq)
     }
 
     async fn flood(&mut self, until: Instant) -> Result<u32> {
@@ -104,7 +120,7 @@ impl Agent {
         loop {
             while in_flight < IN_FLIGHT && Instant::now() < until {
                 let batch = self.batch();
-                self.requests.send(batch).await?;
+                self.requests.send(Ok(batch)).await?;
                 in_flight += 1;
             }
             if in_flight == 0 {
@@ -121,7 +137,7 @@ impl Agent {
         while due < until {
             tokio::time::sleep_until(due.into()).await;
             let batch = self.batch();
-            self.requests.send(batch).await?;
+            self.requests.send(Ok(batch)).await?;
             self.answered().await?;
             took.push(due.elapsed());
             due += every;
@@ -129,17 +145,20 @@ impl Agent {
         Ok(took)
     }
 
+    /// Waits for one more answer: a frame of gRPC, which begins with a flag and its length.
     async fn answered(&mut self) -> Result<()> {
-        self.answers
-            .message()
-            .await?
-            .context("the collector closed the stream")?;
-        Ok(())
-    }
-}
-
-fn request(message: Message) -> DeliverRequest {
-    DeliverRequest {
-        message: Some(message),
+        loop {
+            if let Some([_flag, length @ ..]) = self.heard.first_chunk::<5>() {
+                let frame = 5 + u32::from_be_bytes(*length) as usize;
+                if self.heard.len() >= frame {
+                    self.heard.advance(frame);
+                    return Ok(());
+                }
+            }
+            match self.answers.next().await {
+                Some(data) => self.heard.extend_from_slice(&data?),
+                None => bail!("the collector closed the stream"),
+            }
+        }
     }
 }

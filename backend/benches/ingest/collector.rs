@@ -53,9 +53,13 @@ impl Collector {
         })
     }
 
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.child.id().context("the collector ended")
+    }
+
     /// The most memory that it had at any moment, `VmHWM` of proc(5). KiB.
     pub(crate) fn peak_rss_kib(&self) -> Result<u32> {
-        let pid = self.child.id().context("the collector ended")?;
+        let pid = self.pid()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));

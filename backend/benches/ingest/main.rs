@@ -1,7 +1,7 @@
 //! How many records a second are stored, beside plain `COPY BINARY` of the same rows: `cargo bench -p backend [-- --json]`.
 //!
 //! A whole collector with its private PostgreSQL, as `backend serve` runs it, takes records in over gRPC from agents in
-//! this process, which do what `telemd` does: a stream each, zstd, batches of 512 KiB, eight in flight. In turns with
+//! this process, which send what `telemd` does: a stream each, zstd, batches of 512 KiB, four in flight. In turns with
 //! that, two connections copy the rows that were stored into a table with the same columns and indexes, and into one
 //! without any index, 1000 rows a commit: what PostgreSQL gives on this machine, in the same minute. At the end the
 //! agents send at half the rate that was measured, and the time from a batch's due moment to its answer counts.
@@ -12,6 +12,7 @@
 
 mod agents;
 mod collector;
+mod cpu;
 mod plain;
 mod records;
 
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 
 use agents::Agents;
 use collector::Collector;
+use cpu::Cpu;
 use plain::Plain;
 
 /// Turns of each of the three. Their rates are summed up, so that what else the machine does meets all of them.
@@ -40,13 +42,14 @@ async fn main() -> Result<()> {
     let indexed = Plain::prepare(&collector.database, "plain_indexed", "INCLUDING ALL").await?;
     let bare = Plain::prepare(&collector.database, "plain_bare", "").await?;
     let mut rates = [Rate::default(); 3];
+    let collector_pid = collector.pid()?;
     for _ in 0..TURNS {
-        rates[0].add(agents.flood(TURN)).await?;
-        rates[1].add(indexed.copy(TURN)).await?;
-        rates[2].add(bare.copy(TURN)).await?;
+        rates[0].add(collector_pid, agents.flood(TURN)).await?;
+        rates[1].add(collector_pid, indexed.copy(TURN)).await?;
+        rates[2].add(collector_pid, bare.copy(TURN)).await?;
     }
-    let [stored, indexed, bare] = rates.map(Rate::per_s);
-    let p99 = agents.pace(stored / 2.0, HALF).await?;
+    let p99 = agents.pace(rates[0].per_s() / 2.0, HALF).await?;
+    let [stored, indexed, bare] = rates;
     let figures = Figures {
         stored,
         indexed,
@@ -65,30 +68,37 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Records and the time that they took.
+/// Records, and the time that they took, by the clock and of processors.
 #[derive(Clone, Copy, Default)]
 struct Rate {
     records: f64,
     seconds: f64,
+    cpu: Cpu,
 }
 
 impl Rate {
-    async fn add(&mut self, turn: impl Future<Output = Result<u32>>) -> Result<()> {
-        let start = Instant::now();
+    async fn add(&mut self, collector: u32, turn: impl Future<Output = Result<u32>>) -> Result<()> {
+        let (start, before) = (Instant::now(), Cpu::now(collector)?);
         self.records += f64::from(turn.await?);
         self.seconds += start.elapsed().as_secs_f64();
+        self.cpu += Cpu::now(collector)? - before;
         Ok(())
     }
 
     fn per_s(self) -> f64 {
         self.records / self.seconds
     }
+
+    /// Processor time of a record, microseconds.
+    fn us(self, seconds: f64) -> f64 {
+        seconds * 1e6 / self.records
+    }
 }
 
 struct Figures {
-    stored: f64,
-    indexed: f64,
-    bare: f64,
+    stored: Rate,
+    indexed: Rate,
+    bare: Rate,
     p50_ms: f64,
     p99_ms: f64,
     peak_rss_kib: u32,
@@ -97,16 +107,32 @@ struct Figures {
 
 impl Figures {
     fn rows(&self) -> String {
-        let rate = |what: &str, rate: f64| {
+        let rate = |what: &str, rate: Rate| {
             format!(
-                "{what:<44} {rate:>9.0} records/s   stored is {:.2} of it\n",
-                self.stored / rate
+                "{what:<44} {:>9.0} records/s   stored is {:.2} of it   {:.1} us of CPU a record\n",
+                rate.per_s(),
+                self.stored.per_s() / rate.per_s(),
+                rate.us(rate.cpu.postgres + rate.cpu.loader),
             )
         };
+        let Cpu {
+            collector,
+            postgres,
+            loader,
+        } = self.stored.cpu;
         [
             format!(
                 "{:<44} {:>9.0} records/s of {} bytes\n",
-                "stored by the collector", self.stored, self.record_bytes
+                "stored by the collector",
+                self.stored.per_s(),
+                self.record_bytes
+            ),
+            format!(
+                "{:<44} collector {:.1}, PostgreSQL {:.1}, agents {:.1} us of CPU a record\n",
+                "  of that",
+                self.stored.us(collector),
+                self.stored.us(postgres),
+                self.stored.us(loader)
             ),
             rate("COPY BINARY, the same indexes", self.indexed),
             rate("COPY BINARY, no index", self.bare),
@@ -124,13 +150,24 @@ impl Figures {
     }
 
     fn json(&self) -> Value {
+        let Self {
+            stored,
+            indexed,
+            bare,
+            ..
+        } = self;
         json!({
-            "records_per_s": self.stored.round(),
+            "records_per_s": stored.per_s().round(),
             "record_bytes": self.record_bytes,
-            "copy_indexed_per_s": self.indexed.round(),
-            "copy_bare_per_s": self.bare.round(),
-            "of_copy_indexed": self.stored / self.indexed,
-            "of_copy_bare": self.stored / self.bare,
+            "collector_cpu_us": stored.us(stored.cpu.collector),
+            "postgres_cpu_us": stored.us(stored.cpu.postgres),
+            "agents_cpu_us": stored.us(stored.cpu.loader),
+            "copy_indexed_per_s": indexed.per_s().round(),
+            "copy_indexed_postgres_cpu_us": indexed.us(indexed.cpu.postgres),
+            "copy_bare_per_s": bare.per_s().round(),
+            "copy_bare_postgres_cpu_us": bare.us(bare.cpu.postgres),
+            "of_copy_indexed": stored.per_s() / indexed.per_s(),
+            "of_copy_bare": stored.per_s() / bare.per_s(),
             "half_load_p50_ms": self.p50_ms,
             "half_load_p99_ms": self.p99_ms,
             "peak_rss_bytes": u64::from(self.peak_rss_kib) * 1024,

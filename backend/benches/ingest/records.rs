@@ -2,32 +2,88 @@
 
 use std::{fmt::Write as _, sync::LazyLock};
 
-use bytes::Bytes;
-use prost::Message as _;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
+};
 use proto::v1::{
-    CallTrace, Context, Fingerprint, Frame, Hook, KernelReport, Record, Severity, record::Payload,
+    Batch, CallTrace, Context, Fingerprint, Frame, Hook, KernelReport, Record, Severity, record::Payload,
 };
 
+/// Records of a batch: the 512 KiB that telemd puts into one.
+pub(crate) const BATCH: u32 = 340;
 /// Different faults.
 const FAULTS: u64 = 200;
-/// Records that are told apart; then they come again.
-const DIFFERENT: u64 = 4096;
+/// Batches that differ; then they come again.
+const BATCHES: u64 = 12;
 /// What an encoded record is filled up to. Bytes.
 const BYTES: usize = 1500;
+/// Level at which tonic, and so telemd, compresses.
+const ZSTD_LEVEL: i32 = 3;
+/// Field of `DeliverRequest` that is a batch, and of `Batch` that is its first sequence.
+const BATCH_FIELD: u32 = 2;
+const FIRST_SEQ_FIELD: u32 = 1;
 
-static RECORDS: LazyLock<Vec<Bytes>> = LazyLock::new(|| (0..DIFFERENT).map(record).collect());
+/// The records of a batch as fields of `Batch`: how many bytes they are, and those compressed.
+static COMPRESSED: LazyLock<Vec<(usize, Vec<u8>)>> = LazyLock::new(|| {
+    let compressed = (0..BATCHES).map(|batch| {
+        let records = records(batch).collect();
+        let fields = Batch {
+            first_seq: 0,
+            records,
+        }
+        .encode_to_vec();
+        // Invariant: memory to memory, and the level exists.
+        (
+            fields.len(),
+            zstd::encode_all(&fields[..], ZSTD_LEVEL).unwrap_or_default(),
+        )
+    });
+    compressed.collect()
+});
 
-/// Encoded records from some number on.
-pub(crate) fn from(number: u64) -> impl Iterator<Item = Bytes> {
-    RECORDS
-        .iter()
-        .cycle()
-        .skip(usize::try_from(number % DIFFERENT).unwrap_or(0))
-        .cloned()
+/// A message of gRPC that is a batch from a sequence on: only what depends on that is made anew, as a frame of zstd with
+/// nothing compressed before the one with the records.
+pub(crate) fn batch_frame(first_seq: u64) -> Bytes {
+    let which = first_seq / u64::from(BATCH) % BATCHES;
+    let (length, records) = &COMPRESSED[usize::try_from(which).unwrap_or(0)];
+    let mut start = Vec::new();
+    encode_key(BATCH_FIELD, WireType::LengthDelimited, &mut start);
+    encode_varint((length + 1 + encoded_len_varint(first_seq)) as u64, &mut start);
+    encode_key(FIRST_SEQ_FIELD, WireType::Varint, &mut start);
+    encode_varint(first_seq, &mut start);
+    frame(&start, records)
+}
+
+/// A message of gRPC that is not compressed, in the form of one that is.
+pub(crate) fn plain_frame(message: &[u8]) -> Bytes {
+    frame(message, &[])
+}
+
+/// RFC 8878: a frame of a single segment with the length in one byte, and one raw block; then what is compressed.
+fn frame(start: &[u8], compressed: &[u8]) -> Bytes {
+    // Invariant: what is not compressed has less than 256 bytes.
+    let length = u8::try_from(start.len()).unwrap_or_default();
+    let mut out = BytesMut::with_capacity(start.len() + compressed.len() + 14);
+    out.put_u8(1);
+    out.put_u32(u32::try_from(9 + start.len() + compressed.len()).unwrap_or_default());
+    out.put_u32_le(0xfd2f_b528);
+    out.put_u8(0x20);
+    out.put_u8(length);
+    out.put_uint_le(u64::from(length) << 3 | 1, 3);
+    out.put_slice(start);
+    out.put_slice(compressed);
+    out.freeze()
+}
+
+fn records(batch: u64) -> impl Iterator<Item = Bytes> {
+    let first = batch * u64::from(BATCH);
+    (first..first + u64::from(BATCH)).map(record)
 }
 
 pub(crate) fn mean_bytes() -> usize {
-    RECORDS.iter().map(Bytes::len).sum::<usize>() / RECORDS.len()
+    records(0).map(|record| record.len()).sum::<usize>() / BATCH as usize
 }
 
 fn record(number: u64) -> Bytes {

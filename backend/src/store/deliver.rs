@@ -22,7 +22,7 @@ use super::{
 };
 
 /// How often a transaction that lost against another is repeated.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 /// The pause before it is repeated; grows with each attempt, and is jittered.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -287,28 +287,38 @@ impl Store {
     ) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let plan = Plan::new(lock(&transaction, messages).await?, messages);
-        if plan.is_empty() {
-            return Ok(plan.outcomes);
-        }
-        write::records(&transaction, &plan).await?;
-        try_join5(
-            write::rollups(&transaction, &plan),
-            write::fingerprints(&transaction, &plan),
-            exposure::add(&transaction, &plan),
-            try_join(
-                write::losses(&transaction, &plan),
-                write::quarantine(&transaction, &plan),
-            ),
-            write::marks(&transaction, &plan),
-        )
-        .await?;
-        netconsole::open(&transaction, &plan).await?;
-        // Last: these rows are shared by all hosts, and whoever changes one has others wait until the commit.
-        issues::seen(&transaction, &plan).await?;
+        let outcomes = store_in(&transaction, messages).await?;
         transaction.commit().await?;
-        Ok(plan.outcomes)
+        Ok(outcomes)
     }
+}
+
+/// What becomes of messages once the transaction is committed.
+pub(super) async fn store_in(
+    transaction: &Transaction<'_>,
+    messages: &[Message],
+) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
+    let (marks, split) = try_join(lock(transaction, messages), issues::split(transaction)).await?;
+    let plan = Plan::new(marks, split, messages);
+    if plan.is_empty() {
+        return Ok(plan.outcomes);
+    }
+    write::records(transaction, &plan).await?;
+    let (hosts, ..) = try_join5(
+        write::fingerprints(transaction, &plan),
+        write::rollups(transaction, &plan),
+        exposure::add(transaction, &plan),
+        try_join(
+            write::losses(transaction, &plan),
+            write::quarantine(transaction, &plan),
+        ),
+        write::marks(transaction, &plan),
+    )
+    .await?;
+    netconsole::open(transaction, &plan).await?;
+    // Last: these rows are shared by all hosts, and whoever changes one has others wait until the commit.
+    issues::seen(transaction, &plan, &hosts).await?;
+    Ok(plan.outcomes)
 }
 
 /// Locks the rows of all senders, in one order, until the transaction ends.
@@ -357,7 +367,7 @@ async fn lock(transaction: &Transaction<'_>, messages: &[Message]) -> Result<Vec
 }
 
 /// Lets the other transaction get ahead.
-async fn pause(attempt: u32) {
+pub(super) async fn pause(attempt: u32) {
     tokio::time::sleep(PAUSE * attempt + PAUSE.mul_f32(fastrand::f32())).await;
 }
 

@@ -101,9 +101,10 @@ fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<Strin
     }
     if !filter.fingerprint.is_empty() {
         let fingerprint = parameters.bind(fingerprint(&filter.fingerprint)?);
-        // A fingerprint of any level belongs to one issue, and issues have an index.
+        // A fingerprint of any level belongs to one issue, or is one that was split, and issues have an index.
         conditions.push(format!(
-            "r.issue = (SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
+            "r.issue = ANY (ARRAY((SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
+                                  UNION ALL SELECT issue FROM triage WHERE split_from = {fingerprint}))
              AND r.fingerprints @> ARRAY[{fingerprint}]"
         ));
     }

@@ -1,13 +1,15 @@
 //! Issues: what faults with one fingerprint have in common, and what people decided about them.
 
-use std::collections::BTreeSet;
+mod count;
 
 use deadpool_postgres::Transaction;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Store, StoreError, filter, plan::Plan};
+pub(super) use count::{seen, split};
+
+use super::{Store, StoreError, filter};
 
 /// Issues of a page at most.
 const PAGE: u32 = 500;
@@ -248,42 +250,5 @@ async fn merge(transaction: &Transaction<'_>, issue: Uuid, into: &str) -> Result
         let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
         return Err(StoreError::InvalidChange(what.to_owned()));
     }
-    Ok(())
-}
-
-/// Makes issues known with their first record, and tells that resolved ones came again.
-pub(super) async fn seen(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
-    // Sorted, so that transactions lock in one order.
-    let mut seen = BTreeSet::new();
-    for (_, row) in plan.rows() {
-        if let Some(issue) = row.issue {
-            seen.insert((issue, row.kernel_release.as_str()));
-        }
-    }
-    if seen.is_empty() {
-        return Ok(());
-    }
-    let (issues, releases): (Vec<Uuid>, Vec<&str>) = seen.into_iter().unzip();
-    // Rows are touched only when there is something to change: most issues are known, and nobody waits for anybody.
-    let statement = transaction
-        .prepare_cached(
-            "WITH seen AS (
-                 SELECT * FROM unnest($1::uuid[], $2::text[]) AS s(issue, kernel_release)
-             ), fresh AS (
-                 INSERT INTO triage (issue)
-                 SELECT DISTINCT s.issue FROM seen s
-                 WHERE NOT EXISTS (SELECT FROM triage t WHERE t.issue = s.issue) ORDER BY s.issue
-                 ON CONFLICT DO NOTHING
-             ), regressed AS (
-                 UPDATE triage t SET state = 'regressed', changed_at = now()
-                 FROM (SELECT issue, max(kernel_order(kernel_release)) AS latest FROM seen GROUP BY issue) s
-                 WHERE t.issue = s.issue AND t.state = 'resolved' AND s.latest >= kernel_order(t.resolved_in)
-                 RETURNING t.issue
-             )
-             INSERT INTO triage_history (issue, who, change)
-             SELECT issue, 'collector', '{\"state\": \"regressed\"}' FROM regressed",
-        )
-        .await?;
-    transaction.execute(&statement, &[&issues, &releases]).await?;
     Ok(())
 }

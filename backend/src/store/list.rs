@@ -76,8 +76,12 @@ impl Store {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(&format!(
-                "SELECT {FAULT} FROM records r LEFT JOIN hosts h ON h.agent_id = r.agent_id
-                 WHERE r.housekeeping IN (false, true) AND r.received_at = $1 AND r.id = $2"
+                // Each half has an index of its own.
+                "SELECT {FAULT} FROM (
+                     SELECT * FROM records WHERE NOT housekeeping AND received_at = $1 AND id = $2
+                     UNION ALL
+                     SELECT * FROM records WHERE housekeeping AND received_at = $1 AND id = $2
+                 ) r LEFT JOIN hosts h ON h.agent_id = r.agent_id"
             ))
             .await?;
         let row = client.query_opt(&statement, &[&received_at, &id]).await?;
@@ -118,8 +122,8 @@ fn page(
             "(SELECT r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record FROM records r WHERE {all} {newest})"
         )
     };
-    // Each walk goes along an index and ends when the page is full: the index of one agent's records, or that of all,
-    // which starts with `housekeeping`.
+    // Each walk goes along an index and ends when the page is full: the index of one agent's records, or one of all:
+    // there is one with `housekeeping` and one without.
     let (faults, housekeeping) = ("r.housekeeping = false", "r.housekeeping = true");
     let page = match (agents, asked.include_housekeeping()) {
         (None, false) => walk(&[faults]),

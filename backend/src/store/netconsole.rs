@@ -293,7 +293,13 @@ async fn forget(transaction: &Transaction<'_>, open: &OpenRecord) -> Result<(), 
         .prepare_cached(
             "WITH gone AS (
                  DELETE FROM records WHERE agent_id = $1 AND received_at = $4 AND epoch = $2 AND seq = $3
-                 RETURNING class, title, kernel_release, severity, fingerprints
+                 RETURNING class, title, kernel_release, severity, fingerprints, issue
+             ), unissued AS (
+                 UPDATE triage t SET occurrences = t.occurrences - 1,
+                        hour_occurrences = t.hour_occurrences - (t.hour = date_trunc('hour', $4::timestamptz, 'UTC'))::int,
+                        hosts = t.hosts - (SELECT count(*) FROM fingerprints f
+                                           WHERE f.agent_id = $1 AND f.fingerprint = t.issue AND f.occurrences <= 1)
+                 FROM gone WHERE t.issue = gone.issue
              ), uncounted AS (
                  UPDATE rollups u SET records = u.records - 1 FROM gone
                  WHERE u.agent_id = $1 AND u.hour = date_trunc('hour', $4::timestamptz) AND u.class = gone.class

@@ -1,5 +1,7 @@
 //! What a transaction will write: messages held against the marks of their senders.
 
+use std::collections::HashSet;
+
 use proto::v1::Gap;
 use uuid::Uuid;
 
@@ -52,17 +54,20 @@ pub(super) struct Plan<'a> {
     pub(super) marks: Vec<Mark>,
     pub(super) parts: Vec<Part<'a>>,
     pub(super) gaps: Vec<NewGap<'a>>,
+    /// Issues whose records are grouped by a finer level.
+    split: HashSet<Uuid>,
     /// What becomes of each message, in their order, once the transaction is committed.
     pub(super) outcomes: Vec<Result<Delivered, DeliverError>>,
 }
 
 impl<'a> Plan<'a> {
     /// `marks` are sorted by agent and epoch; a message whose sender has none is refused.
-    pub(super) fn new(marks: Vec<Mark>, messages: &'a [Message]) -> Self {
+    pub(super) fn new(marks: Vec<Mark>, split: HashSet<Uuid>, messages: &'a [Message]) -> Self {
         let mut plan = Self {
             marks,
             parts: Vec::new(),
             gaps: Vec::new(),
+            split,
             outcomes: Vec::with_capacity(messages.len()),
         };
         for message in messages {
@@ -82,6 +87,14 @@ impl<'a> Plan<'a> {
         self.parts
             .iter()
             .flat_map(|part| part.rows.iter().map(|row| (&self.marks[part.mark], row)))
+    }
+
+    /// The issue of a row.
+    pub(super) fn issue(&self, row: &Row) -> Option<Uuid> {
+        match row.issue {
+            Some(issue) if self.split.contains(&issue) => Some(row.finer.unwrap_or(issue)),
+            issue => issue,
+        }
     }
 
     fn add(&mut self, message: &'a Message) -> Result<Delivered, DeliverError> {

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::Message as _;
-use proto::v1::{Loss, Record, record::Payload};
+use proto::v1::{FingerprintLevel, Loss, Record, record::Payload};
 use uuid::Uuid;
 
 use super::{clean, plan::Mark, time::Micros};
@@ -12,6 +12,8 @@ use crate::record;
 pub(super) const COLUMNS: &str = "id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, \
                                   title, kernel_release, issue, fingerprints, record";
 const COLUMN_COUNT: i16 = 14;
+/// The level that split issues are grouped by.
+const TOP_FRAMES: i16 = FingerprintLevel::TopFrames as i16;
 /// OID of the type `uuid`.
 const UUID_OID: i32 = 2950;
 
@@ -29,7 +31,10 @@ pub(super) struct Row {
     housekeeping: bool,
     pub(super) title: String,
     pub(super) kernel_release: String,
+    /// What it is grouped by, unless people have split that.
     pub(super) issue: Option<Uuid>,
+    /// What it is grouped by then.
+    pub(super) finer: Option<Uuid>,
     pub(super) levels: Vec<Level>,
     encoded: Bytes,
 }
@@ -131,14 +136,17 @@ impl Row {
             beat,
             severity: i16::try_from(record.severity).unwrap_or_default(),
             housekeeping: record::is_housekeeping(&record),
-            title: clean(&record.title).into_owned(),
-            kernel_release: clean(if own_release {
-                &record.kernel_release
+            title: cleaned(record.title),
+            kernel_release: if own_release {
+                cleaned(record.kernel_release)
             } else {
-                kernel_release
-            })
-            .into_owned(),
+                clean(kernel_release).into_owned()
+            },
             issue,
+            finer: levels
+                .iter()
+                .find(|level| level.number == TOP_FRAMES)
+                .map(|level| level.fingerprint),
             levels,
             encoded,
             loss: match record.payload {
@@ -150,7 +158,7 @@ impl Row {
     }
 
     /// Appends the row in the binary format of `COPY`.
-    pub(super) fn copy(&self, out: &mut BytesMut, id: Uuid, mark: &Mark) {
+    pub(super) fn copy(&self, out: &mut BytesMut, id: Uuid, mark: &Mark, issue: Option<Uuid>) {
         out.put_i16(COLUMN_COUNT);
         field(out, id.as_bytes());
         field(out, &mark.now.postgres().to_be_bytes());
@@ -166,7 +174,7 @@ impl Row {
         field(out, &[u8::from(self.housekeeping)]);
         field(out, self.title.as_bytes());
         field(out, self.kernel_release.as_bytes());
-        match self.issue {
+        match issue {
             Some(issue) => field(out, issue.as_bytes()),
             None => out.put_i32(-1),
         }
@@ -207,6 +215,15 @@ fn field(out: &mut BytesMut, bytes: &[u8]) {
 pub(super) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Its end.
 pub(super) const COPY_TRAILER: i16 = -1;
+
+/// [`clean`] for a text that is ours: what needs no cleaning is not copied.
+fn cleaned(text: String) -> String {
+    if text.contains('\0') {
+        clean(&text).into_owned()
+    } else {
+        text
+    }
+}
 
 fn uuid(fingerprint: &str) -> Option<Uuid> {
     Uuid::try_parse(fingerprint).ok()

@@ -1,6 +1,6 @@
 //! What a transaction adds to the tables beside `records`, as columns for `unnest`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use proto::v1::LossReason;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ struct Sum<'a> {
 
 impl<'a> FingerprintSums<'a> {
     pub(super) fn of(plan: &Plan<'a>) -> Self {
-        let mut sums: BTreeMap<(Uuid, Uuid), Sum<'a>> = BTreeMap::new();
+        let mut sums: HashMap<(Uuid, Uuid), Sum<'a>> = HashMap::new();
         for (mark, row) in plan.rows() {
             for level in &row.levels {
                 let sum = sums.entry((mark.agent_id, level.fingerprint)).or_insert(Sum {
@@ -54,6 +54,8 @@ impl<'a> FingerprintSums<'a> {
                 sum.occurrences += 1;
             }
         }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_unstable_by_key(|(key, _)| *key);
         let mut columns = Self::default();
         for ((agent_id, fingerprint), sum) in sums {
             columns.agent_id.push(agent_id);
@@ -61,10 +63,72 @@ impl<'a> FingerprintSums<'a> {
             columns.seen.push(sum.seen);
             columns.level.push(sum.level.number);
             columns.version.push(sum.level.version);
-            columns.issue.push(sum.latest.issue.unwrap_or(fingerprint));
+            // Of a split issue there may be records without anything finer: it stays its own.
+            columns.issue.push(match plan.issue(sum.latest) {
+                Some(issue) if sum.latest.issue != Some(fingerprint) => issue,
+                _ => fingerprint,
+            });
             columns.class.push(&sum.latest.class);
             columns.title.push(&sum.latest.title);
             columns.severity.push(sum.severity);
+            columns.occurrences.push(sum.occurrences);
+        }
+        columns
+    }
+}
+
+/// What is added to the issues, sorted so that transactions lock in one order.
+#[derive(Debug, Default)]
+pub(super) struct IssueSums<'a> {
+    pub(super) issue: Vec<Uuid>,
+    /// The issue that it was split from, or itself.
+    pub(super) coarse: Vec<Uuid>,
+    pub(super) class: Vec<&'a str>,
+    pub(super) title: Vec<&'a str>,
+    pub(super) severity: Vec<i16>,
+    pub(super) seen: Vec<Micros>,
+    pub(super) hour: Vec<Micros>,
+    pub(super) occurrences: Vec<i64>,
+}
+
+/// The sum of one issue.
+struct IssueSum<'a> {
+    latest: &'a Row,
+    seen: Micros,
+    severity: i16,
+    occurrences: i64,
+}
+
+impl<'a> IssueSums<'a> {
+    pub(super) fn of(plan: &Plan<'a>) -> Self {
+        let mut sums: HashMap<Uuid, IssueSum<'a>> = HashMap::new();
+        for (mark, row) in plan.rows() {
+            let Some(issue) = plan.issue(row) else {
+                continue;
+            };
+            let sum = sums.entry(issue).or_insert(IssueSum {
+                latest: row,
+                seen: mark.now,
+                severity: 0,
+                occurrences: 0,
+            });
+            if mark.now >= sum.seen {
+                (sum.latest, sum.seen) = (row, mark.now);
+            }
+            sum.severity = sum.severity.max(row.severity);
+            sum.occurrences += 1;
+        }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_unstable_by_key(|(issue, _)| *issue);
+        let mut columns = Self::default();
+        for (issue, sum) in sums {
+            columns.issue.push(issue);
+            columns.coarse.push(sum.latest.issue.unwrap_or(issue));
+            columns.class.push(&sum.latest.class);
+            columns.title.push(&sum.latest.title);
+            columns.severity.push(sum.severity);
+            columns.seen.push(sum.seen);
+            columns.hour.push(sum.seen.hour());
             columns.occurrences.push(sum.occurrences);
         }
         columns
@@ -84,13 +148,15 @@ pub(super) struct RollupSums<'a> {
 
 impl<'a> RollupSums<'a> {
     pub(super) fn of(plan: &Plan<'a>) -> Self {
-        let mut sums: BTreeMap<(Uuid, Micros, &str, &str, i16), i64> = BTreeMap::new();
+        let mut sums: HashMap<(Uuid, Micros, &str, &str, i16), i64> = HashMap::new();
         for (mark, row) in plan.rows() {
             let hour = mark.now.hour();
             *sums
                 .entry((mark.agent_id, hour, &row.class, &row.kernel_release, row.severity))
                 .or_default() += 1;
         }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_unstable();
         let mut columns = Self::default();
         for ((agent_id, hour, class, kernel_release, severity), records) in sums {
             columns.agent_id.push(agent_id);

@@ -1,6 +1,6 @@
 //! The statements of a delivery, each for a whole transaction.
 
-use std::pin::pin;
+use std::{collections::BTreeMap, pin::pin};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use deadpool_postgres::Transaction;
@@ -30,7 +30,8 @@ pub(super) async fn records(transaction: &Transaction<'_>, plan: &Plan<'_>) -> R
     let mut chunk = BytesMut::with_capacity(COPY_CHUNK + COPY_SLACK);
     chunk.put_slice(COPY_HEADER);
     for (place, (mark, row)) in (0u16..).zip(plan.rows()) {
-        row.copy(&mut chunk, id::new(mark.now, place, fastrand::u64(..)), mark);
+        let id = id::new(mark.now, place, fastrand::u64(..));
+        row.copy(&mut chunk, id, mark, plan.issue(row));
         if chunk.len() >= COPY_CHUNK {
             let whole = std::mem::replace(&mut chunk, BytesMut::with_capacity(COPY_CHUNK + COPY_SLACK));
             sink.send(whole.freeze()).await?;
@@ -83,28 +84,37 @@ pub(super) async fn rollups(transaction: &Transaction<'_>, plan: &Plan<'_>) -> R
     Ok(())
 }
 
-/// Adds the rows to `fingerprints`.
-pub(super) async fn fingerprints(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+/// Adds the rows to `fingerprints`; says how many hosts have each of those that are issues for the first time.
+pub(super) async fn fingerprints(
+    transaction: &Transaction<'_>,
+    plan: &Plan<'_>,
+) -> Result<BTreeMap<Uuid, i64>, StoreError> {
     let sums = FingerprintSums::of(plan);
     if sums.fingerprint.is_empty() {
-        return Ok(());
+        return Ok(BTreeMap::new());
     }
+    // A row that was there carries this transaction's lock in xmax, a new one nothing.
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO fingerprints AS f (agent_id, fingerprint, first_seen, last_seen, level, version, issue, class,
-                                            title, severity, occurrences)
-             SELECT s.agent_id, s.fingerprint, s.seen, s.seen, s.level, s.version, s.issue, s.class, s.title,
-                    s.severity, s.occurrences
-             FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::uuid[],
-                         $7::text[], $8::text[], $9::smallint[], $10::bigint[])
-                 AS s(agent_id, fingerprint, seen, level, version, issue, class, title, severity, occurrences)
-             ON CONFLICT (agent_id, fingerprint) DO UPDATE
-             SET class = excluded.class, title = excluded.title, severity = greatest(f.severity, excluded.severity),
-                 last_seen = excluded.last_seen, occurrences = f.occurrences + excluded.occurrences",
+            "WITH put AS (
+                 INSERT INTO fingerprints AS f (agent_id, fingerprint, first_seen, last_seen, level, version, issue, class,
+                                                title, severity, occurrences)
+                 SELECT s.agent_id, s.fingerprint, s.seen, s.seen, s.level, s.version, s.issue, s.class, s.title,
+                        s.severity, s.occurrences
+                 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::uuid[],
+                             $7::text[], $8::text[], $9::smallint[], $10::bigint[])
+                     AS s(agent_id, fingerprint, seen, level, version, issue, class, title, severity, occurrences)
+                 ON CONFLICT (agent_id, fingerprint) DO UPDATE
+                 SET class = excluded.class, title = excluded.title, severity = greatest(f.severity, excluded.severity),
+                     issue = excluded.issue, last_seen = excluded.last_seen,
+                     occurrences = f.occurrences + excluded.occurrences
+                 RETURNING f.fingerprint, f.issue, f.xmax = 0 AS is_new
+             )
+             SELECT fingerprint, count(*) FROM put WHERE is_new AND fingerprint = issue GROUP BY fingerprint",
         )
         .await?;
-    transaction
-        .execute(
+    let fresh = transaction
+        .query(
             &statement,
             &[
                 &sums.agent_id,
@@ -120,7 +130,7 @@ pub(super) async fn fingerprints(transaction: &Transaction<'_>, plan: &Plan<'_>)
             ],
         )
         .await?;
-    Ok(())
+    Ok(fresh.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Adds the losses that the rows tell of, and the gaps, to `losses`.

@@ -4,6 +4,7 @@
 mod access;
 mod books;
 mod catalogue;
+mod chaos;
 mod delivery;
 mod discovery;
 mod hosts;

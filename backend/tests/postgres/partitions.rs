@@ -42,10 +42,10 @@ async fn collectors_that_start_together_migrate_once() {
         together.spawn(async move { store.migrate().await.unwrap() });
     }
     together.join_all().await;
-    // Each migration has a version of its own, from 1 on.
+    // Each migration has a version of its own.
     assert_eq!(
         db.count("SELECT count(*) FROM refinery_schema_history").await,
-        db.count("SELECT max(version)::bigint FROM refinery_schema_history")
+        db.count("SELECT count(DISTINCT version) FROM refinery_schema_history")
             .await
     );
     assert!(

@@ -27,6 +27,7 @@ use proto::v1::{
     Batch, Custom, DeliverRequest, DeliverResponse, Hello, Host, Record, Severity,
     collector_client::CollectorClient, deliver_request::Message, query_client::QueryClient, record::Payload,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use testing::skip;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -107,6 +108,18 @@ impl Postgres {
     /// Stops it for good.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Sends its server a signal. It is started again when it ends by that; one that is being started gets none.
+    pub(crate) fn kill(&self, signal: Signal) {
+        let pid_file = self.dir.join("postgres/data/postmaster.pid");
+        let pid = std::fs::read_to_string(pid_file).ok().and_then(|text| {
+            let pid = text.lines().next()?.parse().ok()?;
+            Pid::from_raw(pid)
+        });
+        if let Some(pid) = pid {
+            kill_process(pid, signal).ok();
+        }
     }
 }
 
@@ -310,14 +323,19 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn open(channel: Channel) -> Self {
+        Self::try_open(channel).await.expect("a stream")
+    }
+
+    /// None: the collector is gone.
+    pub(crate) async fn try_open(channel: Channel) -> Option<Self> {
         let (up, requests) = tokio::sync::mpsc::channel(16);
         let mut client = CollectorClient::new(channel).max_encoding_message_size(usize::MAX);
         let down = client
             .deliver(ReceiverStream::new(requests))
             .await
-            .expect("a stream")
+            .ok()?
             .into_inner();
-        Self { up, down }
+        Some(Self { up, down })
     }
 
     /// Sends a message; gives the answer.

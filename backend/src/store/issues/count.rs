@@ -1,0 +1,115 @@
+//! What records add to issues, in the transaction that stores them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use deadpool_postgres::Transaction;
+use uuid::Uuid;
+
+use super::super::{StoreError, plan::Plan, sums::IssueSums};
+
+/// Issues that people have split: few, if any.
+pub(in super::super) async fn split(transaction: &Transaction<'_>) -> Result<HashSet<Uuid>, StoreError> {
+    let split = transaction
+        .prepare_cached("SELECT issue FROM triage WHERE split")
+        .await?;
+    let rows = transaction.query(&split, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Makes issues known with their first record, counts, and tells that resolved ones came again. `hosts` is how many
+/// hosts have an issue for the first time.
+///
+/// An hour's count becomes part of `usual_per_hour` when the next one begins: with q = 0.5^(1/24), which has a day halve
+/// what an hour weighs, usual' = q^k usual + (1 - q) q^(k-1) count after k hours.
+pub(in super::super) async fn seen(
+    transaction: &Transaction<'_>,
+    plan: &Plan<'_>,
+    hosts: &BTreeMap<Uuid, i64>,
+) -> Result<(), StoreError> {
+    let sums = IssueSums::of(plan);
+    if sums.issue.is_empty() {
+        return Ok(());
+    }
+    let hosts: Vec<i64> = sums
+        .issue
+        .iter()
+        .map(|issue| hosts.get(issue).copied().unwrap_or(0))
+        .collect();
+    let count = transaction
+        .prepare_cached(
+            "INSERT INTO triage AS t (issue, class, title, severity, first_seen, last_seen, occurrences, hosts, hour,
+                                      hour_occurrences, split_from)
+             SELECT issue, class, title, severity, seen, seen, occurrences, hosts, hour, occurrences,
+                    nullif(coarse, issue)
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[],
+                         $7::timestamptz[], $8::bigint[], $9::bigint[])
+                 AS s(issue, coarse, class, title, severity, seen, hour, occurrences, hosts)
+             ON CONFLICT (issue) DO UPDATE
+             SET class = excluded.class, title = excluded.title, severity = greatest(t.severity, excluded.severity),
+                 first_seen = least(t.first_seen, excluded.first_seen),
+                 last_seen = greatest(t.last_seen, excluded.last_seen),
+                 occurrences = t.occurrences + excluded.occurrences, hosts = t.hosts + excluded.hosts,
+                 hour = greatest(t.hour, excluded.hour),
+                 hour_occurrences = excluded.occurrences
+                     + CASE WHEN excluded.hour > t.hour THEN 0 ELSE t.hour_occurrences END,
+                 usual_per_hour = CASE WHEN excluded.hour > t.hour THEN usual_decay(t.hour, excluded.hour)
+                     * (t.usual_per_hour + (2 ^ (1 / 24.0) - 1)::float8 * t.hour_occurrences)
+                     ELSE t.usual_per_hour END",
+        )
+        .await?;
+    transaction
+        .execute(
+            &count,
+            &[
+                &sums.issue,
+                &sums.coarse,
+                &sums.class,
+                &sums.title,
+                &sums.severity,
+                &sums.seen,
+                &sums.hour,
+                &sums.occurrences,
+                &hosts,
+            ],
+        )
+        .await?;
+    regress(transaction, plan).await
+}
+
+/// Tells that resolved issues came again, in a kernel and build that should not have them.
+async fn regress(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let mut seen: Vec<_> = plan
+        .rows()
+        .filter_map(|(mark, row)| Some((plan.issue(row)?, mark.agent_id, row.kernel_release.as_str())))
+        .collect();
+    seen.sort_unstable();
+    seen.dedup();
+    let (mut issues, mut agents, mut releases) = (Vec::new(), Vec::new(), Vec::new());
+    for (issue, agent_id, kernel_release) in seen {
+        issues.push(issue);
+        agents.push(agent_id);
+        releases.push(kernel_release);
+    }
+    let regress = transaction
+        .prepare_cached(
+            "WITH seen AS (
+                 SELECT coalesce(t.merged_into, t.issue) AS issue, s.agent_id, s.kernel_release
+                 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS s(issue, agent_id, kernel_release)
+                 JOIN triage t ON t.issue = s.issue
+             ), regressed AS (
+                 UPDATE triage t SET state = 'regressed', changed_at = now()
+                 WHERE t.state = 'resolved' AND EXISTS (
+                     SELECT FROM seen s JOIN hosts h ON h.agent_id = s.agent_id
+                     WHERE s.issue = t.issue AND kernel_order(s.kernel_release) >= kernel_order(t.resolved_in)
+                       AND (t.resolved_in_build = '' OR kernel_order(h.os_build) >= kernel_order(t.resolved_in_build)))
+                 RETURNING t.issue
+             )
+             INSERT INTO triage_history (issue, who, change)
+             SELECT issue, 'collector', '{\"state\": \"regressed\"}' FROM regressed",
+        )
+        .await?;
+    transaction
+        .execute(&regress, &[&issues, &agents, &releases])
+        .await?;
+    Ok(())
+}
