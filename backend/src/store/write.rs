@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, pin::pin};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use deadpool_postgres::Transaction;
 use futures::SinkExt as _;
+use uuid::Uuid;
 
 use super::{
     StoreError, clean, id,
