@@ -11,6 +11,7 @@
 //! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history; changes it |
 //! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `Host` in JSON |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
+//! | `GET /api/v1/statistics/…`, `GET /api/v1/issues/{issue}/unusual` | the analysis, see `statistics` |
 //! | `GET /healthz` | 200, or 503 with the reason |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
@@ -33,6 +34,7 @@ mod pages;
 mod query;
 #[cfg(test)]
 mod samples;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -117,6 +119,12 @@ fn routes(app: App) -> Router {
         .route("/api/v1/hosts/{agent}", get(hosts::host))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
+        .route("/api/v1/issues/{issue}/unusual", get(statistics::unusual))
+        .route("/api/v1/statistics/rates", get(statistics::rates))
+        .route("/api/v1/statistics/compare", get(statistics::compare))
+        .route("/api/v1/statistics/escalations", get(statistics::escalations))
+        .route("/api/v1/statistics/survival", get(statistics::survival))
+        .route("/api/v1/statistics/outliers", get(statistics::outliers))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .route("/static/{name}", get(assets::file))

@@ -2,6 +2,7 @@
 //!
 //! - [`store`] holds all SQL: delivery in one transaction, lists, pages and the tail.
 //! - [`collector`] and [`query`] are the gRPC services on top of it.
+//! - [`analysis`] puts what is stored to the tests of `statistics`.
 //! - [`admission`] decides which agents may deliver; [`enrolment`] gives them certificates of the own [`authority`].
 //! - [`access`] knows the people and programs that ask, and what each may do.
 //! - [`ingest`] gathers what many agents send into few transactions.
@@ -12,6 +13,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod analysis;
 pub mod authority;
 pub mod collector;
 pub mod embedded;

@@ -1,6 +1,7 @@
 //! Everything that is kept, in PostgreSQL. All SQL of the backend is in this module.
 
 mod access;
+mod analysis;
 mod connect;
 mod deliver;
 mod enrolment;
@@ -16,6 +17,7 @@ mod list;
 mod netconsole;
 mod plan;
 mod rows;
+mod sightings;
 mod sums;
 mod tail;
 mod time;
@@ -29,6 +31,9 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
+pub use analysis::{
+    Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
+};
 pub use deliver::{Delivered, Message, Rejected, Sender};
 pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::access::Frame;
 use super::query::BadQuery;
 use crate::access::Role;
+use crate::analysis::AnalysisError;
 use crate::store::{StoreError, chain};
 
 /// Seconds after which a client may try again.
@@ -66,9 +67,21 @@ pub(super) enum Refusal {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Numbers that nothing can be computed with.
+    #[error(transparent)]
+    Numbers(#[from] statistics::Invalid),
     /// A page could not be rendered.
     #[error(transparent)]
     Render(#[from] askama::Error),
+}
+
+impl From<AnalysisError> for Refusal {
+    fn from(error: AnalysisError) -> Self {
+        match error {
+            AnalysisError::Store(error) => Self::Store(error),
+            AnalysisError::Invalid(error) => Self::Numbers(error),
+        }
+    }
 }
 
 /// The form of an answer.
@@ -102,6 +115,7 @@ impl Refusal {
             | Self::Id
             | Self::AgentId
             | Self::Request(_)
+            | Self::Numbers(_)
             | Self::Store(
                 StoreError::InvalidPageToken
                 | StoreError::InvalidFilter(_)

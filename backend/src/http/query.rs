@@ -184,7 +184,7 @@ fn class(value: &str) -> Result<String, BadQuery> {
     Ok(value.to_owned())
 }
 
-fn severity(value: &str) -> Result<Severity, BadQuery> {
+pub(super) fn severity(value: &str) -> Result<Severity, BadQuery> {
     let by_name = SEVERITIES
         .iter()
         .find(|(name, _)| value.eq_ignore_ascii_case(name))

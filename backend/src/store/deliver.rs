@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::Transaction;
-use futures::future::{try_join, try_join5};
+use futures::future::{try_join, try_join3, try_join5};
 use proto::{
     limits,
     v1::{Batch, Gap, Host},
@@ -17,6 +17,7 @@ use super::{
     DeliverError, Store, StoreError, exposure, hosts, issues, netconsole,
     plan::{Mark, Plan},
     rows::Row,
+    sightings,
     time::Micros,
     write,
 };
@@ -308,7 +309,8 @@ pub(super) async fn store_in(
         write::fingerprints(transaction, &plan),
         write::rollups(transaction, &plan),
         exposure::add(transaction, &plan),
-        try_join(
+        try_join3(
+            sightings::add(transaction, &plan),
             write::losses(transaction, &plan),
             write::quarantine(transaction, &plan),
         ),

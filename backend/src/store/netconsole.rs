@@ -308,6 +308,14 @@ async fn forget(transaction: &Transaction<'_>, open: &OpenRecord) -> Result<(), 
                  UPDATE rollups_daily u SET records = u.records - 1 FROM gone
                  WHERE u.agent_id = $1 AND u.day = date_trunc('day', $4::timestamptz, 'UTC') AND u.class = gone.class
                    AND u.kernel_release = gone.kernel_release AND u.severity = gone.severity
+             ), unsighted AS (
+                 UPDATE sightings u SET records = u.records - 1
+                 FROM (SELECT i.os_build, i.product, gone.issue, gone.kernel_release
+                       FROM gone JOIN sightings i ON i.agent_id = $1 AND i.day = date_trunc('day', $4::timestamptz, 'UTC')
+                            AND i.issue = gone.issue AND i.kernel_release = gone.kernel_release AND i.first_at <= $4
+                       ORDER BY i.first_at DESC LIMIT 1) s
+                 WHERE u.agent_id = $1 AND u.day = date_trunc('day', $4::timestamptz, 'UTC') AND u.issue = s.issue
+                   AND u.kernel_release = s.kernel_release AND u.os_build = s.os_build AND u.product = s.product
              ), unstored AS (
                  UPDATE senders s SET records = s.records - 1 FROM gone WHERE s.agent_id = $1 AND s.epoch = $2
              ), ungrouped AS (
@@ -321,10 +329,13 @@ async fn forget(transaction: &Transaction<'_>, open: &OpenRecord) -> Result<(), 
     transaction
         .execute(&forget, &[agent_id, epoch, seq, received_at])
         .await?;
-    let empty = transaction
-        .prepare_cached("DELETE FROM fingerprints WHERE agent_id = $1 AND occurrences <= 0")
-        .await?;
-    transaction.execute(&empty, &[agent_id]).await?;
+    for empty in [
+        "DELETE FROM fingerprints WHERE agent_id = $1 AND occurrences <= 0",
+        "DELETE FROM sightings WHERE agent_id = $1 AND records <= 0",
+    ] {
+        let empty = transaction.prepare_cached(empty).await?;
+        transaction.execute(&empty, &[agent_id]).await?;
+    }
     Ok(())
 }
 

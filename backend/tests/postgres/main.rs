@@ -17,6 +17,7 @@ mod partitions;
 mod program;
 mod queries;
 mod refusals;
+mod statistics;
 mod support;
 mod tail;
 mod web;

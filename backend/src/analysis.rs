@@ -1,0 +1,73 @@
+//! What is stored, put to the tests of `statistics`: rates, comparisons, escalations, survival, what is unusual.
+//!
+//! The store gives sums, [`statistics`] the formulas; here is what is counted, which findings are judged together, and how an
+//! answer reads. `docs/statistics.md` explains it to those who act on it. Answers are [`serde::Serialize`]: their fields are
+//! those of the REST API.
+
+mod compare;
+mod escalation;
+mod outliers;
+mod rates;
+mod survival;
+mod unusual;
+
+pub use compare::{Asked, Comparison, ComparisonOfIssue, Verdict, compare};
+pub use escalation::{Escalation, escalations};
+pub use outliers::{Outlier, Outliers, outliers};
+pub use rates::{Rate, rates};
+pub use survival::{Survival, SurvivalStep, survival};
+pub use unusual::{Unusual, UnusualFact, unusual};
+
+use statistics::{Alpha, Interval, Invalid};
+use uuid::Uuid;
+
+use crate::store::StoreError;
+
+/// An analysis that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalysisError {
+    /// The store failed, or refused what was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The numbers that were asked with cannot be computed with.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+}
+
+/// The bounds of an estimate. JSON has no infinity: an upper bound that is infinite is left out.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Bounds {
+    /// The lower one.
+    pub low: f64,
+    /// The upper one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+}
+
+impl From<Interval> for Bounds {
+    fn from(interval: Interval) -> Self {
+        Self {
+            low: interval.low,
+            high: finite(interval.high),
+        }
+    }
+}
+
+fn finite(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
+}
+
+/// An issue as the API names it.
+fn digits(issue: Uuid) -> String {
+    issue.simple().to_string()
+}
+
+fn alpha(confidence: f64) -> Result<Alpha, Invalid> {
+    Alpha::of_confidence(confidence)
+}
+
+/// A count as a number to compute with; exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "no fleet has 2^53 hosts")]
+fn real(count: u64) -> f64 {
+    count as f64
+}

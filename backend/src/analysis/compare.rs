@@ -1,0 +1,361 @@
+//! Is B worse than A?
+//!
+//! Counted is how many hosts had a fault for the first time, and for how many hours hosts were watched that had not had it yet:
+//! one host that fails every minute is one host, and one that failed before it was updated is not held against the update. Hosts are compared with those of the same hardware model.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use statistics::{Counted, compare::Stratum, discovery};
+use uuid::Uuid;
+
+use super::{AnalysisError, Bounds, alpha, digits, finite, real};
+use crate::store::{Affected, Dimension, Side, Store, Watch, Watched};
+
+/// Hours for which a host with a fault was watched at least: its first heartbeat may not have come yet. One minute.
+const LEAST_HOURS: f64 = 1.0 / 60.0;
+
+/// What is compared.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Builds, kernels or models.
+    pub by: Dimension,
+    /// The one that is compared to.
+    pub from: String,
+    /// The one that is compared.
+    pub to: String,
+    /// How many times as often `to` may fail.
+    pub max_ratio: f64,
+    /// How sure a verdict has to be, such as 0.95.
+    pub confidence: f64,
+    /// Which faults.
+    pub watch: Watch,
+}
+
+/// What comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is not worse than allowed, with the confidence that was asked for.
+    Fine,
+    /// It is worse than allowed, with that confidence, as a whole or in an issue.
+    Worse,
+    /// There is too little to say either.
+    Unsure,
+}
+
+/// Two groups of hosts compared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// What comes of it.
+    pub verdict: Verdict,
+    /// What was compared to, and what was compared.
+    pub from: SideSum,
+    /// See `from`.
+    pub to: SideSum,
+    /// The ratio that was allowed.
+    pub max_ratio: f64,
+    /// The confidence that was asked for.
+    pub confidence: f64,
+    /// Rate of `to` by rate of `from`; left out where it is infinite or nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+    /// Its bounds.
+    pub ratio_bounds: Bounds,
+    /// Probability of what was seen or worse, were the ratio the allowed one.
+    pub p_worse: f64,
+    /// Probability of what was seen or better, were the ratio the allowed one.
+    pub p_better: f64,
+    /// Single issues, the surest ones first.
+    pub issues: Vec<ComparisonOfIssue>,
+}
+
+/// One of the two.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SideSum {
+    /// Its name.
+    pub name: String,
+    /// Hosts that were watched.
+    pub hosts: u64,
+    /// Hours for which they were.
+    pub host_hours: f64,
+    /// Hosts that had a fault.
+    pub affected: u64,
+}
+
+/// One issue in both.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparisonOfIssue {
+    /// The issue, 32 hexadecimal digits.
+    pub issue: String,
+    /// Its class.
+    pub class: String,
+    /// Its title.
+    pub title: String,
+    /// Its severity, 1 to 4.
+    pub severity: i16,
+    /// Whether it is worse than allowed.
+    pub worse: bool,
+    /// Hosts of `from` that had it.
+    pub from_affected: u64,
+    /// Hosts of `to` that had it.
+    pub to_affected: u64,
+    /// As in [`Comparison`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+    /// As in [`Comparison`].
+    pub ratio_bounds: Bounds,
+    /// As in [`Comparison`].
+    pub p_worse: f64,
+    /// Expected part of false ones among the issues that are at least as sure.
+    pub q_worse: f64,
+}
+
+/// Compares two groups of hosts, over all faults and issue by issue.
+///
+/// `worse` takes p ≤ α/2 over all faults or a q ≤ α/2 of an issue, with α = 1 - confidence: both ways together raise a false alarm
+/// with at most about α. `fine` takes that a ratio above the allowed one is refuted with the confidence.
+pub async fn compare(store: &Store, asked: &Asked) -> Result<Comparison, AnalysisError> {
+    alpha(asked.confidence)?;
+    let (watched, affected) = store
+        .side_by_side(asked.by, &asked.from, &asked.to, &asked.watch)
+        .await?;
+    judge(asked, &watched, &affected)
+}
+
+fn judge(asked: &Asked, watched: &[Watched], affected: &[Affected]) -> Result<Comparison, AnalysisError> {
+    let alpha = alpha(asked.confidence)?;
+    let error = 1.0 - asked.confidence;
+    let mut of_issue: BTreeMap<Option<Uuid>, Vec<&Affected>> = BTreeMap::from([(None, Vec::new())]);
+    for one in affected {
+        of_issue.entry(one.issue).or_default().push(one);
+    }
+    let mut overall = None;
+    let mut issues = Vec::new();
+    for (issue, affected) in of_issue {
+        if issue.is_some() && affected.iter().all(|one| one.hosts == 0) {
+            continue;
+        }
+        let strata = strata(watched, &affected);
+        let found = statistics::compare::compare(&strata, asked.max_ratio, alpha)?;
+        match issue {
+            None => overall = Some(found),
+            Some(issue) => issues.push(of(issue, &affected, &found)),
+        }
+    }
+    // Invariant: the map was made with an entry for all issues together.
+    let overall = overall.ok_or(statistics::Invalid::Exposure)?;
+
+    let p_values: Vec<f64> = issues.iter().map(|issue| issue.p_worse).collect();
+    let q_values = discovery::q_values(&p_values, discovery::Dependence::Positive)?;
+    for (issue, q) in issues.iter_mut().zip(q_values) {
+        issue.q_worse = q;
+        issue.worse = q <= error / 2.0;
+    }
+    issues.sort_by(|a, b| {
+        a.p_worse
+            .total_cmp(&b.p_worse)
+            .then_with(|| a.issue.cmp(&b.issue))
+    });
+    let verdict = if overall.p_above <= error / 2.0 || issues.iter().any(|issue| issue.worse) {
+        Verdict::Worse
+    } else if overall.p_below <= error {
+        Verdict::Fine
+    } else {
+        Verdict::Unsure
+    };
+    Ok(Comparison {
+        verdict,
+        from: sum(&asked.from, Side::From, watched, affected),
+        to: sum(&asked.to, Side::To, watched, affected),
+        max_ratio: asked.max_ratio,
+        confidence: asked.confidence,
+        ratio: overall.ratio.and_then(finite),
+        ratio_bounds: overall.interval.into(),
+        p_worse: overall.p_above,
+        p_better: overall.p_below,
+        issues,
+    })
+}
+
+/// Events and hours of each hardware model: the hosts that had it, and the hours in which hosts had not had it yet.
+fn strata(watched: &[Watched], affected: &[&Affected]) -> Vec<Stratum> {
+    let mut strata: BTreeMap<&str, Stratum> = BTreeMap::new();
+    for one in watched {
+        let counted = side_of(strata.entry(&one.model).or_default(), one.side);
+        counted.exposure += one.hours;
+    }
+    for one in affected {
+        let counted = side_of(strata.entry(&one.model).or_default(), one.side);
+        counted.events += one.hosts;
+        counted.exposure = (counted.exposure - one.hours_after).max(real(counted.events) * LEAST_HOURS);
+    }
+    strata.into_values().collect()
+}
+
+fn side_of(stratum: &mut Stratum, side: Side) -> &mut Counted {
+    match side {
+        Side::From => &mut stratum.from,
+        Side::To => &mut stratum.to,
+    }
+}
+
+fn sum(name: &str, side: Side, watched: &[Watched], affected: &[Affected]) -> SideSum {
+    let watched = watched.iter().filter(|one| one.side == side);
+    let affected = affected
+        .iter()
+        .filter(|one| one.side == side && one.issue.is_none());
+    let mut sum = SideSum {
+        name: name.to_owned(),
+        affected: affected.map(|one| one.hosts).sum(),
+        ..SideSum::default()
+    };
+    for one in watched {
+        sum.hosts += one.hosts;
+        sum.host_hours += one.hours;
+    }
+    sum
+}
+
+fn of(issue: Uuid, affected: &[&Affected], found: &statistics::compare::Comparison) -> ComparisonOfIssue {
+    let hosts = |side: Side| {
+        let of_side = affected.iter().filter(|one| one.side == side);
+        of_side.map(|one| one.hosts).sum()
+    };
+    let worst = affected.iter().max_by_key(|one| one.severity);
+    ComparisonOfIssue {
+        issue: digits(issue),
+        class: worst.map_or_else(String::new, |one| one.class.clone()),
+        title: worst.map_or_else(String::new, |one| one.title.clone()),
+        severity: worst.map_or(0, |one| one.severity),
+        worse: false,
+        from_affected: hosts(Side::From),
+        to_affected: hosts(Side::To),
+        ratio: found.ratio.and_then(finite),
+        ratio_bounds: found.interval.into(),
+        p_worse: found.p_above,
+        q_worse: 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> Asked {
+        Asked {
+            by: Dimension::Build,
+            from: "41".to_owned(),
+            to: "42".to_owned(),
+            max_ratio: 1.5,
+            confidence: 0.95,
+            watch: Watch {
+                days: 30,
+                min_severity: 2,
+                class: String::new(),
+                issue: None,
+            },
+        }
+    }
+
+    fn watched(side: Side, model: &str, hours: f64) -> Watched {
+        Watched {
+            side,
+            model: model.to_owned(),
+            hosts: 100,
+            hours,
+        }
+    }
+
+    fn affected(side: Side, model: &str, issue: u128, hosts: u64) -> Affected {
+        Affected {
+            side,
+            model: model.to_owned(),
+            issue: (issue != 0).then(|| Uuid::from_u128(issue)),
+            class: "kernel.oops".to_owned(),
+            title: format!("oops {issue}"),
+            severity: 3,
+            hosts,
+            hours_after: 0.0,
+        }
+    }
+
+    fn fleet() -> Vec<Watched> {
+        let models = ["A", "B"].into_iter();
+        models
+            .flat_map(|model| {
+                [
+                    watched(Side::From, model, 50_000.0),
+                    watched(Side::To, model, 50_000.0),
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_seen_is_nothing_known() {
+        let found = judge(&asked(), &fleet(), &[]).unwrap();
+        assert_eq!(found.verdict, Verdict::Unsure);
+        assert_eq!((found.from.host_hours, found.ratio), (100_000.0, None));
+        assert_eq!(
+            judge(&asked(), &[], &[]).unwrap().verdict,
+            Verdict::Unsure,
+            "nor is a build without hosts"
+        );
+    }
+
+    #[test]
+    fn the_same_rate_is_fine_and_twice_the_allowed_one_is_worse() {
+        let both = |from, to| [affected(Side::From, "A", 0, from), affected(Side::To, "A", 0, to)];
+        assert_eq!(
+            judge(&asked(), &fleet(), &both(60, 60)).unwrap().verdict,
+            Verdict::Fine
+        );
+        assert_eq!(
+            judge(&asked(), &fleet(), &both(6, 6)).unwrap().verdict,
+            Verdict::Unsure
+        );
+        let worse = judge(&asked(), &fleet(), &both(60, 180)).unwrap();
+        assert_eq!(worse.verdict, Verdict::Worse);
+        assert!((worse.ratio.unwrap() - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_new_issue_is_found_among_many_old_ones() {
+        let mut seen = vec![affected(Side::From, "A", 0, 200), affected(Side::To, "A", 0, 218)];
+        for issue in 1..=50 {
+            seen.extend([
+                affected(Side::From, "A", issue, 4),
+                affected(Side::To, "A", issue, 4),
+            ]);
+        }
+        seen.push(affected(Side::To, "B", 99, 18));
+        let found = judge(&asked(), &fleet(), &seen).unwrap();
+        assert_eq!(found.verdict, Verdict::Worse);
+        assert!(found.p_worse > 0.5, "as a whole it is fine");
+        let worse: Vec<&str> = found
+            .issues
+            .iter()
+            .filter(|one| one.worse)
+            .map(|one| one.title.as_str())
+            .collect();
+        assert_eq!(worse, ["oops 99"]);
+        assert_eq!(found.issues[0].ratio, None, "it is infinite");
+    }
+
+    #[test]
+    fn wrong_numbers_are_refused() {
+        let confidence = Asked {
+            confidence: 1.0,
+            ..asked()
+        };
+        let ratio = Asked {
+            max_ratio: 0.0,
+            ..asked()
+        };
+        for wrong in [confidence, ratio] {
+            let found = judge(&wrong, &fleet(), &[]);
+            assert!(matches!(found, Err(AnalysisError::Invalid(_))), "{found:?}");
+        }
+    }
+}

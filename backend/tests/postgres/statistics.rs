@@ -1,0 +1,335 @@
+//! The analysis on fleets with known faults, by REST.
+
+use std::fmt::Write as _;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use backend::{http, metrics::Metrics};
+use proto::v1::{Batch, Fingerprint, FingerprintLevel, Host, Record, Severity};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::support::{Database, encoded, host, record, sender};
+
+/// Issues that all builds have.
+const OLD: [&str; 2] = [
+    "000000000000000000000000000000a1",
+    "000000000000000000000000000000a2",
+];
+/// An issue that came with build 42.
+const NEW: &str = "000000000000000000000000000000b1";
+/// Hosts of a build.
+const HOSTS: u32 = 60;
+
+async fn get(db: &Database, address: &str) -> (StatusCode, Value) {
+    let router: Router = http::router(
+        db.store.clone(),
+        db.open_to_all(),
+        Metrics::new(),
+        CancellationToken::new(),
+    );
+    let request = Request::get(address).body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+async fn ok(db: &Database, address: &str) -> Value {
+    let (status, answer) = get(db, address).await;
+    assert_eq!(status, StatusCode::OK, "{address}: {answer}");
+    answer
+}
+
+/// Hosts of builds 41 and 42, half of them of each model, watched for ten days. Each fourth host of either build has the old
+/// issues from the fifth day on; each fifth host of build 42 the new one from the eighth day on, those with another BIOS.
+async fn fleet(db: &Database) {
+    let mut sql = String::from(
+        "CREATE FUNCTION day(back integer) RETURNS timestamptz LANGUAGE sql AS
+             $$ SELECT date_trunc('day', now(), 'UTC') - back * interval '1 day' $$;",
+    );
+    for number in 0..2 * HOSTS {
+        let build = 41 + number % 2;
+        let (place, agent) = (number / 2, format!("00000000-0000-4000-8000-{number:012}"));
+        let (model, has_new) = (["A", "B"][place as usize % 2], build == 42 && place % 5 == 0);
+        let bios = if has_new { "bad" } else { "good" };
+        write!(
+            sql,
+            "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
+                                memory_bytes, product, board, bios, boot_id, agent_version)
+             VALUES ('{agent}', 'host-{number}', 'debian', '{build}', '6.1', '', 'x86_64', '', 1, 1,
+                                       '{model}', '', '{bios}', '', '1');
+             INSERT INTO host_dimms VALUES ('{agent}', 1, 'A1', '', 'maker', '{bios}', '', 1, 0, 0, 0),
+                                           ('{agent}', 2, 'A2', '', 'maker', '{bios}', '', 1, 0, 0, 0);
+             INSERT INTO exposure
+             SELECT '{agent}', day(back), '{build}', '6.1', '{model}', 86400 FROM generate_series(1, 10) back;"
+        )
+        .unwrap();
+        let mut sees = |issue: &str, from: u32| {
+            write!(
+                sql,
+                "INSERT INTO fingerprints VALUES ('{agent}', '{issue}', 1, 1, '{issue}', 'kernel.oops', 'oops {issue}', 3,
+                                                  day({from}), day(1), {from});
+                 INSERT INTO sightings
+                 SELECT '{agent}', day(back), '{issue}', '{build}', '6.1', '{model}', day(back) + interval '1 hour', 3
+                 FROM generate_series(1, {from}) back;
+                 INSERT INTO triage (issue) VALUES ('{issue}') ON CONFLICT DO NOTHING;"
+            )
+            .unwrap();
+        };
+        if place % 4 == 0 {
+            for issue in OLD {
+                sees(issue, 6);
+            }
+        }
+        if has_new {
+            sees(NEW, 3);
+        }
+    }
+    db.sql().await.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_regression_of_a_build_is_found_by_its_issue() {
+    let Some(db) = Database::new("a_regression_of_a_build_is_found_by_its_issue").await else {
+        return;
+    };
+    fleet(&db).await;
+    let found = ok(&db, "/api/v1/statistics/compare?from=41&to=42").await;
+    assert_eq!(found["verdict"], "worse", "{found:#}");
+    assert_eq!(
+        (
+            &found["from"]["hosts"],
+            &found["from"]["affected"],
+            &found["to"]["affected"]
+        ),
+        (&json!(60), &json!(15), &json!(24)),
+        "15 with old issues, 12 with the new one, 3 of them with both"
+    );
+    assert_eq!(found["from"]["host_hours"], 60.0 * 240.0);
+    let issues = found["issues"].as_array().unwrap();
+    assert_eq!(issues.len(), 3);
+    let worse: Vec<&Value> = issues.iter().filter(|one| one["worse"] == true).collect();
+    assert_eq!(worse.len(), 1, "{found:#}");
+    assert_eq!(
+        (&worse[0]["issue"], &worse[0]["to_affected"]),
+        (&json!(NEW), &json!(12))
+    );
+
+    let back = ok(
+        &db,
+        "/api/v1/statistics/compare?from=42&to=41&max_ratio=2&confidence=0.8",
+    )
+    .await;
+    assert_eq!(back["verdict"], "fine", "{back:#}");
+    let old = ok(&db, "/api/v1/statistics/compare?from=42&to=43").await;
+    assert_eq!(old["verdict"], "unsure", "nobody runs 43");
+
+    // What was merged into an old issue counts for it.
+    let merge = format!(
+        "UPDATE triage SET merged_into = '{}' WHERE issue = '{NEW}'",
+        OLD[0]
+    );
+    db.sql().await.batch_execute(&merge).await.unwrap();
+    let merged = ok(&db, "/api/v1/statistics/compare?from=41&to=42").await;
+    assert_eq!(merged["issues"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn rates_survival_escalations_and_what_is_unusual_agree_with_the_fleet() {
+    let Some(db) = Database::new("rates_survival_escalations_and_what_is_unusual_agree_with_the_fleet").await
+    else {
+        return;
+    };
+    fleet(&db).await;
+    let found = ok(&db, "/api/v1/statistics/rates?by=build").await;
+    let of_41 = found["rates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "41")
+        .unwrap();
+    assert_eq!(
+        (&of_41["hosts"], &of_41["fault_days"], &of_41["faults"]),
+        (&json!(60), &json!(90), &json!(540))
+    );
+    let rate = of_41["rate"].as_f64().unwrap();
+    assert!((rate - 90.0 / 14.4).abs() < 1e-9);
+    assert!(of_41["rate_bounds"]["low"].as_f64().unwrap() < rate);
+
+    let curve = ok(&db, "/api/v1/statistics/survival?of=41").await;
+    assert_eq!((&curve["hosts"], &curve["affected"]), (&json!(60), &json!(15)));
+    let steps = curve["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 1, "all of them failed at the same age: {curve:#}");
+    assert!((steps[0]["survival"].as_f64().unwrap() - 0.75).abs() < 1e-12);
+
+    let rising = ok(&db, "/api/v1/statistics/escalations?days=10").await;
+    let issues: Vec<&str> = rising["escalations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["issue"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        issues.len(),
+        3,
+        "all of them began within the ten days: {rising:#}"
+    );
+    let days = ok(&db, "/api/v1/statistics/escalations?days=5").await;
+    assert_eq!(
+        days["escalations"].as_array().unwrap().len(),
+        1,
+        "one within five: {days:#}"
+    );
+    assert_eq!(days["escalations"][0]["issue"], NEW);
+
+    let unusual = ok(&db, &format!("/api/v1/issues/{NEW}/unusual")).await;
+    assert_eq!(
+        (&unusual["hosts"], &unusual["affected"]),
+        (&json!(120), &json!(12))
+    );
+    let facts = unusual["facts"].as_array().unwrap();
+    assert_eq!(
+        (&facts[0]["key"], &facts[0]["value"]),
+        (&json!("bios"), &json!("bad")),
+        "{unusual:#}"
+    );
+    assert_eq!(
+        facts[1]["value"], "maker bad",
+        "and the memory, once a host: {unusual:#}"
+    );
+    assert_eq!(facts[2]["value"], "42", "and the build: {unusual:#}");
+    assert_eq!(facts.len(), 3);
+
+    let outliers = ok(&db, "/api/v1/statistics/outliers").await;
+    assert_eq!(outliers["models"], json!([]), "both models are alike");
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_counted_by_host_day_and_issue() {
+    let Some(db) = Database::new("what_is_delivered_is_counted_by_host_day_and_issue").await else {
+        return;
+    };
+    let sender = sender();
+    let built = Host {
+        os_build: "41".to_owned(),
+        product: "Model T".to_owned(),
+        ..host()
+    };
+    db.store.hello(&sender, &built, "1").await.unwrap();
+    let oops = |issue: &str, kernel_release: &str| {
+        encoded(&Record {
+            class: "kernel.oops".to_owned(),
+            severity: Severity::High.into(),
+            kernel_release: kernel_release.to_owned(),
+            fingerprints: vec![Fingerprint {
+                version: 1,
+                level: FingerprintLevel::Title.into(),
+                value: issue.to_owned(),
+            }],
+            ..record("")
+        })
+    };
+    let first = vec![
+        oops(NEW, ""),
+        oops(NEW, ""),
+        oops(NEW, "5.10"),
+        oops(OLD[0], ""),
+        encoded(&record("")),
+    ];
+    for (first_seq, records) in [(1, first), (6, vec![oops(NEW, "")])] {
+        let batch = Batch { first_seq, records };
+        db.store.deliver(&sender, batch).await.unwrap();
+    }
+    let rows = db
+        .sql()
+        .await
+        .query(
+            "SELECT replace(issue::text, '-', ''), os_build, kernel_release, product, records,
+                    first_at = (SELECT min(received_at) FROM records) FROM sightings ORDER BY records DESC, issue",
+            &[],
+        )
+        .await
+        .unwrap();
+    let rows: Vec<(String, String, String, String, i64, bool)> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.get(0),
+                row.get(1),
+                row.get(2),
+                row.get(3),
+                row.get(4),
+                row.get(5),
+            )
+        })
+        .collect();
+    let row = |issue: &str, kernel: &str, records| {
+        (
+            issue.to_owned(),
+            "41".to_owned(),
+            kernel.to_owned(),
+            "Model T".to_owned(),
+            records,
+            true,
+        )
+    };
+    // The days may change between the two batches.
+    if rows.len() == 3 {
+        assert_eq!(
+            rows,
+            [
+                row(NEW, "6.1.0-test", 3),
+                row(OLD[0], "6.1.0-test", 1),
+                row(NEW, "5.10", 1)
+            ]
+        );
+    }
+    assert_eq!(db.count("SELECT sum(records)::bigint FROM sightings").await, 5);
+}
+
+#[tokio::test]
+async fn questions_without_sense_are_refused_with_a_reason() {
+    let Some(db) = Database::new("questions_without_sense_are_refused_with_a_reason").await else {
+        return;
+    };
+    for (address, told) in [
+        ("statistics/compare?from=41", "to is missing"),
+        (
+            "statistics/compare?from=41&to=42&max_ratio=0",
+            "a ratio of rates is a finite number above 0",
+        ),
+        (
+            "statistics/compare?from=41&to=42&confidence=95",
+            "a confidence is between 0 and 1",
+        ),
+        (
+            "statistics/compare?from=41&to=42&of=1",
+            "of is not asked for here; there are by, from, to, max_ratio",
+        ),
+        ("statistics/rates?by=colour", "unknown variant"),
+        ("statistics/rates?days=0", "days is a number from 1 to 366"),
+        ("statistics/rates?min_severity=awful", "min_severity must be low"),
+        (
+            "statistics/escalations?false_part=2",
+            "a probability is between 0 and 1",
+        ),
+        ("statistics/survival", "of is missing"),
+    ] {
+        let (status, answer) = get(&db, &format!("/api/v1/{address}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{address}: {answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(told), "{address}: {message}");
+    }
+    let (status, _) = get(&db, "/api/v1/issues/x/unusual").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let none = ok(&db, &format!("/api/v1/issues/{NEW}/unusual")).await;
+    assert_eq!(none, json!({ "hosts": 0, "affected": 0, "facts": [] }));
+    for address in ["rates", "escalations", "outliers"] {
+        ok(&db, &format!("/api/v1/statistics/{address}")).await;
+    }
+}
