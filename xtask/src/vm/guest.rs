@@ -151,6 +151,11 @@ impl Guest {
         fs::read(path).with_context(|| format!("read {}", path.display()))
     }
 
+    /// How often a boot stood still and was begun again.
+    pub(super) const fn resets(&self) -> u32 {
+        self.machine.resets()
+    }
+
     /// The log of its console: the kernel's and the agent's.
     pub(crate) fn console_file(&self) -> &Path {
         self.machine.console()

@@ -16,6 +16,9 @@ const BOOT_END: &str = "boot.end";
 pub(crate) struct Ledger {
     entries: Vec<Entry>,
     known: BTreeSet<String>,
+    /// Boots that were ended from outside, and how many of their ends were told.
+    resets: u32,
+    resets_told: u32,
 }
 
 /// What one scenario left.
@@ -117,6 +120,11 @@ impl Ledger {
         if self.entries.iter_mut().rev().any(|entry| entry.takes(stored)) {
             return;
         }
+        // A boot that stood still may have had an agent already.
+        if stored.class == BOOT_END && self.resets_told < self.resets {
+            self.resets_told += 1;
+            return;
+        }
         let culprit = self
             .entries
             .iter()
@@ -125,6 +133,11 @@ impl Ledger {
         if let Some(entry) = culprit.and_then(|index| self.entries.get_mut(index)) {
             entry.strangers.push(stored.clone());
         }
+    }
+
+    /// Notes how many boots were ended from outside, which may be told once each, beside what scenarios leave.
+    pub(crate) const fn note_resets(&mut self, resets: u32) {
+        self.resets = resets;
     }
 
     /// Forgets the scenario that is under way; its records stay known.
@@ -199,6 +212,19 @@ mod tests {
         let mut ledger = ledger_of(&["oops", "bug"]);
         ledger.enter(&[stored(1, "hardware.thermal", "hot")]);
         assert_eq!(strangers(&ledger), [0, 1]);
+    }
+
+    #[test]
+    fn a_boot_that_was_begun_again_may_be_told_once() {
+        let mut ledger = ledger_of(&["oops"]);
+        ledger.enter(&[stored(1, BOOT_END, "previous boot ended: power loss")]);
+        assert_eq!(strangers(&ledger), [1]);
+        let mut ledger = ledger_of(&["oops"]);
+        ledger.note_resets(1);
+        ledger.enter(&[stored(1, BOOT_END, "previous boot ended: power loss")]);
+        assert_eq!(strangers(&ledger), [0]);
+        ledger.enter(&[stored(2, BOOT_END, "previous boot ended: hard hang")]);
+        assert_eq!(strangers(&ledger), [1]);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) struct Machine {
     answers: Receiver<String>,
     console: PathBuf,
     monitor: PathBuf,
+    resets: u32,
 }
 
 impl Machine {
@@ -78,12 +79,18 @@ impl Machine {
             answers,
             console: console.to_owned(),
             monitor: monitor.to_owned(),
+            resets: 0,
         })
     }
 
     /// The log of its console.
     pub(super) fn console(&self) -> &Path {
         &self.console
+    }
+
+    /// How often a boot was begun again.
+    pub(super) const fn resets(&self) -> u32 {
+        self.resets
     }
 
     /// Tells it a word.
@@ -123,6 +130,7 @@ impl Machine {
                 self.monitor("system_reset")?;
                 step.done();
                 (resets, reset_at) = (resets + 1, Instant::now());
+                self.resets += 1;
             }
         }
         let left = patience.saturating_sub(started.elapsed());

@@ -150,6 +150,7 @@ impl<'a> Life<'a> {
 
     fn enter_what_came(&mut self) -> Result<bool> {
         let records = self.surroundings.collector.faults_of(&self.host)?;
+        self.ledger.note_resets(self.guest.resets());
         Ok(self.ledger.enter(&records))
     }
 
