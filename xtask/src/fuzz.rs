@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the targets of `fuzz/` with libFuzzer, on stable Rust.
+//! `cargo xtask fuzz`: the targets of `crates/fuzz-targets` with libFuzzer, on stable Rust, as one program.
 //!
 //! libFuzzer needs to know which branches an input takes. rustc has LLVM's pass for that and takes its options, on every
 //! channel (`-C passes`, `-C llvm-args`); only sanitizers need a nightly compiler, and code without `unsafe` needs none of
@@ -25,21 +25,12 @@ const FLAGS: [&str; 8] = [
     "-Cdebug-assertions",
     "-Coverflow-checks",
 ];
+/// What cargo builds in `fuzz/`.
+const PROGRAM: &str = "fuzz";
 /// Memory of one target, MiB: more is a bug of what it tests.
 const MEMORY_MIB: u32 = 2048;
 /// How long one input may take, seconds: more is a bug of what it tests, also on a busy machine.
 const INPUT_SECONDS: u32 = 60;
-/// Targets that read kernel text, which begin with real logs.
-const READ_KERNEL_TEXT: [&str; 7] = [
-    "assembler",
-    "fingerprint",
-    "hardware_text",
-    "kernel_report",
-    "machine_check",
-    "reader",
-    "scrub",
-];
-
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask fuzz --runs 1000           a quick look at all targets\n  \
@@ -68,10 +59,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args.input.is_none() || targets.len() == 1,
         "an input is of one target: name it before --input"
     );
-    let programs = build(&targets)?;
+    let program = build()?;
     let mut failed = Vec::new();
     for target in &targets {
-        let mut command = command(args, target, &programs)?;
+        let mut command = command(args, target, &program)?;
         if let Err(error) = progress::run(format!("fuzz {target}"), &mut command) {
             progress::print_error(&error);
             failed.push(target.as_str());
@@ -93,13 +84,18 @@ fn folder() -> PathBuf {
     paths::workspace().join("fuzz")
 }
 
-/// The names of all targets, sorted.
+/// Where the targets are.
+fn crate_folder() -> PathBuf {
+    paths::workspace().join("crates/fuzz-targets")
+}
+
+/// The names of all targets, sorted: their files beside the one that lists them.
 fn all_targets() -> Result<Vec<String>> {
-    let dir = folder().join("fuzz_targets");
+    let dir = crate_folder().join("src");
     let mut names = Vec::new();
     for entry in fs::read_dir(&dir).with_context(|| format!("list {}", dir.display()))? {
         let path = entry.with_context(|| format!("list {}", dir.display()))?.path();
-        if let Some(name) = path.file_stem() {
+        if let Some(name) = path.file_stem().filter(|name| *name != "lib") {
             names.push(name.to_string_lossy().into_owned());
         }
     }
@@ -115,8 +111,8 @@ fn chosen(asked: &[String], all: &[String]) -> Result<Vec<String>> {
     Ok(if asked.is_empty() { all } else { asked }.to_vec())
 }
 
-/// Builds targets; returns their folder.
-fn build(targets: &[String]) -> Result<PathBuf> {
+/// Builds the program that has all targets.
+fn build() -> Result<PathBuf> {
     packages::ensure_program("c++", "g++")?;
     let host = host()?;
     let target_dir = paths::target().join("fuzz");
@@ -128,11 +124,8 @@ fn build(targets: &[String]) -> Result<PathBuf> {
         .env("RUSTFLAGS", format!("{own} {}", FLAGS.join(" ")))
         .env("CARGO_TARGET_DIR", &target_dir)
         .current_dir(folder());
-    for name in targets {
-        cargo.args(["--bin", name]);
-    }
-    progress::run("build fuzz targets", &mut cargo)?;
-    Ok(target_dir.join(host).join("release"))
+    progress::run("build the fuzz targets, which takes minutes once", &mut cargo)?;
+    Ok(target_dir.join(host).join("release").join(PROGRAM))
 }
 
 /// What rustc compiles for when nothing else is said.
@@ -146,13 +139,14 @@ fn host() -> Result<String> {
 }
 
 /// A target with what it is to do.
-fn command(args: &Args, target: &str, programs: &Path) -> Result<Command> {
+fn command(args: &Args, target: &str, program: &Path) -> Result<Command> {
     let [corpus, artifacts] = ["corpus", "artifacts"].map(|name| folder().join(name).join(target));
     for dir in [&corpus, &artifacts] {
         fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
     }
-    let mut command = Command::new(programs.join(target));
+    let mut command = Command::new(program);
     command
+        .env("FUZZ_TARGET", target)
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
         .arg(format!("-timeout={INPUT_SECONDS}"))
@@ -167,8 +161,9 @@ fn command(args: &Args, target: &str, programs: &Path) -> Result<Command> {
     };
     command.arg(corpus);
     // The first folder is written, the others are only read.
-    if READ_KERNEL_TEXT.contains(&target) {
-        command.arg(paths::workspace().join("crates/faults/tests/samples"));
+    let seeds = crate_folder().join("seeds").join(target);
+    if seeds.exists() {
+        command.arg(seeds);
     }
     Ok(command)
 }
@@ -178,18 +173,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_target_is_declared_and_every_name_is_a_target() {
+    fn a_name_that_is_no_target_is_told_with_those_there_are() {
         let all = all_targets().unwrap();
-        let manifest = fs::read_to_string(folder().join("Cargo.toml")).unwrap();
-        for name in &all {
-            assert!(
-                manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),
-                "{name}"
-            );
-        }
-        for name in READ_KERNEL_TEXT {
-            assert!(all.iter().any(|target| target == name), "{name}");
-        }
         assert_eq!(chosen(&[], &all).unwrap(), all);
         let unknown = chosen(&["nonsense".to_owned()], &all).unwrap_err();
         assert!(unknown.to_string().contains("socket_frame"), "{unknown}");
