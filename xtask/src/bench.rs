@@ -15,7 +15,8 @@ mod idle;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --json bench.json\n  \
-                  cargo xtask bench probes --seconds 60\n  cargo xtask bench spool\n  cargo xtask bench ingest"
+                  cargo xtask bench probes --flood 10\n  cargo xtask bench idle --seconds 60\n  \
+                  cargo xtask bench spool\n  cargo xtask bench ingest"
 )]
 pub(crate) struct Args {
     /// What is measured
@@ -24,7 +25,7 @@ pub(crate) struct Args {
     /// Write the figures to this file as JSON instead of printing a table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// How long an idle agent is watched (probes)
+    /// How long an idle agent is watched (idle)
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// How long 100,000 events a second are sent (probes)
@@ -36,8 +37,10 @@ pub(crate) struct Args {
 enum What {
     /// How fast kernel logs become reports
     Reports,
-    /// What probes cost: an event that is turned away, a flood of events, an idle agent. Takes root
+    /// What probes cost: an event that is turned away, a flood of events. Takes root
     Probes,
+    /// What the agent takes while nothing happens, built as it is installed. Takes root
+    Idle,
     /// How many records a second the collector stores, beside plain COPY of the same rows, and how soon it answers
     Ingest,
     /// How fast records become durable, beside plain fdatasync and redb, and how fast 1 GiB is recovered
@@ -51,6 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Ingest => figures("backend", "ingest", &[], json)?.map(|figures| ("ingest", figures)),
         What::Spool => figures("spool", "durable", &[], json)?.map(|figures| ("spool", figures)),
         What::Probes => probes(args, json)?.map(|figures| ("probes", figures)),
+        What::Idle => idle(args, json)?.map(|figures| ("idle", figures)),
     };
     let (Some(file), Some((name, figures))) = (&args.json, figures) else {
         return Ok(());
@@ -63,17 +67,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn probes(args: &Args, json: bool) -> Result<Option<Value>> {
     build_ebpf::ensure()?;
-    let flood = args.flood.to_string();
-    let kernel = figures("probe-user", "probes", &["--flood", &flood], json)?;
+    figures(
+        "probe-user",
+        "probes",
+        &["--flood", &args.flood.to_string()],
+        json,
+    )
+}
+
+fn idle(args: &Args, json: bool) -> Result<Option<Value>> {
     let idle = idle::measure(args.seconds)?;
-    let Some(mut all) = kernel else {
-        progress::result(idle.rows());
-        return Ok(None);
-    };
-    if let Some(all) = all.as_object_mut() {
-        all.insert("idle".to_owned(), idle.json());
+    if json {
+        return Ok(Some(idle.json()));
     }
-    Ok(Some(all))
+    progress::result(idle.rows());
+    Ok(None)
 }
 
 /// Runs a benchmark of a crate. Its figures are answered in JSON when asked for; otherwise it prints its table.

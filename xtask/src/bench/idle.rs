@@ -6,13 +6,15 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{demo::agent::Agent, paths, progress, vm};
+use crate::{build_ebpf, demo::agent::Agent, paths, profile::Profile, progress};
 
 /// Attaching and the first records are over by then.
 const SETTLE: Duration = Duration::from_secs(15);
 /// Nobody listens there: whether a collector is connected makes no difference to what is measured but for a try to
 /// connect now and then.
 const NO_COLLECTOR: u16 = 9;
+/// What runs, and what asks it.
+const PROGRAMS: [&str; 3] = ["telemd", "telemd-probes", "telemctl"];
 /// Share of a core, percent.
 const CPU_BAR_PERCENT: f64 = 0.1;
 /// All processes together, KiB.
@@ -37,9 +39,20 @@ struct Process {
     cpu_percent: f64,
 }
 
-/// Runs an agent with every hook attached, and watches it for so many seconds.
+/// Runs an agent as it is installed, with every hook attached, and watches it for so many seconds.
 pub(super) fn measure(seconds: u64) -> Result<Idle> {
-    let programs = vm::build_programs()?;
+    build_ebpf::ensure()?;
+    let profile = Profile::Dist;
+    let mut build = profile.cargo("build");
+    build.args(["-p", "telemd"]);
+    for program in PROGRAMS {
+        build.args(["--bin", program]);
+    }
+    progress::run(
+        format!("build the agent as it is installed ({profile:?}), which takes minutes"),
+        &mut build,
+    )?;
+    let programs = profile.folder();
     let scratch = paths::scratch("bench-idle")?;
     let agent = Agent::start(&programs, scratch.path(), NO_COLLECTOR)?;
     let step = progress::step(format!("watch the agent for {seconds} s"));
