@@ -1,4 +1,8 @@
-//! What systemd's journal says of failed units and errors, an entry at a time as `journalctl -o json` prints it.
+//! What systemd's journal says of failed units, errors and core dumps, an entry at a time as `journalctl -o json` prints it.
+//!
+//! A crash that `signal_deliver` sees is told by it, as it happens and without a core. Where that hook is not attached (a container, a
+//! kernel that refuses it), what systemd-coredump wrote of the dump is told instead: the stacks of all threads, by file, build and
+//! offset. The core itself stays with systemd-coredump, so there is never a second copy of it.
 //!
 //! The fields are those of `systemd.journal-fields(7)`; one that is no text is a list of bytes, one that is too long is `null`.
 
@@ -11,7 +15,12 @@ use crate::text::cut;
 pub const FILE: &str = "failures.json";
 /// A unit has entered the failed state: `SD_MESSAGE_UNIT_FAILURE_RESULT` of `sd-messages.h`, systemd 238 and later.
 pub const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
-/// A program dumped core, which the hooks tell: `SD_MESSAGE_COREDUMP`.
+/// The hook that tells of crashes itself.
+pub const CRASH_HOOK: &str = "signal_deliver";
+/// The fields that are read of an entry: a core dump has others, of megabytes.
+pub const FIELDS: &str = "MESSAGE,MESSAGE_ID,PRIORITY,UNIT,UNIT_RESULT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER,_TRANSPORT,\
+                          COREDUMP_SIGNAL_NAME,COREDUMP_PID,COREDUMP_EXE,COREDUMP_UNIT";
+/// A program dumped core: `SD_MESSAGE_COREDUMP`.
 const CORE_DUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
 /// Errors and worse (`syslog(3)`).
 pub const WORST_PRIORITY: u8 = 3;
@@ -19,6 +28,10 @@ pub const WORST_PRIORITY: u8 = 3;
 pub const ENTRY_BYTES: usize = 1 << 20;
 /// Longest message that is told, bytes: that of Clear Linux's probe fits.
 const MESSAGE_BYTES: usize = 8_192;
+/// Longest message about a core dump that is told, bytes: stacks of hundreds of threads. One that is longer is cut, and never left out.
+const DUMP_BYTES: usize = proto::limits::CUSTOM_PAYLOAD_BYTES;
+/// Longest path that is told, bytes.
+const PATH_BYTES: usize = proto::limits::FIELD_VALUE_BYTES;
 /// Longest name that is told, bytes: `UNIT_NAME_MAX` of systemd is 256.
 const NAME_BYTES: usize = 256;
 /// Longest cursor that is kept, bytes; systemd's have some 150.
@@ -36,6 +49,15 @@ pub enum What {
     Message {
         /// `PRIORITY`
         priority: u8,
+    },
+    /// A program dumped core, and systemd-coredump says how it was.
+    CoreDump {
+        /// Such as `SIGSEGV`.
+        signal: String,
+        /// The process.
+        pid: u64,
+        /// Path of the program.
+        executable: String,
     },
 }
 
@@ -85,33 +107,50 @@ struct Fields {
     identifier: Value,
     #[serde(rename = "_TRANSPORT", default)]
     transport: Value,
+    #[serde(rename = "COREDUMP_SIGNAL_NAME", default)]
+    signal: Value,
+    #[serde(rename = "COREDUMP_PID", default)]
+    pid: Value,
+    #[serde(rename = "COREDUMP_EXE", default)]
+    executable: Value,
+    #[serde(rename = "COREDUMP_UNIT", default)]
+    dumped_unit: Value,
 }
 
 impl Entry {
-    /// Understands a line of JSON; `None` when it is no entry.
-    pub fn of_json(line: &[u8]) -> Option<Self> {
+    /// Understands a line of JSON; `None` when it is no entry. `dumps`: core dumps are told, because no hook does.
+    pub fn of_json(line: &[u8], dumps: bool) -> Option<Self> {
         let fields: Fields = serde_json::from_slice(line).ok()?;
         if fields.cursor.is_empty() || fields.cursor.len() > CURSOR_BYTES {
             return None;
         }
         Some(Self {
-            failure: fields.failure(),
+            failure: fields.failure(dumps),
             cursor: fields.cursor,
         })
     }
 }
 
 impl Fields {
-    fn failure(&self) -> Option<Failure> {
+    fn failure(&self, dumps: bool) -> Option<Failure> {
         let name = |value: &Value| cut(&text(value), NAME_BYTES).to_owned();
+        let is_dump = text(&self.message_id) == CORE_DUMP;
         let (identifier, unit) = (name(&self.identifier), name(&self.unit));
         // The kernel's are told by hooks, and the agent does not tell of itself.
         let is_own =
             identifier.starts_with("telem") || unit.starts_with("telemd") || unit.starts_with("telemetrics");
-        if is_own || text(&self.transport) == "kernel" || text(&self.message_id) == CORE_DUMP {
+        if (is_own && !is_dump) || text(&self.transport) == "kernel" || (is_dump && !dumps) {
             return None;
         }
-        let (what, unit) = if text(&self.message_id) == UNIT_FAILED {
+        let (what, unit) = if is_dump {
+            let what = What::CoreDump {
+                signal: name(&self.signal),
+                pid: text(&self.pid).parse().unwrap_or(0),
+                executable: cut(&text(&self.executable), PATH_BYTES).to_owned(),
+            };
+            // The entry itself is of systemd-coredump's own unit.
+            (what, name(&self.dumped_unit))
+        } else if text(&self.message_id) == UNIT_FAILED {
             let result = name(&self.result);
             (What::Unit { result }, name(&self.of_unit))
         } else {
@@ -121,11 +160,12 @@ impl Fields {
                 .filter(|priority| *priority <= WORST_PRIORITY)?;
             (What::Message { priority }, unit)
         };
+        let message_bytes = if is_dump { DUMP_BYTES } else { MESSAGE_BYTES };
         Some(Failure {
             what,
             unit,
             identifier,
-            message: cut(&text(&self.message).replace('\0', "\u{fffd}"), MESSAGE_BYTES).to_owned(),
+            message: cut(&text(&self.message).replace('\0', "\u{fffd}"), message_bytes).to_owned(),
             at_us: text(&self.at_us).parse().unwrap_or(0),
         })
     }
@@ -154,8 +194,29 @@ mod tests {
     use super::*;
 
     fn entry(fields: &str) -> Entry {
-        Entry::of_json(format!("{{\"__CURSOR\":\"c\",\"__REALTIME_TIMESTAMP\":\"7\",{fields}}}").as_bytes())
-            .unwrap()
+        let line = format!("{{\"__CURSOR\":\"c\",\"__REALTIME_TIMESTAMP\":\"7\",{fields}}}");
+        Entry::of_json(line.as_bytes(), false).unwrap()
+    }
+
+    #[test]
+    fn a_core_dump_is_told_where_no_hook_does_however_long_its_stacks_are() {
+        let stacks = "Stack trace of thread 7: #0 0x1 abort (libc.so.6 + 0x2)\\n".repeat(4_000);
+        let line = format!(
+            "{{\"__CURSOR\":\"c\",\"MESSAGE_ID\":\"{CORE_DUMP}\",\"PRIORITY\":\"2\",\"_SYSTEMD_UNIT\":\"systemd-coredump@1.service\",\
+             \"COREDUMP_PID\":\"41\",\"COREDUMP_SIGNAL_NAME\":\"SIGABRT\",\"COREDUMP_EXE\":\"/usr/bin/telem-x\",\
+             \"COREDUMP_UNIT\":\"x.service\",\"SYSLOG_IDENTIFIER\":\"systemd-coredump\",\"MESSAGE\":\"{stacks}\"}}"
+        );
+        let failure = Entry::of_json(line.as_bytes(), true).unwrap().failure.unwrap();
+        let what = What::CoreDump {
+            signal: "SIGABRT".into(),
+            pid: 41,
+            executable: "/usr/bin/telem-x".into(),
+        };
+        assert_eq!((failure.what, failure.unit.as_str()), (what, "x.service"));
+        assert!(
+            failure.message.starts_with("Stack trace of thread 7") && failure.message.len() <= DUMP_BYTES
+        );
+        assert_eq!(Entry::of_json(line.as_bytes(), false).unwrap().failure, None);
     }
 
     #[test]
@@ -186,8 +247,8 @@ mod tests {
         ] {
             assert_eq!(entry(others).failure, None, "{others}");
         }
-        assert_eq!(Entry::of_json(b"{}"), None);
-        assert_eq!(Entry::of_json(b"-- no entries --"), None);
+        assert_eq!(Entry::of_json(b"{}", true), None);
+        assert_eq!(Entry::of_json(b"-- no entries --", true), None);
     }
 
     proptest! {
@@ -197,9 +258,9 @@ mod tests {
             field in "(MESSAGE|PRIORITY|UNIT|MESSAGE_ID|_TRANSPORT|__CURSOR)",
             garbage in prop::collection::vec(any::<u8>(), 0..60),
         ) {
-            Entry::of_json(&garbage);
+            Entry::of_json(&garbage, true);
             let line = format!("{{\"__CURSOR\":\"c\",\"PRIORITY\":\"3\",\"{field}\":{value}}}");
-            if let Some(failure) = Entry::of_json(line.as_bytes()).and_then(|entry| entry.failure) {
+            if let Some(failure) = Entry::of_json(line.as_bytes(), true).and_then(|entry| entry.failure) {
                 prop_assert!(failure.message.len() <= MESSAGE_BYTES);
             }
         }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::ship::LinkState;
-use crate::status::{SessionStatus, Status};
+use crate::status::{HookStatus, SessionStatus, Status};
 
 /// Says `status`, a metric a line, each with its help and type.
 pub fn text(status: &Status) -> String {
@@ -80,29 +80,29 @@ fn session_metrics(out: &mut Out, session: &SessionStatus) {
         "Tries to connect that failed in a row.",
         u64::from(session.link.failures),
     );
-    let attached = session
-        .hooks
+    hook_metrics(out, &session.hooks);
+}
+
+fn hook_metrics(out: &mut Out, hooks: &[HookStatus]) {
+    let attached = hooks
         .iter()
         .map(|hook| (hook.name.as_str(), u64::from(!hook.attach.is_empty())));
     out.each("hook_attached", "Whether a hook is attached.", "gauge", attached);
-    let events = session.hooks.iter().map(|hook| (hook.name.as_str(), hook.events));
+    let events = hooks.iter().map(|hook| (hook.name.as_str(), hook.events));
     out.each(
         "hook_events_total",
         "Events that a hook has seen.",
         "counter",
         events,
     );
-    let lost = session.hooks.iter().map(|hook| (hook.name.as_str(), hook.lost));
+    let lost = hooks.iter().map(|hook| (hook.name.as_str(), hook.lost));
     out.each(
         "hook_lost_total",
         "Events of a hook that found no room in the ring.",
         "counter",
         lost,
     );
-    let limited = session
-        .hooks
-        .iter()
-        .map(|hook| (hook.name.as_str(), hook.limited));
+    let limited = hooks.iter().map(|hook| (hook.name.as_str(), hook.limited));
     out.each(
         "hook_limited_total",
         "Events of a hook that the kernel only counted.",

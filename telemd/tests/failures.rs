@@ -12,6 +12,9 @@ use proto::v1::record::Payload;
 /// `SD_MESSAGE_UNIT_FAILURE_RESULT`
 const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
 
+/// `SD_MESSAGE_COREDUMP`
+const CORE_DUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+
 /// 2100, and 2020.
 const AFTER_S: u64 = 4_102_444_800;
 const BEFORE_S: u64 = 1_577_836_800;
@@ -33,6 +36,10 @@ fn failed_units_and_errors_are_told_once_and_none_from_before_opt_in() {
     let failed = format!(
         "MESSAGE_ID={UNIT_FAILED}\nPRIORITY=4\nUNIT=x.service\nUNIT_RESULT=exit-code\nMESSAGE=x failed"
     );
+    // No hook is attached, so the dump is told.
+    let dumped = format!(
+        "MESSAGE_ID={CORE_DUMP}\nPRIORITY=2\nCOREDUMP_PID=41\nCOREDUMP_EXE=/usr/bin/x\nCOREDUMP_SIGNAL_NAME=SIGSEGV\nMESSAGE=x dumped core"
+    );
     write_journal(
         &host.path("journal/a.journal"),
         &[
@@ -40,6 +47,7 @@ fn failed_units_and_errors_are_told_once_and_none_from_before_opt_in() {
             (AFTER_S, "PRIORITY=6\nMESSAGE=all is well"),
             (AFTER_S, &failed),
             (AFTER_S, "PRIORITY=3\nMESSAGE=it broke\nSYSLOG_IDENTIFIER=prog"),
+            (AFTER_S, &dumped),
             (AFTER_S, "PRIORITY=3\n_TRANSPORT=kernel\nMESSAGE=the hooks tell"),
         ],
     );
@@ -60,12 +68,13 @@ fn failed_units_and_errors_are_told_once_and_none_from_before_opt_in() {
             });
         told.collect::<Vec<_>>()
     };
-    let both = [
+    let all = [
         "org.telemetrics/unit/failed x failed".to_owned(),
         "org.telemetrics/journal/error it broke".to_owned(),
+        "org.telemetrics/crash/core-dump x dumped core".to_owned(),
     ];
-    assert_eq!(tell(&host), both);
-    assert_eq!(tell(&host), both);
+    assert_eq!(tell(&host), all);
+    assert_eq!(tell(&host), all);
     write_journal(
         &host.path("journal/b.journal"),
         &[(AFTER_S + 60, "PRIORITY=2\nMESSAGE=worse")],
@@ -74,7 +83,7 @@ fn failed_units_and_errors_are_told_once_and_none_from_before_opt_in() {
         tell(&host).last().unwrap(),
         "org.telemetrics/journal/critical worse"
     );
-    assert_eq!(tell(&host).len(), 3);
+    assert_eq!(tell(&host).len(), all.len() + 1);
     assert!(host.telemctl(&["opt-out"]).status.success());
     assert!(!host.path("state/failures.json").exists());
 }

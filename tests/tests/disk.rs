@@ -21,10 +21,10 @@ const NO_STORM: &str = "[storm]\nfirst = 1000000\n[spool]\nsegment_bytes = 10485
 const SMALL: &str = "size=3m";
 /// One that they don't.
 const LARGE: &str = "size=64m";
-/// What the local socket takes at most of Clear Linux's clients is 65536 bytes.
-const PAYLOAD: usize = 32 * 1024;
-/// Records that would fill the small disk three times.
-const ATTEMPTS: usize = 300;
+/// What a record of Clear Linux's clients may have at most, nearly.
+const PAYLOAD: usize = 8 * 1000;
+/// Records that would fill the small disk more than twice.
+const ATTEMPTS: usize = 1_000;
 /// How long the agent may take to find out that its disk is mended.
 const MENDED: Duration = Duration::from_mins(1);
 

@@ -48,6 +48,12 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     )?;
     range("quota.window_s", config.quota.window_s, 1, QUOTA_WINDOW_MAX_S)?;
     drop_folders(&config.drop)?;
+    range("heartbeat.interval_s", config.heartbeat.interval_s, 1, 86_400)?;
+    sizes(config)
+}
+
+/// What is kept on disk.
+fn sizes(config: &Config) -> Result<(), Wrong> {
     if config.journal.max_bytes != 0 {
         range(
             "journal.max_bytes",
@@ -64,7 +70,6 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
             1 << 40,
         )?;
     }
-    range("heartbeat.interval_s", config.heartbeat.interval_s, 1, 86_400)?;
     let spool = config.spool;
     range(
         "spool.segment_bytes",

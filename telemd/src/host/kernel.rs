@@ -157,10 +157,10 @@ mod tests {
     fn no_more_modules_are_told_than_fit() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("proc")).unwrap();
-        let many: String = (0..2 * MODULES)
-            .map(|number| format!("m{number} 1 0 - Live 0x0\n"))
+        let many: Vec<String> = (0..2 * MODULES)
+            .map(|number| format!("m{number} 1 0 - Live 0x0"))
             .collect();
-        fs::write(dir.path().join("proc/modules"), many).unwrap();
+        fs::write(dir.path().join("proc/modules"), many.join("\n")).unwrap();
         assert_eq!(modules(dir.path()).len(), MODULES);
     }
 }

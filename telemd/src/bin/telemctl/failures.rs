@@ -1,4 +1,4 @@
-//! `telemctl failures`: records about failed units and errors in systemd's journal since this host opted in.
+//! `telemctl failures`: records about failed units, errors and core dumps in systemd's journal since this host opted in.
 
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -7,7 +7,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use serde::{Deserialize, Serialize};
 use telemd::config::Config;
-use telemd::failures::{self, ENTRY_BYTES, Entry, Failure, UNIT_FAILED, WORST_PRIORITY, What};
+use telemd::control::{Question, ask};
+use telemd::failures::{self, CRASH_HOOK, ENTRY_BYTES, Entry, Failure, UNIT_FAILED, WORST_PRIORITY, What};
 use telemd::text::chain;
 use telemd::{cli, durable};
 use telemetry::{Client, Places, Record, SendError, Severity};
@@ -15,6 +16,8 @@ use telemetry::{Client, Places, Record, SendError, Severity};
 use crate::updates::become_owner;
 
 /// Send a record for each unit that failed and each error in systemd's journal since this host opted in.
+///
+/// Core dumps that systemd-coredump kept are told with the stacks of all threads where telemd's hook does not see crashes itself.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  telemctl failures            what came since the last run\n  \
@@ -68,6 +71,7 @@ fn begin(options: &Options, config: &Config) -> Result<Child, String> {
     let place: Option<Place> = place.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let mut command = Command::new("journalctl");
     command.args(["--output=json", "--all", "--no-pager", "--quiet"]);
+    command.arg(format!("--output-fields={}", failures::FIELDS));
     match place {
         Some(place) => command.arg(format!("--after-cursor={}", place.cursor)),
         None => command.arg(format!("--since=@{}", consent.mtime())),
@@ -102,10 +106,11 @@ fn tell_all(child: &mut Child, config: &Config) -> Result<(), String> {
     };
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
+    let dumps = !are_crashes_seen(config);
     while next_line(&mut output, &mut line)
         .map_err(|error| format!("cannot read from journalctl: {error}\n  try again"))?
     {
-        let Some(Entry { cursor, failure }) = Entry::of_json(&line) else {
+        let Some(Entry { cursor, failure }) = Entry::of_json(&line, dumps) else {
             continue;
         };
         let Some(failure) = failure else { continue };
@@ -120,6 +125,17 @@ fn tell_all(child: &mut Child, config: &Config) -> Result<(), String> {
         note(&place_file(config), cursor)?;
     }
     Ok(())
+}
+
+/// Whether a hook of telemd tells of crashes, or nobody knows: a crash is told once at most.
+fn are_crashes_seen(config: &Config) -> bool {
+    let Ok(status) = ask(&config.control_path, Question::Status) else {
+        return true;
+    };
+    status.session.is_none_or(|session| {
+        let mut hooks = session.hooks.iter();
+        hooks.any(|hook| hook.name == CRASH_HOOK && !hook.attach.is_empty())
+    })
 }
 
 fn note(path: &Path, cursor: String) -> Result<(), String> {
@@ -143,6 +159,7 @@ fn record(failure: &Failure) -> Record {
         What::Unit { .. } => ("org.telemetrics/unit/failed", Severity::Medium),
         What::Message { priority: 3.. } => ("org.telemetrics/journal/error", Severity::Medium),
         What::Message { .. } => ("org.telemetrics/journal/critical", Severity::High),
+        What::CoreDump { .. } => ("org.telemetrics/crash/core-dump", Severity::High),
     };
     let record = Record::new(classification, severity)
         .payload(failure.message.as_str())
@@ -152,6 +169,14 @@ fn record(failure: &Failure) -> Record {
     match &failure.what {
         What::Unit { result } => record.field("result", result.as_str()),
         What::Message { priority } => record.field("priority", u64::from(*priority)),
+        What::CoreDump {
+            signal,
+            pid,
+            executable,
+        } => record
+            .field("signal", signal.as_str())
+            .field("pid", *pid)
+            .field("executable", executable.as_str()),
     }
 }
 
