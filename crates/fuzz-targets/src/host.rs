@@ -2,7 +2,7 @@
 
 use std::fs;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 13] = [
     "etc/os-release",
     "proc/cpuinfo",
     "proc/meminfo",
@@ -11,6 +11,11 @@ const FILES: [&str; 8] = [
     "sys/class/dmi/id/product_name",
     "sys/class/dmi/id/board_name",
     "sys/class/dmi/id/bios_version",
+    "sys/class/dmi/id/chassis_type",
+    "proc/cmdline",
+    "proc/modules",
+    "proc/sys/kernel/tainted",
+    "run/systemd/container",
 ];
 
 pub(crate) fn run(bytes: &[u8]) {

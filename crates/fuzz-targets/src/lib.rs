@@ -16,6 +16,7 @@ mod console_lines;
 mod cper;
 mod crash;
 mod demangle;
+mod filter;
 mod fingerprint;
 mod hardware_text;
 mod host;
@@ -35,6 +36,7 @@ mod ring;
 mod ring_memory;
 mod scrub;
 mod signs;
+mod smbios;
 mod socket_frame;
 mod socket_message;
 mod spool;
@@ -70,6 +72,7 @@ pub const TARGETS: &[Target] = targets! {
     cper
     crash
     demangle
+    filter
     fingerprint
     hardware_text
     host
@@ -89,6 +92,7 @@ pub const TARGETS: &[Target] = targets! {
     ring_memory
     scrub
     signs
+    smbios
     socket_frame
     socket_message
     spool
