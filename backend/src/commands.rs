@@ -1,5 +1,7 @@
-//! `backend ca`, `backend token`, `backend agent`: who may deliver; in `people` who may ask.
+//! `backend ca`, `backend token`, `backend agent`: who may deliver; in `people` who may ask, in `alerts`
+//! what people are told.
 
+mod alerts;
 mod people;
 
 use std::{
@@ -14,13 +16,14 @@ use backend::{
     authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
     store::{Agent, Store, Token},
-    text::hexadecimal,
+    text::{duration, hexadecimal},
 };
 use clap::{Args, Subcommand};
-use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
+use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+pub(crate) use self::alerts::{Alerts, alert};
 pub(crate) use self::people::{ApiTokens, People, api_token, audit, people};
 use crate::options::default_data_dir;
 
@@ -248,14 +251,9 @@ impl Opened {
 
 fn life(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no time such as 30m, 12h or 1d, of at most 366 days");
-    let span: Span = text.parse().map_err(|_no_span| wrong())?;
-    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours()));
-    let life =
-        Duration::try_from_secs_f64(seconds.map_err(|_no_length| wrong())?).map_err(|_negative| wrong())?;
-    if life.is_zero() || life > TOKEN_LIFE_MAX {
-        return Err(wrong());
-    }
-    Ok(life)
+    duration(text)
+        .filter(|life| *life <= TOKEN_LIFE_MAX)
+        .ok_or_else(wrong)
 }
 
 fn certificate(authority: &Pair) -> String {

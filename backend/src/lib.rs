@@ -5,6 +5,7 @@
 //! - [`analysis`] puts what is stored to the tests of `statistics`.
 //! - [`admission`] decides which agents may deliver; [`enrolment`] gives them certificates of the own [`authority`].
 //! - [`access`] knows the people and programs that ask, and what each may do.
+//! - [`alerts`] tells people what they want to be told.
 //! - [`ingest`] gathers what many agents send into few transactions.
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
 //! - [`netconsole`] takes in what kernels send over UDP while they die.
@@ -13,6 +14,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod alerts;
 pub mod analysis;
 pub mod authority;
 pub mod collector;

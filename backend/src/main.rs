@@ -43,6 +43,8 @@ Examples:
       Somebody who may sign in on the pages and change issues; the password is asked for
   backend api-token create --role viewer --note grafana --expires 90d
       What a program shows to ask: Authorization: Bearer TOKEN
+  backend alert check alerts.toml && backend serve --alerts alerts.toml
+      Rules that people are told by (docs/alerts.md)
   BACKEND_DATABASE_URL=postgres://collector:secret@db/telemetrics backend serve
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
@@ -118,6 +120,13 @@ enum Command {
     },
     /// Print who signed in and who changed what, the latest first.
     Audit {
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// What people are told by themselves.
+    Alert {
+        #[command(subcommand)]
+        command: commands::Alerts,
         #[command(flatten)]
         target: commands::Target,
     },
@@ -234,6 +243,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::People { command, target } => commands::people(command, target).await,
             Command::ApiToken { command, target } => commands::api_token(command, target).await,
             Command::Audit { target } => commands::audit(target).await,
+            Command::Alert { command, target } => commands::alert(command, target).await,
             Command::Completions { .. } => Ok(()),
         }
     })

@@ -26,6 +26,7 @@ pub struct Metrics {
     delivery: Histogram,
     streams: Gauge,
     netconsole: Netconsole,
+    alert_messages: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 /// What came by netconsole.
@@ -88,6 +89,12 @@ impl Metrics {
         registry.register("streams", "Agents connected", streams.clone());
         let netconsole = Netconsole::default();
         netconsole.register(&mut registry);
+        let alert_messages = Family::default();
+        registry.register(
+            "alert_messages",
+            "Alerts sent, by whether their target took them",
+            alert_messages.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             records,
@@ -97,6 +104,7 @@ impl Metrics {
             delivery,
             streams,
             netconsole,
+            alert_messages,
         }
     }
 
@@ -121,6 +129,12 @@ impl Metrics {
     /// A message was refused.
     pub(crate) fn refused(&self, code: tonic::Code) {
         self.refused.get_or_create(&[("code", format!("{code:?}"))]).inc();
+    }
+
+    /// An alert was sent.
+    pub(crate) fn alert_message(&self, taken: bool) {
+        let taken = if taken { "true" } else { "false" };
+        self.alert_messages.get_or_create(&[("taken", taken)]).inc();
     }
 
     /// A datagram of netconsole has come.

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use backend::{
     access::Anonymous,
     admission,
+    alerts::Rules,
     authority::AGENT_LIFE,
     ingest::Quota,
     serve::{Certificate, Config, Tls},
@@ -106,6 +107,9 @@ pub(crate) struct Serve {
         default_value = "local"
     )]
     anonymous: Anonymous,
+    /// File with rules and whom to tell: `docs/alerts.md`. Default: nobody is told.
+    #[arg(long, value_name = "FILE", env = "BACKEND_ALERTS", hide_env_values = true)]
+    alerts: Option<PathBuf>,
     /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
     #[arg(long, value_name = "ADDR", env = "BACKEND_NETCONSOLE", hide_env_values = true)]
     netconsole: Option<SocketAddr>,
@@ -158,6 +162,7 @@ impl Serve {
             agents,
             certificate_life: Duration::from_secs(self.certificate_life_s),
             anonymous: self.anonymous,
+            alerts: self.alerts.as_deref().map(Rules::read).transpose()?,
             http: self.http,
             netconsole: self.netconsole,
             quota: Quota {

@@ -17,6 +17,7 @@ use tonic_health::server::HealthReporter;
 use crate::{
     access::{Access, Anonymous, Guard},
     admission::{Admission, Agents},
+    alerts::{self, Rules},
     collector::{self, CollectorService},
     embedded::{Cluster, EmbeddedError},
     enrolment::{self, EnrolmentService},
@@ -64,6 +65,8 @@ pub struct Config {
     pub certificate_life: Duration,
     /// What those may do whom nobody knows, by REST, on the pages and by gRPC queries.
     pub anonymous: Anonymous,
+    /// What people are told. None: nothing.
+    pub alerts: Option<Rules>,
     /// Address of REST and pages.
     pub http: SocketAddr,
     /// UDP address of the netconsole receiver. None: there is none.
@@ -85,6 +88,7 @@ impl std::fmt::Debug for Config {
             .field("agents", &self.agents)
             .field("certificate_life", &self.certificate_life)
             .field("anonymous", &self.anonymous)
+            .field("alerts", &self.alerts.is_some())
             .field("http", &self.http)
             .field("netconsole", &self.netconsole)
             .field("quota", &self.quota)
@@ -203,6 +207,14 @@ async fn serve(
             shutdown.clone(),
         ))
     });
+    if let Some(rules) = config.alerts.clone() {
+        tokio::spawn(alerts::run(
+            store.clone(),
+            rules,
+            metrics.clone(),
+            shutdown.clone(),
+        ));
+    }
     let http = axum::serve(
         listeners.http,
         http::router(store.clone(), access, metrics, shutdown.clone())

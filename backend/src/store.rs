@@ -1,6 +1,7 @@
 //! Everything that is kept, in PostgreSQL. All SQL of the backend is in this module.
 
 mod access;
+mod alerts;
 mod analysis;
 mod connect;
 mod deliver;
@@ -31,6 +32,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
+pub use alerts::{Alert, AlertMessage, AlertState, Finding};
 pub use analysis::{
     Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
 };

@@ -1,4 +1,8 @@
-//! Bytes as text.
+//! Bytes as text, and times that people write.
+
+use std::time::Duration;
+
+use jiff::{Span, SpanRelativeTo, Unit};
 
 /// Two lower-case hexadecimal digits a byte.
 pub fn hexadecimal(bytes: &[u8]) -> String {
@@ -7,4 +11,15 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
         .iter()
         .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
     digits.collect()
+}
+
+/// A time such as `30m`, `12h` or `1d`. `None`: it is none, or it is not above zero. Days have 24 hours; months and years have no length.
+pub fn duration(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let seconds = span
+        .total((Unit::Second, SpanRelativeTo::days_are_24_hours()))
+        .ok()?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
 }

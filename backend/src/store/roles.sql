@@ -33,6 +33,9 @@ GRANT SELECT, UPDATE ON enrolment_tokens TO telemetrics_ingest;
 -- Knows who asks.
 GRANT INSERT, UPDATE, DELETE ON sessions TO telemetrics_query;
 GRANT INSERT ON audit_log TO telemetrics_query;
+-- Looks at the rules, and tells people.
+GRANT INSERT, UPDATE, DELETE ON alerts, alert_messages, alert_silences TO telemetrics_query;
+GRANT UPDATE ON alert_turn TO telemetrics_query;
 GRANT UPDATE ON triage TO telemetrics_query;
 GRANT INSERT ON triage_history TO telemetrics_query;
 

@@ -7,7 +7,11 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Database, batch, host, sender};
 
 /// Tables that are the same on every server of a distributed database: small, and changed by people, or seldom.
-const REFERENCE_TABLES: [&str; 11] = [
+const REFERENCE_TABLES: [&str; 15] = [
+    "alert_messages",
+    "alert_silences",
+    "alert_turn",
+    "alerts",
     "api_tokens",
     "audit_log",
     "authority",

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests panic")]
 
 mod access;
+mod alerts;
 mod books;
 mod catalogue;
 mod chaos;

@@ -261,6 +261,7 @@ impl Collector {
             agents: Agents::Any,
             certificate_life: AGENT_LIFE,
             anonymous,
+            alerts: None,
             http: any,
             netconsole: Some(any),
             quota,

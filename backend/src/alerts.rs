@@ -1,0 +1,104 @@
+//! Tells people what they want to be told: rules of a file are looked at once a minute, and what they find goes to targets.
+//!
+//! Of several collectors before one database the first that comes looks. What is found stays open until it is no longer
+//! found; its targets are told when it begins and when it ends, and where they should be reminded, in between. Messages wait
+//! in the database until their target takes them: one that cannot be reached is tried again with pauses of 10 s to 1 h, for a
+//! day. A message may come twice, with the same id.
+
+mod rules;
+mod send;
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub use self::rules::{Condition, Rule, Rules, RulesError, Severity, Target, Way};
+pub use self::send::SendError;
+use self::send::Sender;
+use crate::metrics::Metrics;
+use crate::store::{AlertMessage, AlertState, Store, StoreError, chain};
+
+/// How often it is looked whether it is time to look, and whether messages wait.
+const TICK: Duration = Duration::from_secs(2);
+/// A message is sent again for so long.
+const GIVE_UP: Duration = Duration::from_hours(24);
+/// The first pause after a failure; each is twice the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// Looks and tells until `shutdown`.
+pub async fn run(store: Store, rules: Rules, metrics: Metrics, shutdown: CancellationToken) {
+    let sender = Sender::new(&rules);
+    while shutdown.run_until_cancelled(sleep(TICK)).await.is_some() {
+        let turn = async {
+            if store.alert_turn().await? {
+                look(&store, &rules).await?;
+            }
+            tell(&store, &sender, &metrics).await
+        };
+        match shutdown.run_until_cancelled(turn).await {
+            // The outage itself is told elsewhere.
+            None | Some(Ok(()) | Err(StoreError::Unavailable(_))) => {}
+            Some(Err(error)) => tracing::warn!(error = %chain(&error), "alerts could not be looked after"),
+        }
+    }
+}
+
+/// Looks once at every rule.
+pub async fn look(store: &Store, rules: &Rules) -> Result<(), StoreError> {
+    let names: Vec<&str> = rules.rules().iter().map(|rule| rule.name.as_str()).collect();
+    store.end_alerts_of_others(&names).await?;
+    for rule in rules.rules() {
+        let found = store.find(&rule.when).await?;
+        store.open_alerts(&rule.name, &found).await?;
+        let changes = store.alerts_to_tell(&rule.name, rules.remind(rule)).await?;
+        for alert in &changes {
+            let ended = alert.state == AlertState::Resolved;
+            tracing::info!(
+                rule = rule.name,
+                object = alert.object,
+                ended,
+                "{}",
+                alert.summary
+            );
+        }
+        store.told(&rule.targets, &changes).await?;
+    }
+    Ok(())
+}
+
+/// Sends what waits.
+async fn tell(store: &Store, sender: &Sender, metrics: &Metrics) -> Result<(), StoreError> {
+    for message in store.alert_messages_due().await? {
+        let sent = sender.send(&message).await;
+        metrics.alert_message(sent.is_ok());
+        match sent {
+            Ok(()) => store.alert_message_done(&message, "").await?,
+            Err(error) => {
+                let reason = chain(&error);
+                let given_up = message.age >= GIVE_UP || matches!(error, SendError::NoTarget(_));
+                tracing::warn!(
+                    target = message.target,
+                    error = reason,
+                    given_up,
+                    "an alert was not taken"
+                );
+                if given_up {
+                    store.alert_message_done(&message, &reason).await?;
+                } else {
+                    store
+                        .alert_message_again(&message, pause(&message), &reason)
+                        .await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn pause(message: &AlertMessage) -> Duration {
+    let doublings = message.attempts.min(16);
+    LONGEST_PAUSE.min(FIRST_PAUSE.saturating_mul(1 << doublings))
+}

@@ -1,0 +1,202 @@
+//! Sends messages to their targets.
+
+mod mail;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ring::hmac;
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use super::rules::{Rules, Target, Way};
+use crate::store::{AlertMessage, AlertState};
+use crate::text::hexadecimal;
+
+/// How long a target may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Fewer bytes are no secret.
+const SECRET_BYTES: usize = 16;
+/// How long Alertmanager believes that an alert lasts, unless it hears of it again: four reminders.
+const BELIEVED_S: i64 = 4 * 3600;
+
+/// Why a target did not take a message.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The file was changed since.
+    #[error("there is no target {0:?} in the alerts file any more")]
+    NoTarget(String),
+    /// A file with a secret or a password.
+    #[error("cannot read {path}: {reason}")]
+    Secret {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// HTTP.
+    #[error("not taken by HTTP")]
+    Http(#[source] Box<ureq::Error>),
+    /// Mail.
+    #[error("not taken by mail: {0}")]
+    Mail(String),
+    /// This program is ending.
+    #[error("not sent")]
+    Ended,
+}
+
+/// Sends. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    targets: Arc<[Target]>,
+    pages: Arc<str>,
+    agent: Agent,
+}
+
+impl Sender {
+    pub(super) fn new(rules: &Rules) -> Self {
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .build();
+        let agent = Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .tls_config(tls)
+            .build();
+        Self {
+            targets: rules.targets().into(),
+            pages: rules.pages().into(),
+            agent: agent.into(),
+        }
+    }
+
+    /// Sends a message once.
+    pub(super) async fn send(&self, message: &AlertMessage) -> Result<(), SendError> {
+        let target = self.targets.iter().find(|target| target.name == message.target);
+        let target = target.ok_or_else(|| SendError::NoTarget(message.target.clone()))?;
+        match target.by.clone() {
+            Way::Webhook { url, secret_file } => {
+                let sender = self.clone();
+                let message = message.clone();
+                blocking(move || sender.webhook(&url, secret_file.as_deref(), &message)).await
+            }
+            Way::Alertmanager { url } => {
+                let body = alertmanager(message, &self.link(message));
+                let agent = self.agent.clone();
+                let url = format!("{}/api/v2/alerts", url.trim_end_matches('/'));
+                blocking(move || posted(agent.post(&url).send_json(&body))).await
+            }
+            Way::Mail {
+                server,
+                password_file,
+                from,
+                to,
+            } => {
+                let password = password_file.as_deref().map(secret).transpose()?;
+                mail::send(&server, password, &from, &to, message, &self.link(message)).await
+            }
+        }
+    }
+
+    fn webhook(
+        &self,
+        url: &str,
+        secret_file: Option<&Path>,
+        message: &AlertMessage,
+    ) -> Result<(), SendError> {
+        let body = webhook(message, &self.link(message)).to_string();
+        let mut request = self
+            .agent
+            .post(url)
+            .header("content-type", "application/json")
+            .header("x-telemetrics-id", message.id.to_string());
+        if let Some(path) = secret_file {
+            let now = Timestamp::now().as_second();
+            request = request.header("x-telemetrics-signature", signature(&secret(path)?, now, &body));
+        }
+        posted(request.send(body))
+    }
+
+    /// Where it can be looked at; empty: not known.
+    fn link(&self, message: &AlertMessage) -> String {
+        if self.pages.is_empty() {
+            return String::new();
+        }
+        let text = |key: &str| message.message[key].as_str().unwrap_or_default();
+        format!("{}{}", self.pages, text("path"))
+    }
+}
+
+/// `t=SECONDS,v1=HEX`: HMAC-SHA-256 of `SECONDS.BODY`, so that a message that somebody kept cannot be played again later.
+fn signature(secret: &str, unix_s: i64, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, format!("{unix_s}.{body}").as_bytes());
+    format!("t={unix_s},v1={}", hexadecimal(tag.as_ref()))
+}
+
+fn webhook(message: &AlertMessage, link: &str) -> Value {
+    let mut body = message.message.clone();
+    body["id"] = message.id.to_string().into();
+    body["url"] = link.into();
+    body
+}
+
+/// `POST /api/v2/alerts` (prometheus/alertmanager, api/v2/openapi.yaml, postableAlerts).
+fn alertmanager(message: &AlertMessage, link: &str) -> Value {
+    let told = &message.message;
+    let ends = match message.state() {
+        AlertState::Firing => Timestamp::now().as_second().saturating_add(BELIEVED_S),
+        AlertState::Resolved => Timestamp::now().as_second(),
+    };
+    json!([{
+        "labels": {
+            "alertname": told["rule"],
+            "object": told["object"],
+            "severity": told["severity"],
+            "source": "telemetrics",
+        },
+        "annotations": { "summary": told["summary"] },
+        "startsAt": told["since"],
+        "endsAt": Timestamp::from_second(ends).unwrap_or_default().to_string(),
+        "generatorURL": link,
+    }])
+}
+
+fn posted<T>(answer: Result<T, ureq::Error>) -> Result<(), SendError> {
+    answer.map(drop).map_err(|error| SendError::Http(Box::new(error)))
+}
+
+fn secret(path: &Path) -> Result<String, SendError> {
+    let failed = |reason: String| SendError::Secret {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.len() < SECRET_BYTES {
+        return Err(failed(format!("a secret has {SECRET_BYTES} bytes at least")));
+    }
+    Ok(text.to_owned())
+}
+
+async fn blocking(send: impl FnOnce() -> Result<(), SendError> + Send + 'static) -> Result<(), SendError> {
+    tokio::task::spawn_blocking(send)
+        .await
+        .unwrap_or(Err(SendError::Ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with `printf '1700000000.{}' | openssl dgst -sha256 -hmac 'sixteen bytes !!'`.
+    #[test]
+    fn messages_are_signed_as_documented() {
+        assert_eq!(
+            signature("sixteen bytes !!", 1_700_000_000, "{}"),
+            "t=1700000000,v1=f161dc4c2cba8ddae6d836463f9177cf9d2e16965e51362aa7a021a6594cd5f9"
+        );
+    }
+}

@@ -1,0 +1,457 @@
+//! What rules find, what is open, and what targets are told.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{Store, StoreError, clean};
+use crate::alerts::Condition;
+
+/// Whoever comes first looks, once in so many seconds.
+const TURN_S: f64 = 60.0;
+/// Findings of a rule at most: those that are left out are found once others have ended.
+const FINDINGS: i64 = 500;
+/// Hosts that were silent for longer are gone, and no longer told of.
+const GONE_DAYS: i32 = 14;
+/// Messages that are sent in a turn.
+const MESSAGES: i64 = 32;
+/// A message that is being sent is not sent by another collector for so many seconds.
+const SENDING_S: f64 = 60.0;
+/// How long messages, and alerts that have ended, are kept.
+const KEEP_DAYS: i32 = 30;
+
+/// Something that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about.
+    pub object: String,
+    /// 1 to 4.
+    pub severity: i16,
+    /// What is the matter.
+    pub summary: String,
+    /// The page that shows it.
+    pub path: String,
+}
+
+/// Whether it is still so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertState {
+    /// It is.
+    Firing,
+    /// It is not any more.
+    Resolved,
+}
+
+/// An alert that its targets are to be told of.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    /// The rule that found it.
+    pub rule: String,
+    /// What it is about.
+    pub object: String,
+    /// What is the matter.
+    pub summary: String,
+    /// Whether it is still so.
+    pub state: AlertState,
+    severity: i16,
+    since: String,
+    path: String,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub struct AlertMessage {
+    /// Its id, the same in each attempt.
+    pub id: Uuid,
+    /// Who is told.
+    pub target: String,
+    /// What.
+    pub message: Value,
+    /// How often it was sent before.
+    pub attempts: u32,
+    /// How long ago it was made.
+    pub age: Duration,
+}
+
+impl AlertMessage {
+    /// Whether it tells of a beginning or an end.
+    pub fn state(&self) -> AlertState {
+        if self.message["state"] == "resolved" {
+            AlertState::Resolved
+        } else {
+            AlertState::Firing
+        }
+    }
+}
+
+impl Store {
+    /// Whether it is this collector's turn to look.
+    pub(crate) async fn alert_turn(&self) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let taken = client
+            .execute(
+                "UPDATE alert_turn SET at = now() WHERE at < now() - make_interval(secs => $1)",
+                &[&TURN_S],
+            )
+            .await?;
+        Ok(taken > 0)
+    }
+
+    /// What a rule finds now.
+    pub async fn find(&self, condition: &Condition) -> Result<Vec<Finding>, StoreError> {
+        match condition {
+            Condition::NewIssue {
+                hosts,
+                within,
+                class,
+                severity,
+            } => {
+                let sql = format!(
+                    "{ISSUES} WHERE state = 'new' AND first_seen > now() - make_interval(secs => $3) AND hosts >= $4
+                     AND severity >= $5 AND {OF_CLASS} ORDER BY hosts DESC, issue LIMIT $2"
+                );
+                let (secs, severity) = (within.as_secs_f64(), *severity as i16);
+                self.issues_found(&sql, &[class, &FINDINGS, &secs, &i64::from(*hosts), &severity])
+                    .await
+            }
+            Condition::Regression { class } => self.issues_in("regressed", class).await,
+            Condition::Escalation { class } => self.issues_in("escalating", class).await,
+            Condition::Silence { longer_than } => self.silent_hosts(*longer_than).await,
+            Condition::Books {} => self.wrong_books().await,
+        }
+    }
+
+    async fn issues_in(&self, state: &str, class: &str) -> Result<Vec<Finding>, StoreError> {
+        let sql = format!("{ISSUES} WHERE state = $3 AND {OF_CLASS} ORDER BY last_seen DESC, issue LIMIT $2");
+        self.issues_found(&sql, &[&class, &FINDINGS, &state]).await
+    }
+
+    async fn issues_found(
+        &self,
+        sql: &str,
+        values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<Finding>, StoreError> {
+        let client = self.client().await?;
+        let rows = client.query(sql, values).await?;
+        let finding = |row: &Row| {
+            let issue: String = row.get(0);
+            let (state, title, hosts): (String, String, i64) = (row.get(1), row.get(2), row.get(4));
+            let hosts = if hosts == 1 {
+                "1 host".to_owned()
+            } else {
+                format!("{hosts} hosts")
+            };
+            Finding {
+                summary: format!("{state} on {hosts}: {title}"),
+                severity: row.get(3),
+                path: format!("/?fingerprint={issue}"),
+                object: issue,
+            }
+        };
+        Ok(rows.iter().map(finding).collect())
+    }
+
+    async fn silent_hosts(&self, longer_than: Duration) -> Result<Vec<Finding>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT agent_id::text, hostname, to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+                 FROM hosts
+                 WHERE last_seen BETWEEN now() - make_interval(days => $1) AND now() - make_interval(secs => $2)
+                 ORDER BY last_seen DESC, agent_id LIMIT $3",
+                &[&GONE_DAYS, &longer_than.as_secs_f64(), &FINDINGS],
+            )
+            .await?;
+        let finding = |row: &Row| {
+            let (agent, host, seen): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            Finding {
+                summary: format!("{host} has been silent since {seen}"),
+                severity: 2,
+                path: format!("/?host={agent}"),
+                object: agent,
+            }
+        };
+        Ok(rows.iter().map(finding).collect())
+    }
+
+    async fn wrong_books(&self) -> Result<Vec<Finding>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT agent_id::text, coalesce(hostname, ''), produced::bigint, stored::bigint, lost::bigint
+                 FROM books WHERE NOT balanced ORDER BY agent_id, epoch LIMIT $1",
+                &[&FINDINGS],
+            )
+            .await?;
+        let finding = |row: &Row| {
+            let (agent, host): (String, String) = (row.get(0), row.get(1));
+            let (produced, stored, lost): (i64, i64, i64) = (row.get(2), row.get(3), row.get(4));
+            Finding {
+                summary: format!(
+                    "the books of {host} do not balance: {produced} produced, {stored} stored, {lost} lost"
+                ),
+                severity: 3,
+                path: format!("/?host={agent}"),
+                object: agent,
+            }
+        };
+        let mut found: Vec<_> = rows.iter().map(finding).collect();
+        // A host may have several spools.
+        found.dedup_by(|next, first| next.object == first.object);
+        Ok(found)
+    }
+
+    /// Opens what a rule found and ends what it found before and does no longer.
+    pub(crate) async fn open_alerts(&self, rule: &str, found: &[Finding]) -> Result<(), StoreError> {
+        let column = |of: fn(&Finding) -> &str| {
+            found
+                .iter()
+                .map(of)
+                .map(|text| clean(text).into_owned())
+                .collect::<Vec<_>>()
+        };
+        let objects = column(|finding| &finding.object);
+        let summaries = column(|finding| &finding.summary);
+        let paths = column(|finding| &finding.path);
+        let severities: Vec<i16> = found.iter().map(|finding| finding.severity).collect();
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        transaction
+            .execute(
+                "INSERT INTO alerts AS known (rule, object, severity, summary, path)
+                 SELECT $1, * FROM unnest($2::text[], $3::smallint[], $4::text[], $5::text[])
+                 ON CONFLICT (rule, object) DO UPDATE
+                 SET severity = excluded.severity, summary = excluded.summary, path = excluded.path, ended_at = NULL,
+                     since = CASE WHEN known.ended_at IS NULL THEN known.since ELSE now() END,
+                     told_at = CASE WHEN known.ended_at IS NULL THEN known.told_at END",
+                &[&rule, &objects, &severities, &summaries, &paths],
+            )
+            .await?;
+        transaction
+            .execute(
+                "UPDATE alerts SET ended_at = now() WHERE rule = $1 AND ended_at IS NULL AND object <> ALL ($2)",
+                &[&rule, &objects],
+            )
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Ends what rules found that are no longer in the file; nobody is told.
+    pub(crate) async fn end_alerts_of_others(&self, rules: &[&str]) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        client
+            .execute(
+                "UPDATE alerts SET ended_at = now(), told_at = NULL WHERE ended_at IS NULL AND rule <> ALL ($1)",
+                &[&rules],
+            )
+            .await?;
+        client
+            .execute(
+                "WITH old AS (DELETE FROM alerts WHERE ended_at < now() - make_interval(days => $1)),
+                      unsilenced AS (DELETE FROM alert_silences WHERE until < now())
+                 DELETE FROM alert_messages WHERE created_at < now() - make_interval(days => $1)",
+                &[&KEEP_DAYS],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// What the targets of a rule do not know yet, or are to be reminded of, and what has ended that they know of.
+    pub(crate) async fn alerts_to_tell(
+        &self,
+        rule: &str,
+        remind: Option<Duration>,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT rule, object, summary, ended_at IS NOT NULL, severity,
+                        to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), path
+                 FROM alerts
+                 WHERE rule = $1
+                   AND CASE WHEN ended_at IS NOT NULL THEN told_at IS NOT NULL
+                            ELSE (told_at IS NULL OR told_at < now() - make_interval(secs => $2))
+                                 AND NOT EXISTS (SELECT FROM alert_silences s
+                                                 WHERE s.rule = alerts.rule AND s.object IN ('', alerts.object) AND s.until > now())
+                       END
+                 ORDER BY since, object",
+                &[&rule, &remind.map(|remind| remind.as_secs_f64())],
+            )
+            .await?;
+        let alert = |row: &Row| Alert {
+            rule: row.get(0),
+            object: row.get(1),
+            summary: row.get(2),
+            state: if row.get(3) {
+                AlertState::Resolved
+            } else {
+                AlertState::Firing
+            },
+            severity: row.get(4),
+            since: row.get(5),
+            path: row.get(6),
+        };
+        Ok(rows.iter().map(alert).collect())
+    }
+
+    /// Leaves a message about each for each target.
+    pub(crate) async fn told(&self, targets: &[String], alerts: &[Alert]) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        for alert in alerts {
+            let resolved = alert.state == AlertState::Resolved;
+            let message = json!({
+                "state": if resolved { "resolved" } else { "firing" },
+                "rule": alert.rule,
+                "object": alert.object,
+                "severity": severity_name(alert.severity),
+                "summary": alert.summary,
+                "since": alert.since,
+                "path": alert.path,
+            });
+            transaction
+                .execute(
+                    "INSERT INTO alert_messages (target, message) SELECT unnest($1::text[]), $2",
+                    &[&targets, &message],
+                )
+                .await?;
+            transaction
+                .execute(
+                    "UPDATE alerts SET told_at = CASE WHEN $3 THEN NULL ELSE now() END WHERE rule = $1 AND object = $2",
+                    &[&alert.rule, &alert.object, &resolved],
+                )
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Takes messages that are to be sent now.
+    pub(crate) async fn alert_messages_due(&self) -> Result<Vec<AlertMessage>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "UPDATE alert_messages SET attempts = attempts + 1, next_at = now() + make_interval(secs => $2)
+                 WHERE id IN (SELECT id FROM alert_messages WHERE done_at IS NULL AND next_at <= now()
+                              ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 RETURNING id, target, message, attempts - 1, extract(epoch FROM now() - created_at)::bigint",
+                &[&MESSAGES, &SENDING_S],
+            )
+            .await?;
+        let message = |row: &Row| AlertMessage {
+            id: row.get(0),
+            target: row.get(1),
+            message: row.get(2),
+            attempts: row.get::<_, i32>(3).try_into().unwrap_or_default(),
+            age: Duration::from_secs(row.get::<_, i64>(4).try_into().unwrap_or_default()),
+        };
+        Ok(rows.iter().map(message).collect())
+    }
+
+    /// A message was taken, or is given up for a reason.
+    pub(crate) async fn alert_message_done(
+        &self,
+        message: &AlertMessage,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        client
+            .execute(
+                "UPDATE alert_messages SET done_at = now(), error = $2 WHERE id = $1",
+                &[&message.id, &clean(error)],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// A message is sent again later.
+    pub(crate) async fn alert_message_again(
+        &self,
+        message: &AlertMessage,
+        pause: Duration,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        client
+            .execute(
+                "UPDATE alert_messages SET next_at = now() + make_interval(secs => $2), error = $3 WHERE id = $1",
+                &[&message.id, &pause.as_secs_f64(), &clean(error)],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// What is open, with what its targets were told, as JSON objects; the latest first.
+    pub async fn open_alerts_listed(&self) -> Result<Vec<Value>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'since', since,
+                        'told', told_at,
+                        'silenced', EXISTS (SELECT FROM alert_silences s
+                                            WHERE s.rule = alerts.rule AND s.object IN ('', alerts.object) AND s.until > now()),
+                        'failed', (SELECT m.error FROM alert_messages m
+                                   WHERE m.message->>'rule' = alerts.rule AND m.message->>'object' = alerts.object AND m.error <> ''
+                                   ORDER BY m.created_at DESC LIMIT 1))
+                 FROM alerts WHERE ended_at IS NULL ORDER BY since DESC, rule, object LIMIT $1",
+                &[&FINDINGS],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Keeps a rule, or one object of it, quiet for some time.
+    pub async fn silence(
+        &self,
+        rule: &str,
+        object: &str,
+        time: Duration,
+        who: &str,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        client
+            .execute(
+                "INSERT INTO alert_silences (rule, object, until, who, note)
+                 VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)",
+                &[
+                    &clean(rule),
+                    &clean(object),
+                    &time.as_secs_f64(),
+                    &clean(who),
+                    &clean(note),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Ends the silences of a rule, or of one object of it; says whether there were any.
+    pub async fn unsilence(&self, rule: &str, object: &str) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let ended = client
+            .execute(
+                "DELETE FROM alert_silences WHERE rule = $1 AND ($2 = '' OR object = $2)",
+                &[&clean(rule), &clean(object)],
+            )
+            .await?;
+        Ok(ended > 0)
+    }
+}
+
+const ISSUES: &str =
+    "SELECT replace(issue::text, '-', ''), state, title, severity::smallint, hosts::bigint FROM v_issues";
+/// Of `$1`: a class, a prefix that ends in a dot, or all.
+const OF_CLASS: &str = "($1 = '' OR class = $1 OR ($1 LIKE '%.' AND starts_with(class, $1)))";
+
+fn severity_name(severity: i16) -> &'static str {
+    match severity {
+        4.. => "critical",
+        3 => "high",
+        2 => "medium",
+        _ => "low",
+    }
+}
