@@ -173,6 +173,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_file_is_a_target() {
+        let list = fs::read_to_string(crate_folder().join("src/lib.rs")).unwrap();
+        for name in all_targets().unwrap() {
+            assert!(list.contains(&format!("\n    {name}\n")), "{name}");
+        }
+    }
+
+    #[test]
     fn a_name_that_is_no_target_is_told_with_those_there_are() {
         let all = all_targets().unwrap();
         assert_eq!(chosen(&[], &all).unwrap(), all);
