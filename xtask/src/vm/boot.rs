@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{
     firmware,
     initramfs::{RESERVED_ADDRESS, RESERVED_BYTES},
+    kernels::Series,
 };
 
 /// A kind of boot.
@@ -16,7 +17,7 @@ pub(crate) enum Boot {
     Plain,
     /// Nothing keeps the kernel's log over a reboot; the network console is told it. A watchdog ends what hangs.
     Netconsole,
-    /// The firmware tells of errors in the boot before.
+    /// The firmware tells of errors in the boot before; the agent remembers what strains the machine.
     Bert,
     /// The kernel's type information cannot be read.
     NoBtf,
@@ -24,20 +25,17 @@ pub(crate) enum Boot {
     NoTracefs,
     /// The kernel is locked down for confidentiality.
     Lockdown,
-    /// The agent remembers what strained the machine.
-    Hindsight,
 }
 
 impl Boot {
     /// Every kind, the longest first.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Plain,
         Self::Netconsole,
         Self::Bert,
         Self::NoBtf,
         Self::NoTracefs,
         Self::Lockdown,
-        Self::Hindsight,
     ];
 
     /// Its name in the guest.
@@ -49,19 +47,18 @@ impl Boot {
             Self::NoBtf => "no-btf",
             Self::NoTracefs => "no-tracefs",
             Self::Lockdown => "lockdown",
-            Self::Hindsight => "hindsight",
         }
     }
 
     /// The kernel's command line. The kernel hands `guest_boot` to the first program in its environment.
-    pub(super) fn kernel_parameters(self) -> String {
+    pub(super) fn kernel_parameters(self, series: Series) -> String {
         let lockdown = match self {
             Self::Lockdown => " lsm=lockdown lockdown=confidentiality",
             _ => "",
         };
         // A kernel whose network console has a thread of its own writes the end of a panic to it when it stays, and not
         // when it reboots (`vpanic` and `nbcon_atomic_flush_unsafe`, seen in 7.2): a watchdog ends it.
-        let reboot_s = u32::from(self != Self::Netconsole);
+        let reboot_s = u32::from(self != Self::Netconsole || series != Series::Sid);
         format!(
             "console=ttyS0,115200 panic={reboot_s} loglevel=7 memmap={RESERVED_BYTES:#x}${RESERVED_ADDRESS:#x} \
              guest_boot={}{lockdown}",
@@ -72,7 +69,7 @@ impl Boot {
     /// What the agent's configuration says beside where records go.
     pub(super) const fn configuration(self) -> &'static str {
         match self {
-            Self::Hindsight => "\n[probes.hindsight]\nenabled = true\n",
+            Self::Bert => "\n[probes.hindsight]\nenabled = true\n",
             _ => "",
         }
     }

@@ -174,7 +174,7 @@ fn qemu(options: &GuestOptions<'_>, initramfs: &Path, disk: &Path) -> Result<Com
         .arg(options.kernel.image())
         .arg("-initrd")
         .arg(initramfs)
-        .args(["-append", &options.boot.kernel_parameters()])
+        .args(["-append", &options.boot.kernel_parameters(options.kernel.series)])
         .args([
             "-netdev",
             "user,id=net0",

@@ -25,8 +25,8 @@ use crate::{
 /// From a scenario's end to its records in the database: seconds, unless this host is busy. A storm is read for longer than
 /// it lasts.
 const PATIENCE: Duration = Duration::from_mins(4);
-/// After the records that are expected: time for those that are not.
-const QUIET: Duration = Duration::from_millis(1500);
+/// After the records that are expected: time for those that are not. Later ones are found when the guest is closed.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// A guest with its records.
 pub(super) struct Life<'a> {

@@ -24,6 +24,18 @@ pub(super) static ROWS: &[Scenario] = &[
         ..ROW
     },
     Scenario {
+        name: "hindsight",
+        what: "a warning after a program was held up for memory, which its record tells",
+        boot: Boot::Bert,
+        cause: Cause::CodeAndScript(code::warn, include_str!("../../causes/hindsight.sh")),
+        expects: &[Expect::record("kernel.warning", "WARNING in").with(&[
+            ("/precursors/0/text", Is::Saying("allocation stall")),
+            ("/precursors/0/since_boot_ns", Is::There),
+            ("/kernel_report/comm", Is::Text("insmod")),
+        ])],
+        ..ROW
+    },
+    Scenario {
         name: "panic-netconsole",
         what: "a panic that only the network console tells of",
         boot: Boot::Netconsole,
@@ -56,18 +68,6 @@ pub(super) static ROWS: &[Scenario] = &[
         boot: Boot::Lockdown,
         cause: Cause::Script(include_str!("../../causes/crash-and-oom.sh")),
         expects: &[Expect::record("memory.oom_kill", "tail")],
-        ..ROW
-    },
-    Scenario {
-        name: "hindsight",
-        what: "a warning after a program was held up for memory, which its record tells",
-        boot: Boot::Hindsight,
-        cause: Cause::CodeAndScript(code::warn, include_str!("../../causes/hindsight.sh")),
-        expects: &[Expect::record("kernel.warning", "WARNING in").with(&[
-            ("/precursors/0/text", Is::Saying("allocation stall")),
-            ("/precursors/0/since_boot_ns", Is::There),
-            ("/kernel_report/comm", Is::Text("insmod")),
-        ])],
         ..ROW
     },
 ];
