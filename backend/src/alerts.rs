@@ -5,6 +5,7 @@
 //! in the database until their target takes them: one that cannot be reached is tried again with pauses of 10 s to 1 h, for a
 //! day. A message may come twice, with the same id.
 
+mod find;
 mod rules;
 mod send;
 
@@ -13,9 +14,11 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub use self::find::find;
 pub use self::rules::{Condition, Rule, Rules, RulesError, Severity, Target, Way};
 pub use self::send::SendError;
 use self::send::Sender;
+use crate::analysis::AnalysisError;
 use crate::metrics::Metrics;
 use crate::store::{AlertMessage, AlertState, Store, StoreError, chain};
 
@@ -36,22 +39,23 @@ pub async fn run(store: Store, rules: Rules, metrics: Metrics, shutdown: Cancell
             if store.alert_turn().await? {
                 look(&store, &rules).await?;
             }
-            tell(&store, &sender, &metrics).await
+            tell(&store, &sender, &metrics).await?;
+            Ok::<(), AnalysisError>(())
         };
         match shutdown.run_until_cancelled(turn).await {
             // The outage itself is told elsewhere.
-            None | Some(Ok(()) | Err(StoreError::Unavailable(_))) => {}
+            None | Some(Ok(()) | Err(AnalysisError::Store(StoreError::Unavailable(_)))) => {}
             Some(Err(error)) => tracing::warn!(error = %chain(&error), "alerts could not be looked after"),
         }
     }
 }
 
 /// Looks once at every rule.
-pub async fn look(store: &Store, rules: &Rules) -> Result<(), StoreError> {
+pub async fn look(store: &Store, rules: &Rules) -> Result<(), AnalysisError> {
     let names: Vec<&str> = rules.rules().iter().map(|rule| rule.name.as_str()).collect();
     store.end_alerts_of_others(&names).await?;
     for rule in rules.rules() {
-        let found = store.find(&rule.when).await?;
+        let found = find(store, &rule.when).await?;
         store.open_alerts(&rule.name, &found).await?;
         let changes = store.alerts_to_tell(&rule.name, rules.remind(rule)).await?;
         for alert in &changes {

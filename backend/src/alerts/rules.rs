@@ -42,7 +42,7 @@ pub struct Rule {
 }
 
 /// What is looked for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Condition {
     /// An issue that is new, and that at least `hosts` hosts have within the time `within` of its first record.
@@ -67,6 +67,18 @@ pub enum Condition {
     },
     /// An issue comes more often than it did.
     Escalation {
+        /// As above.
+        #[serde(default)]
+        class: String,
+    },
+    /// The build that hosts began to run last fails more often than the one before it, by `telemctl gate`'s comparison with 99 %
+    /// confidence: faults of medium severity and worse.
+    WorseBuild {
+        /// How many times as often it may fail.
+        max_ratio: f64,
+        /// Of so many days up to now, 1 to 366.
+        #[serde(default = "a_month")]
+        days: u32,
         /// As above.
         #[serde(default)]
         class: String,
@@ -252,6 +264,10 @@ impl Target {
             }
         }
     }
+}
+
+fn a_month() -> u32 {
+    30
 }
 
 fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backend::alerts::Rules;
+use backend::alerts::{Rules, find};
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub(crate) async fn alert(command: Alerts, target: Target) -> anyhow::Result<()>
     match command {
         Alerts::Check { .. } => {
             for rule in rules.rules() {
-                let found = store.find(&rule.when).await?;
+                let found = find(store, &rule.when).await?;
                 say(&format!("{}: {} now", rule.name, found.len()))?;
                 for finding in found {
                     say(&format!("  {}", printable(&finding.summary)))?;

@@ -7,7 +7,6 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{Store, StoreError, clean};
-use crate::alerts::Condition;
 
 /// Whoever comes first looks, once in so many seconds.
 const TURN_S: f64 = 60.0;
@@ -99,33 +98,41 @@ impl Store {
         Ok(taken > 0)
     }
 
-    /// What a rule finds now.
-    pub async fn find(&self, condition: &Condition) -> Result<Vec<Finding>, StoreError> {
-        match condition {
-            Condition::NewIssue {
-                hosts,
-                within,
-                class,
-                severity,
-            } => {
-                let sql = format!(
-                    "{ISSUES} WHERE state = 'new' AND first_seen > now() - make_interval(secs => $3) AND hosts >= $4
-                     AND severity >= $5 AND {OF_CLASS} ORDER BY hosts DESC, issue LIMIT $2"
-                );
-                let (secs, severity) = (within.as_secs_f64(), *severity as i16);
-                self.issues_found(&sql, &[class, &FINDINGS, &secs, &i64::from(*hosts), &severity])
-                    .await
-            }
-            Condition::Regression { class } => self.issues_in("regressed", class).await,
-            Condition::Escalation { class } => self.issues_in("escalating", class).await,
-            Condition::Silence { longer_than } => self.silent_hosts(*longer_than).await,
-            Condition::Books {} => self.wrong_books().await,
-        }
+    /// Issues in the state new, of this severity at least, that so many hosts have within that time of the first record.
+    pub(crate) async fn new_issues(
+        &self,
+        hosts: u32,
+        within: Duration,
+        class: &str,
+        severity: i16,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let sql = format!(
+            "{ISSUES} WHERE state = 'new' AND first_seen > now() - make_interval(secs => $3) AND hosts >= $4
+             AND severity >= $5 AND {OF_CLASS} ORDER BY hosts DESC, issue LIMIT $2"
+        );
+        let (secs, hosts) = (within.as_secs_f64(), i64::from(hosts));
+        self.issues_found(&sql, &[&class, &FINDINGS, &secs, &hosts, &severity])
+            .await
     }
 
-    async fn issues_in(&self, state: &str, class: &str) -> Result<Vec<Finding>, StoreError> {
+    /// Issues in a state, those with the latest records first.
+    pub(crate) async fn issues_in(&self, state: &str, class: &str) -> Result<Vec<Finding>, StoreError> {
         let sql = format!("{ISSUES} WHERE state = $3 AND {OF_CLASS} ORDER BY last_seen DESC, issue LIMIT $2");
         self.issues_found(&sql, &[&class, &FINDINGS, &state]).await
+    }
+
+    /// The two builds that hosts began to run last, of those that were watched in these days, the newest first.
+    pub(crate) async fn newest_builds(&self, days: u32) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT os_build FROM exposure WHERE os_build <> ''
+                 GROUP BY os_build HAVING max(hour) > now() - make_interval(days => $1)
+                 ORDER BY min(hour) DESC, os_build LIMIT 2",
+                &[&i32::try_from(days).unwrap_or(i32::MAX)],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     async fn issues_found(
@@ -153,7 +160,8 @@ impl Store {
         Ok(rows.iter().map(finding).collect())
     }
 
-    async fn silent_hosts(&self, longer_than: Duration) -> Result<Vec<Finding>, StoreError> {
+    /// Hosts that were not heard of for so long.
+    pub(crate) async fn silent_hosts(&self, longer_than: Duration) -> Result<Vec<Finding>, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
@@ -176,7 +184,8 @@ impl Store {
         Ok(rows.iter().map(finding).collect())
     }
 
-    async fn wrong_books(&self) -> Result<Vec<Finding>, StoreError> {
+    /// Hosts whose books do not balance.
+    pub(crate) async fn wrong_books(&self) -> Result<Vec<Finding>, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(

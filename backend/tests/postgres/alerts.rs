@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::statistics::fleet;
 use crate::support::{Database, PATIENCE, encoded, host, record, sender};
 
 const ISSUE: &str = "00112233445566778899aabbccddee0d";
@@ -337,9 +338,14 @@ async fn every_condition_is_asked_in_right_sql() {
         Condition::Regression { class: class.clone() },
         Condition::Escalation { class },
         Condition::Books {},
+        Condition::WorseBuild {
+            max_ratio: 1.5,
+            days: 30,
+            class: String::new(),
+        },
     ] {
         assert!(
-            db.store.find(&condition).await.unwrap().is_empty(),
+            alerts::find(&db.store, &condition).await.unwrap().is_empty(),
             "{condition:?}"
         );
     }
@@ -348,7 +354,7 @@ async fn every_condition_is_asked_in_right_sql() {
         .batch_execute("UPDATE senders SET stored_seq = stored_seq + 2")
         .await
         .unwrap();
-    let found = db.store.find(&Condition::Books {}).await.unwrap();
+    let found = alerts::find(&db.store, &Condition::Books {}).await.unwrap();
     assert!(
         found[0].summary.contains("3 produced, 1 stored, 0 lost"),
         "{found:?}"
@@ -361,9 +367,40 @@ async fn every_condition_is_asked_in_right_sql() {
     let regressed = Condition::Regression {
         class: "kernel.".to_owned(),
     };
-    assert_eq!(db.store.find(&regressed).await.unwrap().len(), 1);
+    assert_eq!(alerts::find(&db.store, &regressed).await.unwrap().len(), 1);
     let elsewhere = Condition::Regression {
         class: "hardware.".to_owned(),
     };
-    assert!(db.store.find(&elsewhere).await.unwrap().is_empty());
+    assert!(alerts::find(&db.store, &elsewhere).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
+    let Some(db) = Database::new("a_new_build_that_is_worse_is_told_with_what_speaks_against_it").await
+    else {
+        return;
+    };
+    fleet(&db).await;
+    // Build 42 came a day after 41.
+    let sql = "DELETE FROM exposure WHERE os_build = '42' AND hour = (SELECT min(hour) FROM exposure)";
+    db.sql().await.batch_execute(sql).await.unwrap();
+    let worse = |max_ratio| Condition::WorseBuild {
+        max_ratio,
+        days: 30,
+        class: String::new(),
+    };
+    let found = alerts::find(&db.store, &worse(1.1)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].object, "42");
+    assert!(
+        found[0].summary.starts_with("42 fails ") && found[0].summary.contains(" as often as 41: "),
+        "{found:?}"
+    );
+    assert!(
+        found[0]
+            .summary
+            .ends_with("; first of all oops 000000000000000000000000000000b1"),
+        "{found:?}"
+    );
+    assert!(alerts::find(&db.store, &worse(1000.0)).await.unwrap().is_empty());
 }

@@ -47,7 +47,7 @@ async fn ok(db: &Database, address: &str) -> Value {
 
 /// Hosts of builds 41 and 42, half of them of each model, watched for ten days. Each fourth host of either build has the old
 /// issues from the fifth day on; each fifth host of build 42 the new one from the eighth day on, those with another BIOS.
-async fn fleet(db: &Database) {
+pub(crate) async fn fleet(db: &Database) {
     let mut sql = String::from(
         "CREATE FUNCTION day(back integer) RETURNS timestamptz LANGUAGE sql AS
              $$ SELECT date_trunc('day', now(), 'UTC') - back * interval '1 day' $$;",

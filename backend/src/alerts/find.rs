@@ -1,0 +1,78 @@
+//! What rules find.
+
+use super::rules::Condition;
+use crate::analysis::{AnalysisError, Asked, Comparison, Verdict, compare};
+use crate::store::{Dimension, Finding, Store, Watch};
+
+/// How sure a comparison has to be that wakes somebody.
+const CONFIDENCE: f64 = 0.99;
+/// The severity from which faults are held against a build: medium.
+const SEVERITY: i16 = 2;
+
+/// What a rule finds now.
+pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, AnalysisError> {
+    match condition {
+        Condition::NewIssue {
+            hosts,
+            within,
+            class,
+            severity,
+        } => Ok(store.new_issues(*hosts, *within, class, *severity as i16).await?),
+        Condition::Regression { class } => Ok(store.issues_in("regressed", class).await?),
+        Condition::Escalation { class } => Ok(store.issues_in("escalating", class).await?),
+        Condition::Silence { longer_than } => Ok(store.silent_hosts(*longer_than).await?),
+        Condition::Books {} => Ok(store.wrong_books().await?),
+        Condition::WorseBuild {
+            max_ratio,
+            days,
+            class,
+        } => {
+            let watch = Watch {
+                days: *days,
+                min_severity: SEVERITY,
+                class: class.clone(),
+                issue: None,
+            };
+            worse_build(store, *max_ratio, watch).await
+        }
+    }
+}
+
+/// The newest build, where it is worse than the one before it.
+async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<Finding>, AnalysisError> {
+    let builds = store.newest_builds(watch.days).await?;
+    let [to, from] = builds.as_slice() else {
+        return Ok(Vec::new());
+    };
+    let asked = Asked {
+        by: Dimension::Build,
+        from: from.clone(),
+        to: to.clone(),
+        max_ratio,
+        confidence: CONFIDENCE,
+        watch,
+    };
+    let found = compare(store, &asked).await?;
+    Ok(match found.verdict {
+        Verdict::Worse => vec![told(&found)],
+        Verdict::Fine | Verdict::Unsure => Vec::new(),
+    })
+}
+
+fn told(found: &Comparison) -> Finding {
+    let ratio = found
+        .ratio
+        .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times"));
+    let worst = found.issues.iter().find(|issue| issue.worse);
+    let worst = worst.map_or_else(String::new, |issue| format!("; first of all {}", issue.title));
+    let (from, to) = (&found.from, &found.to);
+    Finding {
+        object: to.name.clone(),
+        severity: 3,
+        summary: format!(
+            "{} fails {ratio} as often as {}: {} of {} hosts beside {} of {}{worst}",
+            to.name, from.name, to.affected, to.hosts, from.affected, from.hosts
+        ),
+        path: "/".to_owned(),
+    }
+}
