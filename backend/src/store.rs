@@ -11,6 +11,7 @@ mod expire;
 mod exposure;
 mod facts;
 mod filter;
+mod findings;
 mod hosts;
 mod id;
 mod issues;
@@ -32,7 +33,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
-pub use alerts::{Alert, AlertMessage, AlertState, Finding};
+pub use alerts::{Alert, AlertMessage, AlertState};
 pub use analysis::{
     Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
 };
@@ -40,6 +41,7 @@ pub use deliver::{Delivered, Message, Rejected, Sender};
 pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
+pub use findings::Finding;
 pub use issues::{IssueChange, IssueFilter, State as IssueState};
 pub use netconsole::{OpenRecord, Owner};
 pub use tail::TailCursor;

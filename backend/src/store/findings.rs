@@ -1,0 +1,143 @@
+//! What the rules of alerts look for.
+
+use std::time::Duration;
+
+use tokio_postgres::Row;
+
+use super::{Store, StoreError, alerts::FINDINGS};
+
+/// Hosts that were silent for longer are gone, and no longer told of.
+const GONE_DAYS: i32 = 14;
+const ISSUES: &str =
+    "SELECT replace(issue::text, '-', ''), state, title, severity::smallint, hosts::bigint FROM v_issues";
+/// Of `$1`: a class, a prefix that ends in a dot, or all.
+const OF_CLASS: &str = "($1 = '' OR class = $1 OR ($1 LIKE '%.' AND starts_with(class, $1)))";
+
+/// Something that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about.
+    pub object: String,
+    /// 1 to 4.
+    pub severity: i16,
+    /// What is the matter.
+    pub summary: String,
+    /// The page that shows it.
+    pub path: String,
+}
+
+impl Store {
+    /// Issues in the state new, of this severity at least, that so many hosts have within that time of the first record.
+    pub(crate) async fn new_issues(
+        &self,
+        hosts: u32,
+        within: Duration,
+        class: &str,
+        severity: i16,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let sql = format!(
+            "{ISSUES} WHERE state = 'new' AND first_seen > now() - make_interval(secs => $3) AND hosts >= $4
+             AND severity >= $5 AND {OF_CLASS} ORDER BY hosts DESC, issue LIMIT $2"
+        );
+        let (secs, hosts) = (within.as_secs_f64(), i64::from(hosts));
+        self.issues_found(&sql, &[&class, &FINDINGS, &secs, &hosts, &severity])
+            .await
+    }
+
+    /// Issues in a state, those with the latest records first.
+    pub(crate) async fn issues_in(&self, state: &str, class: &str) -> Result<Vec<Finding>, StoreError> {
+        let sql = format!("{ISSUES} WHERE state = $3 AND {OF_CLASS} ORDER BY last_seen DESC, issue LIMIT $2");
+        self.issues_found(&sql, &[&class, &FINDINGS, &state]).await
+    }
+
+    /// The two builds that hosts began to run last, of those that were watched in these days, the newest first.
+    pub(crate) async fn newest_builds(&self, days: u32) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT os_build FROM exposure WHERE os_build <> ''
+                 GROUP BY os_build HAVING max(hour) > now() - make_interval(days => $1)
+                 ORDER BY min(hour) DESC, os_build LIMIT 2",
+                &[&i32::try_from(days).unwrap_or(i32::MAX)],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn issues_found(
+        &self,
+        sql: &str,
+        values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<Finding>, StoreError> {
+        let client = self.client().await?;
+        let rows = client.query(sql, values).await?;
+        let finding = |row: &Row| {
+            let issue: String = row.get(0);
+            let (state, title, hosts): (String, String, i64) = (row.get(1), row.get(2), row.get(4));
+            let hosts = if hosts == 1 {
+                "1 host".to_owned()
+            } else {
+                format!("{hosts} hosts")
+            };
+            Finding {
+                summary: format!("{state} on {hosts}: {title}"),
+                severity: row.get(3),
+                path: format!("/?fingerprint={issue}"),
+                object: issue,
+            }
+        };
+        Ok(rows.iter().map(finding).collect())
+    }
+
+    /// Hosts that were not heard of for so long.
+    pub(crate) async fn silent_hosts(&self, longer_than: Duration) -> Result<Vec<Finding>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT agent_id::text, hostname, to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+                 FROM hosts
+                 WHERE last_seen BETWEEN now() - make_interval(days => $1) AND now() - make_interval(secs => $2)
+                 ORDER BY last_seen DESC, agent_id LIMIT $3",
+                &[&GONE_DAYS, &longer_than.as_secs_f64(), &FINDINGS],
+            )
+            .await?;
+        let finding = |row: &Row| {
+            let (agent, host, seen): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            Finding {
+                summary: format!("{host} has been silent since {seen}"),
+                severity: 2,
+                path: format!("/?host={agent}"),
+                object: agent,
+            }
+        };
+        Ok(rows.iter().map(finding).collect())
+    }
+
+    /// Hosts whose books do not balance.
+    pub(crate) async fn wrong_books(&self) -> Result<Vec<Finding>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT agent_id::text, coalesce(hostname, ''), produced::bigint, stored::bigint, lost::bigint
+                 FROM books WHERE NOT balanced ORDER BY agent_id, epoch LIMIT $1",
+                &[&FINDINGS],
+            )
+            .await?;
+        let finding = |row: &Row| {
+            let (agent, host): (String, String) = (row.get(0), row.get(1));
+            let (produced, stored, lost): (i64, i64, i64) = (row.get(2), row.get(3), row.get(4));
+            Finding {
+                summary: format!(
+                    "the books of {host} do not balance: {produced} produced, {stored} stored, {lost} lost"
+                ),
+                severity: 3,
+                path: format!("/?host={agent}"),
+                object: agent,
+            }
+        };
+        let mut found: Vec<_> = rows.iter().map(finding).collect();
+        // A host may have several spools.
+        found.dedup_by(|next, first| next.object == first.object);
+        Ok(found)
+    }
+}
