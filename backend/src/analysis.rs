@@ -11,7 +11,7 @@ mod rates;
 mod survival;
 mod unusual;
 
-pub use compare::{Asked, Comparison, ComparisonOfIssue, Verdict, compare};
+pub use compare::{Asked, Comparison, ComparisonOfIssue, SideSum, Verdict, compare};
 pub use escalation::{Escalation, escalations};
 pub use outliers::{Outlier, Outliers, outliers};
 pub use rates::{Rate, rates};
@@ -70,4 +70,9 @@ fn alpha(confidence: f64) -> Result<Alpha, Invalid> {
 #[expect(clippy::cast_precision_loss, reason = "no fleet has 2^53 hosts")]
 fn real(count: u64) -> f64 {
     count as f64
+}
+
+/// A part of a whole; of nothing it is nothing.
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { real(part) / real(whole) }
 }

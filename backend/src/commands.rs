@@ -1,8 +1,9 @@
 //! `backend ca`, `backend token`, `backend agent`: who may deliver; in `people` who may ask, in `alerts`
-//! what people are told.
+//! what people are told, in `simulate` fleets that are made up.
 
 mod alerts;
 mod people;
+mod simulate;
 
 use std::{
     io::{self, Write as _},
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 pub(crate) use self::alerts::{Alerts, alert};
 pub(crate) use self::people::{ApiTokens, People, api_token, audit, people};
+pub(crate) use self::simulate::{Simulate, simulate};
 use crate::options::default_data_dir;
 
 /// Who does what is done here, in the audit log.

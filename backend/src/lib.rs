@@ -10,6 +10,7 @@
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
 //! - [`netconsole`] takes in what kernels send over UDP while they die.
 //! - [`embedded`] runs a private PostgreSQL where no database is given.
+//! - [`simulation`] makes fleets up, to see what the analysis finds of them.
 //! - [`serve`] puts them together.
 
 pub mod access;
@@ -27,5 +28,6 @@ pub mod netconsole;
 pub mod query;
 pub mod record;
 pub mod serve;
+pub mod simulation;
 pub mod store;
 pub mod text;

@@ -130,6 +130,8 @@ enum Command {
         #[command(flatten)]
         target: commands::Target,
     },
+    /// Make a fleet up with faults that are told, to see what the statistics find; in a database of its own.
+    Simulate(commands::Simulate),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -240,6 +242,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Ca { command, target } => commands::ca(command, target).await,
             Command::Token { command, target } => commands::token(command, target).await,
             Command::Agent { command, target } => commands::agent(command, target).await,
+            Command::Simulate(options) => commands::simulate(options).await,
             Command::People { command, target } => commands::people(command, target).await,
             Command::ApiToken { command, target } => commands::api_token(command, target).await,
             Command::Audit { target } => commands::audit(target).await,

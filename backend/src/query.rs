@@ -1,5 +1,7 @@
 //! The gRPC service that answers questions about stored records.
 
+pub mod statistics;
+
 use std::pin::Pin;
 
 use futures::Stream;

@@ -7,7 +7,10 @@ mod tls;
 use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
 use futures::future::{OptionFuture, join, join4, try_join};
-use proto::v1::{FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer};
+use proto::v1::{
+    FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer,
+    statistics_server::StatisticsServer,
+};
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +28,10 @@ use crate::{
     ingest::{Ingest, Quota, Quotas},
     metrics::Metrics,
     netconsole,
-    query::{self, QueryService},
+    query::{
+        self, QueryService,
+        statistics::{self, StatisticsService},
+    },
     store::{Store, StoreError, chain},
 };
 use listeners::Listeners;
@@ -290,6 +296,7 @@ fn services(
         shutdown.clone(),
     );
     let enrolment = EnrolmentService::new(store.clone(), config.certificate_life);
+    let statistics = StatisticsService::new(store.clone());
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -300,6 +307,7 @@ fn services(
         .add_service(reflection)
         .add_service(collector::server(collector))
         .add_service(enrolment::server(enrolment))
+        .add_service(Guard::new(access.clone(), statistics::server(statistics)))
         .add_service(Guard::new(access.clone(), query::server(query))))
 }
 
@@ -333,11 +341,17 @@ async fn set_health(reporter: &HealthReporter, serving: bool) {
     if serving {
         reporter.set_serving::<CollectorServer<CollectorService>>().await;
         reporter.set_serving::<QueryServer<QueryService>>().await;
+        reporter
+            .set_serving::<StatisticsServer<StatisticsService>>()
+            .await;
     } else {
         reporter
             .set_not_serving::<CollectorServer<CollectorService>>()
             .await;
         reporter.set_not_serving::<QueryServer<QueryService>>().await;
+        reporter
+            .set_not_serving::<StatisticsServer<StatisticsService>>()
+            .await;
     }
 }
 

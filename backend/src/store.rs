@@ -20,6 +20,7 @@ mod netconsole;
 mod plan;
 mod rows;
 mod sightings;
+mod simulation;
 mod sums;
 mod tail;
 mod time;
@@ -44,6 +45,7 @@ pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
 pub use issues::{IssueChange, IssueFilter, State as IssueState};
 pub use netconsole::{OpenRecord, Owner};
+pub use simulation::FleetTables;
 pub use tail::TailCursor;
 
 /// How long the database may take to answer at all.

@@ -29,6 +29,7 @@ use crate::ledger::Ledger;
 use crate::retry::{Backoff, Pauses, Recovery, Refusal};
 use crate::text::chain;
 
+pub mod asking;
 mod dial;
 pub mod enrol;
 mod error;

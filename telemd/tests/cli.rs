@@ -91,6 +91,7 @@ fn commands_with_options_have_help() {
         &["test-record"],
         &["updates"],
         &["enroll"],
+        &["gate"],
         &["preview"],
         &["ledger"],
         &["failures"],

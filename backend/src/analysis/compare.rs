@@ -107,6 +107,8 @@ pub struct ComparisonOfIssue {
     pub ratio_bounds: Bounds,
     /// As in [`Comparison`].
     pub p_worse: f64,
+    /// As in [`Comparison`].
+    pub p_better: f64,
     /// Expected part of false ones among the issues that are at least as sure.
     pub q_worse: f64,
 }
@@ -234,6 +236,7 @@ fn of(issue: Uuid, affected: &[&Affected], found: &statistics::compare::Comparis
         ratio: found.ratio.and_then(finite),
         ratio_bounds: found.interval.into(),
         p_worse: found.p_above,
+        p_better: found.p_below,
         q_worse: 1.0,
     }
 }

@@ -10,7 +10,7 @@ use statistics::{
 use super::{AnalysisError, digits, finite};
 use crate::store::{Series, Store, Watch};
 
-/// An issue that more hosts have than before.
+/// An issue that more hosts come to have than before.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Escalation {
     /// The issue, 32 hexadecimal digits.
@@ -28,13 +28,13 @@ pub struct Escalation {
     pub p_value: f64,
     /// Expected part of false ones among those that are at least as sure.
     pub q_value: f64,
-    /// Hosts that had it on each day, the oldest first.
+    /// Hosts that had it for the first time on each day, the oldest first.
     pub hosts: Vec<u64>,
 }
 
 /// Issues on the rise with q ≤ `false_part`, the surest first.
 ///
-/// Counted are the hosts that had an issue on each day; what they are divided by is the host-hours of that day, so that a
+/// Counted are the hosts that had an issue for the first time, ever, on each day; what they are divided by is the host-hours of that day, so that a
 /// growing fleet is no escalation.
 pub async fn escalations(
     store: &Store,

@@ -41,7 +41,14 @@ async fn services_are_listed_and_report_their_health() {
         "telemetry.v1.Collector",
     ];
     assert_eq!(services[..3], expected);
-    assert_eq!(services[3..], ["telemetry.v1.Enrolment", "telemetry.v1.Query"]);
+    assert_eq!(
+        services[3..],
+        [
+            "telemetry.v1.Enrolment",
+            "telemetry.v1.Query",
+            "telemetry.v1.Statistics"
+        ]
+    );
 
     let mut health = HealthClient::new(collector.channel().await);
     let service = "telemetry.v1.Collector".to_owned();

@@ -7,13 +7,16 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
-use backend::{http, metrics::Metrics};
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Host, Record, Severity};
+use backend::{http, metrics::Metrics, simulation};
+use proto::v1::{
+    Batch, CompareRequest, Fingerprint, FingerprintLevel, Host, Record, Severity, Verdict,
+    statistics_client::StatisticsClient,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Collector, Database, encoded, host, record, sender};
 
 /// Issues that all builds have.
 const OLD: [&str; 2] = [
@@ -332,4 +335,67 @@ async fn questions_without_sense_are_refused_with_a_reason() {
     for address in ["rates", "escalations", "outliers"] {
         ok(&db, &format!("/api/v1/statistics/{address}")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_can_be_asked_for_by_grpc() {
+    let Some(db) = Database::new("a_comparison_can_be_asked_for_by_grpc").await else {
+        return;
+    };
+    fleet(&db).await;
+    let collector = Collector::start(&db).await;
+    let mut client = StatisticsClient::new(collector.channel().await);
+    let request = CompareRequest {
+        from: "41".to_owned(),
+        to: "42".to_owned(),
+        ..CompareRequest::default()
+    };
+    let found = client.compare(request.clone()).await.unwrap().into_inner();
+    assert_eq!(found.verdict(), Verdict::Worse);
+    assert_eq!((found.max_ratio, found.confidence), (1.5, 0.95));
+    assert_eq!(
+        (found.issues[0].issue.as_str(), found.issues[0].to_affected),
+        (NEW, 12)
+    );
+    let wrong = CompareRequest {
+        confidence: 95.0,
+        ..request
+    };
+    let refused = client.compare(wrong).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_made_up_fleets_is_found_and_little_else() {
+    let Some(db) = Database::new("what_is_wrong_with_made_up_fleets_is_found_and_little_else").await else {
+        return;
+    };
+    let found = simulation::measure(&db.store, 1000, 20, 4)
+        .await
+        .unwrap()
+        .unwrap();
+    // Seeds are fixed, so that these are no chances. `backend simulate --measure 200` measures more of them.
+    for (kind, share, power) in [
+        ("regressions", found.regressions, 0.7),
+        ("models", found.models, 0.7),
+        ("hosts", found.hosts, 0.3),
+        ("rises", found.rises, 0.7),
+    ] {
+        assert!(share.power() >= power, "{kind}: {found:#?}");
+        assert!(share.false_discovery_rate() <= 0.1, "{kind}: {found:#?}");
+    }
+    assert_eq!(found.false_alarms, 0, "{found:#?}");
+    assert_eq!(db.count("SELECT count(*) FROM hosts").await, 0);
+
+    let fleet = simulation::Plan {
+        hosts: 10,
+        days: 5,
+        seed: 1,
+        story: simulation::Story::Quiet,
+    };
+    assert!(db.store.write_fleet(&fleet.fleet().tables).await.unwrap());
+    let among_others = simulation::measure(&db.store, 10, 5, 1).await.unwrap();
+    assert_eq!(among_others, None, "a database with hosts is left alone");
+    assert_eq!(db.count("SELECT count(*) FROM hosts").await, 10);
 }

@@ -2414,6 +2414,485 @@ pub mod query_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompareRequest {
+    #[prost(enumeration = "Dimension", tag = "1")]
+    pub by: i32,
+    /// The one that is compared to. At most 256 bytes.
+    #[prost(string, tag = "2")]
+    pub from: ::prost::alloc::string::String,
+    /// The one that is compared. At most 256 bytes.
+    #[prost(string, tag = "3")]
+    pub to: ::prost::alloc::string::String,
+    /// How many times as often `to` may fail. Zero means 1.5.
+    #[prost(double, tag = "4")]
+    pub max_ratio: f64,
+    /// How sure a verdict has to be, between 0 and 1. Zero means 0.95.
+    #[prost(double, tag = "5")]
+    pub confidence: f64,
+    /// Faults of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "6")]
+    pub days: u32,
+    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    #[prost(string, tag = "7")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "8")]
+    pub min_severity: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompareResponse {
+    #[prost(enumeration = "Verdict", tag = "1")]
+    pub verdict: i32,
+    #[prost(message, optional, tag = "2")]
+    pub from: ::core::option::Option<ComparedSide>,
+    #[prost(message, optional, tag = "3")]
+    pub to: ::core::option::Option<ComparedSide>,
+    /// Over all faults.
+    #[prost(message, optional, tag = "4")]
+    pub ratio: ::core::option::Option<RateRatio>,
+    /// Single issues, the surest ones first. At most 500.
+    #[prost(message, repeated, tag = "5")]
+    pub issues: ::prost::alloc::vec::Vec<ComparedIssue>,
+    /// As they were taken.
+    #[prost(double, tag = "6")]
+    pub max_ratio: f64,
+    #[prost(double, tag = "7")]
+    pub confidence: f64,
+}
+/// One of the two.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ComparedSide {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Hosts that were watched.
+    #[prost(uint64, tag = "2")]
+    pub hosts: u64,
+    /// Hours for which they were.
+    #[prost(double, tag = "3")]
+    pub host_hours: f64,
+    /// Hosts that had a fault.
+    #[prost(uint64, tag = "4")]
+    pub affected: u64,
+}
+/// Rate of `to` by rate of `from`.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct RateRatio {
+    /// The likeliest. Not set: infinite, or nothing is known.
+    #[prost(double, optional, tag = "1")]
+    pub estimate: ::core::option::Option<f64>,
+    /// Its bounds; no upper one: infinite.
+    #[prost(double, tag = "2")]
+    pub low: f64,
+    #[prost(double, optional, tag = "3")]
+    pub high: ::core::option::Option<f64>,
+    /// Probability of what was seen or worse, were the ratio the allowed one.
+    #[prost(double, tag = "4")]
+    pub p_worse: f64,
+    /// Probability of what was seen or better, were the ratio the allowed one.
+    #[prost(double, tag = "5")]
+    pub p_better: f64,
+}
+/// One issue in both.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ComparedIssue {
+    /// 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub class: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(enumeration = "Severity", tag = "4")]
+    pub severity: i32,
+    /// Whether it is worse than allowed.
+    #[prost(bool, tag = "5")]
+    pub worse: bool,
+    /// Hosts that had it.
+    #[prost(uint64, tag = "6")]
+    pub from_affected: u64,
+    #[prost(uint64, tag = "7")]
+    pub to_affected: u64,
+    #[prost(message, optional, tag = "8")]
+    pub ratio: ::core::option::Option<RateRatio>,
+    /// Expected part of false ones among the issues that are at least as sure.
+    #[prost(double, tag = "9")]
+    pub q_worse: f64,
+}
+/// What hosts are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Dimension {
+    Unspecified = 0,
+    /// The build of the system. Also where it is not specified.
+    Build = 1,
+    /// The kernel's release.
+    Kernel = 2,
+    /// The hardware model.
+    Model = 3,
+}
+impl Dimension {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DIMENSION_UNSPECIFIED",
+            Self::Build => "DIMENSION_BUILD",
+            Self::Kernel => "DIMENSION_KERNEL",
+            Self::Model => "DIMENSION_MODEL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DIMENSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "DIMENSION_BUILD" => Some(Self::Build),
+            "DIMENSION_KERNEL" => Some(Self::Kernel),
+            "DIMENSION_MODEL" => Some(Self::Model),
+            _ => None,
+        }
+    }
+}
+/// What comes of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Verdict {
+    Unspecified = 0,
+    /// Not worse than allowed, with the confidence that was asked for.
+    Fine = 1,
+    /// Worse than allowed, with that confidence, as a whole or in an issue.
+    Worse = 2,
+    /// There is too little to say either.
+    Unsure = 3,
+}
+impl Verdict {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VERDICT_UNSPECIFIED",
+            Self::Fine => "VERDICT_FINE",
+            Self::Worse => "VERDICT_WORSE",
+            Self::Unsure => "VERDICT_UNSURE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
+            "VERDICT_FINE" => Some(Self::Fine),
+            "VERDICT_WORSE" => Some(Self::Worse),
+            "VERDICT_UNSURE" => Some(Self::Unsure),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod statistics_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Answers from the counts that are kept as records are stored.
+    #[derive(Debug, Clone)]
+    pub struct StatisticsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl StatisticsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> StatisticsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> StatisticsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            StatisticsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Is one build, kernel or hardware model worse than another? Hosts are compared with those of the same hardware model; counted
+        /// are hosts that had a fault for the first time.
+        pub async fn compare(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CompareRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CompareResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/Compare",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "Compare"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod statistics_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with StatisticsServer.
+    #[async_trait]
+    pub trait Statistics: std::marker::Send + std::marker::Sync + 'static {
+        /// Is one build, kernel or hardware model worse than another? Hosts are compared with those of the same hardware model; counted
+        /// are hosts that had a fault for the first time.
+        async fn compare(
+            &self,
+            request: tonic::Request<super::CompareRequest>,
+        ) -> std::result::Result<tonic::Response<super::CompareResponse>, tonic::Status>;
+    }
+    /// Answers from the counts that are kept as records are stored.
+    #[derive(Debug)]
+    pub struct StatisticsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> StatisticsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for StatisticsServer<T>
+    where
+        T: Statistics,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/telemetry.v1.Statistics/Compare" => {
+                    #[allow(non_camel_case_types)]
+                    struct CompareSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::CompareRequest>
+                    for CompareSvc<T> {
+                        type Response = super::CompareResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CompareRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::compare(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CompareSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for StatisticsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "telemetry.v1.Statistics";
+    impl<T> tonic::server::NamedService for StatisticsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A record of a program. The agent adds the moment, the boot, and by the kernel's word who sent it.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Submission {

@@ -23,6 +23,8 @@ pub struct Group {
     pub affected: u64,
     /// Days on which a host had a fault, of all hosts.
     pub host_days: u64,
+    /// The squares of these days of each host, summed up.
+    pub squares: u64,
     /// Faults.
     pub records: u64,
 }
@@ -36,7 +38,7 @@ pub struct Series {
     pub issues: Vec<SeriesOfIssue>,
 }
 
-/// How many hosts had an issue on each day.
+/// How many hosts had an issue for the first time, ever, on each day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesOfIssue {
     /// The issue.
@@ -69,14 +71,18 @@ impl Store {
         let limit = parameters.bind(GROUPS);
         let sql = format!(
             "WITH told AS (
-                 SELECT {column} AS name, count(DISTINCT agent_id) AS affected, count(DISTINCT (agent_id, day)) AS host_days,
+                 SELECT name, count(*) AS affected, sum(days)::bigint AS host_days, sum(days * days)::bigint AS squares,
                         sum(records)::bigint AS records
-                 FROM ({seen}) seen GROUP BY 1
+                 FROM (
+                     SELECT {column} AS name, agent_id, count(DISTINCT day) AS days, sum(records) AS records
+                     FROM ({seen}) seen GROUP BY 1, 2
+                 ) hosts GROUP BY 1
              ), watched AS (
                  SELECT {column} AS name, count(DISTINCT agent_id) AS hosts, sum(seconds) / 3600 AS hours
                  FROM exposure WHERE hour >= {since} GROUP BY 1
              )
-             SELECT w.name, w.hosts, w.hours, coalesce(t.affected, 0), coalesce(t.host_days, 0), coalesce(t.records, 0)
+             SELECT w.name, w.hosts, w.hours, coalesce(t.affected, 0), coalesce(t.host_days, 0), coalesce(t.squares, 0),
+                    coalesce(t.records, 0)
              FROM watched w LEFT JOIN told t ON t.name = w.name
              ORDER BY w.hours DESC, w.name LIMIT {limit}"
         );
@@ -89,12 +95,13 @@ impl Store {
             hours: row.get(2),
             affected: count(row.get(3)),
             host_days: count(row.get(4)),
-            records: count(row.get(5)),
+            squares: count(row.get(5)),
+            records: count(row.get(6)),
         };
         Ok(rows.iter().map(group).collect())
     }
 
-    /// How many hosts had each issue, day by day.
+    /// How many hosts had each issue for the first time, day by day.
     pub async fn series(&self, watch: &Watch) -> Result<Series, StoreError> {
         watch.check()?;
         let client = self.client().await?;
@@ -116,9 +123,12 @@ impl Store {
         let sql = format!(
             "SELECT issue, max(class), max(title), array_agg(place ORDER BY place), array_agg(hosts ORDER BY place)
              FROM (
-                 SELECT issue, max(class) AS class, max(title) AS title, count(DISTINCT agent_id) AS hosts,
+                 SELECT issue, max(class) AS class, max(title) AS title, count(*) AS hosts,
                         (extract(epoch FROM day - {since}) / 86400)::integer AS place
-                 FROM ({seen}) seen GROUP BY issue, day
+                 FROM (
+                     SELECT agent_id, issue, max(class) AS class, max(title) AS title, min(day) AS day
+                     FROM ({seen}) seen GROUP BY agent_id, issue HAVING min(first_seen) >= {since}
+                 ) firsts GROUP BY issue, day
              ) days
              GROUP BY issue ORDER BY issue"
         );

@@ -21,6 +21,7 @@ mod doctor;
 mod enroll;
 mod explain;
 mod failures;
+mod gate;
 mod host;
 mod input;
 mod ledger;
@@ -74,6 +75,7 @@ enum Command {
     Decode(decode::Options),
     Netconsole(netconsole::Options),
     Enroll(enroll::Options),
+    Gate(gate::Options),
     Preview(preview::Options),
     Host(host::Options),
     Ledger(ledger::Options),
@@ -133,6 +135,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Journal(options) => journal::command::show(&options, &config, args.json),
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
         Command::Enroll(options) => enroll::enroll(&options, &config, args.json),
+        Command::Gate(options) => gate::gate(&options, &config, args.json),
         Command::Preview(options) => preview::preview(&options, &config, args.json),
         Command::Host(host::Options {}) => host::host(&config, args.json),
         Command::Ledger(options) => ledger::ledger(&options, &config, args.json),

@@ -1,0 +1,136 @@
+//! `backend simulate`.
+
+use std::io::{self, Write as _};
+
+use anyhow::bail;
+use backend::{
+    simulation::{BAD_MODEL, NEW_IN_B, Plan, Share, Story, WORSE_IN_B, measure},
+    store::Store,
+};
+use clap::Args;
+use serde_json::json;
+
+/// What is to be made up.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// URL of a PostgreSQL database without hosts, best one of its own; it is migrated first.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BACKEND_DATABASE_URL",
+        hide_env_values = true
+    )]
+    database: String,
+    /// How many hosts.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    hosts: u32,
+    /// For how many days they were watched, up to yesterday.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(4..=366))]
+    days: u32,
+    /// The same seed makes the same fleet.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Make fleets with so many seeds one after the other, tell how much of their faults is found and how much is found that is
+    /// none, and leave the database empty.
+    #[arg(long, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    measure: Option<u64>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+const NOT_EMPTY: &str = "the database has hosts: make a new one for this (createdb), what is made up must not be among what is true";
+
+pub(crate) async fn simulate(options: Simulate) -> anyhow::Result<()> {
+    let store = Store::new(&options.database)?;
+    store.migrate().await?;
+    let text = match options.measure {
+        Some(seeds) => measured(&options, &store, seeds).await?,
+        None => written(&options, &store).await?,
+    };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
+}
+
+async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
+    let plan = Plan {
+        hosts: options.hosts,
+        days: options.days,
+        seed: options.seed,
+        story: Story::Release,
+    };
+    let fleet = plan.fleet();
+    if !store.write_fleet(&fleet.tables).await? {
+        bail!(NOT_EMPTY);
+    }
+    let issue = |number: i32| format!("{number:032x}");
+    let bad_hosts: Vec<String> = fleet
+        .bad_hosts
+        .iter()
+        .map(|host| format!("simulated-{host}"))
+        .collect();
+    if options.json {
+        let truth = json!({
+            "hosts": options.hosts, "days": options.days, "seed": options.seed, "from": "A", "to": "B",
+            "worse": [issue(WORSE_IN_B), issue(NEW_IN_B)], "bad_model": format!("model {BAD_MODEL}"), "bad_hosts": bad_hosts,
+        });
+        return Ok(truth.to_string());
+    }
+    Ok(format!(
+        "{} hosts over {} days, {} sightings\n  worse in build B than in A: {} and {}\n  bad model: model {BAD_MODEL}\n  bad hosts: {}",
+        options.hosts,
+        options.days,
+        fleet.tables.host.len(),
+        issue(WORSE_IN_B),
+        issue(NEW_IN_B),
+        bad_hosts.join(", ")
+    ))
+}
+
+async fn measured(options: &Simulate, store: &Store, seeds: u64) -> anyhow::Result<String> {
+    let Some(found) = measure(store, options.hosts, options.days, seeds).await? else {
+        bail!(NOT_EMPTY);
+    };
+    let kinds = [
+        ("regressions", found.regressions),
+        ("bad models", found.models),
+        ("bad hosts", found.hosts),
+        ("rises", found.rises),
+    ];
+    if options.json {
+        let kind = |share: Share| {
+            json!({
+                "there": share.there, "found": share.found, "false": share.false_ones, "power": share.power(),
+                "false_discovery_rate": share.false_discovery_rate(),
+            })
+        };
+        let all = kinds.map(|(name, share)| (name.replace(' ', "_"), kind(share)));
+        let kinds: serde_json::Map<_, _> = all.into_iter().collect();
+        return Ok(
+            json!({ "seeds": found.seeds, "false_alarms": found.false_alarms, "kinds": kinds }).to_string(),
+        );
+    }
+    let mut text = format!(
+        "{:<12} {:>6} {:>6} {:>6} {:>7} {:>6}",
+        "", "there", "found", "false", "power", "FDR"
+    );
+    for (name, share) in kinds {
+        text.push_str(&row(name, share));
+    }
+    let quiet = format!(
+        "\n{} of {} fleets with nothing wrong were called worse",
+        found.false_alarms, found.seeds
+    );
+    Ok(text + &quiet)
+}
+
+fn row(name: &str, share: Share) -> String {
+    format!(
+        "\n{name:<12} {:>6} {:>6} {:>6} {:>7.3} {:>6.3}",
+        share.there,
+        share.found,
+        share.false_ones,
+        share.power(),
+        share.false_discovery_rate()
+    )
+}
