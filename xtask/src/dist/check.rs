@@ -139,7 +139,8 @@ fn newer(from: &Path, to: &Path) -> Result<()> {
     progress::run(
         "pack it with a higher version",
         Command::new("dpkg-deb")
-            .args(["--root-owner-group", "--build"])
+            // Nobody keeps it: compressing would take minutes.
+            .args(["--root-owner-group", "-Znone", "--build"])
             .args([&tree, to]),
     )
 }
