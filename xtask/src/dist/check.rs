@@ -20,9 +20,9 @@ const SUITE: &str = "bookworm";
 const INCLUDED: &str = "systemd,procps,curl,postgresql";
 /// What happens there.
 const SCRIPT: &str = include_str!("check.sh");
-/// Mounts what programs expect, turns the loopback on, and goes in.
-const ENTER: &str = "set -eu\nip link set lo up\nmount -t proc proc \"$1/proc\"\nmount --rbind /dev \"$1/dev\"\n\
-                     mount -t tmpfs tmpfs \"$1/run\"\nexec chroot \"$@\"\n";
+/// Mounts what programs expect, turns the loopback on, and runs a program.
+const ENTER: &str = "set -eu\nip link set lo up\nroot=$1\nshift\nmount -t proc proc \"$root/proc\"\n\
+                     mount --rbind /dev \"$root/dev\"\nmount -t tmpfs tmpfs \"$root/run\"\nexec \"$@\"\n";
 
 /// Tries the packages.
 pub(super) fn run(debs: &[PathBuf], rpms: &[PathBuf]) -> Result<()> {
@@ -68,13 +68,21 @@ fn fresh(root: &Path) -> Result<PathBuf> {
 
 /// Runs a program in a Debian that has mounts, processes and a network of its own.
 pub(super) fn enter(root: &Path, what: &str, program: &[&str]) -> Result<()> {
+    let mut command = Command::new("chroot");
+    command.arg(root).args(program);
+    beside(root, what, &command)
+}
+
+/// Runs a program of this host that works on such a Debian.
+pub(super) fn beside(root: &Path, what: &str, program: &Command) -> Result<()> {
     progress::run(
         what,
         Command::new("unshare")
             .args(["--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child"])
             .args(["--propagation", "private", "sh", "-c", ENTER, "sh"])
             .arg(root)
-            .args(program),
+            .arg(program.get_program())
+            .args(program.get_args()),
     )
 }
 

@@ -55,7 +55,9 @@ pub(super) fn try_in(root: &Path, rpms: &[PathBuf]) -> Result<()> {
         command.arg("--root").arg(root).arg("--nodeps");
         command
     };
-    progress::run(
+    // Its scripts expect what a running system has mounted.
+    check::beside(
+        root,
         "install the RPM packages",
         rpm().args(["--install", "--excludedocs"]).args(rpms),
     )?;
@@ -63,7 +65,7 @@ pub(super) fn try_in(root: &Path, rpms: &[PathBuf]) -> Result<()> {
     let script = root.join("rpm.sh");
     std::fs::write(&script, SCRIPT).with_context(|| format!("write {}", script.display()))?;
     check::enter(root, "look at what they installed", &["sh", "/rpm.sh"])?;
-    progress::run("remove them", rpm().arg("--erase").args(NAMES))?;
+    check::beside(root, "remove them", rpm().arg("--erase").args(NAMES))?;
     ensure!(
         !root.join("usr/bin/telemd").exists(),
         "removing the RPM package left telemd behind"
