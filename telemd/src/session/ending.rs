@@ -29,9 +29,14 @@ impl Session<'_> {
         if !matches!(kept, Ok(Ok(()))) {
             tracing::error!("what was caught last, or the count of what was lost, could not be kept");
         }
-        self.shipping
-            .finish(&self.recorder, started + LAST_SHIPPING)
-            .await;
+        // The kernel takes seconds to give up programs on a slow machine. Nothing that is to be kept waits for that.
+        let last = started + LAST_SHIPPING;
+        let shipping = self.shipping.finish(&self.recorder, last);
+        let detaching = tokio::time::timeout_at(last, self.sources.close());
+        let ((), detached) = tokio::join!(shipping, detaching);
+        if detached.is_err() {
+            tracing::info!("the hooks are detached when the privileged half ends");
+        }
         let left = self.recorder.keeper().stats().borrow().backlog;
         self.stop_pulse();
         self.close(started + DRAIN).await;
@@ -54,7 +59,6 @@ impl Session<'_> {
         }
         self.settle_leftovers(&[]).await;
         self.sources.account(&self.recorder).await;
-        self.sources.close().await;
         let mut found = Vec::new();
         let now = Moment::now();
         self.pipeline.flush(now, &mut found);
