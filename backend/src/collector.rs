@@ -298,7 +298,11 @@ pub(crate) fn store_status(error: &StoreError) -> Status {
         | StoreError::InvalidFilter(_)
         | StoreError::InvalidChange(_)
         | StoreError::InvalidPageSize => Status::invalid_argument(error.to_string()),
-        StoreError::Database(_) | StoreError::Migration(_) | StoreError::Url(_) | StoreError::Pool(_) => {
+        StoreError::Database(_)
+        | StoreError::Migration(_)
+        | StoreError::OldSchema { .. }
+        | StoreError::Url(_)
+        | StoreError::Pool(_) => {
             tracing::error!(error = %chain(error), "the store failed");
             Status::internal("the store failed")
         }

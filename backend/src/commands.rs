@@ -2,6 +2,7 @@
 //! what people are told, in `simulate` fleets that are made up.
 
 mod alerts;
+mod operations;
 mod people;
 mod simulate;
 
@@ -25,6 +26,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub(crate) use self::alerts::{Alerts, alert};
+pub(crate) use self::operations::{backup, check, restore};
 pub(crate) use self::people::{ApiTokens, People, api_token, audit, people};
 pub(crate) use self::simulate::{Simulate, simulate};
 use crate::options::default_data_dir;
@@ -222,11 +224,19 @@ pub(crate) async fn agent(command: Agents, target: Target) -> anyhow::Result<()>
 /// A store, and the private PostgreSQL where this command had to start it.
 struct Opened {
     store: Store,
+    url: String,
     cluster: Option<Cluster>,
 }
 
 impl Opened {
     async fn open(target: &Target) -> anyhow::Result<Self> {
+        let opened = Self::as_it_is(target).await?;
+        opened.store.migrate().await?;
+        Ok(opened)
+    }
+
+    /// Without bringing the schema up to date.
+    async fn as_it_is(target: &Target) -> anyhow::Result<Self> {
         let (url, cluster) = if let Some(url) = &target.database {
             (url.clone(), None)
         } else {
@@ -240,8 +250,7 @@ impl Opened {
             }
         };
         let store = Store::new(&url)?;
-        store.migrate().await?;
-        Ok(Self { store, cluster })
+        Ok(Self { store, url, cluster })
     }
 
     async fn close(self) {

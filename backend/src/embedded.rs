@@ -34,7 +34,7 @@ mod account;
 mod programs;
 
 use account::Account;
-pub use programs::Programs;
+pub use programs::{Programs, client_program};
 
 /// How long PostgreSQL may take to answer after a start; recovery after a crash is part of it.
 const START: Duration = Duration::from_mins(2);

@@ -9,10 +9,12 @@
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
 //! | `GET /api/v1/issues` | issues that match, in JSON |
 //! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history; changes it |
+//! | `GET /api/v1/issues/{issue}/split` | the groups that it would be split into |
 //! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `Host` in JSON |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /api/v1/statistics/…`, `GET /api/v1/issues/{issue}/unusual` | the analysis, see `statistics` |
-//! | `GET /healthz` | 200, or 503 with the reason |
+//! | `GET /healthz` | 200, or 503 with the reason: the database does not answer |
+//! | `GET /readyz` | the same: no records are taken |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
 //! Who may ask for what is in [`crate::access`]: looking takes a viewer, changing takes a triager.
@@ -116,6 +118,7 @@ fn routes(app: App) -> Router {
         .route("/api/v1/faults/{id}", get(api::fault))
         .route("/api/v1/issues", get(issues::list))
         .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
+        .route("/api/v1/issues/{issue}/split", get(issues::split))
         .route("/api/v1/hosts/{agent}", get(hosts::host))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
@@ -126,6 +129,7 @@ fn routes(app: App) -> Router {
         .route("/api/v1/statistics/survival", get(statistics::survival))
         .route("/api/v1/statistics/outliers", get(statistics::outliers))
         .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/static/{name}", get(assets::file))
         .fallback(async |request: Request| Refusal::NoRoute.answer(form_of(request.uri().path())))

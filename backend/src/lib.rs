@@ -8,9 +8,11 @@
 //! - [`alerts`] tells people what they want to be told.
 //! - [`ingest`] gathers what many agents send into few transactions.
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
+//! - [`old_clients`] takes records of Clear Linux's clients over HTTP.
 //! - [`netconsole`] takes in what kernels send over UDP while they die.
 //! - [`embedded`] runs a private PostgreSQL where no database is given.
 //! - [`simulation`] makes fleets up, to see what the analysis finds of them.
+//! - [`backup`] has PostgreSQL's own programs keep a copy.
 //! - [`serve`] puts them together.
 
 pub mod access;
@@ -18,6 +20,7 @@ pub mod admission;
 pub mod alerts;
 pub mod analysis;
 pub mod authority;
+pub mod backup;
 pub mod collector;
 pub mod embedded;
 pub mod enrolment;
@@ -25,6 +28,7 @@ pub mod http;
 pub mod ingest;
 pub mod metrics;
 pub mod netconsole;
+pub mod old_clients;
 pub mod query;
 pub mod record;
 pub mod serve;

@@ -49,6 +49,8 @@ Examples:
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
       Bring its schema up to date and end
+  backend check && backend backup /backup/telemetrics.dump
+      Look whether all is well, and keep a copy; `backend restore` fills an empty database from it
   backend migrate --database postgres://owner@db/telemetrics --roles
       And make roles: GRANT telemetrics_grafana TO grafana lets that user read the views v_*, and nothing else
 
@@ -82,6 +84,25 @@ enum Command {
         /// Also make roles with few rights, to be granted to users: for storing, for asking, for Grafana.
         #[arg(long)]
         roles: bool,
+    },
+    /// Look whether the database is as it should be: server, schema, roles, partitions, books, durability, clock, disk.
+    Check {
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// Write the database to a file, while it is in use (`pg_dump`, custom format). It holds the key of the authority.
+    Backup {
+        /// The file. It is there once it is whole.
+        file: PathBuf,
+        #[command(flatten)]
+        target: commands::Target,
+    },
+    /// Fill an empty database, or a new private PostgreSQL, from a backup and bring its schema up to date.
+    Restore {
+        /// What `backend backup` wrote.
+        file: PathBuf,
+        #[command(flatten)]
+        target: commands::Target,
     },
     /// The certificate authority of the collector.
     Ca {
@@ -239,6 +260,9 @@ fn run(command: Command) -> anyhow::Result<()> {
                 }
                 Ok(())
             }
+            Command::Check { target } => commands::check(target).await,
+            Command::Backup { file, target } => commands::backup(&file, target).await,
+            Command::Restore { file, target } => commands::restore(&file, target).await,
             Command::Ca { command, target } => commands::ca(command, target).await,
             Command::Token { command, target } => commands::token(command, target).await,
             Command::Agent { command, target } => commands::agent(command, target).await,

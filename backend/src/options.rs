@@ -29,6 +29,10 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     database: Option<String>,
+    /// Leave the schema alone: `backend migrate`, run daily as its owner, keeps it up to date. The user of --database then needs
+    /// no more than the roles for storing and for asking, which `backend migrate --roles` makes.
+    #[arg(long, requires = "database")]
+    no_migrate: bool,
     /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics-backend for root, else ~/.local/share/telemetrics-backend.
     #[arg(long, value_name = "DIR", env = "BACKEND_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
@@ -113,6 +117,11 @@ pub(crate) struct Serve {
     /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
     #[arg(long, value_name = "ADDR", env = "BACKEND_NETCONSOLE", hide_env_values = true)]
     netconsole: Option<SocketAddr>,
+    /// Take records of Clear Linux's clients in, at /v2/collector and /v3/collector of --http, that carry this telemetry id
+    /// (tidheader in their configuration). It is no secret: have a proxy pass these two paths on and nothing else.
+    /// Default: not at all.
+    #[arg(long, value_name = "ID", env = "BACKEND_OLD_CLIENTS", hide_env_values = true)]
+    old_clients: Option<String>,
     /// Records that one agent may send in a second, in the long run; one that sends more is slowed down. 0: no limit.
     #[arg(
         long,
@@ -155,6 +164,7 @@ impl Serve {
         }
         Ok(Config {
             database: self.database,
+            migrate: !self.no_migrate,
             data_dir: self.data_dir.map_or_else(default_data_dir, Ok)?,
             postgres_bin: self.postgres_bin,
             grpc: self.grpc,
@@ -165,6 +175,7 @@ impl Serve {
             alerts: self.alerts.as_deref().map(Rules::read).transpose()?,
             http: self.http,
             netconsole: self.netconsole,
+            old_clients: self.old_clients,
             quota: Quota {
                 records_per_s: self.agent_rate,
                 burst: self.agent_burst,

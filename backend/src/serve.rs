@@ -27,7 +27,7 @@ use crate::{
     http,
     ingest::{Ingest, Quota, Quotas},
     metrics::Metrics,
-    netconsole,
+    netconsole, old_clients,
     query::{
         self, QueryService,
         statistics::{self, StatisticsService},
@@ -57,6 +57,9 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 pub struct Config {
     /// The database. None: a private PostgreSQL in the data directory.
     pub database: Option<String>,
+    /// Whether the schema is brought up to date and looked after here; otherwise it has to be, and `database` may name a user
+    /// of few rights.
+    pub migrate: bool,
     /// Where the private PostgreSQL lives.
     pub data_dir: PathBuf,
     /// Folder of its programs. None: where they usually are.
@@ -77,6 +80,8 @@ pub struct Config {
     pub http: SocketAddr,
     /// UDP address of the netconsole receiver. None: there is none.
     pub netconsole: Option<SocketAddr>,
+    /// The id that records of old clients carry; None: they are not taken.
+    pub old_clients: Option<String>,
     /// What each agent may send.
     pub quota: Quota,
     /// Where to write the addresses once all listen.
@@ -87,6 +92,7 @@ impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config")
             .field("database", &self.database.as_ref().map(|_secret| "..."))
+            .field("migrate", &self.migrate)
             .field("data_dir", &self.data_dir)
             .field("postgres_bin", &self.postgres_bin)
             .field("grpc", &self.grpc)
@@ -97,6 +103,7 @@ impl std::fmt::Debug for Config {
             .field("alerts", &self.alerts.is_some())
             .field("http", &self.http)
             .field("netconsole", &self.netconsole)
+            .field("old_clients", &self.old_clients)
             .field("quota", &self.quota)
             .field("address_file", &self.address_file)
             .finish()
@@ -183,7 +190,10 @@ async fn serve(
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let store = Store::new(url)?;
-    let Some(migrated) = shutdown.run_until_cancelled(migrate(&store)).await else {
+    let Some(migrated) = shutdown
+        .run_until_cancelled(prepare(&store, config.migrate))
+        .await
+    else {
         return Ok(());
     };
     migrated?;
@@ -221,9 +231,14 @@ async fn serve(
             shutdown.clone(),
         ));
     }
+    let old_clients = config
+        .old_clients
+        .as_ref()
+        .map(|id| old_clients::router(store.clone(), id.clone()));
     let http = axum::serve(
         listeners.http,
         http::router(store.clone(), access, metrics, shutdown.clone())
+            .merge(old_clients.unwrap_or_default())
             .into_make_service_with_connect_info::<SocketAddr>(),
     )
     .with_graceful_shutdown(shutdown.clone().cancelled_owned());
@@ -245,7 +260,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = &mut servers => Some(ended?),
         _ = join4(
-            store.keep_up(shutdown),
+            keep_up(&store, config.migrate, shutdown),
             report_health(&store, &reporter, shutdown),
             admission.keep_up(shutdown),
             OptionFuture::from(reloading.map(|reloading| reloading.keep_up(shutdown))),
@@ -311,10 +326,21 @@ fn services(
         .add_service(Guard::new(access.clone(), query::server(query))))
 }
 
-/// Brings the schema up to date; waits for a database that is away.
-async fn migrate(store: &Store) -> Result<(), StoreError> {
+/// Looks after issues, and after the schema where that is for this collector, until `shutdown`.
+async fn keep_up(store: &Store, migrate: bool, shutdown: &CancellationToken) {
+    let schema: OptionFuture<_> = migrate.then(|| store.keep_up(shutdown)).into();
+    join(store.keep_regrouping(shutdown), schema).await;
+}
+
+/// Brings the schema up to date, or sees that it is; waits for a database that is away.
+async fn prepare(store: &Store, migrate: bool) -> Result<(), StoreError> {
     loop {
-        match store.migrate().await {
+        let prepared = if migrate {
+            store.migrate().await
+        } else {
+            store.require_schema().await
+        };
+        match prepared {
             Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(error = %chain(&error), "waiting for the database");
                 sleep(PING).await;

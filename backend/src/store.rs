@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod analysis;
+mod check;
 mod connect;
 mod deliver;
 mod enrolment;
@@ -17,6 +18,7 @@ mod id;
 mod issues;
 mod list;
 mod netconsole;
+mod once;
 mod plan;
 mod rows;
 mod sightings;
@@ -38,12 +40,13 @@ pub use alerts::{Alert, AlertMessage, AlertState};
 pub use analysis::{
     Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
 };
+pub use check::{Condition, Held, Verdict};
 pub use deliver::{Delivered, Message, Rejected, Sender};
 pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
-pub use issues::{IssueChange, IssueFilter, State as IssueState};
+pub use issues::{IssueChange, IssueFilter, SplitGroup, State as IssueState};
 pub use netconsole::{OpenRecord, Owner};
 pub use simulation::FleetTables;
 pub use tail::TailCursor;

@@ -65,6 +65,29 @@ impl Programs {
     }
 }
 
+/// A program of PostgreSQL's clients, such as `pg_dump`, of the newest version that is here: it also reads older servers.
+pub fn client_program(name: &str) -> Result<PathBuf, EmbeddedError> {
+    let mut debian: Vec<(u32, PathBuf)> = fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .collect();
+    debian.sort_unstable();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let newest_first = debian.into_iter().rev().map(|(_, bin)| bin);
+    newest_first
+        .chain(std::env::split_paths(&path))
+        .map(|bin| bin.join(name))
+        .find(|program| program.is_file())
+        .ok_or_else(|| EmbeddedError::Missing(format!("{name} is not here")))
+}
+
 fn folders() -> Vec<PathBuf> {
     let debian = fs::read_dir(DEBIAN)
         .into_iter()

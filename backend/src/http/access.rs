@@ -14,7 +14,7 @@ use super::{App, form_of};
 use crate::access::{Caller, Role, SignInError, is_cross_site, set_cookie};
 
 /// What everybody may ask for: whether this server works, and what it takes to sign in.
-const OPEN: [&str; 3] = ["/healthz", "/login", "/logout"];
+const OPEN: [&str; 4] = ["/healthz", "/readyz", "/login", "/logout"];
 /// The same of files that pages consist of.
 const OPEN_UNDER: &str = "/static/";
 

@@ -29,6 +29,15 @@ pub(super) async fn issue(
     Ok(Json(issue))
 }
 
+/// `GET /api/v1/issues/{issue}/split`: what it would be split into.
+pub(super) async fn split(
+    State(app): State<App>,
+    Path(issue): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let groups = app.store.split_preview(&issue).await?;
+    Ok(Json(json!({ "groups": groups })))
+}
+
 /// `POST /api/v1/issues/{issue}`: takes `application/json` only, which no page of another site can send unasked.
 pub(super) async fn change(
     State(app): State<App>,

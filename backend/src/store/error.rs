@@ -20,6 +20,17 @@ pub enum StoreError {
     /// Migrating the schema failed.
     #[error("the schema could not be migrated")]
     Migration(#[source] Box<refinery::Error>),
+    /// The schema is older than this program.
+    #[error(
+        "the schema of the database is version {found}, {needed} is needed: run `backend migrate` as its owner, or leave \
+         --no-migrate out"
+    )]
+    OldSchema {
+        /// Its version; 0: there is none.
+        found: i32,
+        /// The latest that this program has.
+        needed: i32,
+    },
     /// The database URL is wrong.
     #[error("the database URL is not understood, write it like postgres://USER@HOST/DATABASE")]
     Url(#[source] tokio_postgres::Error),

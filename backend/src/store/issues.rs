@@ -1,6 +1,7 @@
 //! Issues: what faults with one fingerprint have in common, and what people decided about them.
 
 mod count;
+mod regroup;
 
 use deadpool_postgres::Transaction;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub(super) use count::{seen, split};
+pub use regroup::SplitGroup;
 
 use super::{Store, StoreError, filter};
 
@@ -43,12 +45,15 @@ pub struct IssueFilter {
 pub struct IssueChange {
     /// Who changes it, as they call themselves.
     pub who: String,
-    /// new, ongoing, resolved, ignored. The limits of ignoring, and `resolved_in`, are forgotten with each new state.
+    /// new, ongoing, resolved, ignored. The limits of ignoring, `resolved_in` and `resolved_in_build` are forgotten with each new state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     /// With `resolved`: the kernel release from which on it is. Left out: in all that come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_in: Option<String>,
+    /// With `resolved`: the build from which on it is. Left out: in all that come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_in_build: Option<String>,
     /// With `ignored`: for so many days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_days: Option<u32>,
@@ -67,6 +72,16 @@ pub struct IssueChange {
     /// What mends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_fix: Option<String>,
+    /// What has that fix, such as a kernel release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed_in: Option<String>,
+    /// Where to read about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix_url: Option<String>,
+    /// True: its records are grouped by their top frames, each group an issue of its own; false: they are one again. Records
+    /// that are there are moved within seconds to minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<bool>,
     /// Kept in the history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -102,6 +117,9 @@ impl IssueChange {
         let texts = [
             Some(&self.who),
             self.resolved_in.as_ref(),
+            self.resolved_in_build.as_ref(),
+            self.fixed_in.as_ref(),
+            self.fix_url.as_ref(),
             self.owner.as_ref(),
             self.known_fix.as_ref(),
             self.note.as_ref(),
@@ -116,8 +134,9 @@ impl IssueChange {
         if self.who.is_empty() {
             return wrong("who: say who changes it");
         }
-        if self.resolved_in.is_some() && self.state != Some(State::Resolved) {
-            return wrong("resolved_in goes with the state resolved");
+        let resolved_in = self.resolved_in.is_some() || self.resolved_in_build.is_some();
+        if resolved_in && self.state != Some(State::Resolved) {
+            return wrong("resolved_in and resolved_in_build go with the state resolved");
         }
         let limits = [self.ignore_days, self.ignore_occurrences, self.ignore_hosts];
         if limits.iter().any(Option::is_some) && self.state != Some(State::Ignored) {
@@ -192,6 +211,9 @@ impl Store {
         if let Some(into) = &change.merged_into {
             merge(&transaction, issue, into).await?;
         }
+        if let Some(split) = change.split {
+            set_split(&transaction, issue, split).await?;
+        }
         let update = transaction
             .prepare_cached(
                 "UPDATE triage SET state = coalesce($2, state),
@@ -199,7 +221,9 @@ impl Store {
                         ignore_until = CASE WHEN $2 IS NULL THEN ignore_until ELSE now() + $4 * interval '1 day' END,
                         ignore_occurrences = CASE WHEN $2 IS NULL THEN ignore_occurrences ELSE $5 END,
                         ignore_hosts = CASE WHEN $2 IS NULL THEN ignore_hosts ELSE $6 END,
-                        owner = coalesce($7, owner), known_fix = coalesce($8, known_fix), changed_at = now()
+                        owner = coalesce($7, owner), known_fix = coalesce($8, known_fix), changed_at = now(),
+                        resolved_in_build = CASE WHEN $2 IS NULL THEN resolved_in_build ELSE coalesce($9, '') END,
+                        fixed_in = coalesce($10, fixed_in), fix_url = coalesce($11, fix_url)
                  WHERE issue = $1",
             )
             .await?;
@@ -216,6 +240,9 @@ impl Store {
                     &change.ignore_hosts.map(i64::from),
                     &change.owner,
                     &change.known_fix,
+                    &change.resolved_in_build,
+                    &change.fixed_in,
+                    &change.fix_url,
                 ],
             )
             .await?;
@@ -248,6 +275,22 @@ async fn merge(transaction: &Transaction<'_>, issue: Uuid, into: &str) -> Result
         .await?;
     if merged == 0 {
         let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
+        return Err(StoreError::InvalidChange(what.to_owned()));
+    }
+    Ok(())
+}
+
+/// Has an issue be split, or put together again; its records are moved later.
+async fn set_split(transaction: &Transaction<'_>, issue: Uuid, split: bool) -> Result<(), StoreError> {
+    let set = transaction
+        .execute(
+            "UPDATE triage SET regroup = regroup OR split <> $2, split = $2
+             WHERE issue = $1 AND split_from IS NULL AND merged_into IS NULL",
+            &[&issue, &split],
+        )
+        .await?;
+    if set == 0 {
+        let what = "split: an issue that was neither split from another nor merged into one";
         return Err(StoreError::InvalidChange(what.to_owned()));
     }
     Ok(())

@@ -20,7 +20,7 @@ $$;
 GRANT SELECT, INSERT, UPDATE ON hosts, senders, records, fingerprints, rollups, rollups_daily, sightings, boots, exposure,
     netconsole_boots, netconsole_open, host_modules, host_dimms TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON triage TO telemetrics_ingest;
-GRANT INSERT ON losses, quarantine, triage_history TO telemetrics_ingest;
+GRANT INSERT ON losses, quarantine, triage_history, kept_once TO telemetrics_ingest;
 GRANT DELETE ON records, fingerprints, sightings, netconsole_open, host_modules, host_dimms TO telemetrics_ingest;
 
 -- Answers the query services and shows the pages; changes issues.

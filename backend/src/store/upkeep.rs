@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, StoreError, connect, expire};
+use super::{Store, StoreError, connect, expire, once};
 
 mod migrations {
     refinery::embed_migrations!("migrations");
@@ -19,6 +19,13 @@ const EVERY: Duration = Duration::from_hours(1);
 const RETRY: Duration = Duration::from_mins(1);
 /// Held while the schema changes, so that collectors that start together don't migrate together. "telemetr" in ASCII.
 const SCHEMA_LOCK: i64 = 0x7465_6c65_6d65_7472;
+
+/// Version of the last migration that this program has.
+pub(super) fn latest_migration() -> i32 {
+    let runner = migrations::migrations::runner();
+    let versions = runner.get_migrations().iter().map(refinery::Migration::version);
+    versions.max().unwrap_or(0)
+}
 
 impl Store {
     /// Brings the schema up to date and makes the next partitions. Safe to call by several collectors at once.
@@ -73,6 +80,7 @@ impl Store {
             .execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK])
             .await?;
         make_partitions(&mut client).await?;
+        once::forget(&client).await?;
         expire::expire(&mut client).await
     }
 }

@@ -236,3 +236,153 @@ async fn changes_that_make_no_sense_are_refused_with_a_reason() {
     }
     assert_eq!(db.count("SELECT count(*) FROM triage_history").await, 0);
 }
+
+/// An oops in A whose stack is `frames`.
+fn oops_by(frames: &str) -> Record {
+    let level = |level: FingerprintLevel, value: &str| Fingerprint {
+        version: 1,
+        level: level.into(),
+        value: value.to_owned(),
+    };
+    Record {
+        class: "kernel.oops".to_owned(),
+        severity: Severity::High.into(),
+        title: "oops".to_owned(),
+        fingerprints: vec![
+            level(FingerprintLevel::Title, A),
+            level(FingerprintLevel::TopFrames, frames),
+            level(FingerprintLevel::Stack, &frames.replace("0b", "0d")),
+        ],
+        ..record("")
+    }
+}
+
+#[tokio::test]
+async fn a_split_issue_is_one_for_each_of_its_top_frames_until_it_is_put_together_again() {
+    let test = "a_split_issue_is_one_for_each_of_its_top_frames_until_it_is_put_together_again";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let c = B.replace("0b", "1b");
+    let (router, one, other) = (router(&db), sender(), sender());
+    let tell = async |sender: &Sender, first_seq, records: &[Record]| {
+        let records = records.iter().map(encoded).collect();
+        db.store
+            .deliver(sender, Batch { first_seq, records })
+            .await
+            .unwrap();
+    };
+    for sender in [&one, &other] {
+        db.store.hello(sender, &host(), "1").await.unwrap();
+    }
+    let bare = Record {
+        fingerprints: oops_by(B).fingerprints[..1].to_vec(),
+        ..oops_by(B)
+    };
+    tell(&one, 1, &[oops_by(B), oops_by(&c), bare]).await;
+    tell(&other, 1, &[oops_by(B)]).await;
+    let (_, preview) = get(&router, &format!("/api/v1/issues/{A}/split")).await;
+    let groups: Vec<_> = preview["groups"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (
+            groups.len(),
+            &groups[0]["issue"],
+            &groups[0]["occurrences"],
+            &groups[0]["hosts"]
+        ),
+        (2, &json!(B), &json!(2), &json!(2))
+    );
+
+    let (status, issue) = change(&router, A, &json!({ "who": "ann", "split": true })).await;
+    assert_eq!(
+        (status, &issue["regroup"]),
+        (StatusCode::OK, &json!(true)),
+        "{issue}"
+    );
+    // What comes now is grouped at once, what was there when it is moved.
+    tell(&one, 4, &[oops_by(&c)]).await;
+    db.store.regroup().await.unwrap();
+    let counted = async |issue: &str| {
+        let (_, issue) = get(&router, &format!("/api/v1/issues/{issue}")).await;
+        (issue["occurrences"].as_i64(), issue["hosts"].as_i64())
+    };
+    assert_eq!(
+        counted(A).await,
+        (Some(1), Some(1)),
+        "the one without a stack stays"
+    );
+    assert_eq!(counted(B).await, (Some(2), Some(2)));
+    assert_eq!(counted(&c).await, (Some(2), Some(1)));
+    for (issue, records) in [(A, 1), (B, 2), (&*c, 2)] {
+        let count = format!("SELECT count(*) FROM records WHERE issue = '{issue}'");
+        assert_eq!(db.count(&count).await, records, "{issue}");
+        let seen = format!("SELECT sum(records)::bigint FROM sightings WHERE issue = '{issue}'");
+        assert_eq!(db.count(&seen).await, records, "{issue}");
+    }
+    let all = format!("/api/v1/faults?fingerprint={A}");
+    assert_eq!(get(&router, &all).await.1["faults"].as_array().unwrap().len(), 5);
+    let (status, _) = change(&router, B, &json!({ "who": "ann", "split": true })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "nothing is split twice");
+
+    change(&router, A, &json!({ "who": "ann", "split": false })).await;
+    tell(&other, 2, &[oops_by(B)]).await;
+    db.store.regroup().await.unwrap();
+    assert_eq!(counted(A).await, (Some(6), Some(2)));
+    assert_eq!(
+        get(&router, &format!("/api/v1/issues/{B}")).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(db.count("SELECT sum(records)::bigint FROM sightings").await, 6);
+    assert_eq!(db.count("SELECT count(DISTINCT issue) FROM sightings").await, 1);
+    assert_eq!(db.count("SELECT count(*) FROM triage WHERE regroup").await, 0);
+    db.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn an_issue_that_comes_more_often_than_it_used_to_escalates() {
+    let Some(db) = Database::new("an_issue_that_comes_more_often_than_it_used_to_escalates").await else {
+        return;
+    };
+    let (router, sender) = (router(&db), sender());
+    db.store.hello(&sender, &host(), "1").await.unwrap();
+    let address = format!("/api/v1/issues/{A}");
+    // All at once: of one hour.
+    let mut next_seq = 1;
+    let mut tell = async |count: u64| {
+        let records = (0..count).map(|_| encoded(&oops_by(B))).collect();
+        let batch = Batch {
+            first_seq: next_seq,
+            records,
+        };
+        db.store.deliver(&sender, batch).await.unwrap();
+        next_seq += count;
+        get(&router, &address).await.1
+    };
+    let issue = tell(50).await;
+    assert_eq!(issue["state"], "new", "it has no past to compare with");
+    // As if it had been there for three days, with four an hour until two hours ago.
+    let past =
+        "UPDATE triage SET hour = date_trunc('hour', now()) - interval '2 hours', hour_occurrences = 4,
+                                  first_seen = now() - interval '3 days', usual_per_hour = 4 * (1 - 0.5 ^ 3)";
+    let sql = db.sql().await;
+    sql.batch_execute(past).await.unwrap();
+    let issue = tell(15).await;
+    assert_eq!(
+        issue["state"], "new",
+        "15 are not more than 3 * 4 + 3 * sqrt(4): {issue}"
+    );
+    sql.batch_execute(past).await.unwrap();
+    let issue = tell(20).await;
+    assert_eq!(
+        (&issue["state"], &issue["hour_occurrences"]),
+        (&json!("escalating"), &json!(20)),
+        "{issue}"
+    );
+    change(
+        &router,
+        A,
+        &json!({ "who": "ann", "state": "ignored", "ignore_days": 1 }),
+    )
+    .await;
+    assert_eq!(get(&router, &address).await.1["state"], "ignored");
+}

@@ -13,6 +13,8 @@ mod ingest;
 mod issues;
 mod migrations;
 mod netconsole;
+mod old_clients;
+mod operations;
 mod outage;
 mod partitions;
 mod program;

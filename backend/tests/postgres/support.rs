@@ -38,6 +38,9 @@ use uuid::Uuid;
 /// How long a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What clients of Clear Linux are set up with in their shipped configuration, or with another one like it.
+pub(crate) const TELEMETRY_ID: &str = "6907c830-eed9-4ce9-81ae-76daf8d88f0f";
+
 /// A private PostgreSQL. It ends, and its files go, with the last test that uses it.
 pub(crate) struct Postgres {
     pub(crate) url: String,
@@ -248,12 +251,22 @@ impl Collector {
         Self::with(database, Quota::default(), Anonymous::Admin).await
     }
 
+    /// One that leaves the schema alone.
+    pub(crate) async fn by(url: &str) -> Self {
+        Self::run(url, false, Quota::default(), Anonymous::Admin).await
+    }
+
     pub(crate) async fn with(database: &Database, quota: Quota, anonymous: Anonymous) -> Self {
+        Self::run(&database.url, true, quota, anonymous).await
+    }
+
+    async fn run(url: &str, migrate: bool, quota: Quota, anonymous: Anonymous) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("addresses.json");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config {
-            database: Some(database.url.clone()),
+            database: Some(url.to_owned()),
+            migrate,
             data_dir: PathBuf::new(),
             postgres_bin: None,
             grpc: any,
@@ -264,6 +277,7 @@ impl Collector {
             alerts: None,
             http: any,
             netconsole: Some(any),
+            old_clients: Some(TELEMETRY_ID.to_owned()),
             quota,
             address_file: Some(file.clone()),
         };

@@ -26,6 +26,7 @@ mod kmsg;
 mod ledger;
 mod machine_check;
 mod netconsole;
+mod old_client;
 mod old_config;
 mod past;
 mod pem;
@@ -82,6 +83,7 @@ pub const TARGETS: &[Target] = targets! {
     ledger
     machine_check
     netconsole
+    old_client
     old_config
     past
     pem

@@ -1,0 +1,127 @@
+//! Clear Linux's clients: records that they POST to `/v2/collector` (fields in headers) and `/v3/collector` (JSON).
+//!
+//! They are answered as the old collector did: 201 with what was stored, or 400 with `{"message":"…"}`; anything but 200 and
+//! 201 has them keep the record and send it again. A record that comes again, because its answer got lost, is stored once and
+//! answered in the same way. What the old collector refused for no good reason is taken: any architecture, any kernel's
+//! version, and format version 1. What it had no limit for has one.
+
+pub mod record;
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::timeout;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use self::record::{OldRecord, Wrong};
+use crate::store::{DeliverError, Store, StoreError, chain};
+
+/// Bytes of a request's body: a payload of the longest, with its fields and what JSON escapes.
+const BODY_BYTES: usize = 256 * 1024;
+/// How long a client may take to send a record and be answered.
+const WITHIN: Duration = Duration::from_secs(15);
+/// The header that says which collector a client was set up for.
+const TELEMETRY_ID: &str = "x-telemetry-tid";
+/// Set by a proxy on records from outside.
+const EXTERNAL: &str = "x-clr-external";
+
+#[derive(Clone)]
+struct App {
+    store: Store,
+    telemetry_id: String,
+}
+
+/// The routes, for clients that were set up with `telemetry_id` (`tidheader` in their configuration). It is known to all of
+/// them: it keeps strays out and nobody else.
+pub fn router(store: Store, telemetry_id: String) -> Router {
+    let page = || get(async || (StatusCode::FOUND, [(header::LOCATION, "/")]));
+    Router::new()
+        .route("/v2/collector", page().post(by_headers))
+        .route("/v3/collector", page().post(by_json))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES))
+        .layer(middleware::from_fn(in_time))
+        .with_state(App { store, telemetry_id })
+}
+
+async fn by_headers(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    let record = app
+        .admit(&headers)
+        .and_then(|()| OldRecord::of_headers(&headers, &body));
+    app.answer(&headers, record).await
+}
+
+async fn by_json(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    let record = app.admit(&headers).and_then(|()| OldRecord::of_json(&body));
+    app.answer(&headers, record).await
+}
+
+impl App {
+    fn admit(&self, headers: &HeaderMap) -> Result<(), Wrong> {
+        match headers.get(TELEMETRY_ID) {
+            Some(id) if id.as_bytes() == self.telemetry_id.as_bytes() => Ok(()),
+            _ => Err(Wrong("Telemetry ID mismatch".to_owned())),
+        }
+    }
+
+    async fn answer(&self, headers: &HeaderMap, record: Result<OldRecord, Wrong>) -> Response {
+        let record = match record {
+            Ok(record) => record,
+            Err(Wrong(message)) => return refuse(StatusCode::BAD_REQUEST, &message),
+        };
+        let is_external = headers
+            .get(EXTERNAL)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        let (sender, host) = (record.sender(), record.host());
+        let stored = async {
+            if self.store.standing(sender.agent_id).await?.revoked {
+                return Err(DeliverError::Invalid("this machine is shut out".to_owned()));
+            }
+            self.store
+                .keep_once(&sender, &host, &record.record(is_external), &record.digest())
+                .await
+        };
+        match stored.await {
+            Ok(is_new) => {
+                tracing::debug!(agent_id = %sender.agent_id, is_new, "a record of an old client");
+                let row = record.answer(is_external, Timestamp::now());
+                (StatusCode::CREATED, Json(row)).into_response()
+            }
+            Err(DeliverError::Store(error)) => failed(&error),
+            Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        }
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    timeout(WITHIN, next.run(request)).await.unwrap_or_else(|_late| {
+        refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "it took too long; try again soon",
+        )
+    })
+}
+
+fn failed(error: &StoreError) -> Response {
+    tracing::warn!(error = %chain(error), "a record of an old client could not be stored");
+    let mut response = refuse(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the database is not available; try again soon",
+    );
+    let soon = header::HeaderValue::from_static("5");
+    response.headers_mut().insert(header::RETRY_AFTER, soon);
+    response
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "message": message }))).into_response()
+}
