@@ -129,6 +129,6 @@ mod tests {
             .iter()
             .map(|one| (one.title.as_str(), one.days, one.ratio.is_some()))
             .collect();
-        assert_eq!(told, [("2", 2, true), ("3", 1, false)], "{found:?}");
+        assert_eq!(told, [("3", 1, false), ("2", 2, true)], "{found:?}");
     }
 }
