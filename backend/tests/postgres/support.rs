@@ -229,8 +229,17 @@ pub(crate) async fn postgres_is_installed(test: &str) -> bool {
     }
 }
 
+/// A connection; waits for a PostgreSQL that was killed to be back.
 async fn connect(url: &str) -> tokio_postgres::Client {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+    let connected = async {
+        loop {
+            if let Ok(connected) = tokio_postgres::connect(url, tokio_postgres::NoTls).await {
+                return connected;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (client, connection) = tokio::time::timeout(PATIENCE, connected)
         .await
         .expect("PostgreSQL answers");
     tokio::spawn(connection);
