@@ -12,7 +12,10 @@ use proto::v1::{
     statistics_server::StatisticsServer,
 };
 use sd_notify::NotifyState;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Router};
 use tonic_health::server::HealthReporter;
@@ -231,17 +234,9 @@ async fn serve(
             shutdown.clone(),
         ));
     }
-    let old_clients = config
-        .old_clients
-        .as_ref()
-        .map(|id| old_clients::router(store.clone(), id.clone()));
-    let http = axum::serve(
-        listeners.http,
-        http::router(store.clone(), access, metrics, shutdown.clone())
-            .merge(old_clients.unwrap_or_default())
-            .into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let web =
+        web(config, &store, access, metrics, shutdown).into_make_service_with_connect_info::<SocketAddr>();
+    let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
         http.await.map_err(ServeError::Http)
     },));
@@ -274,6 +269,14 @@ async fn serve(
             None => servers.await.map(|_both| ()),
         }
     };
+    drain(servers, netconsole).await
+}
+
+/// Gives open requests, and what netconsole told last, some time.
+async fn drain(
+    servers: impl Future<Output = Result<(), ServeError>>,
+    netconsole: Option<JoinHandle<()>>,
+) -> Result<(), ServeError> {
     let netconsole = async {
         if let Some(Err(error)) = OptionFuture::from(netconsole).await {
             tracing::error!(error = %chain(&error), "the netconsole receiver failed");
@@ -287,6 +290,21 @@ async fn serve(
             Ok(())
         }
     }
+}
+
+/// REST and pages, and what old clients ask for where they are taken.
+fn web(
+    config: &Config,
+    store: &Store,
+    access: Access,
+    metrics: Metrics,
+    shutdown: &CancellationToken,
+) -> axum::Router {
+    let old_clients = config
+        .old_clients
+        .as_ref()
+        .map(|id| old_clients::router(store.clone(), id.clone()));
+    http::router(store.clone(), access, metrics, shutdown.clone()).merge(old_clients.unwrap_or_default())
 }
 
 /// The gRPC services but for health.
