@@ -26,6 +26,7 @@ pub use self::password::{PasswordError, hash};
 pub use self::secret::{SecretError, secret};
 use crate::authority::sha256;
 use crate::store::{Store, StoreError};
+use crate::text::host_name;
 
 /// The cookie of a session.
 const COOKIE: &str = "telemetrics_session";
@@ -240,11 +241,7 @@ fn calls_loopback(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST) else {
         return true;
     };
-    let host = host.to_str().unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = host_name(host.to_str().unwrap_or_default());
     let address = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || address

@@ -1,4 +1,4 @@
-//! Bytes as text, and times that people write.
+//! Bytes as text, times that people write, and names of hosts.
 
 use std::time::Duration;
 
@@ -11,6 +11,14 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
         .iter()
         .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
     digits.collect()
+}
+
+/// The name or address in a `Host` header, without its port; an IPv6 address keeps its brackets (RFC 3986, 3.2.2).
+pub(crate) fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
 }
 
 /// A time such as `30m`, `12h` or `1d`. `None`: it is none, or it is not above zero. Days have 24 hours; months and years have no length.

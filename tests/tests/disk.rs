@@ -87,6 +87,13 @@ fn system(test: &str, options: &str) -> Option<(System, Disk)> {
     }
 }
 
+/// Sends what does not fit; gives how much of it was refused.
+fn fill(kept: &Kept, socket: &Path) -> usize {
+    (0..ATTEMPTS)
+        .filter(|_| kept.send(socket, PAYLOAD).is_err())
+        .count()
+}
+
 #[test]
 fn a_disk_that_is_full_loses_nothing_that_was_acknowledged_and_the_rest_is_told() {
     let test = "a_disk_that_is_full_loses_nothing_that_was_acknowledged_and_the_rest_is_told";
@@ -97,9 +104,7 @@ fn a_disk_that_is_full_loses_nothing_that_was_acknowledged_and_the_rest_is_told(
     // Nothing makes room while the collector is away.
     system.backend.process().kill();
     let (kept, socket) = (Kept::default(), system.agent.socket());
-    let refused = (0..ATTEMPTS)
-        .filter(|_| kept.send(&socket, PAYLOAD).is_err())
-        .count();
+    let refused = fill(&kept, &socket);
     assert!(
         refused > 0 && kept.len() > 10,
         "{refused} refused, {} kept",
@@ -129,9 +134,7 @@ fn a_full_disk_is_told_as_lost_with_its_reason_once_it_has_room() {
     system.agent.restart().expect("the agent starts again");
     system.backend.process().kill();
     let (kept, socket) = (Kept::default(), system.agent.socket());
-    let refused = (0..ATTEMPTS)
-        .filter(|_| kept.send(&socket, PAYLOAD).is_err())
-        .count();
+    let refused = fill(&kept, &socket);
     assert!(refused > 0, "the disk never was full");
     disk.remount(LARGE);
     system.backend.restart().expect("the collector starts again");

@@ -13,6 +13,7 @@ use super::error::{PageError, Refusal};
 use super::view::{FaultPage, ListInput, ListPage};
 use super::{App, query};
 use crate::access::Caller;
+use crate::text::host_name;
 
 /// Characters of a UUID with hyphens: the one form of an id.
 const ID_CHARS: usize = 36;
@@ -86,10 +87,7 @@ fn collector_name(headers: &HeaderMap) -> String {
         .get(header::HOST)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = host_name(host);
     if name.is_empty() {
         "collector.example".into()
     } else {
