@@ -7,10 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use backend::access::{Access, Anonymous, Role, hash, secret};
+use backend::access::{Anonymous, Role, hash, secret};
 use backend::authority::sha256;
 use backend::ingest::Quota;
-use backend::{http, metrics::Metrics};
 use proto::v1::{Batch, Fingerprint, FingerprintLevel, ListFaultsRequest, Record};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,9 +41,9 @@ impl Answer {
 
 impl Site {
     fn new(db: &Database, anonymous: Anonymous) -> Self {
-        let access = Access::new(db.store.clone(), anonymous);
-        let router = http::router(db.store.clone(), access, Metrics::new(), CancellationToken::new());
-        Self { router }
+        Self {
+            router: db.router(anonymous, &CancellationToken::new()),
+        }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

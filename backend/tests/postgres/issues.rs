@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode, header},
 };
-use backend::{http, metrics::Metrics, store::Sender};
+use backend::{access::Anonymous, store::Sender};
 use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -17,12 +17,7 @@ const A: &str = "00112233445566778899aabbccddee0a";
 const B: &str = "00112233445566778899aabbccddee0b";
 
 fn router(db: &Database) -> Router {
-    http::router(
-        db.store.clone(),
-        db.open_to_all(),
-        Metrics::new(),
-        CancellationToken::new(),
-    )
+    db.router(Anonymous::Admin, &CancellationToken::new())
 }
 
 async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use axum::{
-    Router,
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
-use backend::{http, metrics::Metrics, simulation};
+use backend::{access::Anonymous, simulation};
 use proto::v1::{
     Batch, CompareRequest, Fingerprint, FingerprintLevel, Host, Record, Severity, Verdict,
     statistics_client::StatisticsClient,
@@ -29,12 +28,7 @@ const NEW: &str = "000000000000000000000000000000b1";
 const HOSTS: u32 = 60;
 
 async fn get(db: &Database, address: &str) -> (StatusCode, Value) {
-    let router: Router = http::router(
-        db.store.clone(),
-        db.open_to_all(),
-        Metrics::new(),
-        CancellationToken::new(),
-    );
+    let router = db.router(Anonymous::Admin, &CancellationToken::new());
     let request = Request::get(address).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let status = response.status();

@@ -17,7 +17,9 @@ use backend::{
     admission::Agents,
     authority::AGENT_LIFE,
     embedded::{Cluster, EmbeddedError, Programs},
+    http,
     ingest::Quota,
+    metrics::Metrics,
     serve::{self, Config, ServeError},
     store::{Sender, Store},
 };
@@ -177,9 +179,10 @@ impl Database {
         Self { store, url, postgres }
     }
 
-    /// Everybody may do everything.
-    pub(crate) fn open_to_all(&self) -> Access {
-        Access::new(self.store.clone(), Anonymous::Admin)
+    /// REST and pages, where strangers may do so much.
+    pub(crate) fn router(&self, anonymous: Anonymous, shutdown: &CancellationToken) -> axum::Router {
+        let access = Access::new(self.store.clone(), anonymous);
+        http::router(self.store.clone(), access, Metrics::new(), shutdown.clone())
     }
 
     /// A connection past the store.

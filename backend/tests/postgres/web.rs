@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::{Router, http::Request};
-use backend::{http, metrics::Metrics, store::Sender};
+use backend::{access::Anonymous, store::Sender};
 use futures::StreamExt as _;
 use proto::v1::{
     Batch, Fingerprint, FingerprintLevel, Heartbeat, KernelReport, Record, Severity, record::Payload,
@@ -19,12 +19,7 @@ const FINGERPRINT: &str = "00112233445566778899aabbccddeeff";
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
 
 fn router(db: &Database) -> Router {
-    http::router(
-        db.store.clone(),
-        db.open_to_all(),
-        Metrics::new(),
-        CancellationToken::new(),
-    )
+    db.router(Anonymous::Admin, &CancellationToken::new())
 }
 
 async fn get(router: &Router, address: &str) -> String {
@@ -212,12 +207,7 @@ async fn the_live_list_gets_each_fault_once() {
     };
     let sender = store(&db, &[record("before the page"), oops()]).await;
     let shutdown = CancellationToken::new();
-    let router = http::router(
-        db.store.clone(),
-        db.open_to_all(),
-        Metrics::new(),
-        shutdown.clone(),
-    );
+    let router = db.router(Anonymous::Admin, &shutdown);
     let address = format!("/live?class=custom&after={NOTHING_SEEN}");
     let response = router
         .oneshot(Request::get(&address).body(Body::empty()).unwrap())
@@ -239,12 +229,7 @@ async fn the_live_list_gets_each_fault_once() {
     // A browser that reconnects says what it has.
     let last = events.ids().last().unwrap();
     let missed = format!("/live?class=custom&after={last}");
-    let router = http::router(
-        db.store.clone(),
-        db.open_to_all(),
-        Metrics::new(),
-        shutdown.clone(),
-    );
+    let router = db.router(Anonymous::Admin, &shutdown);
     let response = router
         .oneshot(Request::get(&missed).body(Body::empty()).unwrap())
         .await
