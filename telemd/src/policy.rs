@@ -10,6 +10,7 @@ use proto::v1::record::Payload;
 
 use crate::bucket::{Bucket, Limit};
 use crate::config::{Consented, Rate};
+use crate::record::CORE_PATTERN;
 
 /// What the administrator of the host agreed to.
 #[derive(Debug, Clone, Default)]
@@ -74,11 +75,11 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Where a record comes from: a hook of this boot, the local socket, what an earlier boot left, or the agent itself.
+/// Where a record comes from: a hook of this boot, the local socket, a core dump, what an earlier boot left, or the agent itself.
 fn source(record: &Record) -> String {
     match record.hook.as_ref().map(|hook| hook.name.as_str()) {
         None => "agent".to_owned(),
-        Some("socket") => "socket".to_owned(),
+        Some(name @ ("socket" | CORE_PATTERN)) => name.to_owned(),
         Some(name) if hook::ALL.contains(&name) || name.starts_with(USER) => format!("hook.{name}"),
         Some(name) => format!("past.{name}"),
     }

@@ -20,7 +20,7 @@ mod crash;
 mod event;
 mod precursors;
 
-pub use crash::{Program, Signal};
+pub use crash::{CORE_PATTERN, Program, Signal};
 pub use event::Tracepoint;
 pub use precursors::precursors;
 

@@ -171,6 +171,9 @@ impl<'a> Guest<'a> {
         if sent.names_config && self.user() != 0 {
             return Err(Refusal::Config);
         }
+        if sent.submission.core_dump.is_some() && !self.is_trusted() {
+            return Err(Refusal::CoreDump);
+        }
         if !self.door.consent.given() {
             return Err(Refusal::NoConsent);
         }
@@ -181,21 +184,38 @@ impl<'a> Guest<'a> {
     async fn keep(&self, sent: Sent, session: &mut Session) -> Result<Kept, Refusal> {
         let recorder = recorder(session).await.ok_or(Refusal::NoSession)?;
         let now = Moment::now();
-        let sender = Sender {
-            uid: self.uid,
-            pid: self.pid,
-            comm: process::name(Path::new("/proc"), self.pid).unwrap_or_default(),
+        let Sent {
+            mut submission,
+            bytes,
+            ..
+        } = sent;
+        let record = match submission.core_dump.take() {
+            Some(dump) => recorder.boot().core_dump(dump, now),
+            None => recorder.boot().custom(submission, &self.sender(), now),
         };
-        let record = recorder.boot().custom(sent.submission, &sender, now);
         if !recorder.allows(&record) {
             return Err(Refusal::Unwanted);
         }
-        let uid = self.user();
-        if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-            let taken = lock(&self.door.quotas).take(uid, sent.bytes, now.since_boot_ms());
+        if !self.is_trusted() {
+            let uid = self.user();
+            let taken = lock(&self.door.quotas).take(uid, bytes, now.since_boot_ms());
             taken.map_err(|Exceeded { retry_s }| Refusal::Quota { uid, retry_s })?;
         }
         Ok(recorder.keep(record, now).await?)
+    }
+
+    fn sender(&self) -> Sender {
+        Sender {
+            uid: self.uid,
+            pid: self.pid,
+            comm: process::name(Path::new("/proc"), self.pid).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is root or telemd's own user.
+    fn is_trusted(&self) -> bool {
+        let uid = self.user();
+        uid == 0 || uid == rustix::process::geteuid().as_raw()
     }
 
     fn user(&self) -> u32 {

@@ -270,6 +270,7 @@ pub(super) fn program_crash() -> Fault {
             },
         ],
         core_dumped: Some(true),
+        ..ProgramCrash::default()
     };
     fault(
         4,

@@ -194,7 +194,12 @@ fn program_crash(crash: &ProgramCrash) -> Checked {
     text("executable", &crash.executable, PATH_BYTES)?;
     text("build_id", &crash.build_id, BUILD_ID_CHARS)?;
     count("frames", crash.frames.len(), 64)?;
-    crash.frames.iter().try_for_each(|frame| {
+    count("threads", crash.threads.len(), 32)?;
+    for thread in &crash.threads {
+        count("thread.frames", thread.frames.len(), 16)?;
+    }
+    let others = crash.threads.iter().flat_map(|thread| &thread.frames);
+    crash.frames.iter().chain(others).try_for_each(|frame| {
         text("frame.build_id", &frame.build_id, BUILD_ID_CHARS)?;
         text("frame.file", &frame.file, PATH_BYTES)?;
         text("frame.function", &frame.function, 512)

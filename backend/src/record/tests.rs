@@ -75,10 +75,11 @@ fn each_broken_limit_is_named() {
 #[test]
 fn each_payload_has_its_limits() {
     use proto::v1::{
-        Context, Evidence, HardwareError, KernelEvent, Obituary, OomKill, Precursor, ProgramCrash, UserFrame,
+        Context, CrashThread, Evidence, HardwareError, KernelEvent, Obituary, OomKill, Precursor,
+        ProgramCrash, UserFrame,
     };
     let long = |length| "x".repeat(length);
-    let payloads: [(&str, Payload); 6] = [
+    let payloads: [(&str, Payload); 8] = [
         (
             "tracepoint",
             Payload::KernelEvent(KernelEvent {
@@ -118,6 +119,23 @@ fn each_payload_has_its_limits() {
             "frames",
             Payload::ProgramCrash(ProgramCrash {
                 frames: vec![UserFrame::default(); 65],
+                ..ProgramCrash::default()
+            }),
+        ),
+        (
+            "threads",
+            Payload::ProgramCrash(ProgramCrash {
+                threads: vec![CrashThread::default(); 33],
+                ..ProgramCrash::default()
+            }),
+        ),
+        (
+            "thread.frames",
+            Payload::ProgramCrash(ProgramCrash {
+                threads: vec![CrashThread {
+                    tid: 1,
+                    frames: vec![UserFrame::default(); 17],
+                }],
                 ..ProgramCrash::default()
             }),
         ),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use local::framed::{self, FramedError, LENGTH_BYTES};
 use local::rules::ValueError;
-use local::{Outcome, RefusalReason};
+use local::{Outcome, RefusalReason, Submission};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
@@ -115,7 +115,12 @@ impl Client {
     /// Sends a record, and returns when the agent has said what became of it. One that is starting or stopping says that it
     /// has not kept the record: it is sent again, so nothing is lost or doubled while an agent is exchanged.
     pub fn send(&self, record: &Record) -> Result<Kept, SendError> {
-        let bytes = framed::write_submission(record.submission())?;
+        self.submit(record.submission())
+    }
+
+    /// Sends what the agent's own programs say to it in another form than a [`Record`], as [`Client::send`] does.
+    pub fn submit(&self, submission: &Submission) -> Result<Kept, SendError> {
+        let bytes = framed::write_submission(submission)?;
         let mut left = self.retry_time;
         let mut pause = FIRST_PAUSE;
         loop {

@@ -146,7 +146,7 @@ pub fn parse(body: &[u8]) -> Result<Frame, FrameError> {
             .unwrap_or("")
             .to_owned(),
         payload: String::from_utf8_lossy(payload).into_owned(),
-        fields: Vec::new(),
+        ..Submission::default()
     };
     rules::check(&submission)?;
     Ok(Frame {

@@ -7,8 +7,11 @@ use proto::limits::{
 };
 use proto::v1::{EventField, Severity, Submission, event_field::Value};
 
+mod core_dump;
 #[cfg(test)]
 mod tests;
+
+pub use core_dump::{COMM_BYTES, CORE_DUMP_BYTES, FRAMES, PATH_BYTES, THREAD_FRAMES, THREADS};
 
 /// Longest PROBE and REST of a classification, bytes: what Clear Linux's libtelemetry takes.
 const PART_BYTES: usize = 40;
@@ -56,10 +59,16 @@ pub enum ValueError {
     /// A field's value is too long.
     #[error("field {0} has a value of more than {FIELD_VALUE_BYTES} bytes")]
     FieldBytes(String),
+    /// A core dump breaks a limit of the wire format, or has something beside it.
+    #[error("the core dump's {0} is not within the limits of telemetry.v1")]
+    CoreDump(&'static str),
 }
 
 /// Checks a whole submission.
 pub fn check(submission: &Submission) -> Result<(), ValueError> {
+    if let Some(dump) = &submission.core_dump {
+        return core_dump::check(dump, submission);
+    }
     check_classification(&submission.classification)?;
     if !Severity::try_from(submission.severity).is_ok_and(|severity| severity != Severity::Unspecified) {
         return Err(ValueError::Severity);

@@ -120,7 +120,8 @@ impl Pass<'_> {
         if let Some(address) = &mut crash.address {
             self.address(address);
         }
-        for frame in &mut crash.frames {
+        let others = crash.threads.iter_mut().flat_map(|thread| &mut thread.frames);
+        for frame in crash.frames.iter_mut().chain(others) {
             self.text(&mut frame.file, PATH_BYTES);
             if frame.build_id.is_empty() {
                 self.address(&mut frame.offset);

@@ -361,6 +361,22 @@ pub struct ProgramCrash {
     /// Whether the kernel writes a core dump. Absent: not known.
     #[prost(bool, optional, tag = "8")]
     pub core_dumped: ::core::option::Option<bool>,
+    /// Stacks of the program's other threads, where the record was made from a core dump. At most 32.
+    #[prost(message, repeated, tag = "9")]
+    pub threads: ::prost::alloc::vec::Vec<CrashThread>,
+    /// The core dump ended early: threads, frames and build ids may be missing.
+    #[prost(bool, tag = "10")]
+    pub core_truncated: bool,
+}
+/// Where another thread was when the program crashed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CrashThread {
+    /// Thread id in the program's own PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub tid: u32,
+    /// Its stack, innermost first, by frame pointers. At most 16.
+    #[prost(message, repeated, tag = "2")]
+    pub frames: ::prost::alloc::vec::Vec<UserFrame>,
 }
 /// One frame of a program's stack.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2914,6 +2930,25 @@ pub struct Submission {
     /// What programs can compute with. At most 64, names not empty and each at most once.
     #[prost(message, repeated, tag = "6")]
     pub fields: ::prost::alloc::vec::Vec<EventField>,
+    /// A crash, from root or the agent's own user. When it is set nothing else is.
+    #[prost(message, optional, tag = "7")]
+    pub core_dump: ::core::option::Option<CoreDump>,
+}
+/// A program that dumped core, told by what the kernel hands the dump to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CoreDump {
+    /// The process, in the agent's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// Its name. At most 15 bytes.
+    #[prost(string, tag = "2")]
+    pub comm: ::prost::alloc::string::String,
+    /// Path of its cgroup below the root of its hierarchy, with a leading "/". Empty: not known. At most 1024 bytes.
+    #[prost(string, tag = "3")]
+    pub cgroup: ::prost::alloc::string::String,
+    /// What the dump says.
+    #[prost(message, optional, tag = "4")]
+    pub crash: ::core::option::Option<ProgramCrash>,
 }
 /// What became of a submission.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -5,12 +5,15 @@ use faults::fingerprint::Level;
 use faults::{Class, Severity};
 use probe_user::{Context, UserFrame};
 use proto::v1::record::Payload;
-use proto::v1::{ProgramCrash, Record};
+use proto::v1::{CoreDump, ProgramCrash, Record};
 
 use super::{Boot, caught};
 use crate::clock::Moment;
+use crate::container;
 use crate::text::cut;
 
+/// What records that were made from a core dump were caught by: `kernel.core_pattern`.
+pub const CORE_PATTERN: &str = "core_pattern";
 /// Longest path of a program, bytes.
 const EXECUTABLE_BYTES: usize = 4096;
 /// Longest build id, digits.
@@ -49,7 +52,6 @@ impl Boot {
     pub fn program_crash(&self, context: &Context, program: &Program, signal: &Signal, at: Moment) -> Record {
         let what = faults::signal::crash_title(signal.number, &program.name);
         let mut record = self.record(Class::ProgramCrash, Severity::High, &what, at);
-        record.fingerprints.extend(finer_fingerprints(program, signal));
         let payload = ProgramCrash {
             signal: signal.number,
             code: signal.code,
@@ -63,26 +65,60 @@ impl Boot {
                 .take(FRAMES)
                 .map(|frame| wire_frame(frame, program))
                 .collect(),
-            core_dumped: None,
+            ..ProgramCrash::default()
         };
+        record
+            .fingerprints
+            .extend(finer_fingerprints(&as_fault(&payload, &program.name)));
         caught(record, context, Payload::ProgramCrash(payload))
+    }
+
+    /// A program that dumped core, by what the dump says.
+    pub fn core_dump(&self, dump: CoreDump, at: Moment) -> Record {
+        let CoreDump {
+            pid,
+            comm,
+            cgroup,
+            crash,
+        } = dump;
+        let crash = crash.unwrap_or_default();
+        let what = faults::signal::crash_title(crash.signal, &comm);
+        let mut record = self.record(Class::ProgramCrash, Severity::High, &what, at);
+        record
+            .fingerprints
+            .extend(finer_fingerprints(&as_fault(&crash, &comm)));
+        record.hook = Some(super::hook(CORE_PATTERN, ""));
+        record.context = Some(proto::v1::Context {
+            pid,
+            tgid: pid,
+            container_id: container::id(&cgroup).unwrap_or_default(),
+            comm,
+            cgroup,
+            ..proto::v1::Context::default()
+        });
+        record.payload = Some(Payload::ProgramCrash(crash));
+        record
+    }
+}
+
+fn as_fault(crash: &ProgramCrash, comm: &str) -> Crash {
+    let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let frame = |frame: &proto::v1::UserFrame| CrashFrame {
+        build_id: known(&frame.build_id),
+        offset: Some(frame.offset),
+        ..CrashFrame::default()
+    };
+    Crash {
+        signal: crash.signal,
+        code: Some(crash.code),
+        program: comm.to_owned(),
+        build_id: known(&crash.build_id),
+        frames: crash.frames.iter().map(frame).collect(),
     }
 }
 
 /// What the stack is grouped by below the title; the title knows no function, because nothing on the host does.
-fn finer_fingerprints(program: &Program, signal: &Signal) -> impl Iterator<Item = proto::v1::Fingerprint> {
-    let frame = |frame: &UserFrame| CrashFrame {
-        build_id: frame.build_id.clone(),
-        offset: Some(frame.offset),
-        ..CrashFrame::default()
-    };
-    let crash = Crash {
-        signal: signal.number,
-        code: Some(signal.code),
-        program: program.name.clone(),
-        build_id: (!program.build_id.is_empty()).then(|| program.build_id.clone()),
-        frames: signal.frames.iter().map(frame).collect(),
-    };
+fn finer_fingerprints(crash: &Crash) -> impl Iterator<Item = proto::v1::Fingerprint> {
     let finer = crash
         .fingerprints()
         .into_iter()

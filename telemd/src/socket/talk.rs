@@ -49,6 +49,10 @@ pub(super) enum Refusal {
     Framed(#[from] FramedError),
     #[error("a configuration file (CFG:) is taken from root only: leave -f or tm_set_config_file out")]
     Config,
+    #[error(
+        "core dumps are told by root and telemd's own user only: a program's record has a classification"
+    )]
+    CoreDump,
     #[error("this host has not opted in: `telemctl opt-in` does")]
     NoConsent,
     #[error("this host does not record this classification: see [consent] in the configuration")]
@@ -67,10 +71,14 @@ impl Refusal {
     /// Why, in the framed language.
     pub(super) fn reason(&self) -> RefusalReason {
         match self {
-            Self::Nothing | Self::Slow | Self::Short | Self::Frame(_) | Self::Framed(_) | Self::Config => {
-                RefusalReason::Invalid
-            }
-            Self::Keep(KeepError::Unfit(_)) => RefusalReason::Invalid,
+            Self::Nothing
+            | Self::Slow
+            | Self::Short
+            | Self::Frame(_)
+            | Self::Framed(_)
+            | Self::Config
+            | Self::CoreDump
+            | Self::Keep(KeepError::Unfit(_)) => RefusalReason::Invalid,
             Self::NoConsent | Self::Unwanted => RefusalReason::NotOptedIn,
             Self::Quota { .. } | Self::Connections(_) => RefusalReason::Quota,
             Self::NoSession | Self::Keep(KeepError::Stopped) => RefusalReason::Unavailable,
@@ -82,7 +90,7 @@ impl Refusal {
     pub(super) fn is_senders_fault(&self) -> bool {
         matches!(
             self,
-            Self::Slow | Self::Short | Self::Frame(_) | Self::Framed(_) | Self::Config
+            Self::Slow | Self::Short | Self::Frame(_) | Self::Framed(_) | Self::Config | Self::CoreDump
         )
     }
 }

@@ -209,7 +209,7 @@ pub(crate) fn frame_bytes(classification: &str, payload: &str) -> Vec<u8> {
         payload_version: 1,
         event_id: "0".repeat(32),
         payload: payload.into(),
-        fields: Vec::new(),
+        ..Submission::default()
     };
     legacy::write(&submission, &Facts::default()).unwrap()
 }

@@ -15,6 +15,7 @@ fn submission(payload: &str) -> Submission {
             name: "disk".into(),
             value: Some(Value::Text("sda".into())),
         }],
+        ..Submission::default()
     }
 }
 

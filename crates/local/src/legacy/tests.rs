@@ -9,7 +9,7 @@ fn submission(payload: &str) -> Submission {
         payload_version: 7,
         event_id: "0123456789abcdef0123456789abcdef".into(),
         payload: payload.into(),
-        fields: Vec::new(),
+        ..Submission::default()
     }
 }
 
@@ -103,7 +103,7 @@ proptest! {
     ) {
         prop_assume!(payload.len() <= PAYLOAD_BYTES);
         let event_id = if with_id { "a".repeat(32) } else { "0".repeat(32) };
-        let sent = Submission { classification, severity, payload_version, event_id, payload, fields: Vec::new() };
+        let sent = Submission { classification, severity, payload_version, event_id, payload, ..Submission::default() };
         prop_assert_eq!(parse_all(&bytes(&sent)).unwrap(), sent);
     }
 

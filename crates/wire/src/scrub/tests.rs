@@ -1,5 +1,5 @@
 use faults::scrub::{Action, Policy};
-use proto::v1::{Custom, Evidence, HardwareError, Obituary, OomKill, UserFrame};
+use proto::v1::{CrashThread, Custom, Evidence, HardwareError, Obituary, OomKill, UserFrame};
 
 use super::*;
 
@@ -27,13 +27,18 @@ fn of(payload: Payload) -> Record {
 #[test]
 fn nothing_private_is_left_of_any_payload() {
     let private = "mail alice@example.org of 192.0.2.7 in /home/alice/plan";
+    let frame = UserFrame {
+        file: "/home/alice/lib.so".into(),
+        offset: 0x7f12_3456_7890,
+        ..UserFrame::default()
+    };
     let crash = ProgramCrash {
         executable: "/home/alice/a.out".into(),
         address: Some(0x7fff_dead_beef),
-        frames: vec![UserFrame {
-            file: "/home/alice/lib.so".into(),
-            offset: 0x7f12_3456_7890,
-            ..UserFrame::default()
+        frames: vec![frame.clone()],
+        threads: vec![CrashThread {
+            tid: 1,
+            frames: vec![frame],
         }],
         ..ProgramCrash::default()
     };

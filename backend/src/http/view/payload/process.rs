@@ -1,6 +1,6 @@
 //! What happened to a program: an out-of-memory kill, a crash.
 
-use proto::v1::{OomConstraint, OomKill, ProgramCrash, UserFrame};
+use proto::v1::{CrashThread, OomConstraint, OomKill, ProgramCrash, UserFrame};
 
 use super::Sections;
 use crate::http::view::trace::{Trace, TraceRow};
@@ -96,14 +96,25 @@ pub(super) fn program_crash(crash: &ProgramCrash) -> Sections {
         None => "",
     };
     facts.add("Core dump", core);
+    if crash.core_truncated {
+        facts.add("Stacks", "incomplete: the core dump ended early");
+    }
     Sections {
         facts: vec![facts],
-        traces: stack(&crash.frames).into_iter().collect(),
+        traces: traces(crash),
         ..Sections::default()
     }
 }
 
-fn stack(frames: &[UserFrame]) -> Option<Trace> {
+/// The stack of the thread that crashed, then those of the others.
+fn traces(crash: &ProgramCrash) -> Vec<Trace> {
+    let own = stack("Program's stack".to_owned(), &crash.frames);
+    let other = |thread: &CrashThread| stack(format!("Thread {}", thread.tid), &thread.frames);
+    let others = crash.threads.iter().filter_map(other);
+    own.into_iter().chain(others).collect()
+}
+
+fn stack(heading: String, frames: &[UserFrame]) -> Option<Trace> {
     if frames.is_empty() {
         return None;
     }
@@ -124,7 +135,7 @@ fn stack(frames: &[UserFrame]) -> Option<Trace> {
         hints: Vec::new(),
     });
     Some(Trace {
-        heading: "Program's stack".to_owned(),
+        heading,
         size: match frames.len() {
             1 => "1 frame, by frame pointers".to_owned(),
             count => format!("{count} frames, by frame pointers"),
