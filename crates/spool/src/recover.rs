@@ -44,10 +44,9 @@ pub(crate) fn recover(
     let Some(epoch) = find_epoch(directory, options, &found, &mut damage)? else {
         return create(directory, options, new_epoch, damage);
     };
-    let seed = Seed::of_epoch(epoch);
     set_foreigners_aside(directory, options, epoch, &mut found, &mut damage)?;
     directory.remove_unfinished()?;
-    let mark = MarkFile::open(directory, seed)?;
+    let mark = MarkFile::open(directory, Seed::of_epoch(epoch))?;
     if mark.is_none() {
         if found.is_empty() {
             // Nothing says which sequences of this epoch were used. A new epoch keeps them from being used twice.
@@ -58,7 +57,20 @@ pub(crate) fn recover(
         }
         damage.push(Damage::Mark);
     }
+    read_all(directory, options, epoch, &found, mark, damage)
+}
+
+/// Reads all segments of an epoch, and brings its mark up to what they say.
+fn read_all(
+    directory: &Directory,
+    options: Options,
+    epoch: [u8; 16],
+    found: &[SegmentFile],
+    mark: Option<MarkFile>,
+    damage: Vec<Damage>,
+) -> Result<Recovered, SpoolError> {
     let stored = mark.as_ref().map(MarkFile::get).unwrap_or_default();
+    let seed = Seed::of_epoch(epoch);
     let mut scan = Scan {
         directory,
         seed,
@@ -68,7 +80,7 @@ pub(crate) fn recover(
         lost: Lost::default(),
         damage,
     };
-    let (mut segments, writer, last_seq) = scan.segments(&found)?;
+    let (mut segments, writer, last_seq) = scan.segments(found)?;
     let Scan {
         settled,
         lost,
@@ -85,25 +97,12 @@ pub(crate) fn recover(
         clock_s: stored.clock_s.max(clock_s.unwrap_or(0)),
         ..stored
     };
-    let mark = match mark {
-        Some(mut mark) => {
-            // Sequences that are known to be used must stay known when what proved it has been cut off.
-            mark.store(newer)?;
-            mark
-        }
-        None => MarkFile::create(directory, seed, newer)?,
-    };
+    let mark = renewed(mark, directory, seed, newer)?;
     for path in &settled {
         directory.remove(path)?;
     }
     if writer.is_none() {
-        // The name of the next segment says, beside the mark, that the sequences before it were used. It is made for
-        // good when there is something to write; on a full disk the spool has to open without it, to be emptied.
-        let next = last_seq + 1;
-        if let Ok((segment, _)) = Segment::create(directory, epoch, next, 0) {
-            segments.retain(|segment| segment.first_seq < next);
-            segments.push(segment);
-        }
+        name_next(directory, epoch, last_seq + 1, &mut segments);
     }
     Ok(Recovered {
         epoch,
@@ -114,6 +113,29 @@ pub(crate) fn recover(
         lost,
         damage,
     })
+}
+
+/// The mark with what is known now. Sequences that are known to be used must stay known when what proved it has been cut off.
+fn renewed(
+    mark: Option<MarkFile>,
+    directory: &Directory,
+    seed: Seed,
+    newer: Mark,
+) -> Result<MarkFile, SpoolError> {
+    let Some(mut mark) = mark else {
+        return MarkFile::create(directory, seed, newer);
+    };
+    mark.store(newer)?;
+    Ok(mark)
+}
+
+/// Begins a segment with the sequence `next`: its name says, beside the mark, that those before it were used. It is made for
+/// good when there is something to write; on a full disk the spool has to open without it, to be emptied.
+fn name_next(directory: &Directory, epoch: [u8; 16], next: u64, segments: &mut Vec<Segment>) {
+    if let Ok((segment, _)) = Segment::create(directory, epoch, next, 0) {
+        segments.retain(|segment| segment.first_seq < next);
+        segments.push(segment);
+    }
 }
 
 /// Makes an empty spool. The identity file comes last: without it there is no spool yet.
