@@ -21,6 +21,7 @@ mod ledger;
 mod machine;
 mod matrix;
 mod modules;
+mod places;
 mod scenario;
 mod trial;
 

@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # The first program of a test guest: brings up devices and the agent, then does what the host asks for over the second
-# serial line, one word a line, and answers on it. A word is the name of a script in /causes, which sets `cannot` to the
-# reason when this kernel cannot do it. The kernel hands `guest_boot` over from its command line: what is to be missing.
+# serial line, a number and a word on each line, and answers on it. The host tells a word again until its number is
+# answered. A word is the name of a script in /causes, which sets `cannot` to the reason when this kernel cannot do it. The kernel hands `guest_boot` over from its command line: what is to be missing.
 
 /bin/busybox mkdir -p /bin /sbin /usr/bin /usr/sbin /proc /sys /dev /run /tmp /state /etc
 /bin/busybox --install -s
@@ -106,7 +106,12 @@ cause() {
     fi
 }
 
-while read -r word <&3; do
+last=
+while read -r number word <&3; do
+    [ -n "$number" ] || continue
+    answer "heard $number"
+    [ "$number" != "$last" ] || continue
+    last=$number
     cause "$word"
 done
 fail "to read from the host"

@@ -24,6 +24,10 @@ const STANDSTILL: Duration = Duration::from_mins(2);
 const RESETS: u32 = 2;
 /// How often a console is looked at.
 const LOOK: Duration = Duration::from_secs(5);
+/// A guest says that it has heard a word before it does what it is told, within milliseconds. After so long without that it is
+/// told again: once in some thousand words a guest does not notice that its serial line has something for it (seen with
+/// QEMU 7.2 and Linux 6.12), and what comes next wakes it.
+const UNHEARD: Duration = Duration::from_secs(20);
 /// QEMU answers at once, but this host may be busy.
 const MONITOR_PATIENCE: Duration = Duration::from_secs(30);
 /// Ends each of its answers.
@@ -47,6 +51,28 @@ pub(super) struct Machine {
     console: PathBuf,
     monitor: PathBuf,
     resets: u32,
+    /// How many words it was told.
+    told: u32,
+    /// The last one, until it has been heard.
+    unheard: Option<Word>,
+    /// [`UNHEARD`].
+    repeat_after: Duration,
+}
+
+/// A word with its number, by which a guest knows one that it was told before.
+#[derive(Debug)]
+struct Word {
+    number: u32,
+    text: String,
+    /// When it was last told.
+    told_at: Instant,
+}
+
+impl Word {
+    /// How it is told: what of an earlier try is still in the line ends with it.
+    fn line(&self) -> String {
+        format!("\n{} {}\n", self.number, self.text)
+    }
 }
 
 impl Machine {
@@ -80,6 +106,9 @@ impl Machine {
             console: console.to_owned(),
             monitor: monitor.to_owned(),
             resets: 0,
+            told: 0,
+            unheard: None,
+            repeat_after: UNHEARD,
         })
     }
 
@@ -93,13 +122,55 @@ impl Machine {
         self.resets
     }
 
-    /// Tells it a word.
+    /// Tells it a word, which is told again while [`Machine::wait_for`] waits until it says `heard` and the word's number.
+    #[expect(clippy::disallowed_methods, reason = "the guest's time is wall time")]
     pub(super) fn tell(&mut self, word: &str) -> Result<()> {
-        let told = self.words.write_all(format!("{word}\n").as_bytes());
-        if let Err(error) = told.and_then(|()| self.words.flush()) {
-            return Err(self.failure(&format!("the guest does not listen ({error})")));
-        }
+        self.told += 1;
+        let word = Word {
+            number: self.told,
+            text: word.to_owned(),
+            told_at: Instant::now(),
+        };
+        self.write(&word.line())?;
+        self.unheard = Some(word);
         Ok(())
+    }
+
+    fn write(&mut self, line: &str) -> Result<()> {
+        let told = self.words.write_all(line.as_bytes());
+        told.and_then(|()| self.words.flush())
+            .map_err(|error| self.failure(&format!("the guest does not listen ({error})")))
+    }
+
+    /// Tells a word again that has not been heard for long; answers when to come back for the next time.
+    #[expect(clippy::disallowed_methods, reason = "the guest's time is wall time")]
+    fn repeat(&mut self) -> Result<Option<Instant>> {
+        let now = Instant::now();
+        let Some(word) = &mut self.unheard else {
+            return Ok(None);
+        };
+        let mut line = None;
+        if now >= word.told_at + self.repeat_after {
+            word.told_at = now;
+            line = Some(word.line());
+        }
+        let next = word.told_at + self.repeat_after;
+        if let Some(line) = line {
+            progress::say(format!(
+                "{}: the guest has not heard {:?}: it is told again",
+                self.console.display(),
+                line.trim()
+            ));
+            self.write(&line)?;
+        }
+        Ok(Some(next))
+    }
+
+    /// Whether a line says that the last word was heard.
+    fn is_heard(&self, line: &str) -> bool {
+        self.unheard
+            .as_ref()
+            .is_some_and(|word| line == format!("heard {}", word.number))
     }
 
     /// Waits for a line that starts with `word` and, unless that is empty, `name`; or says that `name` cannot be done.
@@ -142,8 +213,10 @@ impl Machine {
     fn answer(&mut self, word: &str, name: &str, patience: Duration) -> Result<Option<Answer>> {
         let deadline = Instant::now() + patience;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let until = self.repeat()?.map_or(deadline, |again| again.min(deadline));
+            let left = until.saturating_duration_since(Instant::now());
             match self.answers.recv_timeout(left) {
+                Ok(line) if self.is_heard(&line) => self.unheard = None,
                 Ok(line) if is_about(&line, word, name).is_some() => return Ok(Some(Answer::Told)),
                 Ok(line) if is_about(&line, "cannot", name).is_some() => {
                     let reason = is_about(&line, "cannot", name).unwrap_or_default();
@@ -161,6 +234,7 @@ impl Machine {
                         "the guest is dead: its machine ended with {end}. {said}"
                     )));
                 }
+                Err(RecvTimeoutError::Timeout) if until < deadline => {}
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
             }
         }
@@ -262,7 +336,7 @@ mod tests {
     #[test]
     fn words_are_answered() {
         let dir = tempfile::tempdir().unwrap();
-        let script = "echo noise; echo ready 6.1; while read -r word; do echo done $word; done";
+        let script = "echo noise; echo ready 6.1; while read -r number word; do echo done $word; done";
         let mut machine = machine(dir.path(), script);
         machine.wait_for("ready", "", MONITOR_PATIENCE).unwrap();
         machine.tell("oops").unwrap();
@@ -270,9 +344,35 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_was_not_heard_is_told_again() {
+        let dir = tempfile::tempdir().unwrap();
+        // The first try is lost, its blank line and all.
+        let script = "read -r lost; read -r lost; read -r nothing; read -r number word; \
+                      echo heard $number; echo done $word $number; exec sleep 60";
+        let mut machine = machine(dir.path(), script);
+        machine.repeat_after = SHORT;
+        machine.tell("oops").unwrap();
+        machine.wait_for("done", "oops 1", MONITOR_PATIENCE).unwrap();
+        assert!(machine.unheard.is_none());
+    }
+
+    #[test]
+    fn a_word_that_was_heard_is_not_told_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let script =
+            "read -r nothing; read -r number word; echo heard $number; echo done $word; exec sleep 60";
+        let mut machine = machine(dir.path(), script);
+        machine.repeat_after = Duration::from_hours(1);
+        machine.tell("oops").unwrap();
+        machine.wait_for("done", "oops", MONITOR_PATIENCE).unwrap();
+        machine.repeat_after = Duration::ZERO;
+        assert_eq!(machine.repeat().unwrap(), None);
+    }
+
+    #[test]
     fn what_a_kernel_cannot_do_is_told_with_its_reason() {
         let dir = tempfile::tempdir().unwrap();
-        let script = "read -r word; echo done warn; echo cannot $word no such module";
+        let script = "read -r nothing; read -r number word; echo done warn; echo cannot $word no such module";
         let mut machine = machine(dir.path(), script);
         machine.tell("oops").unwrap();
         let answer = machine.wait_for("done", "oops", MONITOR_PATIENCE).unwrap();

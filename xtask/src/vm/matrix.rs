@@ -1,4 +1,4 @@
-//! Kernels by scenarios: which guests there are, two at a time, and how it went.
+//! Kernels by scenarios: which guests there are, some at a time, and how it went.
 
 use std::{
     fmt::Write as _,
@@ -15,6 +15,7 @@ use super::{
     boot::Boot,
     collector::Collector,
     kernels::Kernel,
+    places::Places,
     scenario::Scenario,
     trial::{Cell, Surroundings, Trial, Verdict},
 };
@@ -29,7 +30,7 @@ pub(crate) struct Column<'a> {
     pub(crate) cells: Vec<Cell>,
 }
 
-/// Goes through `scenarios` on every kernel with `guests` guests at a time.
+/// Goes through `scenarios` on every kernel with `guests` guests at work at a time.
 pub(crate) fn run<'a>(
     kernels: &'a [Kernel],
     scenarios: &[&'static Scenario],
@@ -38,13 +39,15 @@ pub(crate) fn run<'a>(
 ) -> Vec<Column<'a>> {
     let trials = Mutex::new(trials(kernels, scenarios).into_iter());
     let cells = Mutex::new(Vec::new());
+    let places = Places::new(guests);
     thread::scope(|scope| {
-        for _ in 0..guests.max(1) {
+        // For each guest at work another one that waits for late records.
+        for _ in 0..guests.max(1) * 2 {
             scope.spawn(|| {
                 loop {
                     let next = trials.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(trial) = next else { break };
-                    let done = trial.run(surroundings);
+                    let done = trial.run(surroundings, &places);
                     let done = done.into_iter().map(|cell| (trial.kernel.series, cell));
                     cells.lock().unwrap_or_else(PoisonError::into_inner).extend(done);
                 }

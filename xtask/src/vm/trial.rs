@@ -11,6 +11,7 @@ use super::{
     boot::Boot,
     collector::{Collector, Stored},
     kernels::Kernel,
+    places::Places,
     scenario::Scenario,
 };
 use crate::progress;
@@ -73,8 +74,8 @@ impl Trial<'_> {
         }
     }
 
-    /// Goes through all scenarios. A guest that dies is booted again for those that are left.
-    pub(super) fn run(&self, surroundings: Surroundings<'_>) -> Vec<Cell> {
+    /// Goes through all scenarios, at one of `places`. A guest that dies is booted again for those that are left.
+    pub(super) fn run(&self, surroundings: Surroundings<'_>, places: &Places) -> Vec<Cell> {
         let mut left = self.scenarios.as_slice();
         let mut cells = Vec::new();
         for death in 0..DEATHS {
@@ -82,9 +83,11 @@ impl Trial<'_> {
                 0 => self.hostname(),
                 _ => format!("{}-{}", self.hostname(), death + 1),
             };
+            let place = places.take();
             let end = match Life::begin(self, surroundings, &host) {
                 Ok(mut life) => {
                     let end = life.go_through(&mut left);
+                    drop(place);
                     cells.append(&mut life.close());
                     end
                 }
