@@ -7,10 +7,12 @@
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
-//! | `GET /api/v1/issues` | issues that match, in JSON |
-//! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history; changes it |
+//! | `GET /api/v1/issues` | issues that match, `ListIssuesResponse` in JSON |
+//! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history, `Issue` in JSON; changes it |
 //! | `GET /api/v1/issues/{issue}/split` | the groups that it would be split into |
-//! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `Host` in JSON |
+//! | `GET /api/v1/hosts` | hosts that match, `ListHostsResponse` in JSON |
+//! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `KnownHost` in JSON |
+//! | `GET /api/v1/builds` | the builds that hosts run, `ListBuildsResponse` in JSON |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /api/v1/statistics/…`, `GET /api/v1/issues/{issue}/unusual` | the analysis, see `statistics` |
 //! | `GET /healthz` | 200, or 503 with the reason: the database does not answer |
@@ -119,7 +121,9 @@ fn routes(app: App) -> Router {
         .route("/api/v1/issues", get(issues::list))
         .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
         .route("/api/v1/issues/{issue}/split", get(issues::split))
+        .route("/api/v1/hosts", get(hosts::list))
         .route("/api/v1/hosts/{agent}", get(hosts::host))
+        .route("/api/v1/builds", get(hosts::builds))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
         .route("/api/v1/issues/{issue}/unusual", get(statistics::unusual))

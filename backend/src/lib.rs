@@ -22,6 +22,7 @@ pub mod analysis;
 pub mod authority;
 pub mod backup;
 pub mod collector;
+mod descriptors;
 pub mod embedded;
 pub mod enrolment;
 pub mod http;

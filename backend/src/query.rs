@@ -1,5 +1,8 @@
-//! The gRPC service that answers questions about stored records.
+//! The gRPC services that answer questions: about stored records here, about the rest in the modules.
 
+pub mod hosts;
+pub mod issues;
+mod mask;
 pub mod statistics;
 
 use std::pin::Pin;
@@ -15,9 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use self::mask::Mask;
 use crate::{
     collector::store_status,
-    store::{Store, StoreError},
+    store::{Store, StoreError, TailCursor},
 };
 
 /// Records that a tail reads at once, and that wait for a slow reader.
@@ -40,15 +44,16 @@ impl QueryService {
 
     async fn tail(
         &self,
+        mut cursor: TailCursor,
         filter: FaultFilter,
+        mask: Mask,
         faults: &mpsc::Sender<Result<Fault, Status>>,
     ) -> Result<(), StoreError> {
-        let mut cursor = self.store.tail().await?;
         while !faults.is_closed() {
             let found = self.store.faults_after(&mut cursor, &filter, TAIL_BATCH).await?;
             let more = found.len() == TAIL_BATCH as usize;
             for fault in found {
-                if faults.send(Ok(fault)).await.is_err() {
+                if faults.send(Ok(mask.apply(fault))).await.is_err() {
                     return Ok(());
                 }
             }
@@ -67,16 +72,21 @@ impl Query for QueryService {
         request: Request<ListFaultsRequest>,
     ) -> Result<Response<ListFaultsResponse>, Status> {
         let request = request.into_inner();
+        let mask = Mask::of::<Fault>(request.read_mask)?;
         let filter = request.filter.unwrap_or_default();
-        let faults = self
+        let mut page = self
             .store
             .list_faults(&filter, request.page_size, &request.page_token)
-            .await;
-        faults.map(Response::new).map_err(|error| store_status(&error))
+            .await
+            .map_err(|error| store_status(&error))?;
+        page.faults = page.faults.into_iter().map(|fault| mask.apply(fault)).collect();
+        Ok(Response::new(page))
     }
 
     async fn get_fault(&self, request: Request<GetFaultRequest>) -> Result<Response<Fault>, Status> {
-        let id = Uuid::try_parse(&request.into_inner().id)
+        let request = request.into_inner();
+        let mask = Mask::of::<Fault>(request.read_mask)?;
+        let id = Uuid::try_parse(&request.id)
             .map_err(|_not_a_uuid| Status::invalid_argument("id is not a UUID"))?;
         let fault = self
             .store
@@ -84,7 +94,7 @@ impl Query for QueryService {
             .await
             .map_err(|error| store_status(&error))?;
         fault
-            .map(Response::new)
+            .map(|fault| Response::new(mask.apply(fault)))
             .ok_or_else(|| Status::not_found("there is no such record"))
     }
 
@@ -94,13 +104,17 @@ impl Query for QueryService {
         &self,
         request: Request<TailFaultsRequest>,
     ) -> Result<Response<Self::TailFaultsStream>, Status> {
-        let filter = request.into_inner().filter.unwrap_or_default();
+        let request = request.into_inner();
+        let mask = Mask::of::<Fault>(request.read_mask)?;
+        let filter = request.filter.unwrap_or_default();
+        // Whoever has the answer to the call misses nothing that is stored from then on.
+        let cursor = self.store.tail().await.map_err(|error| store_status(&error))?;
         let service = self.clone();
         let (faults, stream) = mpsc::channel(TAIL_BATCH as usize);
         tokio::spawn(async move {
             let status = match service
                 .shutdown
-                .run_until_cancelled(service.tail(filter, &faults))
+                .run_until_cancelled(service.tail(cursor, filter, mask, &faults))
                 .await
             {
                 Some(Ok(())) => return,

@@ -8,8 +8,8 @@ use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
 use futures::future::{OptionFuture, join, join4, try_join};
 use proto::v1::{
-    FILE_DESCRIPTOR_SET, collector_server::CollectorServer, query_server::QueryServer,
-    statistics_server::StatisticsServer,
+    FILE_DESCRIPTOR_SET, collector_server::CollectorServer, hosts_server::HostsServer,
+    issues_server::IssuesServer, query_server::QueryServer, statistics_server::StatisticsServer,
 };
 use sd_notify::NotifyState;
 use tokio::{
@@ -17,8 +17,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::Router};
-use tonic_health::server::HealthReporter;
+use tonic::{
+    server::NamedService as _,
+    transport::{Server, server::Router},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     access::{Access, Anonymous, Guard},
@@ -33,6 +36,8 @@ use crate::{
     netconsole, old_clients,
     query::{
         self, QueryService,
+        hosts::{self, HostsService},
+        issues::{self, IssuesService},
         statistics::{self, StatisticsService},
     },
     store::{Store, StoreError, chain},
@@ -316,10 +321,11 @@ fn services(
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> Result<Router, ServeError> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
     let collector = CollectorService::new(
         store.clone(),
         admission.clone(),
@@ -330,6 +336,8 @@ fn services(
     );
     let enrolment = EnrolmentService::new(store.clone(), config.certificate_life);
     let statistics = StatisticsService::new(store.clone());
+    let issues = IssuesService::new(store.clone());
+    let hosts = HostsService::new(store.clone());
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -337,10 +345,14 @@ fn services(
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(reflection)
+        .add_service(reflection().build_v1()?)
+        // What grpcio-reflection, of Python, still asks.
+        .add_service(reflection().build_v1alpha()?)
         .add_service(collector::server(collector))
         .add_service(enrolment::server(enrolment))
         .add_service(Guard::new(access.clone(), statistics::server(statistics)))
+        .add_service(Guard::new(access.clone(), issues::server(issues)))
+        .add_service(Guard::new(access.clone(), hosts::server(hosts)))
         .add_service(Guard::new(access.clone(), query::server(query))))
 }
 
@@ -382,20 +394,19 @@ async fn report_health(store: &Store, reporter: &HealthReporter, shutdown: &Canc
 }
 
 async fn set_health(reporter: &HealthReporter, serving: bool) {
-    if serving {
-        reporter.set_serving::<CollectorServer<CollectorService>>().await;
-        reporter.set_serving::<QueryServer<QueryService>>().await;
-        reporter
-            .set_serving::<StatisticsServer<StatisticsService>>()
-            .await;
+    let status = if serving {
+        ServingStatus::Serving
     } else {
-        reporter
-            .set_not_serving::<CollectorServer<CollectorService>>()
-            .await;
-        reporter.set_not_serving::<QueryServer<QueryService>>().await;
-        reporter
-            .set_not_serving::<StatisticsServer<StatisticsService>>()
-            .await;
+        ServingStatus::NotServing
+    };
+    for service in [
+        CollectorServer::<CollectorService>::NAME,
+        HostsServer::<HostsService>::NAME,
+        IssuesServer::<IssuesService>::NAME,
+        QueryServer::<QueryService>::NAME,
+        StatisticsServer::<StatisticsService>::NAME,
+    ] {
+        reporter.set_service_status(service, status).await;
     }
 }
 

@@ -8,8 +8,17 @@ use tonic_prost_build::Config;
 #[test]
 fn generated_code_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["record", "collector", "enrolment", "query", "statistics", "local"]
-        .map(|name| root.join(format!("telemetry/v1/{name}.proto")));
+    let files = [
+        "record",
+        "collector",
+        "enrolment",
+        "query",
+        "issues",
+        "hosts",
+        "statistics",
+        "local",
+    ]
+    .map(|name| root.join(format!("telemetry/v1/{name}.proto")));
     let descriptors = protox::compile(files, [root]).expect("the .proto files compile");
     let fresh = tempfile::tempdir().expect("a temporary folder");
     let mut config = Config::new();

@@ -38,6 +38,23 @@ pub(crate) fn ensure_postgresql() -> Result<()> {
     ensure_program("/usr/lib/postgresql", "postgresql")
 }
 
+/// Makes sure that Python can make environments with packages of their own.
+pub(crate) fn ensure_python() -> Result<()> {
+    let makes_them = || {
+        let mut python = Command::new("python3");
+        let output = python.args(["-c", "import ensurepip, venv"]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    if makes_them() {
+        return Ok(());
+    }
+    ensure_program("/usr/share/doc/python3-venv", "python3-venv")?;
+    if !makes_them() {
+        bail!("python3-venv is installed, but the `python3` that is found first cannot use it");
+    }
+    Ok(())
+}
+
 /// Where a program is.
 pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let candidate = Path::new(program);

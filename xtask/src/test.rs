@@ -91,6 +91,9 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
     if let Err(error) = packages::ensure_postgresql() {
         progress::print_error(&error.context("PostgreSQL could not be installed: its tests will skip"));
     }
+    if let Err(error) = packages::ensure_python() {
+        progress::print_error(&error.context("Python's venv could not be installed: its tests will skip"));
+    }
     match build_ebpf::ensure()
         .and_then(|()| build_ebpf::ensure_log())
         .and_then(|()| vm::build_programs())

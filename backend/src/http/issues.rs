@@ -3,21 +3,52 @@
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
+use proto::v1::{IssueFilter, IssueState};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
 use super::error::{ApiError, Refusal};
+use super::json::ToJson as _;
 use crate::access::Caller;
-use crate::store::{IssueChange, IssueFilter};
+use crate::store::{IssueChange, issue_state};
+
+/// Which issues are listed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Asked {
+    /// Only those in this state: new, ongoing, escalating, resolved, regressed or ignored.
+    state: String,
+    /// Only those of this class, or of the classes with this prefix where it ends in a dot.
+    class: String,
+    /// How many, at most 500.
+    page_size: u32,
+    /// `next_page_token` of the page before.
+    page_token: String,
+}
 
 /// `GET /api/v1/issues`.
 pub(super) async fn list(
     State(app): State<App>,
-    filter: Result<Query<IssueFilter>, QueryRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(filter) = filter.map_err(|error| Refusal::Request(error.body_text()))?;
-    let issues = app.store.list_issues(&filter).await?;
-    Ok(Json(json!({ "issues": issues })))
+    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    let filter = IssueFilter {
+        state: state(&asked.state)?.into(),
+        class: asked.class,
+    };
+    let page = app
+        .store
+        .list_issues(&filter, asked.page_size, &asked.page_token)
+        .await?;
+    Ok(Json(page.to_json()))
+}
+
+fn state(name: &str) -> Result<IssueState, Refusal> {
+    issue_state(name).ok_or_else(|| {
+        let states = "state must be new, ongoing, escalating, resolved, regressed or ignored";
+        Refusal::Request(states.to_owned())
+    })
 }
 
 /// `GET /api/v1/issues/{issue}`.
@@ -26,7 +57,7 @@ pub(super) async fn issue(
     Path(issue): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let issue = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
-    Ok(Json(issue))
+    Ok(Json(issue.to_json()))
 }
 
 /// `GET /api/v1/issues/{issue}/split`: what it would be split into.
@@ -48,14 +79,10 @@ pub(super) async fn change(
     let Json(mut change) = change.map_err(|error| Refusal::Request(error.body_text()))?;
     // Strangers are who they say.
     change.who = caller.name.unwrap_or(change.who);
-    if !app.store.change_issue(&issue, &change).await? {
-        return Err(Refusal::NoIssue.into());
-    }
-    // A merged issue is shown as the one that it counts for.
-    let shown = match change.merged_into {
-        Some(into) if !into.is_empty() => into,
-        _ => issue,
-    };
-    let issue = app.store.get_issue(&shown).await?.ok_or(Refusal::NoIssue)?;
-    Ok(Json(issue))
+    let issue = app
+        .store
+        .change_issue(&issue, &change)
+        .await?
+        .ok_or(Refusal::NoIssue)?;
+    Ok(Json(issue.to_json()))
 }

@@ -15,16 +15,12 @@
 //!
 //! `since_boot_ns` is a duration and stays a number.
 
-use std::sync::LazyLock;
-
 use jiff::Timestamp;
-use prost::Message;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value,
-};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
+use crate::descriptors::Described;
 use crate::text::hexadecimal;
 
 /// The suffix of fields that are moments.
@@ -32,43 +28,16 @@ const MOMENT: &str = "_unix_ns";
 /// The one `fixed64` that is a duration.
 const DURATION: &str = "since_boot_ns";
 
-/// The messages of `telemetry.v1`.
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant of the program, read by every test")]
-    // Invariant: FILE_DESCRIPTOR_SET is generated from the same files as the code; the tests below decode it.
-    DescriptorPool::decode(proto::v1::FILE_DESCRIPTOR_SET).expect("the descriptors are whole")
-});
-
 /// A message that has a JSON form.
-pub(super) trait ToJson: Message + Sized {
-    /// The name of the message in `telemetry.v1`.
-    const NAME: &'static str;
-
+pub(super) trait ToJson {
     /// Its JSON form.
+    fn to_json(&self) -> Json;
+}
+
+impl<M: Described> ToJson for M {
     fn to_json(&self) -> Json {
-        let full_name = format!("telemetry.v1.{}", Self::NAME);
-        let dynamic = POOL
-            .get_message_by_name(&full_name)
-            .and_then(|descriptor| decode(descriptor, &self.encode_to_vec()));
-        // Invariant: a message of telemetry.v1 encodes to bytes that its own descriptor decodes.
-        dynamic.map_or(Json::Null, |message| object(&message))
+        object(&self.dynamic())
     }
-}
-
-impl ToJson for proto::v1::Host {
-    const NAME: &'static str = "Host";
-}
-
-impl ToJson for proto::v1::Fault {
-    const NAME: &'static str = "Fault";
-}
-
-impl ToJson for proto::v1::ListFaultsResponse {
-    const NAME: &'static str = "ListFaultsResponse";
-}
-
-fn decode(descriptor: MessageDescriptor, bytes: &[u8]) -> Option<DynamicMessage> {
-    DynamicMessage::decode(descriptor, bytes).ok()
 }
 
 fn object(message: &DynamicMessage) -> Json {

@@ -67,6 +67,7 @@ fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) 
             filter: Some(filter.clone()),
             page_size: 0,
             page_token: page_token.into(),
+            read_mask: None,
         },
         list,
         facets: facets(),

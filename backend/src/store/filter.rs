@@ -77,6 +77,16 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Checks a query for hosts and turns it into a condition on `hosts f`.
+pub(super) fn of_hosts(query: &str, parameters: &mut Parameters) -> Result<String, StoreError> {
+    let query =
+        ::filter::parse(query).map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))?;
+    expression::sql_of_hosts(&query, parameters).ok_or_else(|| {
+        let keys = "hosts are asked for by host, kernel, build, model, os, arch, cpu and bios; the rest is of faults";
+        StoreError::InvalidFilter(format!("query: {keys}"))
+    })
+}
+
 fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);

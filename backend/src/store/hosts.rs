@@ -1,11 +1,12 @@
 //! What hosts say about themselves: the latest word of each.
 
+use bytes::Bytes;
 use deadpool_postgres::Transaction;
-use proto::v1::{Dimm, Host, Module};
+use proto::v1::{Dimm, Host, KnownHost, Module};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Store, StoreError, clean};
+use super::{Store, StoreError, clean, time::Micros};
 
 /// Makes the latest word about a host known.
 pub(super) async fn tell(
@@ -163,20 +164,21 @@ async fn dimms(transaction: &Transaction<'_>, agent_id: Uuid, dimms: &[Dimm]) ->
     Ok(())
 }
 
+/// The columns that [`known`] reads, of `hosts f`.
+pub(super) const KNOWN: &str = "f.hostname, f.os_id, f.os_build, f.kernel_release, f.kernel_version, f.arch, f.cpu_model, \
+                                f.cpus, f.memory_bytes, f.product, f.board, f.bios, f.boot_id, f.product_version, f.chassis, \
+                                f.bios_vendor, f.bios_date, f.hypervisor, f.container, f.cloud, f.cpu_vendor, \
+                                f.cpu_family, f.cpu_number, f.cpu_stepping, f.microcode, f.command_line, f.taint, \
+                                f.livepatches, f.memory_correction, f.agent_id, f.agent_version, f.first_seen, f.last_seen";
+
 impl Store {
     /// What a host said about itself last; `None`: it is not known.
-    pub async fn host(&self, agent_id: Uuid) -> Result<Option<Host>, StoreError> {
+    pub async fn host(&self, agent_id: Uuid) -> Result<Option<KnownHost>, StoreError> {
         let client = self.client().await?;
-        let known = client
-            .prepare_cached(
-                "SELECT hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus, memory_bytes, product,
-                        board, bios, boot_id, product_version, chassis, bios_vendor, bios_date, hypervisor, container, cloud,
-                        cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode, command_line, taint, livepatches,
-                        memory_correction
-                 FROM hosts WHERE agent_id = $1",
-            )
+        let one = client
+            .prepare_cached(&format!("SELECT {KNOWN} FROM hosts f WHERE f.agent_id = $1"))
             .await?;
-        let Some(row) = client.query_opt(&known, &[&agent_id]).await? else {
+        let Some(row) = client.query_opt(&one, &[&agent_id]).await? else {
             return Ok(None);
         };
         let mut host = facts(&row);
@@ -207,7 +209,21 @@ impl Store {
             .iter()
             .map(dimm)
             .collect();
-        Ok(Some(host))
+        Ok(Some(KnownHost {
+            host: Some(host),
+            ..known(&row)
+        }))
+    }
+}
+
+/// A row of [`KNOWN`] as it goes out, without its modules and memory modules.
+pub(super) fn known(row: &Row) -> KnownHost {
+    KnownHost {
+        agent_id: Bytes::copy_from_slice(row.get::<_, Uuid>(29).as_bytes()),
+        host: Some(facts(row)),
+        agent_version: row.get(30),
+        first_seen_unix_ns: row.get::<_, Micros>(31).unix_ns(),
+        last_seen_unix_ns: row.get::<_, Micros>(32).unix_ns(),
     }
 }
 

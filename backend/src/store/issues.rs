@@ -1,43 +1,22 @@
 //! Issues: what faults with one fingerprint have in common, and what people decided about them.
 
 mod count;
+mod list;
 mod regroup;
 
 use deadpool_postgres::Transaction;
+use proto::v1::Issue;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 pub(super) use count::{seen, split};
+pub use list::state_named;
 pub use regroup::SplitGroup;
 
 use super::{Store, StoreError, filter};
 
-/// Issues of a page at most.
-const PAGE: u32 = 500;
-/// Issues of a page for a caller who does not say.
-const DEFAULT_PAGE: u32 = 50;
-/// Changes of its history that are told with an issue.
-const HISTORY: i64 = 100;
 /// Texts of a change, bytes.
 const TEXT_BYTES: usize = 1024;
-
-/// An issue as the API answers it.
-const ISSUE: &str = "to_jsonb(i) || jsonb_build_object('issue', replace(i.issue::text, '-', ''))";
-
-/// Which issues are listed.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IssueFilter {
-    /// Only those in this state; empty: in any.
-    pub state: String,
-    /// Only those of this class, or of the classes with this prefix where it ends in a dot; empty: of any.
-    pub class: String,
-    /// How many, at most 500; 0: 50.
-    pub page_size: u32,
-    /// Those behind this one in the order of the list: the last of the page before. Empty: from the start.
-    pub after: String,
-}
 
 /// What is to be changed. What is left out stays.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -147,57 +126,17 @@ impl IssueChange {
 }
 
 impl Store {
-    /// Issues that match, those with the latest records first, as JSON objects.
-    pub async fn list_issues(&self, filter: &IssueFilter) -> Result<Vec<Value>, StoreError> {
-        let size = match filter.page_size {
-            0 => DEFAULT_PAGE,
-            size if size > PAGE => return Err(StoreError::InvalidPageSize),
-            size => size,
-        };
-        if [&filter.state, &filter.class]
-            .iter()
-            .any(|text| text.contains('\0'))
-        {
-            return Err(StoreError::InvalidFilter("NUL in state or class".to_owned()));
+    /// Changes an issue, notes that in its history and answers what it is then. A merged issue is answered as the one that it counts
+    /// for. `None`: there is no such issue.
+    pub async fn change_issue(&self, issue: &str, change: &IssueChange) -> Result<Option<Issue>, StoreError> {
+        if !self.apply(issue, change).await? {
+            return Ok(None);
         }
-        let after = (!filter.after.is_empty())
-            .then(|| filter::fingerprint(&filter.after))
-            .transpose()?;
-        let client = self.client().await?;
-        let list = client
-            .prepare_cached(&format!(
-                "SELECT {ISSUE} FROM v_issues i
-                 WHERE ($1 = '' OR i.state = $1)
-                   AND ($2 IN ('', i.class) OR ($2 LIKE '%.' AND starts_with(i.class, $2)))
-                   AND ($3::uuid IS NULL OR (i.last_seen, i.issue) <
-                        (SELECT last.last_seen, last.issue FROM v_issues last WHERE last.issue = $3))
-                 ORDER BY i.last_seen DESC, i.issue DESC LIMIT $4"
-            ))
-            .await?;
-        let rows = client
-            .query(&list, &[&filter.state, &filter.class, &after, &i64::from(size)])
-            .await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let shown = change.merged_into.as_deref().filter(|into| !into.is_empty());
+        self.get_issue(shown.unwrap_or(issue)).await
     }
 
-    /// One issue with its history, newest change first, as a JSON object.
-    pub async fn get_issue(&self, issue: &str) -> Result<Option<Value>, StoreError> {
-        let issue = filter::fingerprint(issue)?;
-        let client = self.client().await?;
-        let get = client
-            .prepare_cached(&format!(
-                "SELECT {ISSUE} || jsonb_build_object('history', (
-                     SELECT coalesce(jsonb_agg(to_jsonb(h) ORDER BY h.at DESC), '[]') FROM (
-                         SELECT at, who, change FROM triage_history WHERE issue = $1 ORDER BY at DESC LIMIT $2) h))
-                 FROM v_issues i WHERE i.issue = $1"
-            ))
-            .await?;
-        let row = client.query_opt(&get, &[&issue, &HISTORY]).await?;
-        Ok(row.map(|row| row.get(0)))
-    }
-
-    /// Changes an issue and notes that in its history. False: there is no such issue.
-    pub async fn change_issue(&self, issue: &str, change: &IssueChange) -> Result<bool, StoreError> {
+    async fn apply(&self, issue: &str, change: &IssueChange) -> Result<bool, StoreError> {
         change.check()?;
         let issue = filter::fingerprint(issue)?;
         let mut client = self.client().await?;

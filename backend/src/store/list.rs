@@ -20,6 +20,8 @@ use crate::record;
 
 /// What a caller gets who does not say how much.
 const DEFAULT_PAGE_SIZE: u32 = 50;
+/// The name of this list in page tokens.
+const LIST: &str = "faults";
 
 /// The columns that [`fault`] reads, of `records r` and `hosts h`.
 pub(super) const FAULT: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record, h.hostname, h.os_id, \
@@ -36,12 +38,10 @@ impl Store {
         page_size: u32,
         page_token: &str,
     ) -> Result<ListFaultsResponse, StoreError> {
-        let page_size = match page_size {
-            0 => DEFAULT_PAGE_SIZE,
-            size if size > limits::PAGE_SIZE => return Err(StoreError::InvalidPageSize),
-            size => size,
-        };
-        let after = token::decode(page_token, filter)?;
+        let page_size = size_of_page(page_size)?;
+        let after = token::decode(LIST, page_token, filter)?
+            .map(|key| Uuid::from_slice(&key).map_err(|_other_key| StoreError::InvalidPageToken))
+            .transpose()?;
         let mut parameters = Parameters::default();
         let sql = page(filter, page_size, after, &mut parameters)?;
         let client = self.client().await?;
@@ -53,7 +53,7 @@ impl Store {
         if faults.len() > page_size as usize {
             faults.truncate(page_size as usize);
             let last: Uuid = rows[faults.len() - 1].get(0);
-            next_page_token = token::encode(last, filter);
+            next_page_token = token::encode(LIST, last.as_bytes(), filter);
         }
         for fault in &mut faults {
             if let Some(Payload::KernelReport(report)) =
@@ -87,6 +87,21 @@ impl Store {
         let row = client.query_opt(&statement, &[&received_at, &id]).await?;
         Ok(row.as_ref().map(fault))
     }
+}
+
+/// How many rows a page has for a caller who asks for `page_size`; zero is what one asks for who does not care.
+pub(super) fn size_of_page(page_size: u32) -> Result<u32, StoreError> {
+    match page_size {
+        0 => Ok(DEFAULT_PAGE_SIZE),
+        size if size > limits::PAGE_SIZE => Err(StoreError::InvalidPageSize),
+        size => Ok(size),
+    }
+}
+
+/// The last row of a page of `size` that others follow.
+pub(super) fn last_of_page(rows: &[Row], size: u32) -> Option<&Row> {
+    let size = size as usize;
+    (rows.len() > size).then(|| rows.get(size.wrapping_sub(1)))?
 }
 
 /// The query of a page, with one record more than asked for: it tells whether there is another page.

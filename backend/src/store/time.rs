@@ -16,9 +16,12 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 pub(super) struct Micros(pub(super) i64);
 
 impl Micros {
-    /// Nanoseconds since the Unix epoch; times before it become zero.
+    /// Nanoseconds since the Unix epoch; times before it, and PostgreSQL's infinities, become zero.
     pub(super) fn unix_ns(self) -> u64 {
-        u64::try_from(self.0).unwrap_or(0).saturating_mul(1000)
+        u64::try_from(self.0)
+            .ok()
+            .and_then(|micros| micros.checked_mul(1000))
+            .unwrap_or(0)
     }
 
     /// From nanoseconds since the Unix epoch. Zero: not known.

@@ -212,7 +212,7 @@ async fn a_fault_that_spreads_is_told_signed_until_it_is_taken_and_again_when_it
         state: Some(backend::store::IssueState::Ongoing),
         ..Default::default()
     };
-    assert!(db.store.change_issue(ISSUE, &change).await.unwrap());
+    assert!(db.store.change_issue(ISSUE, &change).await.unwrap().is_some());
     alerts::look(&db.store, &rules).await.unwrap();
     inbox.wait_for(2).await;
     assert_eq!(inbox.json(1)["state"], "resolved");

@@ -1,6 +1,7 @@
 //! What hosts say about themselves, as it can be asked for.
 
 use proto::v1::{Dimm, Host, Module};
+use uuid::Uuid;
 
 use crate::support::{Database, host, sender};
 
@@ -43,27 +44,33 @@ fn server() -> Host {
     }
 }
 
+/// What is known about a host.
+async fn told(db: &Database, agent_id: Uuid) -> Option<Host> {
+    let known = db.store.host(agent_id).await.expect("the store answers")?;
+    known.host
+}
+
 #[tokio::test]
 async fn a_host_is_known_by_its_latest_word() {
     let Some(db) = Database::new("a_host_is_known_by_its_latest_word").await else {
         return;
     };
     let sender = sender();
-    assert_eq!(db.store.host(sender.agent_id).await.unwrap(), None);
+    assert_eq!(told(&db, sender.agent_id).await, None);
     db.store.hello(&sender, &server(), "1").await.unwrap();
-    assert_eq!(db.store.host(sender.agent_id).await.unwrap(), Some(server()));
+    assert_eq!(told(&db, sender.agent_id).await, Some(server()));
 
     let mut later = server();
     later.modules = vec![module("nvidia", "560.28.03")];
     later.dimms.remove(0);
     later.microcode = "0x2b0005c0".to_owned();
-    let told = Host {
+    let twice = Host {
         // A sender that names one twice is a nuisance, and no more than that.
         modules: [later.modules.clone(), later.modules.clone()].concat(),
         ..later.clone()
     };
-    db.store.hello(&sender, &told, "1").await.unwrap();
-    assert_eq!(db.store.host(sender.agent_id).await.unwrap(), Some(later));
+    db.store.hello(&sender, &twice, "1").await.unwrap();
+    assert_eq!(told(&db, sender.agent_id).await, Some(later));
     let shared = "SELECT count(*) FROM v_host_modules WHERE name = 'nvidia' AND version = '560.28.03' AND hostname = 'web-1'";
     assert_eq!(db.count(shared).await, 1);
 }

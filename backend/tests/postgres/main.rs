@@ -18,6 +18,7 @@ mod operations;
 mod outage;
 mod partitions;
 mod program;
+mod python;
 mod queries;
 mod refusals;
 mod statistics;

@@ -171,7 +171,10 @@ async fn questions_that_break_the_rules_are_refused() {
     }
     let mut get = async |id: &str| {
         query
-            .get_fault(GetFaultRequest { id: id.to_owned() })
+            .get_fault(GetFaultRequest {
+                id: id.to_owned(),
+                read_mask: None,
+            })
             .await
             .unwrap_err()
             .code()

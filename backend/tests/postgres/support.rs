@@ -1,5 +1,7 @@
 //! A PostgreSQL, a database and a collector for each test.
 
+pub(crate) mod python;
+
 use std::{
     net::SocketAddr,
     path::PathBuf,

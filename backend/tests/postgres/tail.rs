@@ -120,7 +120,10 @@ async fn the_service_streams_what_arrives_and_ends_on_shutdown() {
         ..FaultFilter::default()
     });
     let mut tail = query
-        .tail_faults(TailFaultsRequest { filter })
+        .tail_faults(TailFaultsRequest {
+            filter,
+            read_mask: None,
+        })
         .await
         .unwrap()
         .into_inner();

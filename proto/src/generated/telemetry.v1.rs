@@ -1933,6 +1933,10 @@ pub struct ListFaultsRequest {
     /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which fields of Fault are answered, such as "id,received_at_unix_ns,record.title". Left out: all. INVALID_ARGUMENT names a path that
+    /// there is not.
+    #[prost(message, optional, tag = "4")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListFaultsResponse {
@@ -1948,11 +1952,17 @@ pub struct GetFaultRequest {
     /// Fault.id.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
+    /// Which fields of Fault are answered. Left out: all.
+    #[prost(message, optional, tag = "2")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TailFaultsRequest {
     #[prost(message, optional, tag = "1")]
     pub filter: ::core::option::Option<FaultFilter>,
+    /// Which fields of Fault are answered. Left out: all.
+    #[prost(message, optional, tag = "2")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 /// A stored record and where it came from.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2427,6 +2437,1209 @@ pub mod query_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "telemetry.v1.Query";
     impl<T> tonic::server::NamedService for QueryServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Which issues. Empty fields match everything; all that are set must match.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueFilter {
+    /// Unspecified: in any state.
+    #[prost(enumeration = "IssueState", tag = "1")]
+    pub state: i32,
+    /// Exact class, or a prefix that ends in ".". At most 64 characters.
+    #[prost(string, tag = "2")]
+    pub class: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIssuesRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<IssueFilter>,
+    /// At most this many. 1 to 500; zero means 50.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which fields of Issue are answered. Left out: all.
+    #[prost(message, optional, tag = "4")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIssuesResponse {
+    /// Without their history: GetIssue has it.
+    #[prost(message, repeated, tag = "1")]
+    pub issues: ::prost::alloc::vec::Vec<Issue>,
+    /// For the next page. Empty: this was the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetIssueRequest {
+    /// Issue.issue.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    /// Which fields of Issue are answered. Left out: all.
+    #[prost(message, optional, tag = "2")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeIssueRequest {
+    /// Issue.issue.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub change: ::core::option::Option<IssueChange>,
+    /// Who changes it, as they call themselves; counts for callers who are not signed in only. At most 1024 bytes.
+    #[prost(string, tag = "3")]
+    pub who: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Issue {
+    /// The fingerprint that its records are grouped by. 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    /// Of its latest record.
+    #[prost(string, tag = "2")]
+    pub class: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub title: ::prost::alloc::string::String,
+    /// The worst of its records.
+    #[prost(enumeration = "Severity", tag = "4")]
+    pub severity: i32,
+    /// When its first and its latest record were stored. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "5")]
+    pub first_seen_unix_ns: u64,
+    #[prost(fixed64, tag = "6")]
+    pub last_seen_unix_ns: u64,
+    /// Records, with those of issues that were merged into it.
+    #[prost(uint64, tag = "7")]
+    pub occurrences: u64,
+    /// Hosts that have sent one.
+    #[prost(uint64, tag = "8")]
+    pub hosts: u64,
+    #[prost(enumeration = "IssueState", tag = "9")]
+    pub state: i32,
+    /// Who looks after it. Empty: nobody.
+    #[prost(string, tag = "10")]
+    pub owner: ::prost::alloc::string::String,
+    /// What mends it, what has that fix, such as a kernel release, and where to read about it. Empty: not known.
+    #[prost(string, tag = "11")]
+    pub known_fix: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub fixed_in: ::prost::alloc::string::String,
+    #[prost(string, tag = "13")]
+    pub fix_url: ::prost::alloc::string::String,
+    /// Kernel release and build from which on it is resolved. Empty: of any.
+    #[prost(string, tag = "14")]
+    pub resolved_in: ::prost::alloc::string::String,
+    #[prost(string, tag = "15")]
+    pub resolved_in_build: ::prost::alloc::string::String,
+    /// Until when, until how many records and until how many hosts it is ignored. Not set: there is no such limit.
+    #[prost(fixed64, optional, tag = "16")]
+    pub ignore_until_unix_ns: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "17")]
+    pub ignore_occurrences: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "18")]
+    pub ignore_hosts: ::core::option::Option<u64>,
+    /// When it was last changed. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "19")]
+    pub changed_at_unix_ns: u64,
+    /// Records of the hour of its latest one, and what is usual in an hour.
+    #[prost(uint64, tag = "20")]
+    pub hour_occurrences: u64,
+    #[prost(double, tag = "21")]
+    pub usual_per_hour: f64,
+    /// Its records are grouped by their top frames.
+    #[prost(bool, tag = "22")]
+    pub split: bool,
+    /// The issue that its records were grouped by before. Empty: none.
+    #[prost(string, tag = "23")]
+    pub split_from: ::prost::alloc::string::String,
+    /// Its records are still to be moved.
+    #[prost(bool, tag = "24")]
+    pub regroup: bool,
+    /// Its latest changes, the newest first. At most 100.
+    #[prost(message, repeated, tag = "25")]
+    pub history: ::prost::alloc::vec::Vec<IssueEvent>,
+}
+/// A change that was made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueEvent {
+    /// Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "1")]
+    pub at_unix_ns: u64,
+    /// As they called themselves; "collector": a record that came.
+    #[prost(string, tag = "2")]
+    pub who: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub change: ::core::option::Option<IssueChange>,
+}
+/// What is to be changed. What is not set stays. Texts have at most 1024 bytes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueChange {
+    /// New, ongoing, resolved or ignored; the others follow from records. The limits of ignoring, resolved_in and resolved_in_build are
+    /// forgotten with each new state.
+    #[prost(enumeration = "IssueState", optional, tag = "1")]
+    pub state: ::core::option::Option<i32>,
+    /// With resolved: the kernel release, and the build, from which on it is. Not set: in all that come.
+    #[prost(string, optional, tag = "2")]
+    pub resolved_in: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub resolved_in_build: ::core::option::Option<::prost::alloc::string::String>,
+    /// With ignored: for so many days, until there are so many records, until so many hosts have it.
+    #[prost(uint32, optional, tag = "4")]
+    pub ignore_days: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "5")]
+    pub ignore_occurrences: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "6")]
+    pub ignore_hosts: ::core::option::Option<u32>,
+    /// The issue that it counts for from now on. Empty: it stands for itself again.
+    #[prost(string, optional, tag = "7")]
+    pub merged_into: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub owner: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub known_fix: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub fixed_in: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub fix_url: ::core::option::Option<::prost::alloc::string::String>,
+    /// True: its records are grouped by their top frames, each group an issue of its own. False: they are one again. Records that
+    /// are there are moved within seconds to minutes.
+    #[prost(bool, optional, tag = "12")]
+    pub split: ::core::option::Option<bool>,
+    /// Kept in the history.
+    #[prost(string, optional, tag = "13")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Where an issue stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum IssueState {
+    Unspecified = 0,
+    /// It is younger than a week, and nobody has looked at it.
+    New = 1,
+    /// It is known.
+    Ongoing = 2,
+    /// It comes far more often than it used to. Follows from its records.
+    Escalating = 3,
+    /// It is mended.
+    Resolved = 4,
+    /// It was mended, and came again. Follows from its records.
+    Regressed = 5,
+    /// It is not to be shown, within limits.
+    Ignored = 6,
+}
+impl IssueState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ISSUE_STATE_UNSPECIFIED",
+            Self::New => "ISSUE_STATE_NEW",
+            Self::Ongoing => "ISSUE_STATE_ONGOING",
+            Self::Escalating => "ISSUE_STATE_ESCALATING",
+            Self::Resolved => "ISSUE_STATE_RESOLVED",
+            Self::Regressed => "ISSUE_STATE_REGRESSED",
+            Self::Ignored => "ISSUE_STATE_IGNORED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ISSUE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ISSUE_STATE_NEW" => Some(Self::New),
+            "ISSUE_STATE_ONGOING" => Some(Self::Ongoing),
+            "ISSUE_STATE_ESCALATING" => Some(Self::Escalating),
+            "ISSUE_STATE_RESOLVED" => Some(Self::Resolved),
+            "ISSUE_STATE_REGRESSED" => Some(Self::Regressed),
+            "ISSUE_STATE_IGNORED" => Some(Self::Ignored),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod issues_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Lists, shows and changes issues.
+    #[derive(Debug, Clone)]
+    pub struct IssuesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl IssuesClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> IssuesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> IssuesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            IssuesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Issues that match, those with the latest records first, a page at a time. An issue that gets a record meanwhile moves to the
+        /// front: no page repeats it, and one that was not reached yet is found by asking from the start again.
+        pub async fn list_issues(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIssuesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIssuesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Issues/ListIssues",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Issues", "ListIssues"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One issue with its history. NOT_FOUND when there is none.
+        pub async fn get_issue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetIssueRequest>,
+        ) -> std::result::Result<tonic::Response<super::Issue>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Issues/GetIssue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Issues", "GetIssue"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes an issue and answers what it is then; a merged one is shown as the issue that it counts for. Takes the role triager.
+        pub async fn change_issue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ChangeIssueRequest>,
+        ) -> std::result::Result<tonic::Response<super::Issue>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Issues/ChangeIssue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Issues", "ChangeIssue"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod issues_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with IssuesServer.
+    #[async_trait]
+    pub trait Issues: std::marker::Send + std::marker::Sync + 'static {
+        /// Issues that match, those with the latest records first, a page at a time. An issue that gets a record meanwhile moves to the
+        /// front: no page repeats it, and one that was not reached yet is found by asking from the start again.
+        async fn list_issues(
+            &self,
+            request: tonic::Request<super::ListIssuesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIssuesResponse>,
+            tonic::Status,
+        >;
+        /// One issue with its history. NOT_FOUND when there is none.
+        async fn get_issue(
+            &self,
+            request: tonic::Request<super::GetIssueRequest>,
+        ) -> std::result::Result<tonic::Response<super::Issue>, tonic::Status>;
+        /// Changes an issue and answers what it is then; a merged one is shown as the issue that it counts for. Takes the role triager.
+        async fn change_issue(
+            &self,
+            request: tonic::Request<super::ChangeIssueRequest>,
+        ) -> std::result::Result<tonic::Response<super::Issue>, tonic::Status>;
+    }
+    /// Lists, shows and changes issues.
+    #[derive(Debug)]
+    pub struct IssuesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> IssuesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for IssuesServer<T>
+    where
+        T: Issues,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/telemetry.v1.Issues/ListIssues" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListIssuesSvc<T: Issues>(pub Arc<T>);
+                    impl<T: Issues> tonic::server::UnaryService<super::ListIssuesRequest>
+                    for ListIssuesSvc<T> {
+                        type Response = super::ListIssuesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListIssuesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Issues>::list_issues(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListIssuesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Issues/GetIssue" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetIssueSvc<T: Issues>(pub Arc<T>);
+                    impl<T: Issues> tonic::server::UnaryService<super::GetIssueRequest>
+                    for GetIssueSvc<T> {
+                        type Response = super::Issue;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetIssueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Issues>::get_issue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetIssueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Issues/ChangeIssue" => {
+                    #[allow(non_camel_case_types)]
+                    struct ChangeIssueSvc<T: Issues>(pub Arc<T>);
+                    impl<
+                        T: Issues,
+                    > tonic::server::UnaryService<super::ChangeIssueRequest>
+                    for ChangeIssueSvc<T> {
+                        type Response = super::Issue;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ChangeIssueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Issues>::change_issue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ChangeIssueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for IssuesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "telemetry.v1.Issues";
+    impl<T> tonic::server::NamedService for IssuesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Which hosts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostFilter {
+    /// A filter in the language of docs/filter.md of what is known about hosts: host, kernel, build, model, os, arch, cpu and bios. At
+    /// most 2048 bytes. INVALID_ARGUMENT tells what is wrong.
+    #[prost(string, tag = "1")]
+    pub query: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListHostsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<HostFilter>,
+    /// At most this many. 1 to 500; zero means 50.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which fields of KnownHost are answered. Left out: all.
+    #[prost(message, optional, tag = "4")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListHostsResponse {
+    /// Without their modules and memory modules: GetHost has them.
+    #[prost(message, repeated, tag = "1")]
+    pub hosts: ::prost::alloc::vec::Vec<KnownHost>,
+    /// For the next page. Empty: this was the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHostRequest {
+    /// UUID of the host's agent, 36 characters.
+    #[prost(string, tag = "1")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// Which fields of KnownHost are answered. Left out: all.
+    #[prost(message, optional, tag = "2")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+/// A host that has told something.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KnownHost {
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub agent_id: ::prost::bytes::Bytes,
+    /// As it described itself last.
+    #[prost(message, optional, tag = "2")]
+    pub host: ::core::option::Option<Host>,
+    #[prost(string, tag = "3")]
+    pub agent_version: ::prost::alloc::string::String,
+    /// When it first and last described itself. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "4")]
+    pub first_seen_unix_ns: u64,
+    #[prost(fixed64, tag = "5")]
+    pub last_seen_unix_ns: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBuildsRequest {
+    /// At most this many. 1 to 500; zero means 50.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBuildsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub builds: ::prost::alloc::vec::Vec<Build>,
+    /// For the next page. Empty: this was the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A build, by the system that it is of and by its name.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Build {
+    /// As os-release has it.
+    #[prost(string, tag = "1")]
+    pub os_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub os_build: ::prost::alloc::string::String,
+    /// Hosts that run it.
+    #[prost(uint64, tag = "3")]
+    pub hosts: u64,
+    /// When the first of them first described itself, and when any last did. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "4")]
+    pub first_seen_unix_ns: u64,
+    #[prost(fixed64, tag = "5")]
+    pub last_seen_unix_ns: u64,
+}
+/// Generated client implementations.
+pub mod hosts_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Lists and shows hosts.
+    #[derive(Debug, Clone)]
+    pub struct HostsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl HostsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> HostsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HostsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HostsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Hosts that match by their names, a page at a time.
+        pub async fn list_hosts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListHostsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHostsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Hosts/ListHosts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Hosts", "ListHosts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One host, with its modules and memory modules. NOT_FOUND when there is none.
+        pub async fn get_host(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHostRequest>,
+        ) -> std::result::Result<tonic::Response<super::KnownHost>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Hosts/GetHost",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Hosts", "GetHost"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Builds that hosts run now, a page at a time.
+        pub async fn list_builds(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBuildsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBuildsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Hosts/ListBuilds",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Hosts", "ListBuilds"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod hosts_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HostsServer.
+    #[async_trait]
+    pub trait Hosts: std::marker::Send + std::marker::Sync + 'static {
+        /// Hosts that match by their names, a page at a time.
+        async fn list_hosts(
+            &self,
+            request: tonic::Request<super::ListHostsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHostsResponse>,
+            tonic::Status,
+        >;
+        /// One host, with its modules and memory modules. NOT_FOUND when there is none.
+        async fn get_host(
+            &self,
+            request: tonic::Request<super::GetHostRequest>,
+        ) -> std::result::Result<tonic::Response<super::KnownHost>, tonic::Status>;
+        /// Builds that hosts run now, a page at a time.
+        async fn list_builds(
+            &self,
+            request: tonic::Request<super::ListBuildsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBuildsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Lists and shows hosts.
+    #[derive(Debug)]
+    pub struct HostsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HostsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HostsServer<T>
+    where
+        T: Hosts,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/telemetry.v1.Hosts/ListHosts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListHostsSvc<T: Hosts>(pub Arc<T>);
+                    impl<T: Hosts> tonic::server::UnaryService<super::ListHostsRequest>
+                    for ListHostsSvc<T> {
+                        type Response = super::ListHostsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListHostsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Hosts>::list_hosts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListHostsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Hosts/GetHost" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHostSvc<T: Hosts>(pub Arc<T>);
+                    impl<T: Hosts> tonic::server::UnaryService<super::GetHostRequest>
+                    for GetHostSvc<T> {
+                        type Response = super::KnownHost;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHostRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Hosts>::get_host(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHostSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Hosts/ListBuilds" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBuildsSvc<T: Hosts>(pub Arc<T>);
+                    impl<T: Hosts> tonic::server::UnaryService<super::ListBuildsRequest>
+                    for ListBuildsSvc<T> {
+                        type Response = super::ListBuildsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBuildsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Hosts>::list_builds(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBuildsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HostsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "telemetry.v1.Hosts";
+    impl<T> tonic::server::NamedService for HostsServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

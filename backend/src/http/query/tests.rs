@@ -21,6 +21,7 @@ fn every_parameter_is_read() {
         }),
         page_size: 7,
         page_token: "abc".into(),
+        read_mask: None,
     };
     assert_eq!(parse(query), Ok(expected));
 }
@@ -109,7 +110,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn a_written_query_reads_back(filter in filters(), page_size in 0u32..=500, page_token in "[A-Za-z0-9_+/=-]{0,64}") {
-        let request = ListFaultsRequest { filter: Some(filter), page_size, page_token };
+        let request = ListFaultsRequest { filter: Some(filter), page_size, page_token, read_mask: None };
         prop_assert_eq!(parse(&to_string(&request)), Ok(request));
     }
 

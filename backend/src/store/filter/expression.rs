@@ -89,17 +89,26 @@ fn matches(field: Field, pattern: &Pattern, parameters: &mut Parameters) -> Stri
     let of_host = |condition: String| {
         format!("EXISTS (SELECT FROM hosts f WHERE f.agent_id = r.agent_id AND {condition})")
     };
+    match field {
+        Field::Class => like("r.class", pattern, parameters),
+        Field::Kernel => like("r.kernel_release", pattern, parameters),
+        _ => of_host(matches_host(field, pattern, parameters)),
+    }
+}
+
+/// What is known about hosts as a condition on `hosts f`. Classes are of records: no host has one.
+fn matches_host(field: Field, pattern: &Pattern, parameters: &mut Parameters) -> String {
     let column = match field {
-        Field::Class => return like("r.class", pattern, parameters),
-        Field::Kernel => return like("r.kernel_release", pattern, parameters),
+        Field::Class => return "false".to_owned(),
         Field::Host => {
             let hostname = like("f.hostname", pattern, parameters);
             let agent_id = pattern.exact().and_then(|host| Uuid::try_parse(host).ok());
-            return of_host(match agent_id {
+            return match agent_id {
                 Some(agent_id) => format!("({hostname} OR f.agent_id = {})", parameters.bind(agent_id)),
                 None => hostname,
-            });
+            };
         }
+        Field::Kernel => "f.kernel_release",
         Field::Build => "f.os_build",
         Field::Model => "f.product",
         Field::Os => "f.os_id",
@@ -107,7 +116,24 @@ fn matches(field: Field, pattern: &Pattern, parameters: &mut Parameters) -> Stri
         Field::Cpu => "f.cpu_model",
         Field::Bios => "f.bios",
     };
-    of_host(like(column, pattern, parameters))
+    like(column, pattern, parameters)
+}
+
+/// The expression as a condition on `hosts f`. `None`: it asks for what only records have.
+pub(super) fn sql_of_hosts(expression: &Expression, parameters: &mut Parameters) -> Option<String> {
+    let mut all = |parts: &[Expression], by: &str| {
+        let parts: Option<Vec<String>> = parts.iter().map(|part| sql_of_hosts(part, parameters)).collect();
+        parts.map(|parts| format!("({})", parts.join(by)))
+    };
+    match expression {
+        Expression::All(parts) if parts.is_empty() => Some("true".to_owned()),
+        Expression::All(parts) => all(parts, " AND "),
+        Expression::Any(parts) => all(parts, " OR "),
+        Expression::Not(part) => sql_of_hosts(part, parameters).map(|part| format!("NOT {part}")),
+        Expression::Is(Condition::Matches(Field::Class, _)) => None,
+        Expression::Is(Condition::Matches(field, pattern)) => Some(matches_host(*field, pattern, parameters)),
+        Expression::Is(_) => None,
+    }
 }
 
 fn like(column: &str, pattern: &Pattern, parameters: &mut Parameters) -> String {
