@@ -53,6 +53,7 @@ described!(
     Fault,
     Host,
     Issue,
+    IssueChange,
     KnownHost,
     ListBuildsResponse,
     ListFaultsResponse,

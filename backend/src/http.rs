@@ -2,8 +2,12 @@
 //!
 //! | route | answer |
 //! | --- | --- |
-//! | `GET /` | the list of faults, a page at a time, kept up to date by `/live` |
+//! | `GET /` | the fleet at a glance |
+//! | `GET /builds` | how often builds, kernels and models fail; one against another |
+//! | `GET /faults` | the list of faults, a page at a time, kept up to date by `/live` |
 //! | `GET /faults/{id}` | one fault |
+//! | `GET /issues` | the list of issues |
+//! | `GET`, `POST /issues/{issue}` | one issue; changes it |
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
@@ -113,8 +117,15 @@ pub fn router(store: Store, access: Access, metrics: Metrics, shutdown: Cancella
 
 fn routes(app: App) -> Router {
     Router::new()
-        .route("/", get(pages::list))
+        .route("/", get(pages::overview::overview))
+        .route("/faults", get(pages::list))
+        .route("/builds", get(pages::builds::builds))
         .route("/faults/{id}", get(pages::fault))
+        .route("/issues", get(pages::issues::list))
+        .route(
+            "/issues/{issue}",
+            get(pages::issues::issue).post(pages::issues::decide),
+        )
         .route("/live", get(live::stream))
         .route("/api/v1/faults", get(api::list))
         .route("/api/v1/faults/{id}", get(api::fault))

@@ -20,6 +20,7 @@ mod issues;
 mod list;
 mod netconsole;
 mod once;
+mod overview;
 mod plan;
 mod rows;
 mod sightings;
@@ -47,8 +48,12 @@ pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
-pub use issues::{IssueChange, SplitGroup, State as IssueState, state_named as issue_state};
+pub use issues::{
+    AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
+    state_named as issue_state,
+};
 pub use netconsole::{OpenRecord, Owner};
+pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
 pub use simulation::FleetTables;
 pub use tail::TailCursor;
 
@@ -117,6 +122,11 @@ fn clean(text: &str) -> Cow<'_, str> {
     } else {
         text.into()
     }
+}
+
+/// A count as it comes from the database.
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// Whether a database answers right now.

@@ -107,7 +107,7 @@ for (const field of document.querySelectorAll(".filters select, .filters input[t
 document.querySelector(".filters")?.addEventListener("submit", (event) => {
   event.preventDefault();
   const given = [...new FormData(event.target)].filter(([, value]) => value !== "");
-  location.assign(`/?${new URLSearchParams(given)}`);
+  location.assign(`${event.target.action}?${new URLSearchParams(given)}`);
 });
 const list = document.querySelector("[data-live]");
 if (list) live(list);

@@ -113,9 +113,19 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resu
     Ok(with_cookie(Redirect::to("/login"), "", &headers))
 }
 
-/// Who asks, for the frame of pages: the name, and whether signing in would let them do more.
-pub(super) fn frame(caller: &Caller) -> Frame {
+/// The places of the navigation: their addresses and names.
+const PLACES: [(&str, &str); 4] = [
+    ("/", "Overview"),
+    ("/faults", "Faults"),
+    ("/issues", "Issues"),
+    ("/builds", "Builds"),
+];
+
+/// Who asks, for the frame of pages: the name, and whether signing in would let them do more. `here` is the address of one of
+/// the places of the navigation.
+pub(super) fn frame(caller: &Caller, here: &'static str) -> Frame {
     Frame {
+        here,
         name: caller.name.clone().unwrap_or_default(),
         may_sign_in: caller.name.is_none() && caller.role < Role::Admin,
     }
@@ -124,9 +134,31 @@ pub(super) fn frame(caller: &Caller) -> Frame {
 /// What the frame of a page says about who looks at it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
+    /// Which place of the navigation it is; empty: none.
+    here: &'static str,
     /// Empty: a stranger.
     pub(super) name: String,
     pub(super) may_sign_in: bool,
+}
+
+/// A link of the navigation.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) href: &'static str,
+    pub(super) name: &'static str,
+    /// Whether this page is there.
+    pub(super) here: bool,
+}
+
+impl Frame {
+    /// The links of the navigation.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        PLACES.into_iter().map(|(href, name)| Place {
+            href,
+            name,
+            here: href == self.here,
+        })
+    }
 }
 
 fn with_cookie(redirect: Redirect, value: &str, headers: &HeaderMap) -> Response {

@@ -44,7 +44,7 @@ pub(super) async fn list(
     Ok(Json(page.to_json()))
 }
 
-fn state(name: &str) -> Result<IssueState, Refusal> {
+pub(super) fn state(name: &str) -> Result<IssueState, Refusal> {
     issue_state(name).ok_or_else(|| {
         let states = "state must be new, ongoing, escalating, resolved, regressed or ignored";
         Refusal::Request(states.to_owned())

@@ -1,5 +1,9 @@
 //! The pages.
 
+pub(super) mod builds;
+pub(super) mod issues;
+pub(super) mod overview;
+
 use askama::Template as _;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
@@ -20,7 +24,7 @@ const ID_CHARS: usize = 36;
 /// Fingerprints of a record that are looked up; `Record.fingerprints` has no more.
 const FINGERPRINTS: usize = 8;
 
-/// `GET /`.
+/// `GET /faults`.
 pub(super) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -46,7 +50,7 @@ pub(super) async fn list(
         collector: collector_name(&headers),
         now: (app.now)(),
     });
-    page.frame = frame(&caller);
+    page.frame = frame(&caller, "/faults");
     Ok(Html(page.render()?))
 }
 
@@ -69,7 +73,7 @@ pub(super) async fn fault(
         .map(|print| app.store.fingerprint_facts(&print.value));
     let known: Vec<_> = try_join_all(lookups).await?.into_iter().flatten().collect();
     let mut page = FaultPage::new(&fault, &known, (app.now)());
-    page.frame = frame(&caller);
+    page.frame = frame(&caller, "/faults");
     Ok(Html(page.render()?))
 }
 

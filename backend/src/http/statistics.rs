@@ -27,25 +27,25 @@ use crate::store::{Dimension, Watch};
 /// Days that are looked at when nobody says how many.
 const DAYS: u32 = 30;
 /// Confidence when nobody says which.
-const CONFIDENCE: f64 = 0.95;
+pub(super) const CONFIDENCE: f64 = 0.95;
 /// Part of findings that may be false when nobody says which: of what one looks at every day.
 const FALSE_PART: f64 = 0.01;
 /// The same of what one looks at when one asks.
 const FALSE_PART_ASKED: f64 = 0.05;
 /// How many times as often as usual is bad.
-const RATIO: f64 = 2.0;
+pub(super) const RATIO: f64 = 2.0;
 /// How many times as often a new build may fail.
-const MAX_RATIO: f64 = 1.5;
+pub(super) const MAX_RATIO: f64 = 1.5;
 
 /// What can be asked.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Question {
-    by: Option<Dimension>,
-    from: Option<String>,
-    to: Option<String>,
+    pub(super) by: Option<Dimension>,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
     of: Option<String>,
-    max_ratio: Option<f64>,
+    pub(super) max_ratio: Option<f64>,
     ratio: Option<f64>,
     confidence: Option<f64>,
     false_part: Option<f64>,
@@ -54,10 +54,10 @@ pub(super) struct Question {
     min_severity: Option<String>,
 }
 
-type Asked = Result<Query<Question>, QueryRejection>;
+pub(super) type Asked = Result<Query<Question>, QueryRejection>;
 
 /// What the route takes of it, beside what all take.
-fn taken(asked: Asked, names: &[&str]) -> Result<(Question, Watch), Refusal> {
+pub(super) fn taken(asked: Asked, names: &[&str]) -> Result<(Question, Watch), Refusal> {
     let Query(question) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     // Invariant: a question is made of texts and numbers, which JSON has.
     let given = serde_json::to_value(&question).unwrap_or_default();

@@ -154,7 +154,7 @@ fn a_page_narrowed_to_one_fault_names_it() {
     };
     let page = ListPage::new(input).render().unwrap();
     assert!(page.contains("1,234 records on 7 hosts"));
-    assert!(page.contains(r#"<a href="/?host=web-07">Show all faults</a>"#));
+    assert!(page.contains(r#"<a href="/faults?host=web-07">Show all faults</a>"#));
     assert!(page.contains(&format!(r#"name="fingerprint" value="{}""#, "01".repeat(16))));
 }
 

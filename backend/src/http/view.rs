@@ -1,14 +1,23 @@
 //! What the templates show: every word, link and number of a page, decided here so that templates hold no logic.
 
+mod builds;
+mod chart;
 mod fault;
+mod issue;
+mod issues;
 mod list;
 mod machine_check;
+mod overview;
 mod payload;
 mod text;
 mod trace;
 
+pub(super) use builds::{BuildsInput, BuildsPage};
 pub(super) use fault::FaultPage;
+pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
+pub(super) use issues::{IssuesAsked, IssuesPage, SPARK_DAYS, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
+pub(super) use overview::{DAYS as OVERVIEW_DAYS, OverviewInput, OverviewPage};
 
 use jiff::Timestamp;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
@@ -116,10 +125,10 @@ impl Facts {
 }
 
 /// The address of a list.
-fn list_href(request: &ListFaultsRequest) -> String {
+pub(super) fn list_href(request: &ListFaultsRequest) -> String {
     match query::to_string(request).as_str() {
-        "" => "/".into(),
-        query => format!("/?{query}"),
+        "" => "/faults".into(),
+        query => format!("/faults?{query}"),
     }
 }
 

@@ -13,7 +13,7 @@ pub use compare::{Affected, Side, Watched};
 pub use hosts::{Cell, Fact, Facts};
 pub use series::{Group, Life, Series, SeriesOfIssue};
 
-use super::{StoreError, filter::Parameters};
+use super::{StoreError, count, filter::Parameters};
 
 /// Days that can be looked back.
 const DAYS: u32 = 366;
@@ -101,9 +101,4 @@ impl Watch {
              WHERE s.day >= {since} AND f.severity >= {severity} AND f.class NOT LIKE 'telemetry.%'{class}{issue}"
         )
     }
-}
-
-/// A count as it comes from the database.
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

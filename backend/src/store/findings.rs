@@ -82,7 +82,7 @@ impl Store {
             Finding {
                 summary: format!("{state} on {hosts}: {title}"),
                 severity: row.get(3),
-                path: format!("/?fingerprint={issue}"),
+                path: format!("/issues/{issue}"),
                 object: issue,
             }
         };
@@ -106,7 +106,7 @@ impl Store {
             Finding {
                 summary: format!("{host} has been silent since {seen}"),
                 severity: 2,
-                path: format!("/?host={agent}"),
+                path: format!("/faults?host={agent}"),
                 object: agent,
             }
         };
@@ -131,7 +131,7 @@ impl Store {
                     "the books of {host} do not balance: {produced} produced, {stored} stored, {lost} lost"
                 ),
                 severity: 3,
-                path: format!("/?host={agent}"),
+                path: format!("/faults?host={agent}"),
                 object: agent,
             }
         };

@@ -194,10 +194,7 @@ async fn a_fault_that_spreads_is_told_signed_until_it_is_taken_and_again_when_it
         (&"spreads".into(), &ISSUE.into())
     );
     assert_eq!(told["severity"], "high");
-    assert_eq!(
-        told["url"],
-        format!("https://telemetry.example/?fingerprint={ISSUE}")
-    );
+    assert_eq!(told["url"], format!("https://telemetry.example/issues/{ISSUE}"));
     let (headers, body) = inbox.messages.lock().unwrap()[0].clone();
     let signature = headers["x-telemetrics-signature"].to_str().unwrap();
     let (at, tag) = signature.trim_start_matches("t=").split_once(",v1=").unwrap();

@@ -16,6 +16,7 @@ mod netconsole;
 mod old_clients;
 mod operations;
 mod outage;
+mod pages;
 mod partitions;
 mod program;
 mod python;

@@ -171,10 +171,10 @@ async fn the_pages_show_what_was_stored() {
         return;
     };
     let router = router(&db);
-    assert!(get(&router, "/").await.contains("No faults yet"));
+    assert!(get(&router, "/faults").await.contains("No faults yet"));
 
     store(&db, &[oops()]).await;
-    let list = get(&router, "/").await;
+    let list = get(&router, "/faults").await;
     assert!(
         list.contains("kernel &#60;b&#62;paging&#60;/b&#62; request"),
         "escaped:\n{list}"
@@ -187,7 +187,7 @@ async fn the_pages_show_what_was_stored() {
         .split("href=\"")
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
-        .filter(|href| href.starts_with("/?") || href.starts_with("/faults/"))
+        .filter(|href| href.starts_with("/faults?") || href.starts_with("/faults/"))
         .map(|href| href.replace("&#38;", "&"))
         .collect();
     assert_eq!(hrefs.len(), 4, "fault, class, host and kernel: {hrefs:?}");
@@ -195,9 +195,13 @@ async fn the_pages_show_what_was_stored() {
         assert!(get(&router, &href).await.contains("paging"), "{href}");
     }
 
-    let narrowed = get(&router, &format!("/?fingerprint={FINGERPRINT}")).await;
+    let narrowed = get(&router, &format!("/faults?fingerprint={FINGERPRINT}")).await;
     assert!(narrowed.contains("1 record on 1 host"));
-    assert!(get(&router, "/?class=custom").await.contains("No fault matches"));
+    assert!(
+        get(&router, "/faults?class=custom")
+            .await
+            .contains("No fault matches")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

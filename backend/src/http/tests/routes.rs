@@ -80,7 +80,7 @@ async fn garbage_is_refused_with_the_parameter_named() {
         let api = get(&format!("/api/v1/faults?{query}")).await;
         assert_eq!(api.status, StatusCode::BAD_REQUEST, "{query}");
         assert_eq!(api.error(), ("invalid_argument".into(), message.into()));
-        for page in ["/", "/live"] {
+        for page in ["/", "/faults", "/live"] {
             let page = get(&format!("{page}?{query}")).await;
             assert_eq!(page.status, StatusCode::BAD_REQUEST, "{query}");
             assert!(page.text().contains("This request cannot be read"), "{query}");
@@ -181,6 +181,8 @@ async fn every_answer_has_the_security_headers() {
         "/static/app.js",
         "/metrics",
         "/faults/1",
+        "/issues",
+        "/builds",
     ] {
         let headers = get(address).await.headers;
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -195,9 +197,17 @@ async fn every_answer_has_the_security_headers() {
 #[test]
 fn templates_have_nothing_inline() {
     for template in [
+        include_str!("../../../templates/bars.html"),
         include_str!("../../../templates/base.html"),
+        include_str!("../../../templates/builds.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../../../templates/fact.html"),
+        include_str!("../../../templates/issue.html"),
+        include_str!("../../../templates/issue_row.html"),
+        include_str!("../../../templates/issues.html"),
+        include_str!("../../../templates/overview.html"),
+        include_str!("../../../templates/range.html"),
+        include_str!("../../../templates/sections.html"),
         include_str!("../../../templates/fault.html"),
         include_str!("../../../templates/list.html"),
         include_str!("../../../templates/row.html"),

@@ -137,7 +137,7 @@ impl Occurrences {
     }
 }
 
-fn moment(time: SystemTime, now: Timestamp) -> Option<Moment> {
+pub(super) fn moment(time: SystemTime, now: Timestamp) -> Option<Moment> {
     let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
     Moment::new(u64::try_from(since_epoch.as_nanos()).ok()?, now)
 }

@@ -59,7 +59,10 @@ impl Store {
         // One more than asked for tells whether there is another page.
         let limit = i64::from(size) + 1;
         let rows = client
-            .query(&list, &[&name(state), &filter.class, &last_seen, &last, &limit])
+            .query(
+                &list,
+                &[&state_name(state), &filter.class, &last_seen, &last, &limit],
+            )
             .await?;
         let last = last_of_page(&rows, size);
         Ok(ListIssuesResponse {
@@ -195,7 +198,8 @@ fn state(name: &str) -> IssueState {
     state_named(name).unwrap_or_default()
 }
 
-fn name(state: IssueState) -> &'static str {
+/// Its name; empty: any.
+pub fn state_name(state: IssueState) -> &'static str {
     let found = STATES.iter().find(|(_, known)| *known == state);
     found.map_or("", |(name, _)| name)
 }

@@ -1,0 +1,48 @@
+//! The page of builds, kernels and models.
+
+use askama::Template as _;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Html;
+
+use super::App;
+use crate::access::Caller;
+use crate::analysis;
+use crate::http::access::frame;
+use crate::http::error::PageError;
+use crate::http::statistics::{self, Asked};
+use crate::http::view::{BuildsInput, BuildsPage};
+
+/// `GET /builds`: `by`, `days`, `class` and `min_severity` as the analysis takes them, `from`, `to` and `max_ratio` to compare.
+pub(in crate::http) async fn builds(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+) -> Result<Html<String>, PageError> {
+    let (question, watch) = statistics::taken(asked, &["by", "from", "to", "max_ratio"])?;
+    let by = question.by.unwrap_or_default();
+    let max_ratio = question.max_ratio.unwrap_or(statistics::MAX_RATIO);
+    let comparison = match (question.from.as_deref(), question.to.as_deref()) {
+        (Some(from), Some(to)) if !from.is_empty() && !to.is_empty() => {
+            let asked = analysis::Asked {
+                by,
+                from: from.to_owned(),
+                to: to.to_owned(),
+                max_ratio,
+                confidence: statistics::CONFIDENCE,
+                watch: watch.clone(),
+            };
+            Some(analysis::compare(&app.store, &asked).await?)
+        }
+        _ => None,
+    };
+    let mut page = BuildsPage::new(BuildsInput {
+        question: &question,
+        days: watch.days,
+        rates: analysis::rates(&app.store, by, &watch, statistics::CONFIDENCE).await?,
+        comparison,
+        outliers: analysis::outliers(&app.store, &watch, statistics::RATIO, statistics::CONFIDENCE).await?,
+    });
+    page.frame = frame(&caller, "/builds");
+    Ok(Html(page.render()?))
+}

@@ -1,0 +1,167 @@
+//! The pages of issues.
+
+use askama::Template as _;
+use axum::Extension;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
+use axum::response::{Html, Redirect};
+use proto::v1::{Fault, FaultFilter, Issue, IssueFilter};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{App, fault_id};
+use crate::access::{Caller, Role};
+use crate::analysis;
+use crate::http::access::frame;
+use crate::http::error::{PageError, Refusal};
+use crate::http::issues::state;
+use crate::http::view::{
+    IssueInput, IssuePage, IssuesAsked, IssuesPage, SPARK_DAYS, TREND_DAYS, issue_href, issue_id,
+};
+use crate::store::{Dimension, IssueChange, IssueState, Watch};
+
+/// Issues of a page.
+const PAGE: u32 = 50;
+/// Confidence of the bounds of rates.
+const CONFIDENCE: f64 = 0.95;
+/// Part of what is called unusual that may be false.
+const FALSE_PART: f64 = 0.05;
+
+/// `GET /issues`: `state`, `class` and `after`, as the API takes them.
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    asked: Result<Query<IssuesAsked>, QueryRejection>,
+) -> Result<Html<String>, PageError> {
+    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    let filter = IssueFilter {
+        state: state(&asked.state)?.into(),
+        class: asked.class.clone(),
+    };
+    let list = app.store.list_issues(&filter, PAGE, &asked.page_token).await?;
+    let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
+    let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
+    let facets = app.store.facets().await?;
+    let mut page = IssuesPage::new(&asked, &list, &days, facets.classes, (app.now)());
+    page.frame = frame(&caller, "/issues");
+    Ok(Html(page.render()?))
+}
+
+/// `GET /issues/{issue}`.
+pub(in crate::http) async fn issue(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(issue): Path<String>,
+) -> Result<Html<String>, PageError> {
+    let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
+    let id = issue_id(&found).ok_or(Refusal::NoIssue)?;
+    let watch = Watch {
+        days: TREND_DAYS.into(),
+        min_severity: 1,
+        class: String::new(),
+        issue: Some(id),
+    };
+    let rates = async |by| analysis::rates(&app.store, by, &watch, CONFIDENCE).await;
+    let (kernels, builds, models, unusual) = tokio::try_join!(
+        rates(Dimension::Kernel),
+        rates(Dimension::Build),
+        rates(Dimension::Model),
+        analysis::unusual(&app.store, id, &watch, FALSE_PART),
+    )
+    .map_err(Refusal::from)?;
+    let mut days = app.store.issue_days(&[id], TREND_DAYS).await?;
+    let mut page = IssuePage::new(IssueInput {
+        days: days.remove(&id).unwrap_or_default(),
+        rates: vec![("kernel", kernels), ("build", builds), ("model", models)],
+        unusual,
+        hosts: app.store.affected_hosts(id).await?,
+        newest: newest(&app, &found.issue).await?,
+        may_change: caller.role >= Role::Triager,
+        now: (app.now)(),
+        issue: found,
+    });
+    page.frame = frame(&caller, "/issues");
+    Ok(Html(page.render()?))
+}
+
+/// What the form of an issue's page sends: texts, empty where nothing was written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::http) struct Decision {
+    who: String,
+    state: String,
+    resolved_in: String,
+    resolved_in_build: String,
+    ignore_days: String,
+    owner: String,
+    known_fix: String,
+    fixed_in: String,
+    fix_url: String,
+    note: String,
+}
+
+impl Decision {
+    /// The change of `issue` that was meant: fields that say what it says already are left out.
+    fn change(self, issue: &Issue, caller: &Caller) -> Result<IssueChange, Refusal> {
+        let wrong = |what: &str| Refusal::Request(what.to_owned());
+        let state = match self.state.as_str() {
+            "" => None,
+            "new" => Some(IssueState::New),
+            "ongoing" => Some(IssueState::Ongoing),
+            "resolved" => Some(IssueState::Resolved),
+            "ignored" => Some(IssueState::Ignored),
+            _ => return Err(wrong("state: new, ongoing, resolved or ignored")),
+        };
+        let ignore_days = match self.ignore_days.as_str() {
+            "" => None,
+            days => Some(
+                days.parse()
+                    .map_err(|_no_number| wrong("ignored for days: a number"))?,
+            ),
+        };
+        let given = |text: String| (!text.is_empty()).then_some(text);
+        let changed = |text: String, was: &str| (text != was).then_some(text);
+        Ok(IssueChange {
+            // Strangers are who they say.
+            who: caller.name.clone().unwrap_or(self.who),
+            state,
+            resolved_in: given(self.resolved_in),
+            resolved_in_build: given(self.resolved_in_build),
+            ignore_days,
+            owner: changed(self.owner, &issue.owner),
+            known_fix: changed(self.known_fix, &issue.known_fix),
+            fixed_in: changed(self.fixed_in, &issue.fixed_in),
+            fix_url: changed(self.fix_url, &issue.fix_url),
+            note: given(self.note),
+            ..IssueChange::default()
+        })
+    }
+}
+
+/// `POST /issues/{issue}`.
+pub(in crate::http) async fn decide(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(issue): Path<String>,
+    decision: Result<Form<Decision>, FormRejection>,
+) -> Result<Redirect, PageError> {
+    let Form(decision) = decision.map_err(|error| Refusal::Request(error.body_text()))?;
+    let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
+    let change = decision.change(&found, &caller)?;
+    let changed = app.store.change_issue(&found.issue, &change).await?;
+    let changed = changed.ok_or(Refusal::NoIssue)?;
+    Ok(Redirect::to(&issue_href(&changed.issue)))
+}
+
+/// The newest record of an issue, whole.
+async fn newest(app: &App, issue: &str) -> Result<Option<Fault>, PageError> {
+    let filter = FaultFilter {
+        fingerprint: issue.to_owned(),
+        ..FaultFilter::default()
+    };
+    let list = app.store.list_faults(&filter, 1, "").await?;
+    let Some(fault) = list.faults.first() else {
+        return Ok(None);
+    };
+    Ok(app.store.get_fault(fault_id(&fault.id)?).await?)
+}

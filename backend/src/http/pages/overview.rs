@@ -1,0 +1,68 @@
+//! The first page.
+
+use askama::Template as _;
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use proto::v1::{FaultFilter, IssueFilter, IssueState, Severity};
+use uuid::Uuid;
+
+use super::App;
+use crate::access::Caller;
+use crate::analysis;
+use crate::http::access::frame;
+use crate::http::error::PageError;
+use crate::http::query;
+use crate::http::statistics::CONFIDENCE;
+use crate::http::view::{OVERVIEW_DAYS, OverviewInput, OverviewPage, SPARK_DAYS, issue_id, list_href};
+use crate::store::{Dimension, Watch};
+
+/// States of issues that ask to be looked at, the most urgent first.
+const ATTENTION: [IssueState; 3] = [IssueState::Regressed, IssueState::Escalating, IssueState::New];
+/// Issues that are shown.
+const ISSUES: u32 = 8;
+/// Ends of boots that are shown.
+const ENDS: u32 = 5;
+
+/// `GET /`. The list of faults was here: addresses with its parameters lead there.
+pub(in crate::http) async fn overview(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    if let Some(query) = query.filter(|query| !query.is_empty()) {
+        let request = query::parse(&query)?;
+        return Ok(Redirect::permanent(&list_href(&request)).into_response());
+    }
+    let mut attention = Vec::new();
+    for state in ATTENTION {
+        let filter = IssueFilter {
+            state: state.into(),
+            class: String::new(),
+        };
+        attention.extend(app.store.list_issues(&filter, ISSUES, "").await?.issues);
+    }
+    attention.truncate(ISSUES as usize);
+    let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
+    let watch = Watch {
+        days: OVERVIEW_DAYS.into(),
+        min_severity: Severity::Medium as i16,
+        class: String::new(),
+        issue: None,
+    };
+    let ends = FaultFilter {
+        class: "boot.end".to_owned(),
+        min_severity: Severity::Medium.into(),
+        ..FaultFilter::default()
+    };
+    let mut page = OverviewPage::new(OverviewInput {
+        overview: app.store.overview(OVERVIEW_DAYS).await?,
+        attention,
+        days_of_issues: app.store.issue_days(&ids, SPARK_DAYS).await?,
+        builds: analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE).await?,
+        ends: app.store.list_faults(&ends, ENDS, "").await?.faults,
+        now: (app.now)(),
+    });
+    page.frame = frame(&caller, "/");
+    Ok(Html(page.render()?).into_response())
+}

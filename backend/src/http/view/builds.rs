@@ -1,0 +1,233 @@
+//! Builds, kernels and models: how often they fail, and one against another.
+
+use askama::Template;
+
+use super::grouped;
+use super::issue::{RateRow, figure, probability};
+use super::issues::issue_href;
+use super::list::Choice;
+use crate::analysis::{Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, SideSum, Verdict};
+use crate::http::access::Frame;
+use crate::http::statistics::Question;
+use crate::store::Dimension;
+
+/// What hosts can be told apart by, with the words for one of them.
+const DIMENSIONS: [(Dimension, &str, &str); 3] = [
+    (Dimension::Build, "build", "Build"),
+    (Dimension::Kernel, "kernel", "Kernel"),
+    (Dimension::Model, "model", "Model"),
+];
+/// Issues of a comparison that are shown.
+const ISSUES: usize = 20;
+
+/// The page `/builds`.
+#[derive(Debug, Template)]
+#[template(path = "builds.html")]
+pub(in crate::http) struct BuildsPage {
+    pub(in crate::http) by: Vec<Choice>,
+    /// `Build`, `Kernel` or `Model`.
+    pub(in crate::http) noun: &'static str,
+    pub(in crate::http) days: u32,
+    pub(in crate::http) rows: Vec<RateRow>,
+    /// What can be compared to, and what can be compared.
+    pub(in crate::http) from: Vec<Choice>,
+    pub(in crate::http) to: Vec<Choice>,
+    pub(in crate::http) comparison: Option<Compared>,
+    pub(in crate::http) outliers: Vec<OutlierRow>,
+    pub(in crate::http) frame: Frame,
+}
+
+/// Two of them compared.
+#[derive(Debug)]
+pub(in crate::http) struct Compared {
+    /// `fine`, `worse` or `unsure`, for the style.
+    pub(in crate::http) verdict: &'static str,
+    pub(in crate::http) sentence: String,
+    pub(in crate::http) sides: [SideRow; 2],
+    pub(in crate::http) issues: Vec<ComparedIssue>,
+}
+
+/// One of the two.
+#[derive(Debug)]
+pub(in crate::http) struct SideRow {
+    pub(in crate::http) name: String,
+    pub(in crate::http) hosts: String,
+    pub(in crate::http) affected: String,
+    pub(in crate::http) hours: String,
+}
+
+/// An issue in both.
+#[derive(Debug)]
+pub(in crate::http) struct ComparedIssue {
+    pub(in crate::http) title: String,
+    pub(in crate::http) href: String,
+    pub(in crate::http) worse: bool,
+    pub(in crate::http) from: String,
+    pub(in crate::http) to: String,
+    pub(in crate::http) ratio: String,
+    pub(in crate::http) bounds: String,
+    pub(in crate::http) q: String,
+}
+
+/// What stands out.
+#[derive(Debug)]
+pub(in crate::http) struct OutlierRow {
+    pub(in crate::http) kind: &'static str,
+    pub(in crate::http) name: String,
+    pub(in crate::http) ratio: String,
+    pub(in crate::http) days: String,
+    pub(in crate::http) expected: String,
+    pub(in crate::http) sure: String,
+}
+
+/// What the page is made of.
+#[derive(Debug)]
+pub(in crate::http) struct BuildsInput<'a> {
+    pub(in crate::http) question: &'a Question,
+    pub(in crate::http) days: u32,
+    pub(in crate::http) rates: Vec<Rate>,
+    pub(in crate::http) comparison: Option<Comparison>,
+    pub(in crate::http) outliers: Outliers,
+}
+
+impl BuildsPage {
+    pub(in crate::http) fn new(input: BuildsInput<'_>) -> Self {
+        let asked = input.question.by.unwrap_or_default();
+        let end = input
+            .rates
+            .iter()
+            .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate))
+            .fold(0.0, f64::max);
+        let noun = DIMENSIONS.into_iter().find(|(by, ..)| *by == asked);
+        Self {
+            by: DIMENSIONS
+                .into_iter()
+                .map(|(by, value, label)| Choice {
+                    value: value.to_owned(),
+                    label: label.to_owned(),
+                    selected: by == asked,
+                })
+                .collect(),
+            noun: noun.map_or("", |(.., label)| label),
+            days: input.days,
+            rows: input.rates.iter().map(|rate| RateRow::new(rate, end)).collect(),
+            from: names(&input.rates, input.question.from.as_deref()),
+            to: names(&input.rates, input.question.to.as_deref()),
+            comparison: input.comparison.map(Compared::from),
+            outliers: outliers(input.outliers),
+            frame: Frame::default(),
+        }
+    }
+}
+
+/// What was watched, to choose from.
+fn names(rates: &[Rate], chosen: Option<&str>) -> Vec<Choice> {
+    let choice = |rate: &Rate| Choice {
+        value: rate.name.clone(),
+        label: rate.name.clone(),
+        selected: chosen == Some(rate.name.as_str()),
+    };
+    rates.iter().map(choice).collect()
+}
+
+impl From<Comparison> for Compared {
+    fn from(found: Comparison) -> Self {
+        let (from, to) = (&found.from.name, &found.to.name);
+        let allowed = figure(found.max_ratio);
+        let percent = found.confidence * 100.0;
+        let worse = found.issues.iter().filter(|issue| issue.worse).count();
+        let (verdict, sentence) = match (found.verdict, worse) {
+            (Verdict::Fine, _) => (
+                "fine",
+                format!(
+                    "{to} does not fail more than {allowed} times as often as {from}, {percent:.0} % sure."
+                ),
+            ),
+            (Verdict::Worse, 0) => (
+                "worse",
+                format!("{to} fails more than {allowed} times as often as {from}, {percent:.0} % sure."),
+            ),
+            (Verdict::Worse, _) => (
+                "worse",
+                format!(
+                    "{worse} of the issues below come more than {allowed} times as often with {to} as with {from}, {percent:.0} % sure."
+                ),
+            ),
+            (Verdict::Unsure, _) => (
+                "unsure",
+                format!(
+                    "Too little is known yet to say whether {to} fails more than {allowed} times as often as {from}."
+                ),
+            ),
+        };
+        let rate = match found.ratio {
+            Some(ratio) => format!(
+                " Over all faults it is {} times as often ({}).",
+                figure(ratio),
+                bounds(found.ratio_bounds)
+            ),
+            None => String::new(),
+        };
+        Self {
+            verdict,
+            sentence: sentence + &rate,
+            sides: [SideRow::from(&found.from), SideRow::from(&found.to)],
+            issues: found
+                .issues
+                .iter()
+                .take(ISSUES)
+                .map(ComparedIssue::from)
+                .collect(),
+        }
+    }
+}
+
+impl From<&SideSum> for SideRow {
+    fn from(side: &SideSum) -> Self {
+        Self {
+            name: side.name.clone(),
+            hosts: grouped(side.hosts),
+            affected: grouped(side.affected),
+            hours: format!("{:.0}", side.host_hours),
+        }
+    }
+}
+
+impl From<&ComparisonOfIssue> for ComparedIssue {
+    fn from(of: &ComparisonOfIssue) -> Self {
+        Self {
+            title: of.title.clone(),
+            href: issue_href(&of.issue),
+            worse: of.worse,
+            from: grouped(of.from_affected),
+            to: grouped(of.to_affected),
+            ratio: of.ratio.map_or_else(|| "∞".to_owned(), figure),
+            bounds: bounds(of.ratio_bounds),
+            q: probability(of.q_worse),
+        }
+    }
+}
+
+fn bounds(bounds: crate::analysis::Bounds) -> String {
+    let high = bounds.high.map_or_else(|| "∞".to_owned(), figure);
+    format!("{} – {high}", figure(bounds.low))
+}
+
+fn outliers(found: Outliers) -> Vec<OutlierRow> {
+    let row = |kind: &'static str| {
+        move |outlier: Outlier| OutlierRow {
+            kind,
+            name: outlier.name,
+            ratio: figure(outlier.ratio),
+            days: grouped(outlier.fault_days),
+            expected: figure(outlier.expected),
+            sure: format!("{:.1} %", outlier.sure * 100.0),
+        }
+    };
+    let builds = found.builds.into_iter().map(row("Build"));
+    let models = found.models.into_iter().map(row("Model"));
+    builds
+        .chain(models)
+        .chain(found.hosts.into_iter().map(row("Host")))
+        .collect()
+}

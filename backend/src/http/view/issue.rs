@@ -1,0 +1,388 @@
+//! The page of one issue.
+
+use askama::Template;
+use jiff::Timestamp;
+use proto::v1::{Fault, FaultFilter, Issue, IssueEvent, IssueState};
+use serde_json::Value;
+
+use super::chart::{Bars, Range};
+use super::fault::moment;
+use super::issues::{days_before, hosts_by_day};
+use super::list::Choice;
+use super::payload::{self, Sections};
+use super::{Moment, class_href, filter_href, grouped, host_href, severity_word};
+use crate::analysis::{Rate, Unusual};
+use crate::http::{access::Frame, json::ToJson as _};
+use crate::store::{AffectedHost, IssueDay, issue_state_name};
+
+/// Days of the chart.
+pub(in crate::http) const TREND_DAYS: u16 = 60;
+/// Its size.
+const TREND: (u32, u32) = (900, 110);
+/// Kernels or builds that are compared.
+const GROUPS: usize = 12;
+/// What can be decided by hand: the others follow from what comes.
+const DECISIONS: [IssueState; 4] = [
+    IssueState::New,
+    IssueState::Ongoing,
+    IssueState::Resolved,
+    IssueState::Ignored,
+];
+
+/// The page `/issues/{issue}`.
+#[derive(Debug, Template)]
+#[template(path = "issue.html")]
+pub(in crate::http) struct IssuePage {
+    pub(in crate::http) issue: Issue,
+    pub(in crate::http) severity: &'static str,
+    pub(in crate::http) state: &'static str,
+    pub(in crate::http) class_href: String,
+    /// `12 records on 3 hosts`.
+    pub(in crate::http) counts: String,
+    pub(in crate::http) first: Option<Moment>,
+    pub(in crate::http) last: Option<Moment>,
+    /// What follows from its state, in words; empty: nothing.
+    pub(in crate::http) state_note: String,
+    pub(in crate::http) faults_href: String,
+    pub(in crate::http) trend: Trend,
+    pub(in crate::http) groups: Vec<Rates>,
+    pub(in crate::http) unusual: Vec<UnusualRow>,
+    pub(in crate::http) unusual_of: String,
+    pub(in crate::http) hosts: Vec<HostRow>,
+    pub(in crate::http) newest: String,
+    pub(in crate::http) sections: Sections,
+    pub(in crate::http) decisions: Vec<Choice>,
+    pub(in crate::http) history: Vec<HistoryRow>,
+    pub(in crate::http) may_change: bool,
+    pub(in crate::http) frame: Frame,
+}
+
+/// What a page of an issue is made of.
+#[derive(Debug)]
+pub(in crate::http) struct IssueInput {
+    pub(in crate::http) issue: Issue,
+    pub(in crate::http) days: Vec<IssueDay>,
+    /// Rates with the word for what they are by.
+    pub(in crate::http) rates: Vec<(&'static str, Vec<Rate>)>,
+    pub(in crate::http) unusual: Unusual,
+    pub(in crate::http) hosts: Vec<AffectedHost>,
+    pub(in crate::http) newest: Option<Fault>,
+    pub(in crate::http) may_change: bool,
+    pub(in crate::http) now: Timestamp,
+}
+
+/// Hosts by day.
+#[derive(Debug)]
+pub(in crate::http) struct Trend {
+    pub(in crate::http) bars: Bars,
+    /// `at most 12 hosts a day`.
+    pub(in crate::http) most: String,
+    pub(in crate::http) from: String,
+}
+
+/// Rates by kernel, build or model.
+#[derive(Debug)]
+pub(in crate::http) struct Rates {
+    pub(in crate::http) by: &'static str,
+    pub(in crate::http) rows: Vec<RateRow>,
+}
+
+/// The rate of one of them.
+#[derive(Debug)]
+pub(in crate::http) struct RateRow {
+    pub(in crate::http) name: String,
+    pub(in crate::http) rate: String,
+    pub(in crate::http) bounds: String,
+    pub(in crate::http) range: Range,
+    /// `3 of 120`.
+    pub(in crate::http) hosts: String,
+    pub(in crate::http) watched: String,
+}
+
+/// A fact that its hosts have in common.
+#[derive(Debug)]
+pub(in crate::http) struct UnusualRow {
+    pub(in crate::http) key: String,
+    pub(in crate::http) value: String,
+    pub(in crate::http) affected: String,
+    pub(in crate::http) others: String,
+    pub(in crate::http) sure: String,
+}
+
+/// A host that has it.
+#[derive(Debug)]
+pub(in crate::http) struct HostRow {
+    pub(in crate::http) name: String,
+    pub(in crate::http) href: String,
+    pub(in crate::http) build: String,
+    pub(in crate::http) kernel: String,
+    pub(in crate::http) product: String,
+    pub(in crate::http) records: String,
+    pub(in crate::http) last: Option<Moment>,
+}
+
+/// A change and its note.
+#[derive(Debug)]
+pub(in crate::http) struct HistoryRow {
+    pub(in crate::http) at: Option<Moment>,
+    pub(in crate::http) who: String,
+    pub(in crate::http) changes: Vec<String>,
+    pub(in crate::http) note: String,
+}
+
+impl IssuePage {
+    pub(in crate::http) fn new(input: IssueInput) -> Self {
+        let IssueInput {
+            issue,
+            days,
+            rates,
+            unusual,
+            hosts,
+            newest,
+            may_change,
+            now,
+        } = input;
+        let record = newest.as_ref().and_then(|fault| fault.record.as_ref());
+        let groups = rates.into_iter().map(|(by, rates)| Rates::new(by, &rates));
+        Self {
+            severity: severity_word(issue.severity()),
+            state: issue_state_name(issue.state()),
+            class_href: class_href(&issue.class),
+            counts: counts(&issue),
+            first: Moment::new(issue.first_seen_unix_ns, now),
+            last: Moment::new(issue.last_seen_unix_ns, now),
+            state_note: state_note(&issue, now),
+            faults_href: filter_href(FaultFilter {
+                fingerprint: issue.issue.clone(),
+                ..FaultFilter::default()
+            }),
+            trend: Trend::new(&days, now),
+            groups: groups.filter(|rates| !rates.rows.is_empty()).collect(),
+            unusual_of: format!(
+                "{} of {} hosts",
+                grouped(unusual.affected),
+                grouped(unusual.hosts)
+            ),
+            unusual: unusual.facts.into_iter().map(UnusualRow::from).collect(),
+            hosts: hosts.into_iter().map(|host| HostRow::new(host, now)).collect(),
+            newest: newest.as_ref().map(|fault| fault.id.clone()).unwrap_or_default(),
+            sections: record.map(payload::sections).unwrap_or_default(),
+            decisions: decisions(),
+            history: issue
+                .history
+                .iter()
+                .map(|event| HistoryRow::new(event, now))
+                .collect(),
+            may_change,
+            frame: Frame::default(),
+            issue,
+        }
+    }
+}
+
+fn counts(issue: &Issue) -> String {
+    let noun = |count, one, many| if count == 1 { one } else { many };
+    format!(
+        "{} {} on {} {}",
+        grouped(issue.occurrences),
+        noun(issue.occurrences, "record", "records"),
+        grouped(issue.hosts),
+        noun(issue.hosts, "host", "hosts"),
+    )
+}
+
+/// `ignored until 2026-12-01 00:00:00 UTC or 100 hosts have it`.
+fn state_note(issue: &Issue, now: Timestamp) -> String {
+    match issue.state() {
+        IssueState::Resolved | IssueState::Regressed => {
+            let parts = [
+                ("kernel", &issue.resolved_in),
+                ("build", &issue.resolved_in_build),
+            ];
+            let named: Vec<String> = parts
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(what, value)| format!("{what} {value}"))
+                .collect();
+            if named.is_empty() {
+                String::new()
+            } else {
+                format!("resolved from {} on", named.join(" and "))
+            }
+        }
+        IssueState::Ignored => {
+            let day = issue.ignore_until_unix_ns.and_then(|day| Moment::new(day, now));
+            let limits: Vec<String> = [
+                day.map(|day| day.absolute),
+                issue
+                    .ignore_occurrences
+                    .map(|count| format!("there are {} records", grouped(count))),
+                issue
+                    .ignore_hosts
+                    .map(|count| format!("{} hosts have it", grouped(count))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            if limits.is_empty() {
+                "ignored until somebody decides otherwise".to_owned()
+            } else {
+                format!("ignored until {}", limits.join(" or "))
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+fn decisions() -> Vec<Choice> {
+    let names = DECISIONS.map(issue_state_name);
+    names
+        .map(|state| Choice {
+            value: state.to_owned(),
+            label: state.to_owned(),
+            selected: false,
+        })
+        .into()
+}
+
+impl Trend {
+    fn new(days: &[IssueDay], now: Timestamp) -> Self {
+        let values = hosts_by_day(days, now);
+        let most = days.iter().map(|day| day.hosts).max().unwrap_or(0);
+        Self {
+            bars: Bars::new(
+                TREND,
+                &values,
+                format!("Hosts by day, the last {TREND_DAYS} days"),
+            ),
+            most: grouped(most),
+            from: days_before(now, u64::from(TREND_DAYS) - 1),
+        }
+    }
+}
+
+impl Rates {
+    fn new(by: &'static str, rates: &[Rate]) -> Self {
+        // Where it was seen, first; the rest shows where it was not.
+        let mut rates: Vec<&Rate> = rates.iter().collect();
+        rates.sort_by_key(|rate| std::cmp::Reverse(rate.affected > 0));
+        rates.truncate(GROUPS);
+        let seen = rates.iter().filter(|rate| rate.affected > 0);
+        let end = seen
+            .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate))
+            .fold(0.0, f64::max);
+        Self {
+            by,
+            rows: rates.into_iter().map(|rate| RateRow::new(rate, end)).collect(),
+        }
+    }
+}
+
+impl RateRow {
+    /// On an axis up to `end`.
+    pub(in crate::http) fn new(rate: &Rate, end: f64) -> Self {
+        let Rate {
+            rate: estimate,
+            rate_bounds: bounds,
+            ..
+        } = rate;
+        let high = bounds.high.map_or_else(|| "∞".to_owned(), figure);
+        Self {
+            name: rate.name.clone(),
+            rate: figure(*estimate),
+            bounds: format!("{} – {high}", figure(bounds.low)),
+            range: Range::new(bounds.low, *estimate, bounds.high, end),
+            hosts: format!("{} of {}", grouped(rate.affected), grouped(rate.hosts)),
+            watched: hours(rate.host_hours),
+        }
+    }
+}
+
+impl From<crate::analysis::UnusualFact> for UnusualRow {
+    fn from(fact: crate::analysis::UnusualFact) -> Self {
+        let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        Self {
+            key: fact.key,
+            value: fact.value,
+            affected: percent(fact.share_of_affected),
+            others: percent(fact.share_of_others),
+            sure: probability(fact.q_value),
+        }
+    }
+}
+
+impl HostRow {
+    fn new(host: AffectedHost, now: Timestamp) -> Self {
+        let name = if host.hostname.is_empty() {
+            host.agent_id.to_string()
+        } else {
+            host.hostname
+        };
+        Self {
+            href: host_href(&name),
+            name,
+            build: host.os_build,
+            kernel: host.kernel_release,
+            product: host.product,
+            records: grouped(host.records),
+            last: moment(host.last_seen, now),
+        }
+    }
+}
+
+impl HistoryRow {
+    fn new(event: &IssueEvent, now: Timestamp) -> Self {
+        let change = event.change.clone().unwrap_or_default();
+        let mut changes = Vec::new();
+        let said = change.to_json();
+        for (key, value) in said.as_object().into_iter().flatten() {
+            let words = match value {
+                Value::Null => continue,
+                Value::String(text) if text.is_empty() => "none".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            if key != "note" {
+                changes.push(format!("{}: {words}", key.replace('_', " ")));
+            }
+        }
+        Self {
+            at: Moment::new(event.at_unix_ns, now),
+            who: event.who.clone(),
+            changes,
+            note: change.note.unwrap_or_default(),
+        }
+    }
+}
+
+/// Three digits that say something.
+pub(super) fn figure(value: f64) -> String {
+    match value {
+        0.0 => "0".to_owned(),
+        ..0.01 => format!("{value:.4}"),
+        ..1.0 => format!("{value:.3}"),
+        ..10.0 => format!("{value:.2}"),
+        ..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// A probability, of which more digits than three say nothing.
+pub(super) fn probability(value: f64) -> String {
+    if value < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+/// `1,234 h`.
+fn hours(hours: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "hours of a fleet are far below 2^64 and not negative"
+    )]
+    let whole = hours.round() as u64;
+    format!("{} h", grouped(whole))
+}

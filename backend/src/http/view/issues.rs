@@ -1,0 +1,176 @@
+//! The list of issues.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use jiff::Timestamp;
+use proto::v1::{Issue, IssueState, ListIssuesResponse};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::chart::Bars;
+use super::list::Choice;
+use super::{Moment, grouped, severity_word};
+use crate::http::access::Frame;
+use crate::store::{IssueDay, issue_state_name};
+
+/// Days of the small chart in the list.
+pub(in crate::http) const SPARK_DAYS: u16 = 14;
+/// Its size.
+const SPARK: (u32, u32) = (84, 22);
+/// States that can be asked for.
+const STATES: [IssueState; 6] = [
+    IssueState::New,
+    IssueState::Ongoing,
+    IssueState::Escalating,
+    IssueState::Regressed,
+    IssueState::Resolved,
+    IssueState::Ignored,
+];
+
+/// The page `/issues`.
+#[derive(Debug, Template)]
+#[template(path = "issues.html")]
+pub(in crate::http) struct IssuesPage {
+    pub(in crate::http) states: Vec<Choice>,
+    pub(in crate::http) class: String,
+    pub(in crate::http) classes: Vec<String>,
+    pub(in crate::http) rows: Vec<IssueRow>,
+    pub(in crate::http) filtered: bool,
+    /// The next page; empty: this is the last.
+    pub(in crate::http) next: String,
+    pub(in crate::http) frame: Frame,
+}
+
+/// One issue of the list.
+#[derive(Debug)]
+pub(in crate::http) struct IssueRow {
+    pub(in crate::http) issue: String,
+    pub(in crate::http) severity: &'static str,
+    pub(in crate::http) title: String,
+    pub(in crate::http) class: String,
+    pub(in crate::http) state: &'static str,
+    pub(in crate::http) owner: String,
+    pub(in crate::http) records: String,
+    pub(in crate::http) hosts: String,
+    pub(in crate::http) first: Option<Moment>,
+    pub(in crate::http) last: Option<Moment>,
+    pub(in crate::http) days: Bars,
+}
+
+/// The parameters of the page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http) struct IssuesAsked {
+    /// Only those in this state.
+    pub(in crate::http) state: String,
+    /// Only those of this class, or with this prefix where it ends in a dot.
+    pub(in crate::http) class: String,
+    /// The end of the page before.
+    pub(in crate::http) page_token: String,
+}
+
+impl IssuesPage {
+    pub(in crate::http) fn new(
+        asked: &IssuesAsked,
+        list: &ListIssuesResponse,
+        days: &HashMap<Uuid, Vec<IssueDay>>,
+        classes: Vec<String>,
+        now: Timestamp,
+    ) -> Self {
+        let states = STATES.map(issue_state_name).map(|state| Choice {
+            value: state.to_owned(),
+            label: state.to_owned(),
+            selected: state == asked.state,
+        });
+        Self {
+            states: states.into(),
+            class: asked.class.clone(),
+            classes,
+            rows: list
+                .issues
+                .iter()
+                .map(|issue| IssueRow::new(issue, days, now))
+                .collect(),
+            filtered: !asked.state.is_empty() || !asked.class.is_empty(),
+            next: next_href(asked, &list.next_page_token),
+            frame: Frame::default(),
+        }
+    }
+}
+
+/// The address of the next page; empty: there is none.
+fn next_href(asked: &IssuesAsked, page_token: &str) -> String {
+    if page_token.is_empty() {
+        return String::new();
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in [
+        ("state", asked.state.as_str()),
+        ("class", &asked.class),
+        ("page_token", page_token),
+    ] {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    }
+    format!("/issues?{}", query.finish())
+}
+
+/// What identifies an issue in the store.
+pub(in crate::http) fn issue_id(issue: &Issue) -> Option<Uuid> {
+    Uuid::try_parse(&issue.issue).ok()
+}
+
+impl IssueRow {
+    pub(super) fn new(issue: &Issue, days: &HashMap<Uuid, Vec<IssueDay>>, now: Timestamp) -> Self {
+        let none = Vec::new();
+        let days = issue_id(issue).and_then(|id| days.get(&id)).unwrap_or(&none);
+        Self {
+            issue: issue.issue.clone(),
+            severity: severity_word(issue.severity()),
+            title: issue.title.clone(),
+            class: issue.class.clone(),
+            state: issue_state_name(issue.state()),
+            owner: issue.owner.clone(),
+            records: grouped(issue.occurrences),
+            hosts: grouped(issue.hosts),
+            first: Moment::new(issue.first_seen_unix_ns, now),
+            last: Moment::new(issue.last_seen_unix_ns, now),
+            days: spark(days, now),
+        }
+    }
+}
+
+/// Hosts by day, small.
+fn spark(days: &[IssueDay], now: Timestamp) -> Bars {
+    let label = format!("Hosts by day, the last {SPARK_DAYS} days");
+    Bars::new(SPARK, &hosts_by_day(days, now), label)
+}
+
+/// The hosts of each day, with words.
+pub(super) fn hosts_by_day(days: &[IssueDay], now: Timestamp) -> Vec<(u64, String)> {
+    let ago = (0..days.len() as u64).rev();
+    let named = days.iter().zip(ago).map(|(day, ago)| {
+        let words = format!(
+            "{}: {} hosts, {} records",
+            days_before(now, ago),
+            grouped(day.hosts),
+            grouped(day.records)
+        );
+        (day.hosts, words)
+    });
+    named.collect()
+}
+
+/// The date, UTC, so many days before `now`.
+pub(super) fn days_before(now: Timestamp, days: u64) -> String {
+    let seconds = i64::try_from(days).unwrap_or(0).saturating_mul(86_400);
+    let then = Timestamp::from_second(now.as_second().saturating_sub(seconds)).unwrap_or(now);
+    then.strftime("%Y-%m-%d").to_string()
+}
+
+/// The address of an issue's page.
+pub(in crate::http) fn issue_href(issue: &str) -> String {
+    format!("/issues/{issue}")
+}

@@ -1,0 +1,239 @@
+//! The first page: is the fleet well?
+
+use askama::Template;
+use jiff::Timestamp;
+use proto::v1::{Fault, Issue};
+
+use super::chart::Bars;
+use super::issue::RateRow;
+use super::issues::{IssueRow, days_before};
+use super::list::Row;
+use super::{class_href, grouped};
+use crate::analysis::Rate;
+use crate::http::access::Frame;
+use crate::store::{CLASS_DAYS, FleetDay, HEARD_MINUTES, Overview};
+
+/// Days of the chart.
+pub(in crate::http) const DAYS: u16 = 30;
+/// Its size.
+const CHART: (u32, u32) = (900, 120);
+/// Builds that are shown.
+const BUILDS: usize = 6;
+/// The chart's unit: a bar of n is n thousandths.
+const THOUSANDTHS: f64 = 1000.0;
+
+/// The page `/`.
+#[derive(Debug, Template)]
+#[template(path = "overview.html")]
+pub(in crate::http) struct OverviewPage {
+    pub(in crate::http) tiles: Vec<Tile>,
+    pub(in crate::http) days: Bars,
+    pub(in crate::http) most: String,
+    pub(in crate::http) from: String,
+    pub(in crate::http) attention: Vec<IssueRow>,
+    pub(in crate::http) builds: Vec<RateRow>,
+    pub(in crate::http) classes: Vec<ClassRow>,
+    pub(in crate::http) class_days: i32,
+    pub(in crate::http) ends: Vec<Row>,
+    /// Nothing was ever heard.
+    pub(in crate::http) empty: bool,
+    pub(in crate::http) frame: Frame,
+}
+
+/// A number that says something by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::http) struct Tile {
+    pub(in crate::http) label: &'static str,
+    pub(in crate::http) value: String,
+    pub(in crate::http) note: String,
+    pub(in crate::http) href: &'static str,
+    /// It is not as it should be.
+    pub(in crate::http) bad: bool,
+}
+
+/// A class and what there was of it.
+#[derive(Debug)]
+pub(in crate::http) struct ClassRow {
+    pub(in crate::http) class: String,
+    pub(in crate::http) href: String,
+    pub(in crate::http) records: String,
+    pub(in crate::http) hosts: String,
+}
+
+/// What the page is made of.
+#[derive(Debug)]
+pub(in crate::http) struct OverviewInput {
+    pub(in crate::http) overview: Overview,
+    /// New, regressed and escalating issues.
+    pub(in crate::http) attention: Vec<Issue>,
+    pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<crate::store::IssueDay>>,
+    pub(in crate::http) builds: Vec<Rate>,
+    /// The last ends of boots that were not as they should be.
+    pub(in crate::http) ends: Vec<Fault>,
+    pub(in crate::http) now: Timestamp,
+}
+
+impl OverviewPage {
+    pub(in crate::http) fn new(input: OverviewInput) -> Self {
+        let OverviewInput {
+            overview,
+            attention,
+            days_of_issues,
+            mut builds,
+            ends,
+            now,
+        } = input;
+        builds.truncate(BUILDS);
+        let end = builds
+            .iter()
+            .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate))
+            .fold(0.0, f64::max);
+        let rates = rates_by_day(&overview.days, now);
+        let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
+        let classes = overview.classes.iter().map(|sum| ClassRow {
+            class: sum.class.clone(),
+            href: class_href(&sum.class),
+            records: grouped(sum.records),
+            hosts: grouped(sum.hosts),
+        });
+        Self {
+            tiles: tiles(&overview),
+            most: per_thousand(most),
+            from: days_before(now, u64::from(DAYS) - 1),
+            days: Bars::new(
+                CHART,
+                &rates,
+                format!("Hosts with a fault by day in 1,000 host-hours, the last {DAYS} days"),
+            ),
+            attention: attention
+                .iter()
+                .map(|issue| IssueRow::new(issue, &days_of_issues, now))
+                .collect(),
+            builds: builds.iter().map(|rate| RateRow::new(rate, end)).collect(),
+            classes: classes.collect(),
+            class_days: CLASS_DAYS,
+            ends: ends.iter().map(|fault| Row::new(fault, now)).collect(),
+            empty: overview.hosts == 0,
+            frame: Frame::default(),
+        }
+    }
+}
+
+fn tiles(overview: &Overview) -> Vec<Tile> {
+    let in_state = |state: &str| {
+        let found = overview.states.iter().find(|(name, _)| name == state);
+        found.map_or(0, |(_, count)| *count)
+    };
+    let silent = overview.hosts.saturating_sub(overview.heard);
+    let issues = |label, state, href, bad| Tile {
+        label,
+        value: grouped(in_state(state)),
+        note: String::new(),
+        href,
+        bad: bad && in_state(state) > 0,
+    };
+    vec![
+        Tile {
+            label: "Hosts heard",
+            value: grouped(overview.heard),
+            note: if silent == 0 {
+                format!("all of them, within {HEARD_MINUTES} min")
+            } else {
+                format!("{} silent for more than {HEARD_MINUTES} min", grouped(silent))
+            },
+            href: "",
+            bad: false,
+        },
+        issues("New issues", "new", "/issues?state=new", false),
+        issues("Regressed", "regressed", "/issues?state=regressed", true),
+        issues("Escalating", "escalating", "/issues?state=escalating", true),
+        Tile {
+            label: "Books",
+            value: if overview.unbalanced == 0 {
+                "balanced".to_owned()
+            } else {
+                format!("{} open", grouped(overview.unbalanced))
+            },
+            note: if overview.lost == 0 {
+                format!("nothing lost in {CLASS_DAYS} days")
+            } else {
+                format!(
+                    "{} events lost with a reason in {CLASS_DAYS} days",
+                    grouped(overview.lost)
+                )
+            },
+            href: "",
+            bad: overview.unbalanced > 0,
+        },
+    ]
+}
+
+/// Hosts with a fault in 1,000 host-hours of each day, in thousandths, with words.
+fn rates_by_day(days: &[FleetDay], now: Timestamp) -> Vec<(u64, String)> {
+    let ago = (0..days.len() as u64).rev();
+    let of_day = |(day, ago): (&FleetDay, u64)| {
+        let date = days_before(now, ago);
+        if day.hours <= 0.0 {
+            return (0, format!("{date}: no host was watched"));
+        }
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate is not negative and far below 2^53"
+        )]
+        let rate = (day.affected as f64 / day.hours * 1000.0 * THOUSANDTHS).round() as u64;
+        let words = format!(
+            "{date}: {} in 1,000 host-hours, {} hosts",
+            per_thousand(rate),
+            grouped(day.affected)
+        );
+        (rate, words)
+    };
+    days.iter().zip(ago).map(of_day).collect()
+}
+
+/// Thousandths as a decimal.
+fn per_thousand(thousandths: u64) -> String {
+    format!("{}.{:02}", thousandths / 1000, thousandths % 1000 / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_well_stands_out() {
+        let mut overview = Overview {
+            hosts: 12,
+            heard: 12,
+            ..Overview::default()
+        };
+        assert!(tiles(&overview).iter().all(|tile| !tile.bad));
+        assert_eq!(tiles(&overview)[4].value, "balanced");
+        overview.unbalanced = 1;
+        overview.heard = 10;
+        overview.states = vec![("new".to_owned(), 3), ("regressed".to_owned(), 1)];
+        let tiles = tiles(&overview);
+        let bad: Vec<&str> = tiles
+            .iter()
+            .filter(|tile| tile.bad)
+            .map(|tile| tile.label)
+            .collect();
+        assert_eq!(bad, ["Regressed", "Books"]);
+        assert_eq!(tiles[0].note, "2 silent for more than 17 min");
+        assert_eq!(tiles[1].value, "3");
+    }
+
+    #[test]
+    fn rates_are_those_of_watched_hours() {
+        let day = |hours, affected| FleetDay { hours, affected };
+        let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
+        let rates = rates_by_day(&[day(2400.0, 6), day(0.0, 0)], now);
+        assert_eq!(
+            rates[0],
+            (2500, "2026-11-26: 2.50 in 1,000 host-hours, 6 hosts".to_owned())
+        );
+        assert_eq!(rates[1], (0, "2026-11-27: no host was watched".to_owned()));
+    }
+}

@@ -1,0 +1,116 @@
+//! Who has an issue, and since when: what its page shows beside its counters.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::store::{Store, StoreError, count};
+
+/// Hosts that are told of at most, those that had it last.
+const HOSTS: i64 = 50;
+
+/// Issues `$1` with those that were merged into them, by what each counts for.
+const MEMBERS: &str = "members AS (
+    SELECT issue, coalesce(merged_into, issue) AS shown FROM triage WHERE issue = ANY($1) OR merged_into = ANY($1)
+)";
+
+/// One day of an issue, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IssueDay {
+    /// Hosts that had it.
+    pub hosts: u64,
+    /// Records of it.
+    pub records: u64,
+}
+
+/// A host that has an issue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AffectedHost {
+    /// Its agent.
+    pub agent_id: Uuid,
+    /// Its name; empty: it never told one.
+    pub hostname: String,
+    /// The build that it runs now.
+    pub os_build: String,
+    /// The kernel that it runs now.
+    pub kernel_release: String,
+    /// Its hardware model.
+    pub product: String,
+    /// Records of the issue.
+    pub records: u64,
+    /// When the first of them was stored.
+    pub first_seen: SystemTime,
+    /// When the latest was.
+    pub last_seen: SystemTime,
+}
+
+impl Store {
+    /// The last `days` days of these issues, the oldest first and today last. An issue that was not seen in them is left out.
+    pub async fn issue_days(
+        &self,
+        issues: &[Uuid],
+        days: u16,
+    ) -> Result<HashMap<Uuid, Vec<IssueDay>>, StoreError> {
+        let client = self.client().await?;
+        let query = client
+            .prepare_cached(&format!(
+                "WITH {MEMBERS}
+                 SELECT m.shown, (extract(epoch FROM date_trunc('day', now(), 'UTC') - s.day) / 86400)::integer,
+                        count(DISTINCT s.agent_id), sum(s.records)::bigint
+                 FROM members m JOIN sightings s ON s.issue = m.issue
+                 WHERE s.day > date_trunc('day', now(), 'UTC') - $2::integer * interval '1 day'
+                 GROUP BY 1, 2"
+            ))
+            .await?;
+        let length = usize::from(days);
+        let mut found: HashMap<Uuid, Vec<IssueDay>> = HashMap::new();
+        for row in client.query(&query, &[&issues, &i32::from(days)]).await? {
+            let days_of_issue = found
+                .entry(row.get(0))
+                .or_insert_with(|| vec![IssueDay::default(); length]);
+            let place = usize::try_from(row.get::<_, i32>(1))
+                .ok()
+                .and_then(|days_ago| length.checked_sub(days_ago + 1));
+            // A clock of the database that was set back leaves days that have not come yet.
+            if let Some(day) = place.and_then(|place| days_of_issue.get_mut(place)) {
+                *day = IssueDay {
+                    hosts: count(row.get(2)),
+                    records: count(row.get(3)),
+                };
+            }
+        }
+        Ok(found)
+    }
+
+    /// Hosts that have an issue, those that had it last first; at most 50.
+    pub async fn affected_hosts(&self, issue: Uuid) -> Result<Vec<AffectedHost>, StoreError> {
+        let client = self.client().await?;
+        let query = client
+            .prepare_cached(&format!(
+                "WITH {MEMBERS}
+                 SELECT f.agent_id, coalesce(h.hostname, ''), coalesce(h.os_build, ''), coalesce(h.kernel_release, ''),
+                        coalesce(h.product, ''), f.records, f.first_seen, f.last_seen
+                 FROM (
+                     SELECT f.agent_id, sum(f.occurrences)::bigint AS records, min(f.first_seen) AS first_seen,
+                            max(f.last_seen) AS last_seen
+                     FROM members m JOIN fingerprints f ON f.fingerprint = m.issue
+                     GROUP BY f.agent_id ORDER BY max(f.last_seen) DESC, f.agent_id LIMIT {HOSTS}
+                 ) f LEFT JOIN hosts h ON h.agent_id = f.agent_id
+                 ORDER BY f.last_seen DESC, f.agent_id"
+            ))
+            .await?;
+        let rows = client.query(&query, &[&[issue].as_slice()]).await?;
+        let host = |row: &tokio_postgres::Row| AffectedHost {
+            agent_id: row.get(0),
+            hostname: row.get(1),
+            os_build: row.get(2),
+            kernel_release: row.get(3),
+            product: row.get(4),
+            records: count(row.get(5)),
+            first_seen: row.get(6),
+            last_seen: row.get(7),
+        };
+        Ok(rows.iter().map(host).collect())
+    }
+}
