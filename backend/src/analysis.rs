@@ -6,6 +6,7 @@
 
 mod compare;
 mod escalation;
+mod health;
 mod outliers;
 mod rates;
 mod survival;
@@ -13,6 +14,7 @@ mod unusual;
 
 pub use compare::{Asked, Comparison, ComparisonOfIssue, SideSum, Verdict, compare};
 pub use escalation::{Escalation, escalations};
+pub use health::{Sign, keep_scores, score};
 pub use outliers::{Outlier, Outliers, outliers};
 pub use rates::{Rate, rates};
 pub use survival::{Survival, SurvivalStep, survival};

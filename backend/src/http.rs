@@ -17,6 +17,7 @@
 //! | `GET /api/v1/hosts` | hosts that match, `ListHostsResponse` in JSON |
 //! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `KnownHost` in JSON |
 //! | `GET /api/v1/builds` | the builds that hosts run, `ListBuildsResponse` in JSON |
+//! | `GET /api/v1/hardware`, `GET /api/v1/hardware/{id}` | parts of machines that had errors, the worst first; one with its hours |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /api/v1/statistics/…`, `GET /api/v1/issues/{issue}/unusual` | the analysis, see `statistics` |
 //! | `GET /healthz` | 200, or 503 with the reason: the database does not answer |
@@ -33,6 +34,7 @@ mod access;
 mod api;
 mod assets;
 mod error;
+mod hardware;
 mod health;
 mod hosts;
 mod issues;
@@ -135,6 +137,8 @@ fn routes(app: App) -> Router {
         .route("/api/v1/hosts", get(hosts::list))
         .route("/api/v1/hosts/{agent}", get(hosts::host))
         .route("/api/v1/builds", get(hosts::builds))
+        .route("/api/v1/hardware", get(hardware::list))
+        .route("/api/v1/hardware/{id}", get(hardware::part))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
         .route("/api/v1/issues/{issue}/unusual", get(statistics::unusual))

@@ -8,6 +8,8 @@ use proto::{
 };
 
 pub(crate) mod check;
+pub mod part;
+pub(crate) mod registers;
 
 /// Class of records that could not be understood.
 const UNDECODABLE_CLASS: &str = "telemetry.undecodable";

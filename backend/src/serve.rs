@@ -27,6 +27,7 @@ use crate::{
     access::{Access, Anonymous, Guard},
     admission::{Admission, Agents},
     alerts::{self, Rules},
+    analysis,
     collector::{self, CollectorService},
     embedded::{Cluster, EmbeddedError},
     enrolment::{self, EnrolmentService},
@@ -231,6 +232,7 @@ async fn serve(
             shutdown.clone(),
         ))
     });
+    tokio::spawn(analysis::keep_scores(store.clone(), shutdown.clone()));
     if let Some(rules) = config.alerts.clone() {
         tokio::spawn(alerts::run(
             store.clone(),

@@ -13,6 +13,7 @@ mod exposure;
 mod facts;
 mod filter;
 mod findings;
+mod hardware;
 mod hosts;
 mod id;
 mod inventory;
@@ -21,6 +22,7 @@ mod list;
 mod netconsole;
 mod once;
 mod overview;
+mod parts;
 mod plan;
 mod rows;
 mod sightings;
@@ -48,6 +50,7 @@ pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
+pub use hardware::{DAYS as PART_DAYS, PartFilter, PartHistory, PartHour, PartKey, Parts, ScoredPart};
 pub use issues::{
     AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
     state_named as issue_state,

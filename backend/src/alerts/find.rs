@@ -21,6 +21,11 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
         Condition::Regression { class } => Ok(store.issues_in("regressed", class).await?),
         Condition::Escalation { class } => Ok(store.issues_in("escalating", class).await?),
         Condition::Silence { longer_than } => Ok(store.silent_hosts(*longer_than).await?),
+        Condition::BadPart {
+            kind,
+            min_score,
+            uncorrected,
+        } => Ok(store.bad_parts(*kind, *min_score, *uncorrected).await?),
         Condition::Books {} => Ok(store.wrong_books().await?),
         Condition::WorseBuild {
             max_ratio,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::text::duration;
+use crate::{record::part::PartKind, text::duration};
 
 /// Rules and targets that a file may have of each.
 const MOST: usize = 100;
@@ -88,6 +88,18 @@ pub enum Condition {
         /// How long. Agents send a heartbeat every five minutes.
         #[serde(deserialize_with = "some_time")]
         longer_than: Duration,
+    },
+    /// A part of a machine is failing: its score is at least `min_score`, or it has errors that were not put right.
+    BadPart {
+        /// Of this kind: "dimm", "cpu", "pcie", "cxl" or "disk"; left out, of any.
+        #[serde(default)]
+        kind: Option<PartKind>,
+        /// The least score that is told, 0 to 100.
+        #[serde(default = "bad", deserialize_with = "score")]
+        min_score: f64,
+        /// Whether an uncorrected error is told whatever the score.
+        #[serde(default = "yes")]
+        uncorrected: bool,
     },
     /// The books of a host do not balance: something that it produced is neither stored nor accounted for.
     Books {},
@@ -268,6 +280,26 @@ impl Target {
 
 fn a_month() -> u32 {
     30
+}
+
+/// What one strong sign and another one, or an uncorrected error of a processor or a memory module, add up to.
+fn bad() -> f64 {
+    75.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn score<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let score = f64::deserialize(from)?;
+    if (0.0..=100.0).contains(&score) {
+        Ok(score)
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "{score} is no score from 0 to 100"
+        )))
+    }
 }
 
 fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

@@ -39,6 +39,9 @@ pub(super) enum Refusal {
     /// There is no such host.
     #[error("no host has an agent with this id")]
     NoHost,
+    /// No part of a machine has this id.
+    #[error("there is no such part, or it has had no errors")]
+    NoPart,
     /// There is nothing at this address.
     #[error("there is nothing at this address")]
     NoRoute,
@@ -104,7 +107,9 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::NoFault | Self::NoIssue | Self::NoHost | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoFault | Self::NoIssue | Self::NoHost | Self::NoPart | Self::NoRoute => {
+                StatusCode::NOT_FOUND
+            }
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::CrossSite | Self::Role(..) => StatusCode::FORBIDDEN,
             Self::Unknown => StatusCode::UNAUTHORIZED,

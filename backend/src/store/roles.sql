@@ -18,10 +18,11 @@ $$;
 
 -- Stores what agents and netconsole tell. Deletes only what netconsole told and the host told itself.
 GRANT SELECT, INSERT, UPDATE ON hosts, senders, records, fingerprints, rollups, rollups_daily, sightings, boots, exposure,
-    netconsole_boots, netconsole_open, host_modules, host_dimms TO telemetrics_ingest;
+    netconsole_boots, netconsole_open, host_modules, host_dimms, part_hours, parts TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON triage TO telemetrics_ingest;
+GRANT SELECT, UPDATE ON part_work TO telemetrics_ingest;
 GRANT INSERT ON losses, quarantine, triage_history, kept_once TO telemetrics_ingest;
-GRANT DELETE ON records, fingerprints, sightings, netconsole_open, host_modules, host_dimms TO telemetrics_ingest;
+GRANT DELETE ON records, fingerprints, sightings, netconsole_open, host_modules, host_dimms, part_hours TO telemetrics_ingest;
 
 -- Answers the query services and shows the pages; changes issues.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO telemetrics_query;

@@ -6,7 +6,7 @@ use proto::v1::{FingerprintLevel, Loss, Record, record::Payload};
 use uuid::Uuid;
 
 use super::{clean, plan::Mark, time::Micros};
-use crate::record;
+use crate::record::{self, part::PartErrors};
 
 /// Columns of `records` in the order of [`Row::copy`].
 pub(super) const COLUMNS: &str = "id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, \
@@ -25,7 +25,9 @@ pub(super) struct Row {
     pub(super) beat: Option<Beat>,
     /// The record could not be understood: what is stored stands for it.
     pub(super) quarantined: Option<Quarantined>,
-    occurred_at: Option<Micros>,
+    /// The record speaks of a part of the machine.
+    pub(super) part: Option<Box<PartErrors>>,
+    pub(super) occurred_at: Option<Micros>,
     pub(super) class: String,
     pub(super) severity: i16,
     housekeeping: bool,
@@ -128,10 +130,12 @@ impl Row {
             }),
             _ => None,
         };
+        let part = PartErrors::of(&record).map(Box::new);
         let own_release = !record.kernel_release.is_empty();
         Self {
             seq,
             quarantined: None,
+            part,
             occurred_at,
             beat,
             severity: i16::try_from(record.severity).unwrap_or_default(),

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Database, batch, host, sender};
 
 /// Tables that are the same on every server of a distributed database: small, and changed by people, or seldom.
-const REFERENCE_TABLES: [&str; 15] = [
+const REFERENCE_TABLES: [&str; 16] = [
     "alert_messages",
     "alert_silences",
     "alert_turn",
@@ -17,6 +17,7 @@ const REFERENCE_TABLES: [&str; 15] = [
     "authority",
     "authority_key",
     "enrolment_tokens",
+    "part_work",
     "people",
     "refinery_schema_history",
     "retention",

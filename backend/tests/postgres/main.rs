@@ -8,6 +8,7 @@ mod catalogue;
 mod chaos;
 mod delivery;
 mod discovery;
+mod hardware;
 mod hosts;
 mod ingest;
 mod issues;

@@ -36,7 +36,7 @@ async fn get(db: &Database, address: &str) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-async fn ok(db: &Database, address: &str) -> Value {
+pub(crate) async fn ok(db: &Database, address: &str) -> Value {
     let (status, answer) = get(db, address).await;
     assert_eq!(status, StatusCode::OK, "{address}: {answer}");
     answer

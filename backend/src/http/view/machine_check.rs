@@ -4,6 +4,7 @@ use faults::mce::Place;
 use proto::v1::MachineCheck;
 
 use super::Facts;
+use crate::record::registers;
 
 /// One field of a register, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub(in crate::http) struct Field {
 
 /// The fields of the registers that say something, in the order of the manuals.
 pub(super) fn fields(mce: &MachineCheck) -> Vec<Field> {
-    let decoded = registers_of(mce).decode().fields.into_iter();
+    let decoded = registers::of(mce).decode().fields.into_iter();
     let says_something = decoded.filter(|field| !field.meaning.is_empty());
     says_something
         .map(|field| Field {
@@ -28,35 +29,9 @@ pub(super) fn fields(mce: &MachineCheck) -> Vec<Field> {
         .collect()
 }
 
-/// The registers, as the decoder takes them. Numbers that no processor has become the greatest there is.
-fn registers_of(mce: &MachineCheck) -> faults::mce::MachineCheck {
-    let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-    faults::mce::MachineCheck {
-        status: mce.status,
-        addr: mce.addr,
-        misc: mce.misc,
-        synd: mce.synd,
-        ipid: mce.ipid,
-        mcg_status: mce.mcg_status,
-        mcg_cap: mce.mcg_cap,
-        ip: mce.ip,
-        tsc: mce.tsc,
-        time: mce.time,
-        cpu: mce.cpu,
-        cpuid: mce.cpuid,
-        apic_id: mce.apic_id,
-        socket_id: mce.socket_id,
-        bank: byte(mce.bank),
-        vendor: byte(mce.vendor),
-        ppin: mce.ppin,
-        microcode: mce.microcode,
-        ..Default::default()
-    }
-}
-
 /// What failed, where and on which processor.
 pub(super) fn facts(mce: &MachineCheck) -> Facts {
-    let decoded = registers_of(mce).decode();
+    let decoded = registers::of(mce).decode();
     let mut facts = Facts::new("Machine check");
     facts.add("What failed", mce.what.as_str());
     facts.add_noted("Outcome", mce.outcome.as_str(), decoded.why);
