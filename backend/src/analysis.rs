@@ -11,14 +11,16 @@ mod outliers;
 mod rates;
 mod survival;
 mod unusual;
+mod upkeep;
 
 pub use compare::{Asked, Comparison, ComparisonOfIssue, SideSum, Verdict, compare};
 pub use escalation::{Escalation, escalations};
-pub use health::{Sign, keep_scores, score};
+pub use health::{BAD_SCORE, Sign, score};
 pub use outliers::{Outlier, Outliers, outliers};
 pub use rates::{Rate, rates};
 pub use survival::{Survival, SurvivalStep, survival};
 pub use unusual::{Unusual, UnusualFact, unusual};
+pub use upkeep::keep_up;
 
 use statistics::{Alpha, Interval, Invalid};
 use uuid::Uuid;

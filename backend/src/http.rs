@@ -18,6 +18,7 @@
 //! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `KnownHost` in JSON |
 //! | `GET /api/v1/builds` | the builds that hosts run, `ListBuildsResponse` in JSON |
 //! | `GET /api/v1/hardware`, `GET /api/v1/hardware/{id}` | parts of machines that had errors, the worst first; one with its hours |
+//! | `GET /api/v1/population`, `GET /api/v1/updates` | hosts by day and what they ran; how updates from one build to another went |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /api/v1/statistics/…`, `GET /api/v1/issues/{issue}/unusual` | the analysis, see `statistics` |
 //! | `GET /healthz` | 200, or 503 with the reason: the database does not answer |
@@ -41,6 +42,7 @@ mod issues;
 mod json;
 mod live;
 mod pages;
+mod population;
 mod query;
 #[cfg(test)]
 mod samples;
@@ -139,6 +141,8 @@ fn routes(app: App) -> Router {
         .route("/api/v1/builds", get(hosts::builds))
         .route("/api/v1/hardware", get(hardware::list))
         .route("/api/v1/hardware/{id}", get(hardware::part))
+        .route("/api/v1/population", get(population::population))
+        .route("/api/v1/updates", get(population::updates))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
         .route("/api/v1/issues/{issue}/unusual", get(statistics::unusual))

@@ -33,6 +33,7 @@ pub mod old_clients;
 pub mod query;
 pub mod record;
 pub mod serve;
+mod severity;
 pub mod simulation;
 pub mod store;
 pub mod text;

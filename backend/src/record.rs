@@ -10,6 +10,7 @@ use proto::{
 pub(crate) mod check;
 pub mod part;
 pub(crate) mod registers;
+pub(crate) mod update;
 
 /// Class of records that could not be understood.
 const UNDECODABLE_CLASS: &str = "telemetry.undecodable";

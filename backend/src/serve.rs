@@ -232,7 +232,7 @@ async fn serve(
             shutdown.clone(),
         ))
     });
-    tokio::spawn(analysis::keep_scores(store.clone(), shutdown.clone()));
+    tokio::spawn(analysis::keep_up(store.clone(), shutdown.clone()));
     if let Some(rules) = config.alerts.clone() {
         tokio::spawn(alerts::run(
             store.clone(),

@@ -4,8 +4,12 @@
 //! and a host multiply by factors of their own; a host that has an issue has it again on the next days with the probability 0.3.
 //! So faults of a host depend on each other, models and hosts differ without being bad, and B comes later than A: what real fleets do
 //! to naive counts.
+//!
+//! Each host has two memory modules. One in some thousand module-days has an error by chance, and one module in a hundred a day on
+//! which one cell has many and then no more; bad ones begin to fail on some day, and go on in ever more places of a bank.
 
 mod measure;
+mod memory;
 
 pub use measure::{Measured, Share, measure};
 
@@ -64,6 +68,8 @@ pub struct Fleet {
     pub tables: FleetTables,
     /// Hosts that are bad.
     pub bad_hosts: Vec<i32>,
+    /// Memory modules that are bad: the host and the slot.
+    pub bad_modules: Vec<(i32, &'static str)>,
 }
 
 impl Plan {
@@ -80,6 +86,7 @@ impl Plan {
                 ..FleetTables::default()
             },
             bad_hosts: Vec::new(),
+            bad_modules: Vec::new(),
         };
         for host in (0..).take(self.hosts as usize) {
             let model = rng.i32(0..MODELS);
@@ -98,6 +105,19 @@ impl Plan {
                 if rng.u32(0..BAD_HOSTS) == 0 {
                     factor *= 30.0;
                     fleet.bad_hosts.push(host);
+                }
+            }
+            // Chances of their own, so that hosts are what they are without them.
+            let mut of_memory = rng.fork();
+            for slot in memory::SLOTS {
+                if memory::live(
+                    &mut of_memory,
+                    &mut fleet.tables,
+                    host,
+                    slot,
+                    self.story == Story::Release,
+                ) {
+                    fleet.bad_modules.push((host, slot));
                 }
             }
             for (issue, rate) in (1..=ISSUES).zip(&issues) {

@@ -24,6 +24,7 @@ mod once;
 mod overview;
 mod parts;
 mod plan;
+mod population;
 mod rows;
 mod sightings;
 mod simulation;
@@ -57,6 +58,7 @@ pub use issues::{
 };
 pub use netconsole::{OpenRecord, Owner};
 pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
+pub use population::{Population, PopulationBy, UpdatePath};
 pub use simulation::FleetTables;
 pub use tail::TailCursor;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{record::part::PartKind, text::duration};
+use crate::{analysis, record::part::PartKind, text::duration};
 
 /// Rules and targets that a file may have of each.
 const MOST: usize = 100;
@@ -282,9 +282,8 @@ fn a_month() -> u32 {
     30
 }
 
-/// What one strong sign and another one, or an uncorrected error of a processor or a memory module, add up to.
 fn bad() -> f64 {
-    75.0
+    analysis::BAD_SCORE
 }
 
 fn yes() -> bool {

@@ -9,24 +9,25 @@
 //! V. Sridharan, D. Liberty, A Study of DRAM Failures in the Field, SC 2012: faults are of a cell, a row, a column, a bank, several
 //! banks or a rank, by where their errors are, and the larger ones are those that correction may not be able to bear.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use statistics::{Counted, trend};
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     record::part::{PartKind, Spot},
-    store::{PART_DAYS, PartHistory, PartHour, ScoredPart, Store, chain},
+    store::{PART_DAYS, PartHistory, PartHour, ScoredPart},
 };
 
-/// How often parts that had errors are looked at.
-const EVERY: Duration = Duration::from_mins(1);
+/// The score from which on a part is bad, unless somebody says another: what an uncorrected error of memory has, or three weaker
+/// signs together.
+pub const BAD_SCORE: f64 = 75.0;
 /// Hours of a day.
 const DAY: i64 = 24;
 /// From this probability on, by chance, more and more days with errors are a trend.
 const RISING: f64 = 0.01;
+/// Fewer different places than these may be so many errors by chance.
+const PLACES: usize = 3;
 /// Different pages with errors that are no longer the same cell, where nothing but the address is told.
 const PAGES: usize = 4;
 
@@ -88,18 +89,6 @@ pub struct Sign {
 impl Sign {
     fn new(sign: &'static str, weight: f64, says: String) -> Self {
         Self { sign, weight, says }
-    }
-}
-
-/// Works scores out as errors come, until `shutdown`.
-pub async fn keep_scores(store: Store, shutdown: CancellationToken) {
-    while shutdown.run_until_cancelled(sleep(EVERY)).await.is_some() {
-        match shutdown.run_until_cancelled(store.score_parts(score)).await {
-            None | Some(Ok(_)) => {}
-            Some(Err(error)) => {
-                tracing::warn!(error = %chain(&error), "parts of machines could not be scored");
-            }
-        }
     }
 }
 
@@ -205,7 +194,11 @@ fn spread<'a>(spots: impl Iterator<Item = &'a Spot>) -> Option<Sign> {
         BTreeSet::new(),
         BTreeSet::new(),
     );
-    for spot in spots.filter(|spot| spot.cpu.is_none()) {
+    let spots: BTreeSet<&Spot> = spots.filter(|spot| spot.cpu.is_none()).collect();
+    if spots.len() < PLACES {
+        return None;
+    }
+    for spot in spots {
         ranks.extend(spot.rank);
         banks.extend(spot.bank.map(|bank| (spot.rank, bank)));
         rows.extend(spot.row.map(|row| (spot.rank, spot.bank, row)));

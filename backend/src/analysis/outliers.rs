@@ -32,11 +32,11 @@ pub struct Outlier {
     /// Of a host: its agent's id.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub agent_id: String,
-    /// Days with a fault.
-    pub fault_days: u64,
+    /// Days on which an issue began.
+    pub beginnings: u64,
     /// How many there would be without anything of its own.
     pub expected: f64,
-    /// Days with a fault by expected ones, drawn towards what is usual among its kind.
+    /// Beginnings by expected ones, drawn towards what is usual among its kind.
     pub ratio: f64,
     /// How sure it is that this ratio is above the one that was asked for.
     pub sure: f64,
@@ -58,7 +58,7 @@ pub async fn outliers(
 /// S. Fienberg, P. Holland, Discrete Multivariate Analysis, 1975, section 3.5, iterative proportional fitting).
 fn found(cells: &[Cell], ratio: f64, confidence: f64) -> Result<Outliers, AnalysisError> {
     let (events, hours) = cells.iter().fold((0.0, 0.0), |sum: (f64, f64), cell| {
-        (sum.0 + super::real(cell.fault_days), sum.1 + cell.hours)
+        (sum.0 + super::real(cell.beginnings), sum.1 + cell.hours)
     });
     if events == 0.0 || hours == 0.0 {
         return Ok(Outliers::default());
@@ -87,7 +87,7 @@ fn found(cells: &[Cell], ratio: f64, confidence: f64) -> Result<Outliers, Analys
     let mut by_host: BTreeMap<(&str, &str), Counted> = BTreeMap::new();
     for (cell, agent) in cells.iter().zip(&agents) {
         let sum = by_host.entry((names[agent], agent)).or_default();
-        sum.events += cell.fault_days;
+        sum.events += cell.beginnings;
         sum.exposure += cell.hours * rate * of(&models, &cell.model) * of(&builds, &cell.build);
     }
     Ok(Outliers {
@@ -125,7 +125,7 @@ fn sums<'a>(
     let mut sums: BTreeMap<(&str, &str), Counted> = BTreeMap::new();
     for cell in cells {
         let sum = sums.entry(name(cell)).or_default();
-        sum.events += cell.fault_days;
+        sum.events += cell.beginnings;
         sum.exposure += cell.hours * rate(cell);
     }
     sums
@@ -150,7 +150,7 @@ fn standing_out(
             found.push(Outlier {
                 name: (*name).to_owned(),
                 agent_id: (*agent_id).to_owned(),
-                fault_days: sum.events,
+                beginnings: sum.events,
                 expected: sum.exposure * prior.mean,
                 ratio: posterior.mean / prior.mean,
                 sure: posterior.p_above,
@@ -172,10 +172,10 @@ mod tests {
 
     use super::*;
 
-    /// Days with a fault of 20 hosts that differ by chance alone: mean 1, variance 0.9.
+    /// Days on which an issue began of 20 hosts that differ by chance alone: mean 1, variance 0.9.
     const USUAL: [u64; 20] = [0, 1, 1, 2, 0, 1, 3, 0, 1, 2, 0, 1, 0, 2, 1, 1, 0, 3, 0, 1];
 
-    /// 8 models, 4 builds, 20 hosts of each, with `more` days with a fault than usual.
+    /// 8 models, 4 builds, 20 hosts of each, with `more` of them than usual.
     fn fleet(more: impl Fn(usize, usize, usize) -> u64) -> Vec<Cell> {
         let mut cells = Vec::new();
         for model in 0..8 {
@@ -188,7 +188,7 @@ mod tests {
                         model: format!("model {model}"),
                         build: format!("build {build}"),
                         hours: 1000.0,
-                        fault_days: usual + more(model, build, host),
+                        beginnings: usual + more(model, build, host),
                     });
                 }
             }

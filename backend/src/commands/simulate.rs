@@ -69,21 +69,26 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         .iter()
         .map(|host| format!("simulated-{host}"))
         .collect();
+    let modules = fleet.bad_modules.iter();
+    let bad_modules: Vec<String> = modules
+        .map(|(host, slot)| format!("simulated-{host} {slot}"))
+        .collect();
     if options.json {
         let truth = json!({
             "hosts": options.hosts, "days": options.days, "seed": options.seed, "from": "A", "to": "B",
-            "worse": [issue(WORSE_IN_B), issue(NEW_IN_B)], "bad_model": format!("model {BAD_MODEL}"), "bad_hosts": bad_hosts,
+            "worse": [issue(WORSE_IN_B), issue(NEW_IN_B)], "bad_model": format!("model {BAD_MODEL}"), "bad_hosts": bad_hosts, "bad_modules": bad_modules,
         });
         return Ok(truth.to_string());
     }
     Ok(format!(
-        "{} hosts over {} days, {} sightings\n  worse in build B than in A: {} and {}\n  bad model: model {BAD_MODEL}\n  bad hosts: {}",
+        "{} hosts over {} days, {} sightings\n  worse in build B than in A: {} and {}\n  bad model: model {BAD_MODEL}\n  bad hosts: {}\n  bad memory modules: {}",
         options.hosts,
         options.days,
         fleet.tables.host.len(),
         issue(WORSE_IN_B),
         issue(NEW_IN_B),
-        bad_hosts.join(", ")
+        bad_hosts.join(", "),
+        bad_modules.join(", ")
     ))
 }
 
@@ -95,6 +100,7 @@ async fn measured(options: &Simulate, store: &Store, seeds: u64) -> anyhow::Resu
         ("regressions", found.regressions),
         ("bad models", found.models),
         ("bad hosts", found.hosts),
+        ("bad modules", found.modules),
         ("rises", found.rises),
     ];
     if options.json {

@@ -18,6 +18,8 @@ use form_urlencoded::Serializer;
 use proto::limits;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
 
+use crate::severity;
+
 /// Bytes of a query string. All parameters at their limits fit.
 pub(super) const QUERY_BYTES: usize = 12_288;
 /// Bytes of a host name.
@@ -45,14 +47,6 @@ const NAMES: [&str; 9] = [
     "include_housekeeping",
     "page_size",
     "page_token",
-];
-
-/// Severities by their names, the least first.
-pub(super) const SEVERITIES: [(&str, Severity); 4] = [
-    ("low", Severity::Low),
-    ("medium", Severity::Medium),
-    ("high", Severity::High),
-    ("critical", Severity::Critical),
 ];
 
 /// What was wrong with a query string.
@@ -144,7 +138,7 @@ pub(super) fn to_string(request: &ListFaultsRequest) -> String {
     };
     put("q", &filter.query);
     put("class", &filter.class);
-    put("min_severity", severity_name(filter.min_severity()));
+    put("min_severity", severity::word(filter.min_severity()));
     put("host", &filter.host);
     put("kernel_release", &filter.kernel_release);
     put("fingerprint", &filter.fingerprint);
@@ -155,14 +149,6 @@ pub(super) fn to_string(request: &ListFaultsRequest) -> String {
     put("page_size", &page_size);
     put("page_token", &request.page_token);
     query.finish()
-}
-
-/// The name of a severity; empty when it is not specified.
-pub(super) fn severity_name(severity: Severity) -> &'static str {
-    SEVERITIES
-        .iter()
-        .find(|(_, known)| *known == severity)
-        .map_or("", |(name, _)| name)
 }
 
 fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQuery> {
@@ -185,18 +171,7 @@ fn class(value: &str) -> Result<String, BadQuery> {
 }
 
 pub(super) fn severity(value: &str) -> Result<Severity, BadQuery> {
-    let by_name = SEVERITIES
-        .iter()
-        .find(|(name, _)| value.eq_ignore_ascii_case(name))
-        .map(|(_, severity)| *severity);
-    let by_number = || match value {
-        "1" => Some(Severity::Low),
-        "2" => Some(Severity::Medium),
-        "3" => Some(Severity::High),
-        "4" => Some(Severity::Critical),
-        _ => None,
-    };
-    by_name.or_else(by_number).ok_or(BadQuery::Value {
+    severity::of_word(value).ok_or(BadQuery::Value {
         name: "min_severity",
         expected: "low, medium, high, critical, or 1 to 4",
     })

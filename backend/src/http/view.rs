@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
 
 use super::query;
+use crate::severity;
 
 /// A moment, for people and for scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +170,7 @@ fn kernel_href(kernel_release: &str) -> String {
 
 /// The word for a severity.
 pub(super) fn severity_word(severity: Severity) -> &'static str {
-    match query::severity_name(severity) {
+    match severity::word(severity) {
         "" => "unspecified",
         name => name,
     }

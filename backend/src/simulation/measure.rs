@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{BAD_MODEL, Fleet, NEW_IN_B, Plan, RISING, Story, WORSE_IN_B};
 use crate::{
     analysis::{self, AnalysisError, Asked},
-    store::{Dimension, Store, Watch},
+    record::part::PartKind,
+    store::{Dimension, PartFilter, Store, StoreError, Watch},
 };
 
 /// Ratio above which a host or a model is bad.
@@ -24,6 +25,8 @@ pub struct Measured {
     pub models: Share,
     /// Hosts that are bad.
     pub hosts: Share,
+    /// Memory modules that are bad.
+    pub modules: Share,
     /// Issues on the rise.
     pub rises: Share,
     /// Comparisons of fleets with nothing wrong that were called worse.
@@ -127,6 +130,11 @@ async fn ask(store: &Store, fleet: &Fleet, plan: Plan, measured: &mut Measured) 
                 .map(|host| format!("simulated-{host}"))
                 .collect();
             measured.hosts.add(&bad, &names(found.hosts));
+            let bad = fleet.bad_modules.iter();
+            let bad: Vec<String> = bad
+                .map(|(host, slot)| format!("simulated-{host} {slot}"))
+                .collect();
+            measured.modules.add(&bad, &bad_modules(store).await?);
         }
         Story::Rise => {
             let found = analysis::escalations(store, &watch, FALSE_PART).await?;
@@ -139,6 +147,29 @@ async fn ask(store: &Store, fleet: &Fleet, plan: Plan, measured: &mut Measured) 
         }
     }
     Ok(())
+}
+
+/// Modules that the alert rule would tell of with its usual score.
+async fn bad_modules(store: &Store) -> Result<Vec<String>, StoreError> {
+    store.score_parts(analysis::score).await?;
+    let mut filter = PartFilter {
+        kind: Some(PartKind::Dimm),
+        min_score: analysis::BAD_SCORE,
+        page_size: 500,
+        ..PartFilter::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = store.list_parts(&filter).await?;
+        let name =
+            |part: &serde_json::Value, field: &str| part[field].as_str().unwrap_or_default().to_owned();
+        let names = page.parts.iter();
+        found.extend(names.map(|part| format!("{} {}", name(part, "hostname"), name(part, "part"))));
+        if page.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        filter.page_token = page.next_page_token;
+    }
 }
 
 /// Whether B is worse at all: at the allowed ratio 1 false findings are as likely as they can be.

@@ -21,13 +21,7 @@ const FAILS: f64 = 0.7;
 const FAILING_DAYS: i32 = 3;
 
 /// The days of a module; with `may_be_bad` one in [`BAD`] is bad. Says whether it is.
-pub(super) fn live(
-    rng: &mut Rng,
-    tables: &mut FleetTables,
-    host: i32,
-    slot: &str,
-    may_be_bad: bool,
-) -> bool {
+pub(super) fn live(rng: &mut Rng, tables: &mut FleetTables, host: i32, slot: &str, may_be_bad: bool) -> bool {
     let mut errs = |rng: &mut Rng, day: i32, errors: i64, spot: Spot| {
         tables.module_host.push(host);
         tables.module.push(slot.to_owned());
@@ -41,7 +35,8 @@ pub(super) fn live(
         for day in rng.i32(0..=(days - FAILING_DAYS).max(0))..days {
             if rng.f64() < FAILS {
                 let errors = rng.i64(1..=40);
-                errs(rng, day, errors, cell(rng.u64(0..65_536), rng.u64(0..1024), bank));
+                let spot = cell(rng.u64(0..65_536), rng.u64(0..1024), bank);
+                errs(rng, day, errors, spot);
             }
         }
         return true;

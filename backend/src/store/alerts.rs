@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use proto::v1::Severity;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{Finding, Store, StoreError, clean};
+use crate::severity;
 
 /// Whoever comes first looks, once in so many seconds.
 const TURN_S: f64 = 60.0;
@@ -187,7 +189,7 @@ impl Store {
                 "state": if resolved { "resolved" } else { "firing" },
                 "rule": alert.rule,
                 "object": alert.object,
-                "severity": severity_name(alert.severity),
+                "severity": severity_word(alert.severity),
                 "summary": alert.summary,
                 "since": alert.since,
                 "path": alert.path,
@@ -322,11 +324,7 @@ impl Store {
     }
 }
 
-fn severity_name(severity: i16) -> &'static str {
-    match severity {
-        4.. => "critical",
-        3 => "high",
-        2 => "medium",
-        _ => "low",
-    }
+/// The word for a severity of the table, whose CHECK keeps it from 1 to 4.
+fn severity_word(number: i16) -> &'static str {
+    severity::word(Severity::try_from(i32::from(number)).unwrap_or_default())
 }

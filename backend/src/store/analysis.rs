@@ -13,7 +13,10 @@ pub use compare::{Affected, Side, Watched};
 pub use hosts::{Cell, Fact, Facts};
 pub use series::{Group, Life, Series, SeriesOfIssue};
 
-use super::{StoreError, count, filter::Parameters};
+use super::{
+    StoreError, count,
+    filter::{self, Parameters},
+};
 
 /// Days that can be looked back.
 const DAYS: u32 = 366;
@@ -80,12 +83,8 @@ impl Watch {
     fn seen(&self, parameters: &mut Parameters) -> String {
         let since = self.since(parameters);
         let severity = parameters.bind(self.min_severity);
-        let class = if self.class.is_empty() {
-            String::new()
-        } else {
-            let operator = if self.class.ends_with('.') { "^@" } else { "=" };
-            format!(" AND f.class {operator} {}", parameters.bind(self.class.clone()))
-        };
+        let class = filter::of_class("f.class", &self.class, parameters)
+            .map_or_else(String::new, |condition| format!(" AND {condition}"));
         let issue = self.issue.map_or_else(String::new, |issue| {
             format!(
                 " AND coalesce(t.merged_into, s.issue) = {}",

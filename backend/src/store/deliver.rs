@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::Transaction;
-use futures::future::{try_join, try_join4, try_join5};
+use futures::future::{try_join, try_join5};
 use proto::{
     limits,
     v1::{Batch, Gap, Host},
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     DeliverError, Store, StoreError, exposure, hosts, issues, netconsole, parts,
     plan::{Mark, Plan},
+    population,
     rows::Row,
     sightings,
     time::Micros,
@@ -309,9 +310,10 @@ pub(super) async fn store_in(
         write::fingerprints(transaction, &plan),
         write::rollups(transaction, &plan),
         exposure::add(transaction, &plan),
-        try_join4(
+        try_join5(
             sightings::add(transaction, &plan),
             parts::add(transaction, &plan),
+            population::updates(transaction, &plan),
             write::losses(transaction, &plan),
             write::quarantine(transaction, &plan),
         ),

@@ -87,16 +87,25 @@ pub(super) fn of_hosts(query: &str, parameters: &mut Parameters) -> Result<Strin
     })
 }
 
+/// The condition that a column is of a class: that one, or any with this prefix where it ends in a dot. None: any class at all.
+/// It has no NUL.
+pub(super) fn of_class(column: &str, class: &str, parameters: &mut Parameters) -> Option<String> {
+    let operator = match class.chars().next_back()? {
+        '.' => "^@",
+        _ => "=",
+    };
+    Some(format!(
+        "{column} {operator} {}",
+        parameters.bind(class.to_owned())
+    ))
+}
+
 fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);
 
     limit("class", &filter.class, 64)?;
-    if !filter.class.is_empty() {
-        let class = parameters.bind(storable(&filter.class)?);
-        let operator = if filter.class.ends_with('.') { "^@" } else { "=" };
-        conditions.push(format!("r.class {operator} {class}"));
-    }
+    conditions.extend(of_class("r.class", &storable(&filter.class)?, parameters));
     let severity = Severity::try_from(filter.min_severity).map_err(|_unknown| {
         StoreError::InvalidFilter(format!("min_severity {} is unknown", filter.min_severity))
     })?;

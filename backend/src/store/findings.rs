@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 
-use super::{Store, StoreError, alerts::FINDINGS};
+use super::{
+    Store, StoreError,
+    alerts::FINDINGS,
+    clean,
+    filter::{self, Parameters},
+};
 
 /// Hosts that were silent for longer are gone, and no longer told of.
 const GONE_DAYS: i32 = 14;
 const ISSUES: &str =
     "SELECT replace(issue::text, '-', ''), state, title, severity::smallint, hosts::bigint FROM v_issues";
-/// Of `$1`: a class, a prefix that ends in a dot, or all.
-const OF_CLASS: &str = "($1 = '' OR class = $1 OR ($1 LIKE '%.' AND starts_with(class, $1)))";
-
 /// Something that a rule found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -35,19 +37,23 @@ impl Store {
         class: &str,
         severity: i16,
     ) -> Result<Vec<Finding>, StoreError> {
-        let sql = format!(
-            "{ISSUES} WHERE state = 'new' AND first_seen > now() - make_interval(secs => $3) AND hosts >= $4
-             AND severity >= $5 AND {OF_CLASS} ORDER BY hosts DESC, issue LIMIT $2"
-        );
-        let (secs, hosts) = (within.as_secs_f64(), i64::from(hosts));
-        self.issues_found(&sql, &[&class, &FINDINGS, &secs, &hosts, &severity])
-            .await
+        let mut parameters = Parameters::default();
+        let within = parameters.bind(within.as_secs_f64());
+        let conditions = [
+            "state = 'new'".to_owned(),
+            format!("first_seen > now() - make_interval(secs => {within})"),
+            format!("hosts >= {}", parameters.bind(i64::from(hosts))),
+            format!("severity >= {}", parameters.bind(severity)),
+        ];
+        self.issues_found(&conditions, class, "hosts", parameters).await
     }
 
     /// Issues in a state, those with the latest records first.
     pub(crate) async fn issues_in(&self, state: &str, class: &str) -> Result<Vec<Finding>, StoreError> {
-        let sql = format!("{ISSUES} WHERE state = $3 AND {OF_CLASS} ORDER BY last_seen DESC, issue LIMIT $2");
-        self.issues_found(&sql, &[&class, &FINDINGS, &state]).await
+        let mut parameters = Parameters::default();
+        let conditions = [format!("state = {}", parameters.bind(state.to_owned()))];
+        self.issues_found(&conditions, class, "last_seen", parameters)
+            .await
     }
 
     /// The two builds that hosts began to run last, of those that were watched in these days, the newest first.
@@ -64,13 +70,23 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Issues of a class for which all of that holds, those with most in a column first.
     async fn issues_found(
         &self,
-        sql: &str,
-        values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+        conditions: &[String],
+        class: &str,
+        most: &str,
+        mut parameters: Parameters,
     ) -> Result<Vec<Finding>, StoreError> {
+        let of_class = filter::of_class("class", &clean(class), &mut parameters);
+        let conditions: Vec<&str> = conditions.iter().chain(&of_class).map(String::as_str).collect();
+        let sql = format!(
+            "{ISSUES} WHERE {} ORDER BY {most} DESC, issue LIMIT {}",
+            conditions.join(" AND "),
+            parameters.bind(FINDINGS)
+        );
         let client = self.client().await?;
-        let rows = client.query(sql, values).await?;
+        let rows = client.query(&sql, &parameters.values()).await?;
         let finding = |row: &Row| {
             let issue: String = row.get(0);
             let (state, title, hosts): (String, String, i64) = (row.get(1), row.get(2), row.get(4));

@@ -8,9 +8,7 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{
-    Finding, Store, StoreError, alerts::FINDINGS, count, filter::Parameters, time::Micros,
-};
+use super::{Finding, Store, StoreError, alerts::FINDINGS, count, filter::Parameters, time::Micros};
 use crate::record::{
     check::text,
     part::{PartKind, Spot},

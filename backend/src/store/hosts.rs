@@ -15,6 +15,7 @@ pub(super) async fn tell(
     host: &Host,
     agent_version: &str,
 ) -> Result<(), StoreError> {
+    super::population::changed(transaction, agent_id, &clean(&host.os_build)).await?;
     let upsert = transaction
         .prepare_cached(
             "INSERT INTO hosts AS h (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,

@@ -20,6 +20,8 @@ $$;
 GRANT SELECT, INSERT, UPDATE ON hosts, senders, records, fingerprints, rollups, rollups_daily, sightings, boots, exposure,
     netconsole_boots, netconsole_open, host_modules, host_dimms, part_hours, parts TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON triage TO telemetrics_ingest;
+GRANT SELECT, INSERT ON updates TO telemetrics_ingest;
+GRANT SELECT, INSERT, DELETE ON population TO telemetrics_ingest;
 GRANT SELECT, UPDATE ON part_work TO telemetrics_ingest;
 GRANT INSERT ON losses, quarantine, triage_history, kept_once TO telemetrics_ingest;
 GRANT DELETE ON records, fingerprints, sightings, netconsole_open, host_modules, host_dimms, part_hours TO telemetrics_ingest;

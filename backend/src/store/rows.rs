@@ -6,7 +6,7 @@ use proto::v1::{FingerprintLevel, Loss, Record, record::Payload};
 use uuid::Uuid;
 
 use super::{clean, plan::Mark, time::Micros};
-use crate::record::{self, part::PartErrors};
+use crate::record::{self, part::PartErrors, update::Update};
 
 /// Columns of `records` in the order of [`Row::copy`].
 pub(super) const COLUMNS: &str = "id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, \
@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) quarantined: Option<Quarantined>,
     /// The record speaks of a part of the machine.
     pub(super) part: Option<Box<PartErrors>>,
+    /// The record speaks of an update of the system.
+    pub(super) update: Option<Box<Update>>,
     pub(super) occurred_at: Option<Micros>,
     pub(super) class: String,
     pub(super) severity: i16,
@@ -131,11 +133,13 @@ impl Row {
             _ => None,
         };
         let part = PartErrors::of(&record).map(Box::new);
+        let update = Update::of(&record).map(Box::new);
         let own_release = !record.kernel_release.is_empty();
         Self {
             seq,
             quarantined: None,
             part,
+            update,
             occurred_at,
             beat,
             severity: i16::try_from(record.severity).unwrap_or_default(),

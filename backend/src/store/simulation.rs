@@ -23,6 +23,16 @@ pub struct FleetTables {
     pub issue: Vec<i32>,
     /// and how many records.
     pub records: Vec<i64>,
+    /// Corrected errors of memory modules by the hour, as columns: the host,
+    pub module_host: Vec<i32>,
+    /// the module,
+    pub module: Vec<String>,
+    /// the hour,
+    pub module_hour: Vec<i32>,
+    /// how many,
+    pub module_errors: Vec<i64>,
+    /// and where in the module, as text of [`crate::record::part::Spot`].
+    pub module_spot: Vec<String>,
 }
 
 /// How long writing or clearing may take.
@@ -37,10 +47,11 @@ const FUNCTIONS: &str = "
     CREATE FUNCTION pg_temp.day(number integer, days integer) RETURNS timestamptz STABLE LANGUAGE sql AS
         $$ SELECT date_trunc('day', now(), 'UTC') + (number - days) * interval '1 day' $$;
     CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE erring (host integer, module text, hour integer, errors bigint, spot text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
 
-/// From the two temporary tables into those of the store; `$1` are the days.
-const FILL: [&str; 5] = [
+/// From the temporary tables into those of the store; `$1` are the days.
+const FILL: [&str; 6] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
                         memory_bytes, product, board, bios, boot_id, agent_version)
      SELECT pg_temp.host(number), 'simulated-' || number, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
@@ -62,6 +73,10 @@ const FILL: [&str; 5] = [
     "INSERT INTO triage (issue, class, title, severity, first_seen, last_seen, occurrences, hosts)
      SELECT issue, max(class), max(title), max(severity), min(first_seen), max(last_seen), sum(occurrences), count(*)
      FROM fingerprints WHERE $1 > 0 GROUP BY issue",
+    "INSERT INTO part_hours (agent_id, kind, part, hour, model, corrected, uncorrected, fatal, spots, stored_at)
+     SELECT pg_temp.host(host), 'dimm', module, pg_temp.day(0, $1) + hour * interval '1 hour', '', sum(errors), 0, 0,
+            array_agg(DISTINCT spot), now()
+     FROM erring GROUP BY host, module, hour",
 ];
 
 impl Store {
@@ -93,6 +108,18 @@ impl Store {
                 &[&fleet.host, &fleet.day, &fleet.issue, &fleet.records],
             )
             .await?;
+        transaction
+            .execute(
+                "INSERT INTO erring SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[], $5::text[])",
+                &[
+                    &fleet.module_host,
+                    &fleet.module,
+                    &fleet.module_hour,
+                    &fleet.module_errors,
+                    &fleet.module_spot,
+                ],
+            )
+            .await?;
         for fill in FILL {
             transaction.execute(fill, &[&fleet.days]).await?;
         }
@@ -109,7 +136,10 @@ impl Store {
     pub async fn clear_fleet(&self) -> Result<(), StoreError> {
         let client = self.patient().await?;
         client
-            .batch_execute("TRUNCATE hosts, exposure, sightings, fingerprints, triage")
+            .batch_execute(
+                "TRUNCATE hosts, exposure, sightings, fingerprints, triage, part_hours, parts;
+                 UPDATE part_work SET scored_to = '-infinity'",
+            )
             .await?;
         Ok(())
     }

@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Database, batch, host, sender};
 
 /// Tables that are the same on every server of a distributed database: small, and changed by people, or seldom.
-const REFERENCE_TABLES: [&str; 16] = [
+const REFERENCE_TABLES: [&str; 17] = [
     "alert_messages",
     "alert_silences",
     "alert_turn",
@@ -19,6 +19,7 @@ const REFERENCE_TABLES: [&str; 16] = [
     "enrolment_tokens",
     "part_work",
     "people",
+    "population",
     "refinery_schema_history",
     "retention",
     "sessions",

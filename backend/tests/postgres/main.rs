@@ -19,6 +19,7 @@ mod operations;
 mod outage;
 mod pages;
 mod partitions;
+mod population;
 mod program;
 mod python;
 mod queries;

@@ -374,6 +374,7 @@ async fn what_is_wrong_with_made_up_fleets_is_found_and_little_else() {
         ("regressions", found.regressions, 0.7),
         ("models", found.models, 0.7),
         ("hosts", found.hosts, 0.3),
+        ("modules", found.modules, 0.5),
         ("rises", found.rises, 0.7),
     ] {
         assert!(share.power() >= power, "{kind}: {found:#?}");

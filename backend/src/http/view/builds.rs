@@ -219,7 +219,7 @@ fn outliers(found: Outliers) -> Vec<OutlierRow> {
             kind,
             name: outlier.name,
             ratio: figure(outlier.ratio),
-            days: grouped(outlier.fault_days),
+            days: grouped(outlier.beginnings),
             expected: figure(outlier.expected),
             sure: format!("{:.1} %", outlier.sure * 100.0),
         }

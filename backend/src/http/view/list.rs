@@ -11,6 +11,7 @@ use super::{
     severity_word,
 };
 use crate::http::{access::Frame, json::bytes_text, query};
+use crate::severity;
 use crate::store::{Facets, FingerprintFacts};
 
 /// A difference between a fault's own time and its arrival that is worth a word.
@@ -176,8 +177,8 @@ fn live_href(filter: &FaultFilter, list: &ListFaultsResponse) -> String {
 
 impl Form {
     fn new(filter: &FaultFilter, facets: Facets) -> Self {
-        let severity = query::severity_name(filter.min_severity());
-        let severities = query::SEVERITIES.into_iter().map(|(name, _)| Choice {
+        let severity = severity::word(filter.min_severity());
+        let severities = severity::SEVERITIES.into_iter().map(|(name, _)| Choice {
             value: name.into(),
             label: if name == "critical" {
                 "critical".into()

@@ -61,8 +61,8 @@ pub struct Cell {
     pub build: String,
     /// For how many hours it was watched in it.
     pub hours: f64,
-    /// Days on which it had a fault in it.
-    pub fault_days: u64,
+    /// Days on which an issue began in it: the host had it, and not the day before.
+    pub beginnings: u64,
 }
 
 impl Store {
@@ -114,7 +114,11 @@ impl Store {
         Ok(facts)
     }
 
-    /// Hosts by build and hardware model: for how long each was watched, and on how many days it had a fault.
+    /// Hosts by build and hardware model: for how long each was watched, and on how many days an issue began.
+    ///
+    /// Days in a row are one event: a host that has an issue has it again on the next day far more often than by chance, and
+    /// days counted singly make bad hosts of unlucky ones (runs declustering: R. L. Smith, Extreme value analysis of
+    /// environmental time series, Statistical Science 4 (1989) 367-377).
     pub async fn cells(&self, watch: &Watch) -> Result<Vec<Cell>, StoreError> {
         watch.check()?;
         let mut parameters = Parameters::default();
@@ -123,7 +127,12 @@ impl Store {
         let limit = parameters.bind(CELLS);
         let sql = format!(
             "WITH told AS (
-                 SELECT agent_id, product, os_build, count(DISTINCT day) AS days FROM ({seen}) seen GROUP BY 1, 2, 3
+                 SELECT agent_id, product, os_build, count(DISTINCT day) FILTER (WHERE began) AS days
+                 FROM (
+                     SELECT *, (day <= lag(day) OVER (PARTITION BY agent_id, issue ORDER BY day) + interval '24 hours')
+                               IS NOT TRUE AS began
+                     FROM ({seen}) seen
+                 ) seen GROUP BY 1, 2, 3
              ), watched AS (
                  SELECT agent_id, product, os_build, sum(seconds) / 3600 AS hours
                  FROM exposure WHERE hour >= {since} GROUP BY 1, 2, 3
@@ -143,7 +152,7 @@ impl Store {
             model: row.get(2),
             build: row.get(3),
             hours: row.get(4),
-            fault_days: count(row.get(5)),
+            beginnings: count(row.get(5)),
         };
         Ok(rows.iter().map(cell).collect())
     }
