@@ -19,8 +19,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::store::{DeliverError, Delivered, Message, Store, chain};
+use crate::store::{DeliverError, Delivered, Message, Store, StoreError, Tally, chain};
 
+mod counting;
 mod quota;
 
 pub use quota::{Quota, Quotas};
@@ -76,9 +77,14 @@ pub type Answer = oneshot::Receiver<Result<Delivered, DeliverError>>;
 impl Ingest {
     /// Starts the writers.
     pub fn start(store: &Store) -> Self {
+        let counting = counting::start(store);
         let writers = (0..Store::WRITERS).map(|_| {
             let (queue, jobs) = mpsc::channel(WAITING);
-            tokio::spawn(write(store.clone(), jobs));
+            let writer = Writer {
+                store: store.clone(),
+                counting: counting.clone(),
+            };
+            tokio::spawn(writer.run(jobs));
             queue
         });
         Self {
@@ -106,92 +112,110 @@ impl Ingest {
     }
 }
 
-/// Stores what comes until nobody can send any more.
-async fn write(store: Store, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.recv().await {
-        let (mut records, mut bytes) = (first.message.records(), first.message.bytes());
-        let mut jobs = vec![first];
-        while records < RECORDS
-            && bytes < BYTES
-            && let Ok(job) = queue.try_recv()
-        {
-            records += job.message.records();
-            bytes += job.message.bytes();
-            jobs.push(job);
-        }
-        store_together(&store, jobs).await;
-    }
+/// Stores messages, and has what it stored counted.
+struct Writer {
+    store: Store,
+    counting: mpsc::Sender<Vec<Tally>>,
 }
 
-/// Stores jobs in one transaction. When the database refuses a value, it is looked for by halves, so that it spoils only
-/// the record it is in.
-async fn store_together(store: &Store, jobs: Vec<Job>) {
-    let mut groups = vec![jobs];
-    while let Some(jobs) = groups.pop() {
-        let (mut messages, mut replies): (Vec<_>, Vec<_>) =
-            jobs.into_iter().map(|job| (job.message, job.reply)).unzip();
-        match store.deliver_all(&messages).await {
-            Ok(outcomes) => {
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    reply.send(outcome);
+impl Writer {
+    /// Stores what comes until nobody can send any more.
+    async fn run(self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.recv().await {
+            let (mut records, mut bytes) = (first.message.records(), first.message.bytes());
+            let mut jobs = vec![first];
+            while records < RECORDS
+                && bytes < BYTES
+                && let Ok(job) = queue.try_recv()
+            {
+                records += job.message.records();
+                bytes += job.message.bytes();
+                jobs.push(job);
+            }
+            self.store_together(jobs).await;
+        }
+    }
+
+    /// Stores messages in one transaction.
+    async fn store(&self, messages: &[Message]) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
+        let stored = self.store.deliver_all(messages).await?;
+        if !stored.tallies.is_empty() {
+            // Counting ends after its writers.
+            self.counting.send(stored.tallies).await.ok();
+        }
+        Ok(stored.outcomes)
+    }
+
+    /// Stores jobs in one transaction. When the database refuses a value, it is looked for by halves, so that it spoils only
+    /// the record it is in.
+    async fn store_together(&self, jobs: Vec<Job>) {
+        let mut groups = vec![jobs];
+        while let Some(jobs) = groups.pop() {
+            let (mut messages, mut replies): (Vec<_>, Vec<_>) =
+                jobs.into_iter().map(|job| (job.message, job.reply)).unzip();
+            match self.store(&messages).await {
+                Ok(outcomes) => {
+                    for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                        reply.send(outcome);
+                    }
                 }
-            }
-            Err(error) if error.is_of_data() && messages.len() > 1 => {
-                let half = messages.len() / 2;
-                let behind = jobs_of(messages.split_off(half), replies.split_off(half));
-                // What is pushed last is stored next.
-                groups.extend([behind, jobs_of(messages, replies)]);
-            }
-            Err(error) if error.is_of_data() => {
-                for (reply, message) in replies.into_iter().zip(messages) {
-                    reply.send(salvage(store, message).await);
+                Err(error) if error.is_of_data() && messages.len() > 1 => {
+                    let half = messages.len() / 2;
+                    let behind = jobs_of(messages.split_off(half), replies.split_off(half));
+                    // What is pushed last is stored next.
+                    groups.extend([behind, jobs_of(messages, replies)]);
                 }
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                for reply in replies {
-                    reply.send(Err(DeliverError::Store(Arc::clone(&error))));
+                Err(error) if error.is_of_data() => {
+                    for (reply, message) in replies.into_iter().zip(messages) {
+                        reply.send(self.salvage(message).await);
+                    }
+                }
+                Err(error) => {
+                    let error = Arc::new(error);
+                    for reply in replies {
+                        reply.send(Err(DeliverError::Store(Arc::clone(&error))));
+                    }
                 }
             }
         }
+    }
+
+    /// Stores a batch in pieces, each in a transaction of its own, until the record is found that the database refuses:
+    /// that one goes into quarantine.
+    async fn salvage(&self, message: Message) -> Result<Delivered, DeliverError> {
+        let mut all = Delivered::default();
+        let mut piece = message.records().div_ceil(2);
+        let mut rest = Some(message);
+        while let Some(message) = rest.take() {
+            let (mut message, behind) = message.split(piece.max(1));
+            let outcome = match self.store(std::slice::from_ref(&message)).await {
+                Err(error) if error.is_of_data() && message.records() > 1 => {
+                    piece = message.records() / 2;
+                    rest = Some(message.join(behind));
+                    continue;
+                }
+                Err(error) if error.is_of_data() => {
+                    tracing::warn!(
+                        agent_id = %message.agent_id(),
+                        error = %chain(&error),
+                        "the database refuses a record: it goes into quarantine"
+                    );
+                    message.quarantine(&chain(&error));
+                    self.store(std::slice::from_ref(&message)).await
+                }
+                outcome => outcome,
+            };
+            for delivered in outcome? {
+                all.add(delivered?);
+            }
+            rest = behind;
+            piece *= 2;
+        }
+        Ok(all)
     }
 }
 
 fn jobs_of(messages: Vec<Message>, replies: Vec<Reply>) -> Vec<Job> {
     let jobs = messages.into_iter().zip(replies);
     jobs.map(|(message, reply)| Job { message, reply }).collect()
-}
-
-/// Stores a batch in pieces, each in a transaction of its own, until the record is found that the database refuses:
-/// that one goes into quarantine.
-async fn salvage(store: &Store, message: Message) -> Result<Delivered, DeliverError> {
-    let mut all = Delivered::default();
-    let mut piece = message.records().div_ceil(2);
-    let mut rest = Some(message);
-    while let Some(message) = rest.take() {
-        let (mut message, behind) = message.split(piece.max(1));
-        let outcome = match store.deliver_all(std::slice::from_ref(&message)).await {
-            Err(error) if error.is_of_data() && message.records() > 1 => {
-                piece = message.records() / 2;
-                rest = Some(message.join(behind));
-                continue;
-            }
-            Err(error) if error.is_of_data() => {
-                tracing::warn!(
-                    agent_id = %message.agent_id(),
-                    error = %chain(&error),
-                    "the database refuses a record: it goes into quarantine"
-                );
-                message.quarantine(&chain(&error));
-                store.deliver_all(std::slice::from_ref(&message)).await
-            }
-            outcome => outcome,
-        };
-        for delivered in outcome? {
-            all.add(delivered?);
-        }
-        rest = behind;
-        piece *= 2;
-    }
-    Ok(all)
 }

@@ -14,11 +14,12 @@ use proto::{
 use uuid::Uuid;
 
 use super::{
-    DeliverError, Store, StoreError, exposure, hosts, issues, netconsole, parts,
+    DeliverError, Store, StoreError,
+    count::{self, Tally},
+    exposure, hosts, issues, netconsole, parts,
     plan::{Mark, Plan},
     population,
     rows::Row,
-    sightings,
     time::Micros,
     write,
 };
@@ -262,17 +263,24 @@ impl Store {
     }
 
     async fn deliver_one(&self, message: Message) -> Result<Delivered, DeliverError> {
-        let mut outcomes = self.deliver_all(&[message]).await?;
+        let messages = [message];
+        let mut attempt = 0;
+        let mut outcomes = loop {
+            attempt += 1;
+            match self.store_and_count(&messages).await {
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => pause(attempt).await,
+                result => break result?,
+            }
+        };
         // Invariant: there is an outcome for each message.
         outcomes.pop().unwrap_or(Err(DeliverError::UnknownSender))
     }
 
     /// Stores messages of any senders in one transaction; those of one sender in their order. The outer error is of the
     /// transaction: nothing was stored. An inner one is of a message, which stored nothing and spoils no other.
-    pub async fn deliver_all(
-        &self,
-        messages: &[Message],
-    ) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
+    ///
+    /// What was stored is not counted yet: that is for [`Store::count`].
+    pub async fn deliver_all(&self, messages: &[Message]) -> Result<Stored, StoreError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -283,47 +291,62 @@ impl Store {
         }
     }
 
-    async fn store_all(
+    async fn store_all(&self, messages: &[Message]) -> Result<Stored, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let stored = store_in(&transaction, messages).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    async fn store_and_count(
         &self,
         messages: &[Message],
     ) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let outcomes = store_in(&transaction, messages).await?;
+        let stored = store_in(&transaction, messages).await?;
+        count::count_in(&transaction, &stored.tallies).await?;
         transaction.commit().await?;
-        Ok(outcomes)
+        Ok(stored.outcomes)
     }
+}
+
+/// What a transaction has stored.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// What became of each message, in their order.
+    pub outcomes: Vec<Result<Delivered, DeliverError>>,
+    /// What is to be counted for it, one of each sender.
+    pub tallies: Vec<Tally>,
 }
 
 /// What becomes of messages once the transaction is committed.
 pub(super) async fn store_in(
     transaction: &Transaction<'_>,
     messages: &[Message],
-) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
+) -> Result<Stored, StoreError> {
     let (marks, split) = try_join(lock(transaction, messages), issues::split(transaction)).await?;
     let plan = Plan::new(marks, split, messages);
-    if plan.is_empty() {
-        return Ok(plan.outcomes);
+    if !plan.is_empty() {
+        write::records(transaction, &plan).await?;
+        try_join(
+            exposure::add(transaction, &plan),
+            try_join5(
+                parts::add(transaction, &plan),
+                population::updates(transaction, &plan),
+                write::losses(transaction, &plan),
+                write::quarantine(transaction, &plan),
+                write::marks(transaction, &plan),
+            ),
+        )
+        .await?;
+        netconsole::open(transaction, &plan).await?;
     }
-    write::records(transaction, &plan).await?;
-    let (hosts, ..) = try_join5(
-        write::fingerprints(transaction, &plan),
-        write::rollups(transaction, &plan),
-        exposure::add(transaction, &plan),
-        try_join5(
-            sightings::add(transaction, &plan),
-            parts::add(transaction, &plan),
-            population::updates(transaction, &plan),
-            write::losses(transaction, &plan),
-            write::quarantine(transaction, &plan),
-        ),
-        write::marks(transaction, &plan),
-    )
-    .await?;
-    netconsole::open(transaction, &plan).await?;
-    // Last: these rows are shared by all hosts, and whoever changes one has others wait until the commit.
-    issues::seen(transaction, &plan, &hosts).await?;
-    Ok(plan.outcomes)
+    Ok(Stored {
+        tallies: Tally::of(&plan),
+        outcomes: plan.outcomes,
+    })
 }
 
 /// Locks the rows of all senders, in one order, until the transaction ends.
@@ -362,6 +385,7 @@ async fn lock(transaction: &Transaction<'_>, messages: &[Message]) -> Result<Vec
             agent_id: row.get(0),
             epoch: row.get(1),
             by_netconsole: row.get(2),
+            was: row.get(3),
             stored_seq: row.get(3),
             now: now.max(Micros(stored_at.0.saturating_add(1))),
             moved: false,

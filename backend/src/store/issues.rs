@@ -1,7 +1,6 @@
 //! Issues: what faults with one fingerprint have in common, and what people decided about them.
 
 mod affected;
-mod count;
 mod list;
 mod regroup;
 
@@ -11,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use affected::{AffectedHost, IssueDay};
-pub(super) use count::{seen, split};
 pub use list::{state_name, state_named};
 pub use regroup::SplitGroup;
+pub(super) use regroup::split;
 
 use super::{Store, StoreError, filter};
 

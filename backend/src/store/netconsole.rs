@@ -9,7 +9,7 @@ use proto::v1::{Batch, Host, Record};
 use tokio_postgres::Row as SqlRow;
 use uuid::Uuid;
 
-use super::{DeliverError, Delivered, Sender, Store, StoreError, clean, plan::Plan, time::Micros};
+use super::{DeliverError, Delivered, Sender, Store, StoreError, clean, count, plan::Plan, time::Micros};
 
 /// Names agents of hosts that only netconsole has told of: the UUID (version 5) of this and their address.
 const ADDRESSES: Uuid = Uuid::from_u128(0x6d1c_5f1e_0b52_4d4c_9d3c_1a7e_75c0_5011);
@@ -289,6 +289,8 @@ async fn forget(transaction: &Transaction<'_>, open: &OpenRecord) -> Result<(), 
         received_at,
         ..
     } = open;
+    // What is taken out was counted.
+    count::up_to_now(transaction, *agent_id, *epoch).await?;
     let forget = transaction
         .prepare_cached(
             "WITH gone AS (

@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 
 use super::{
     DeliverError, Message, Sender, Store, StoreError,
+    count::count_in,
     deliver::{ATTEMPTS, pause, sequence, store_in},
     hosts,
 };
@@ -71,9 +72,11 @@ impl Store {
             records: vec![encoded.clone()],
         };
         let message = Message::batch(sender, &batch)?;
-        for outcome in store_in(&transaction, &[message]).await? {
+        let stored = store_in(&transaction, &[message]).await?;
+        for outcome in stored.outcomes {
             outcome?;
         }
+        count_in(&transaction, &stored.tallies).await?;
         transaction.commit().await?;
         Ok(true)
     }

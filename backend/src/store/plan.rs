@@ -18,6 +18,8 @@ pub(super) struct Mark {
     pub(super) agent_id: Uuid,
     pub(super) epoch: Uuid,
     pub(super) by_netconsole: bool,
+    /// Up to where everything was stored before.
+    pub(super) was: i64,
     /// Up to where everything is stored, once the transaction is.
     pub(super) stored_seq: i64,
     /// By the database's clock, read after the lock was obtained; later than anything of this sender so far.

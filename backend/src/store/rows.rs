@@ -66,7 +66,7 @@ pub(super) struct Quarantined {
 const REASON_BYTES: usize = 256;
 
 /// One fingerprint of a record.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Level {
     pub(super) fingerprint: Uuid,
     pub(super) number: i16,

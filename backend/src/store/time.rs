@@ -44,6 +44,12 @@ impl Micros {
         Self(self.0 - self.0.rem_euclid(HOUR))
     }
 
+    /// The start of its day, UTC.
+    pub(super) fn day(self) -> Self {
+        const DAY: i64 = 86_400_000_000;
+        Self(self.0 - self.0.rem_euclid(DAY))
+    }
+
     /// As std's type.
     pub(super) fn system_time(self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(self.0).unwrap_or(0))

@@ -1,17 +1,16 @@
 //! The statements of a delivery, each for a whole transaction.
 
-use std::{collections::BTreeMap, pin::pin};
+use std::pin::pin;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use deadpool_postgres::Transaction;
 use futures::SinkExt as _;
-use uuid::Uuid;
 
 use super::{
     StoreError, clean, id,
+    losses::LossRows,
     plan::Plan,
     rows::{COLUMNS, COPY_HEADER, COPY_TRAILER},
-    sums::{FingerprintSums, LossRows, RollupSums},
 };
 
 /// `COPY` data is sent in pieces of about this size.
@@ -42,96 +41,6 @@ pub(super) async fn records(transaction: &Transaction<'_>, plan: &Plan<'_>) -> R
     sink.send(chunk.freeze()).await?;
     sink.finish().await?;
     Ok(())
-}
-
-/// Adds the rows to `rollups` and `rollups_daily`.
-pub(super) async fn rollups(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
-    let sums = RollupSums::of(plan);
-    if sums.records.is_empty() {
-        return Ok(());
-    }
-    let statement = transaction
-        .prepare_cached(
-            "WITH sums AS (
-                 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
-                     AS s(agent_id, hour, class, kernel_release, severity, records)
-             ), daily AS (
-                 INSERT INTO rollups_daily AS r (agent_id, day, class, kernel_release, severity, records)
-                 SELECT agent_id, date_trunc('day', hour, 'UTC') AS day, class, kernel_release, severity, sum(records)
-                 FROM sums GROUP BY agent_id, day, class, kernel_release, severity
-                 ORDER BY agent_id, day, class, kernel_release, severity
-                 ON CONFLICT (agent_id, day, class, kernel_release, severity)
-                 DO UPDATE SET records = r.records + excluded.records
-             )
-             INSERT INTO rollups AS r (agent_id, hour, class, kernel_release, severity, records)
-             SELECT * FROM sums
-             ON CONFLICT (agent_id, hour, class, kernel_release, severity)
-             DO UPDATE SET records = r.records + excluded.records",
-        )
-        .await?;
-    transaction
-        .execute(
-            &statement,
-            &[
-                &sums.agent_id,
-                &sums.hour,
-                &sums.class,
-                &sums.kernel_release,
-                &sums.severity,
-                &sums.records,
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// Adds the rows to `fingerprints`; says how many hosts have each of those that are issues for the first time.
-pub(super) async fn fingerprints(
-    transaction: &Transaction<'_>,
-    plan: &Plan<'_>,
-) -> Result<BTreeMap<Uuid, i64>, StoreError> {
-    let sums = FingerprintSums::of(plan);
-    if sums.fingerprint.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    // A row that was there carries this transaction's lock in xmax, a new one nothing.
-    let statement = transaction
-        .prepare_cached(
-            "WITH put AS (
-                 INSERT INTO fingerprints AS f (agent_id, fingerprint, first_seen, last_seen, level, version, issue, class,
-                                                title, severity, occurrences)
-                 SELECT s.agent_id, s.fingerprint, s.seen, s.seen, s.level, s.version, s.issue, s.class, s.title,
-                        s.severity, s.occurrences
-                 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::uuid[],
-                             $7::text[], $8::text[], $9::smallint[], $10::bigint[])
-                     AS s(agent_id, fingerprint, seen, level, version, issue, class, title, severity, occurrences)
-                 ON CONFLICT (agent_id, fingerprint) DO UPDATE
-                 SET class = excluded.class, title = excluded.title, severity = greatest(f.severity, excluded.severity),
-                     issue = excluded.issue, last_seen = excluded.last_seen,
-                     occurrences = f.occurrences + excluded.occurrences
-                 RETURNING f.fingerprint, f.issue, f.xmax = 0 AS is_new
-             )
-             SELECT fingerprint, count(*) FROM put WHERE is_new AND fingerprint = issue GROUP BY fingerprint",
-        )
-        .await?;
-    let fresh = transaction
-        .query(
-            &statement,
-            &[
-                &sums.agent_id,
-                &sums.fingerprint,
-                &sums.seen,
-                &sums.level,
-                &sums.version,
-                &sums.issue,
-                &sums.class,
-                &sums.title,
-                &sums.severity,
-                &sums.occurrences,
-            ],
-        )
-        .await?;
-    Ok(fresh.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Adds the losses that the rows tell of, and the gaps, to `losses`.

@@ -109,6 +109,7 @@ async fn collectors_and_database_killed_under_load_lose_and_duplicate_nothing() 
         db.count("SELECT count(*) FROM records").await,
         i64::try_from(records).expect("a number of records")
     );
+    db.counted().await;
     assert_eq!(
         db.count("SELECT sum(records)::bigint FROM rollups").await,
         i64::try_from(records).expect("a number of records")

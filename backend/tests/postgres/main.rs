@@ -6,6 +6,7 @@ mod alerts;
 mod books;
 mod catalogue;
 mod chaos;
+mod counting;
 mod delivery;
 mod discovery;
 mod hardware;

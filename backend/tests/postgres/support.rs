@@ -197,6 +197,22 @@ impl Database {
         self.sql().await.query_one(sql, &[]).await.expect(sql).get(0)
     }
 
+    /// Waits until all that is stored is counted, as by a collector that goes on running.
+    pub(crate) async fn counted(&self) {
+        let behind = "SELECT count(*) FROM senders s
+                      LEFT JOIN counted c ON c.agent_id = s.agent_id AND c.epoch = s.epoch
+                      WHERE s.stored_seq > coalesce(c.seq, 0)";
+        let counted = async {
+            while self.count(behind).await > 0 {
+                self.store.count_abandoned().await.expect("the database answers");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, counted)
+            .await
+            .expect("all is counted some time");
+    }
+
     /// Every sender's books balance, and there is one.
     pub(crate) async fn assert_balanced(&self) {
         assert!(self.count("SELECT count(*) FROM books").await > 0);

@@ -1,6 +1,6 @@
 //! Splitting issues, and putting them together again: records are moved to the other group in the background.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use deadpool_postgres::Transaction;
 use serde::Serialize;
@@ -30,6 +30,15 @@ pub struct SplitGroup {
     pub occurrences: i64,
     /// Hosts.
     pub hosts: i64,
+}
+
+/// Issues that people have split: few, if any.
+pub(in super::super) async fn split(transaction: &Transaction<'_>) -> Result<HashSet<Uuid>, StoreError> {
+    let split = transaction
+        .prepare_cached("SELECT issue FROM triage WHERE split")
+        .await?;
+    let rows = transaction.query(&split, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 impl Store {
@@ -76,6 +85,8 @@ impl Store {
             return Ok(());
         }
         self.wait_for_older().await?;
+        // What is moved was counted where it is.
+        self.count_everything().await?;
         for row in due {
             let issue: Uuid = row.get(0);
             while self.move_some(issue).await? > 0 {}

@@ -1,32 +1,24 @@
-//! What records add to issues, in the transaction that stores them.
+//! What records add to issues.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
-use super::super::{StoreError, plan::Plan, sums::IssueSums};
+use super::{
+    super::StoreError,
+    sums::{Issues, Sightings},
+};
 
-/// Issues that people have split: few, if any.
-pub(in super::super) async fn split(transaction: &Transaction<'_>) -> Result<HashSet<Uuid>, StoreError> {
-    let split = transaction
-        .prepare_cached("SELECT issue FROM triage WHERE split")
-        .await?;
-    let rows = transaction.query(&split, &[]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Makes issues known with their first record, counts, and tells that resolved ones came again. `hosts` is how many
-/// hosts have an issue for the first time.
+/// Makes issues known with their first record, and counts. `hosts` is how many hosts have an issue for the first time.
 ///
 /// An hour's count becomes part of `usual_per_hour` when the next one begins: with q = 0.5^(1/24), which has a day halve
 /// what an hour weighs, usual' = q^k usual + (1 - q) q^(k-1) count after k hours.
-pub(in super::super) async fn seen(
+pub(super) async fn seen(
     transaction: &Transaction<'_>,
-    plan: &Plan<'_>,
+    sums: &Issues<'_>,
     hosts: &BTreeMap<Uuid, i64>,
 ) -> Result<(), StoreError> {
-    let sums = IssueSums::of(plan);
     if sums.issue.is_empty() {
         return Ok(());
     }
@@ -39,11 +31,11 @@ pub(in super::super) async fn seen(
         .prepare_cached(
             "INSERT INTO triage AS t (issue, class, title, severity, first_seen, last_seen, occurrences, hosts, hour,
                                       hour_occurrences, split_from)
-             SELECT issue, class, title, severity, seen, seen, occurrences, hosts, hour, occurrences,
+             SELECT issue, class, title, severity, first_seen, last_seen, occurrences, hosts, hour, occurrences,
                     nullif(coarse, issue)
              FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[],
-                         $7::timestamptz[], $8::bigint[], $9::bigint[])
-                 AS s(issue, coarse, class, title, severity, seen, hour, occurrences, hosts)
+                         $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::bigint[])
+                 AS s(issue, coarse, class, title, severity, first_seen, last_seen, hour, occurrences, hosts)
              ON CONFLICT (issue) DO UPDATE
              SET class = excluded.class, title = excluded.title, severity = greatest(t.severity, excluded.severity),
                  first_seen = least(t.first_seen, excluded.first_seen),
@@ -66,29 +58,21 @@ pub(in super::super) async fn seen(
                 &sums.class,
                 &sums.title,
                 &sums.severity,
-                &sums.seen,
+                &sums.first_seen,
+                &sums.last_seen,
                 &sums.hour,
                 &sums.occurrences,
                 &hosts,
             ],
         )
         .await?;
-    regress(transaction, plan).await
+    Ok(())
 }
 
 /// Tells that resolved issues came again, in a kernel and build that should not have them.
-async fn regress(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
-    let mut seen: Vec<_> = plan
-        .rows()
-        .filter_map(|(mark, row)| Some((plan.issue(row)?, mark.agent_id, row.kernel_release.as_str())))
-        .collect();
-    seen.sort_unstable();
-    seen.dedup();
-    let (mut issues, mut agents, mut releases) = (Vec::new(), Vec::new(), Vec::new());
-    for (issue, agent_id, kernel_release) in seen {
-        issues.push(issue);
-        agents.push(agent_id);
-        releases.push(kernel_release);
+pub(super) async fn regress(transaction: &Transaction<'_>, seen: &Sightings<'_>) -> Result<(), StoreError> {
+    if seen.issue.is_empty() {
+        return Ok(());
     }
     let regress = transaction
         .prepare_cached(
@@ -109,7 +93,7 @@ async fn regress(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), S
         )
         .await?;
     transaction
-        .execute(&regress, &[&issues, &agents, &releases])
+        .execute(&regress, &[&seen.issue, &seen.agent_id, &seen.kernel_release])
         .await?;
     Ok(())
 }
