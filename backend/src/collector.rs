@@ -6,7 +6,7 @@ use futures::{Stream, future::try_join};
 use proto::{
     limits,
     v1::{
-        DeliverRequest, DeliverResponse, Hello, Rejected, collector_server::Collector,
+        DeliverRequest, DeliverResponse, Hello, KnownFix, Rejected, collector_server::Collector,
         deliver_request::Message as Said,
     },
 };
@@ -26,6 +26,10 @@ use crate::{
     record::check,
     store::{DeliverError, Delivered, Message, Sender, Store, StoreError, chain},
 };
+
+mod fixes;
+
+pub use fixes::Fixes;
 
 /// `Hello.agent_version`, bytes.
 const AGENT_VERSION_BYTES: usize = 64;
@@ -48,6 +52,7 @@ pub struct CollectorService {
     metrics: Metrics,
     ingest: Ingest,
     quotas: Arc<Quotas>,
+    fixes: Fixes,
     shutdown: CancellationToken,
 }
 
@@ -58,6 +63,7 @@ impl CollectorService {
         admission: Admission,
         ingest: Ingest,
         quotas: Quotas,
+        fixes: Fixes,
         metrics: Metrics,
         shutdown: CancellationToken,
     ) -> Self {
@@ -67,6 +73,7 @@ impl CollectorService {
             metrics,
             ingest,
             quotas: Arc::new(quotas),
+            fixes,
             shutdown,
         }
     }
@@ -110,10 +117,16 @@ impl CollectorService {
             let since = Instant::now();
             let message = message(&sender, request)?;
             self.within_quota(&message).await?;
+            let known_fixes = self.fixes.of(&message);
             let answer = self.ingest.submit(message).await.map_err(|Crowded| {
                 pushed_back(Status::resource_exhausted(Crowded.to_string()), CROWDED_PUSHBACK)
             })?;
-            if pending.send(Pending { answer, since }).await.is_err() {
+            let answered = Pending {
+                answer,
+                known_fixes,
+                since,
+            };
+            if pending.send(answered).await.is_err() {
                 // Nobody answers any more: the stream has failed, and that is told.
                 break;
             }
@@ -127,14 +140,19 @@ impl CollectorService {
         mut pending: mpsc::Receiver<Pending>,
         answers: &mpsc::Sender<Result<DeliverResponse, Status>>,
     ) -> Result<(), Status> {
-        while let Some(Pending { answer, since }) = pending.recv().await {
+        while let Some(Pending {
+            answer,
+            known_fixes,
+            since,
+        }) = pending.recv().await
+        {
             let delivered = answer
                 .await
                 .map_err(|_writer_is_gone| shutting_down())?
                 .map_err(|error| status(&error))?;
             self.metrics.delivered(&delivered, since.elapsed());
             // An agent that is gone asks again when it comes back; what it sent is stored.
-            answers.send(Ok(response(delivered))).await.ok();
+            answers.send(Ok(response(delivered, known_fixes))).await.ok();
         }
         Ok(())
     }
@@ -188,11 +206,13 @@ impl CollectorService {
             .hello(&sender, &host, &hello.agent_version)
             .await
             .map_err(|error| status(&error))?;
-        // An agent that is gone already is noticed when its next message does not come.
+        let known_fixes = self.store.fixes_of_host(sender.agent_id).await;
         let response = DeliverResponse {
             stored_seq,
             rejected: Vec::new(),
+            known_fixes: known_fixes.map_err(|error| store_status(&error))?,
         };
+        // An agent that is gone already is noticed when its next message does not come.
         answers.send(Ok(response)).await.ok();
         Ok(sender)
     }
@@ -201,6 +221,7 @@ impl CollectorService {
 /// A message that is being stored.
 struct Pending {
     answer: Answer,
+    known_fixes: Vec<KnownFix>,
     since: Instant,
 }
 
@@ -218,7 +239,7 @@ fn message(sender: &Arc<Sender>, request: DeliverRequest) -> Result<Message, Sta
     message.map_err(|error| status(&error))
 }
 
-fn response(delivered: Delivered) -> DeliverResponse {
+fn response(delivered: Delivered, known_fixes: Vec<KnownFix>) -> DeliverResponse {
     let rejected = delivered.rejected.into_iter().map(|rejected| Rejected {
         seq: rejected.seq,
         reason: rejected.reason,
@@ -226,6 +247,7 @@ fn response(delivered: Delivered) -> DeliverResponse {
     DeliverResponse {
         stored_seq: delivered.stored_seq,
         rejected: rejected.collect(),
+        known_fixes,
     }
 }
 

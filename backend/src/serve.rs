@@ -1,46 +1,31 @@
 //! `backend serve`: everything together, from the first connection to the last.
 
+mod health;
 mod incoming;
 mod listeners;
+mod services;
 mod tls;
 
 use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
-use futures::future::{OptionFuture, join, join4, try_join};
-use proto::v1::{
-    FILE_DESCRIPTOR_SET, collector_server::CollectorServer, hosts_server::HostsServer,
-    issues_server::IssuesServer, query_server::QueryServer, statistics_server::StatisticsServer,
-};
+use futures::future::{OptionFuture, join, join5, try_join};
 use sd_notify::NotifyState;
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    server::NamedService as _,
-    transport::{Server, server::Router},
-};
-use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    access::{Access, Anonymous, Guard},
+    access::{Access, Anonymous},
     admission::{Admission, Agents},
     alerts::{self, Rules},
     analysis,
-    collector::{self, CollectorService},
+    collector::Fixes,
     embedded::{Cluster, EmbeddedError},
-    enrolment::{self, EnrolmentService},
-    http,
-    ingest::{Ingest, Quota, Quotas},
+    ingest::Quota,
     metrics::Metrics,
-    netconsole, old_clients,
-    query::{
-        self, QueryService,
-        hosts::{self, HostsService},
-        issues::{self, IssuesService},
-        statistics::{self, StatisticsService},
-    },
+    netconsole,
     store::{Store, StoreError, chain},
 };
 use listeners::Listeners;
@@ -50,17 +35,6 @@ pub use tls::{Certificate, Tls, TlsError};
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often the database is asked whether it is there, for the health service and while starting.
 const PING: Duration = Duration::from_secs(2);
-/// A connection on which nothing is heard is asked for a sign of life this often, and dropped without one.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-/// Streams that one connection may have open.
-const STREAMS_PER_CONNECTION: u32 = 64;
-
-/// What one stream may send before it is read, bytes: the 2 MiB that telemd has in flight, so that it never waits for a
-/// round trip.
-const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
-/// The same for all streams of a connection: a proxy in front has many agents on one.
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-
 /// What to serve, and where.
 #[derive(Clone)]
 pub struct Config {
@@ -210,7 +184,7 @@ async fn serve(
     let addresses = listeners.addresses(config)?;
     let (reporter, health) = tonic_health::server::health_reporter();
     // The database has just been migrated.
-    set_health(&reporter, true).await;
+    health::set(&reporter, true).await;
     let admission = Admission::new(store.clone(), config.agents);
     let (reloading, tls) = match config.tls.clone() {
         Some(tls) => Some(tls::Reloading::start(tls, store.clone()).await?),
@@ -218,7 +192,8 @@ async fn serve(
     }
     .unzip();
     let access = Access::new(store.clone(), config.anonymous);
-    let grpc = services(config, &store, &admission, &access, &metrics, shutdown)?
+    let fixes = Fixes::new(store.clone());
+    let grpc = services::grpc(config, &store, &admission, &access, &fixes, &metrics, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
             incoming::incoming(listeners.grpc, tls, shutdown.clone()),
@@ -241,8 +216,8 @@ async fn serve(
             shutdown.clone(),
         ));
     }
-    let web =
-        web(config, &store, access, metrics, shutdown).into_make_service_with_connect_info::<SocketAddr>();
+    let web = services::web(config, &store, access, metrics, shutdown)
+        .into_make_service_with_connect_info::<SocketAddr>();
     let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
         http.await.map_err(ServeError::Http)
@@ -261,9 +236,10 @@ async fn serve(
     // The servers end by themselves when they fail, or at shutdown when nobody is connected.
     let ended = tokio::select! {
         ended = &mut servers => Some(ended?),
-        _ = join4(
+        _ = join5(
             keep_up(&store, config.migrate, shutdown),
-            report_health(&store, &reporter, shutdown),
+            fixes.keep_up(shutdown),
+            health::report(&store, &reporter, shutdown),
             admission.keep_up(shutdown),
             OptionFuture::from(reloading.map(|reloading| reloading.keep_up(shutdown))),
         ) => None,
@@ -299,65 +275,6 @@ async fn drain(
     }
 }
 
-/// REST and pages, and what old clients ask for where they are taken.
-fn web(
-    config: &Config,
-    store: &Store,
-    access: Access,
-    metrics: Metrics,
-    shutdown: &CancellationToken,
-) -> axum::Router {
-    let old_clients = config
-        .old_clients
-        .as_ref()
-        .map(|id| old_clients::router(store.clone(), id.clone()));
-    http::router(store.clone(), access, metrics, shutdown.clone()).merge(old_clients.unwrap_or_default())
-}
-
-/// The gRPC services but for health.
-fn services(
-    config: &Config,
-    store: &Store,
-    admission: &Admission,
-    access: &Access,
-    metrics: &Metrics,
-    shutdown: &CancellationToken,
-) -> Result<Router, ServeError> {
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let collector = CollectorService::new(
-        store.clone(),
-        admission.clone(),
-        Ingest::start(store),
-        Quotas::new(config.quota),
-        metrics.clone(),
-        shutdown.clone(),
-    );
-    let enrolment = EnrolmentService::new(store.clone(), config.certificate_life);
-    let statistics = StatisticsService::new(store.clone());
-    let issues = IssuesService::new(store.clone());
-    let hosts = HostsService::new(store.clone());
-    let query = QueryService::new(store.clone(), shutdown.clone());
-    Ok(Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(reflection().build_v1()?)
-        // What grpcio-reflection, of Python, still asks.
-        .add_service(reflection().build_v1alpha()?)
-        .add_service(collector::server(collector))
-        .add_service(enrolment::server(enrolment))
-        .add_service(Guard::new(access.clone(), statistics::server(statistics)))
-        .add_service(Guard::new(access.clone(), issues::server(issues)))
-        .add_service(Guard::new(access.clone(), hosts::server(hosts)))
-        .add_service(Guard::new(access.clone(), query::server(query))))
-}
-
 /// Looks after issues, and after the schema where that is for this collector, until `shutdown`.
 async fn keep_up(store: &Store, migrate: bool, shutdown: &CancellationToken) {
     let schema: OptionFuture<_> = migrate.then(|| store.keep_up(shutdown)).into();
@@ -379,36 +296,6 @@ async fn prepare(store: &Store, migrate: bool) -> Result<(), StoreError> {
             }
             result => return result,
         }
-    }
-}
-
-/// Keeps the health service true until `shutdown`.
-async fn report_health(store: &Store, reporter: &HealthReporter, shutdown: &CancellationToken) {
-    let mut serving = true;
-    while shutdown.run_until_cancelled(sleep(PING)).await.is_some() {
-        let answers = store.ping().await.is_ok();
-        if answers != serving {
-            tracing::warn!(answers, "the database went away or came back");
-            set_health(reporter, answers).await;
-            serving = answers;
-        }
-    }
-}
-
-async fn set_health(reporter: &HealthReporter, serving: bool) {
-    let status = if serving {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    };
-    for service in [
-        CollectorServer::<CollectorService>::NAME,
-        HostsServer::<HostsService>::NAME,
-        IssuesServer::<IssuesService>::NAME,
-        QueryServer::<QueryService>::NAME,
-        StatisticsServer::<StatisticsService>::NAME,
-    ] {
-        reporter.set_service_status(service, status).await;
     }
 }
 

@@ -14,6 +14,7 @@ mod exposure;
 mod facts;
 mod filter;
 mod findings;
+mod fixes;
 mod hardware;
 mod hosts;
 mod id;

@@ -46,6 +46,10 @@ pub mod limits {
     pub const FIELD_NAME_BYTES: usize = 64;
     /// `EventField.text` and `EventField.bytes`, bytes.
     pub const FIELD_VALUE_BYTES: usize = 1024;
+    /// `DeliverResponse.known_fixes`.
+    pub const KNOWN_FIXES: usize = 16;
+    /// Each text of a `KnownFix`, bytes.
+    pub const FIX_BYTES: usize = 1024;
     /// `Undecodable.bytes`, bytes.
     pub const UNDECODABLE_BYTES: usize = 65_536;
     /// `certificate_request` of enrolment, bytes.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 
 /// Files and folders of the state directory that hold data about the host; opting out deletes them.
-const STATE: [&str; 21] = [
+const STATE: [&str; 23] = [
     "spool",
     crate::session::OLD_SPOOL,
     "agent_id",
@@ -23,6 +23,8 @@ const STATE: [&str; 21] = [
     "updates.json.new",
     crate::privacy::KEY_FILE,
     "privacy_key.new",
+    crate::fixes::FILE,
+    "fixes.json.new",
     crate::journal::FILE,
     crate::journal::FILE_BEFORE,
     crate::ledger::FILE,

@@ -46,6 +46,9 @@ pub struct Entry {
     pub event_id: String,
     /// The boot it is about.
     pub boot_id: String,
+    /// What it is grouped by, coarse to fine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<String>,
     /// A program's payload, where payloads are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
@@ -68,6 +71,11 @@ impl Entry {
             title: record.title,
             event_id,
             boot_id: record.boot_id,
+            fingerprints: record
+                .fingerprints
+                .into_iter()
+                .map(|fingerprint| fingerprint.value)
+                .collect(),
             payload: payload.filter(|_| payloads),
         })
     }

@@ -16,6 +16,7 @@ pub mod durable;
 pub mod earlier;
 pub mod enrolment;
 pub mod failures;
+pub mod fixes;
 pub mod ground;
 pub mod host;
 pub mod identity;

@@ -6,6 +6,7 @@ use privilege::standing::Standing;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::fixes::Fix;
 use crate::ship::Link;
 
 /// The agent at a glance.
@@ -81,6 +82,9 @@ pub struct SessionStatus {
     /// The tool that pstore belongs to on this host; `None` when that is nobody, or not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pstore_owner: Option<String>,
+    /// What mends faults that this host has told of, as far as the collector knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_fixes: Vec<Fix>,
 }
 
 /// One hook of the catalogue.

@@ -164,6 +164,15 @@ impl Message {
         self.bytes
     }
 
+    /// What its records are grouped by, or would be if people had split that. An issue may come more than once.
+    pub(crate) fn issues(&self) -> impl Iterator<Item = Uuid> {
+        let rows: &[Row] = match &self.body {
+            Body::Rows(rows) => rows,
+            Body::Gap(_) => &[],
+        };
+        rows.iter().flat_map(|row| [row.finer, row.issue]).flatten()
+    }
+
     /// Splits the first `records` records of a batch off.
     pub(crate) fn split(self, records: usize) -> (Self, Option<Self>) {
         let Body::Rows(mut rows) = self.body else {

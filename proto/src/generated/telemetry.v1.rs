@@ -1151,6 +1151,10 @@ pub struct DeliverResponse {
     /// stored and need not be sent again: this is for the agent's log.
     #[prost(message, repeated, tag = "2")]
     pub rejected: ::prost::alloc::vec::Vec<Rejected>,
+    /// What mends faults of this host, as far as people have said so: with the answer to the Hello for its latest faults, with
+    /// that to a batch for those in it. At most 16.
+    #[prost(message, repeated, tag = "3")]
+    pub known_fixes: ::prost::alloc::vec::Vec<KnownFix>,
 }
 /// A record that could not be understood.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1161,6 +1165,25 @@ pub struct Rejected {
     /// What is wrong with it. At most 256 bytes.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+}
+/// What mends a fault. At most 1024 bytes each; empty: not known.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownFix {
+    /// A fingerprint of the fault, 32 lower-case hexadecimal digits: it is of all records that have it.
+    #[prost(string, tag = "1")]
+    pub fingerprint: ::prost::alloc::string::String,
+    /// What the fault is called.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// What to do, for people.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+    /// What has the fix, such as a kernel release.
+    #[prost(string, tag = "4")]
+    pub fixed_in: ::prost::alloc::string::String,
+    /// Where to read about it.
+    #[prost(string, tag = "5")]
+    pub url: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod collector_client {

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::{Entry, read};
 use crate::cli;
 use crate::config::Config;
+use crate::fixes::{self, Fix};
 
 /// Which entries, and how.
 #[derive(Debug, Clone, Default, Args)]
@@ -73,20 +75,41 @@ pub fn show(options: &Options, config: &Config, json: bool) -> ExitCode {
         ));
         return ExitCode::FAILURE;
     }
+    let fixes = fixes::read(&config.state_dir);
     cli::say_all(&if json {
-        entries.iter().map(line_json).collect()
+        entries.iter().map(|entry| line_json(entry, &fixes)).collect()
     } else {
-        table(options, &entries)
+        table(options, &entries, &fixes)
     });
     ExitCode::SUCCESS
 }
 
-fn line_json(entry: &Entry) -> String {
-    // An entry has only texts and numbers, which are JSON.
-    serde_json::to_string(entry).unwrap_or_default() + "\n"
+/// An entry, with what mends it.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    entry: &'a Entry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_fix: Option<&'a Fix>,
 }
 
-fn table(options: &Options, entries: &[Entry]) -> String {
+fn line_json(entry: &Entry, fixes: &[Fix]) -> String {
+    let line = Line {
+        entry,
+        known_fix: known_fix(entry, fixes),
+    };
+    // It has only texts and numbers, which are JSON.
+    serde_json::to_string(&line).unwrap_or_default() + "\n"
+}
+
+fn known_fix<'a>(entry: &Entry, fixes: &'a [Fix]) -> Option<&'a Fix> {
+    fixes
+        .iter()
+        .rev()
+        .find(|fix| entry.fingerprints.contains(&fix.fingerprint))
+}
+
+fn table(options: &Options, entries: &[Entry], fixes: &[Fix]) -> String {
     let mut text = String::new();
     if options.verbose {
         let titles = ["Classification", "Time stamp", "Record ID", "Event ID", "Boot ID"];
@@ -107,6 +130,10 @@ fn table(options: &Options, entries: &[Entry]) -> String {
             &entry.boot_id,
         ];
         row(&mut text, columns);
+        if let Some(fix) = known_fix(entry, fixes) {
+            // As in `row`.
+            let _infallible = writeln!(text, "  known fix: {}", fix.advice());
+        }
         if options.include_record
             && let Some(payload) = &entry.payload
         {
@@ -180,8 +207,25 @@ mod tests {
     }
 
     #[test]
+    fn a_record_has_the_fix_of_any_of_its_fingerprints() {
+        let entry = Entry {
+            fingerprints: vec!["a".into(), "b".into()],
+            ..entry()
+        };
+        let fix = |fingerprint: &str| Fix {
+            fingerprint: fingerprint.into(),
+            fixed_in: "6.1.120".into(),
+            ..Fix::default()
+        };
+        let text = table(&Options::default(), &[entry.clone()], &[fix("b"), fix("c")]);
+        assert!(text.ends_with("\n  known fix: fixed in 6.1.120\n"), "{text}");
+        assert!(line_json(&entry, &[fix("b")]).contains(r#""known_fix":{"fingerprint":"b""#));
+        assert!(!line_json(&entry, &[fix("c")]).contains("known_fix"));
+    }
+
+    #[test]
     fn payloads_titles_and_the_count_are_printed_when_asked_for() {
-        let plain = table(&Options::default(), &[entry()]);
+        let plain = table(&Options::default(), &[entry()], &[]);
         assert_eq!(plain.lines().count(), 1);
         assert!(
             plain.contains("org.example/disk/swapped") && !plain.contains("xt"),
@@ -192,7 +236,7 @@ mod tests {
             verbose: true,
             ..Options::default()
         };
-        let all = table(&options, &[entry()]);
+        let all = table(&options, &[entry()], &[]);
         assert!(
             all.starts_with("Classification") && all.contains("\nte\u{fffd}[31mxt\n\nTotal records: 1\n"),
             "{all}"

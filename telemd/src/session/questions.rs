@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Session;
 use crate::clock::Moment;
 use crate::control::{Answer, Question};
+use crate::fixes;
 use crate::ship::message;
 use crate::status::{SessionStatus, SpoolStatus, Status};
 
@@ -62,6 +63,7 @@ impl Session<'_> {
             counted,
             rejected,
             pstore_owner: self.before.pstore_owner().map(str::to_owned),
+            known_fixes: fixes::read(&config.state_dir),
         }))
     }
 }

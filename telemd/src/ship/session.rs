@@ -7,7 +7,7 @@ use std::time::Duration;
 use prost::Message as _;
 use proto::limits::BATCH_RECORDS;
 use proto::v1::deliver_request::Message;
-use proto::v1::{DeliverRequest, Gap, Record};
+use proto::v1::{DeliverRequest, Gap, KnownFix, Record};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use super::{Link, LinkState, ShipError, Shipper, message};
 use crate::clock::Moment;
 use crate::config::collector::Server;
 use crate::enrolment::Enrolment;
+use crate::fixes;
 use crate::journal::{Entry, Journal};
 use crate::keeper::Stats;
 use crate::text::chain;
@@ -97,7 +98,7 @@ impl<'a> Session<'a> {
             mut enrolment,
             requests,
             mut answers,
-            stored,
+            first,
             skew,
         } = match stream::begin(self.shipper, self.server, connection, enrolment).await? {
             Begun::Opened(opened) => *opened,
@@ -105,7 +106,8 @@ impl<'a> Session<'a> {
         };
         let mut stats = self.shipper.keeper.stats();
         let known = stats.borrow_and_update().clone();
-        self.resume(stored, &known).await?;
+        self.resume(first.stored_seq, &known).await?;
+        self.learn(first.known_fixes, true).await;
         self.tell(skew, enrolment.as_ref());
         let mut heard = Instant::now();
         let mut look = tokio::time::interval(RENEWAL_LOOK);
@@ -121,10 +123,11 @@ impl<'a> Session<'a> {
             let patience = heard + self.shipper.options.answer;
             tokio::select! {
                 answer = answers.message() => {
-                    let stored = stream::stored_seq(&connection, answer)?;
+                    let answer = stream::answer(&connection, answer)?;
                     heard = Instant::now();
                     let durable_seq = stats.borrow_and_update().durable_seq;
-                    self.stored(stored, durable_seq).await?;
+                    self.stored(answer.stored_seq, durable_seq).await?;
+                    self.learn(answer.known_fixes, false).await;
                 }
                 permit = requests.reserve(), if more && room => {
                     let permit = permit.map_err(|_closed| ShipError::Closed)?;
@@ -278,6 +281,18 @@ impl<'a> Session<'a> {
         }
         self.note(entries).await;
         Ok(self.shipper.keeper.acknowledge(stored).await?)
+    }
+
+    /// Keeps what the collector says mends faults of this host; `all`: nothing else does. What cannot be kept is told again.
+    async fn learn(&self, told: Vec<KnownFix>, all: bool) {
+        if told.is_empty() && !all {
+            return;
+        }
+        let state_dir = self.shipper.state_dir.clone();
+        let kept = tokio::task::spawn_blocking(move || fixes::learn(&state_dir, told, all)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, "what mends faults of this host could not be kept");
+        }
     }
 
     /// Writes to the journal what is stored now. The collector has the records: a journal that cannot be written stops

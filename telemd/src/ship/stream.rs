@@ -29,7 +29,8 @@ pub(super) struct Opened {
     pub(super) enrolment: Option<Enrolment>,
     pub(super) requests: mpsc::Sender<DeliverRequest>,
     pub(super) answers: Streaming<DeliverResponse>,
-    pub(super) stored: u64,
+    /// To the Hello.
+    pub(super) first: DeliverResponse,
     pub(super) skew: Skew,
 }
 
@@ -75,12 +76,12 @@ pub(super) async fn begin(
     enrolment: Option<Enrolment>,
 ) -> Result<Begun, ShipError> {
     match hello(shipper, server, &connection).await {
-        Ok((requests, answers, stored, skew)) => Ok(Begun::Opened(Box::new(Opened {
+        Ok((requests, answers, first, skew)) => Ok(Begun::Opened(Box::new(Opened {
             connection,
             enrolment,
             requests,
             answers,
-            stored,
+            first,
             skew,
         }))),
         Err(ShipError::Status(status)) if is_expired(&status) => {
@@ -101,7 +102,7 @@ pub(super) async fn begin(
 type Stream = (
     mpsc::Sender<DeliverRequest>,
     Streaming<DeliverResponse>,
-    u64,
+    DeliverResponse,
     Skew,
 );
 
@@ -119,14 +120,14 @@ async fn hello(shipper: &Shipper, server: &Server, connection: &Connection) -> R
     enter(shipper, server, &hello).await;
     requests.try_send(hello).map_err(|_full| ShipError::Closed)?;
     let call = client.deliver(ReceiverStream::new(queue));
-    let answer = tokio::time::timeout(within, call).await;
-    let response = answer.map_err(|_elapsed| ShipError::Silent(within))?;
+    let called = tokio::time::timeout(within, call).await;
+    let response = called.map_err(|_elapsed| ShipError::Silent(within))?;
     let response = response.map_err(|status| connection.status(status))?;
     let skew = Skew::of(response.metadata(), Moment::now()).unwrap_or_default();
     let mut answers = response.into_inner();
     let first = tokio::time::timeout(within, answers.message()).await;
-    let stored = stored_seq(connection, first.map_err(|_elapsed| ShipError::Silent(within))?)?;
-    Ok((requests, answers, stored, skew))
+    let first = answer(connection, first.map_err(|_elapsed| ShipError::Silent(within))?)?;
+    Ok((requests, answers, first, skew))
 }
 
 /// Comes back when one of `servers` takes records.
@@ -201,10 +202,11 @@ pub(super) async fn enter(shipper: &Shipper, server: &Server, request: &DeliverR
     }
 }
 
-pub(super) fn stored_seq(
+/// What came as an answer.
+pub(super) fn answer(
     connection: &Connection,
-    answer: Result<Option<DeliverResponse>, tonic::Status>,
-) -> Result<u64, ShipError> {
-    let answer = answer.map_err(|status| connection.status(status))?;
-    Ok(answer.ok_or(ShipError::Closed)?.stored_seq)
+    came: Result<Option<DeliverResponse>, tonic::Status>,
+) -> Result<DeliverResponse, ShipError> {
+    let answer = came.map_err(|status| connection.status(status))?;
+    answer.ok_or(ShipError::Closed)
 }

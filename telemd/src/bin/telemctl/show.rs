@@ -57,6 +57,9 @@ pub(crate) fn text(status: &Status) -> String {
             session.counted, session.rejected
         ),
     );
+    for fix in &session.known_fixes {
+        line(&mut out, "known fix", &format!("{}: {}", fix.title, fix.advice()));
+    }
     for hook in &session.hooks {
         line(&mut out, &hook.name, &hook_text(hook));
     }

@@ -1,0 +1,98 @@
+//! What is served, over HTTP and gRPC.
+
+use std::time::Duration;
+
+use proto::v1::FILE_DESCRIPTOR_SET;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::Router};
+
+use super::{Config, ServeError};
+use crate::{
+    access::{Access, Guard},
+    admission::Admission,
+    collector::{self, CollectorService, Fixes},
+    enrolment::{self, EnrolmentService},
+    http,
+    ingest::{Ingest, Quotas},
+    metrics::Metrics,
+    old_clients,
+    query::{
+        self, QueryService,
+        hosts::{self, HostsService},
+        issues::{self, IssuesService},
+        statistics::{self, StatisticsService},
+    },
+    store::Store,
+};
+
+/// A connection on which nothing is heard is asked for a sign of life this often, and dropped without one.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Streams that one connection may have open.
+const STREAMS_PER_CONNECTION: u32 = 64;
+
+/// What one stream may send before it is read, bytes: the 2 MiB that telemd has in flight, so that it never waits for a
+/// round trip.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+/// The same for all streams of a connection: a proxy in front has many agents on one.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// REST and pages, and what old clients ask for where they are taken.
+pub(super) fn web(
+    config: &Config,
+    store: &Store,
+    access: Access,
+    metrics: Metrics,
+    shutdown: &CancellationToken,
+) -> axum::Router {
+    let old_clients = config
+        .old_clients
+        .as_ref()
+        .map(|id| old_clients::router(store.clone(), id.clone()));
+    http::router(store.clone(), access, metrics, shutdown.clone()).merge(old_clients.unwrap_or_default())
+}
+
+/// The gRPC services but for health.
+pub(super) fn grpc(
+    config: &Config,
+    store: &Store,
+    admission: &Admission,
+    access: &Access,
+    fixes: &Fixes,
+    metrics: &Metrics,
+    shutdown: &CancellationToken,
+) -> Result<Router, ServeError> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let collector = CollectorService::new(
+        store.clone(),
+        admission.clone(),
+        Ingest::start(store),
+        Quotas::new(config.quota),
+        fixes.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+    );
+    let enrolment = EnrolmentService::new(store.clone(), config.certificate_life);
+    let statistics = StatisticsService::new(store.clone());
+    let issues = IssuesService::new(store.clone());
+    let hosts = HostsService::new(store.clone());
+    let query = QueryService::new(store.clone(), shutdown.clone());
+    Ok(Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .add_service(reflection().build_v1()?)
+        // What grpcio-reflection, of Python, still asks.
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(collector::server(collector))
+        .add_service(enrolment::server(enrolment))
+        .add_service(Guard::new(access.clone(), statistics::server(statistics)))
+        .add_service(Guard::new(access.clone(), issues::server(issues)))
+        .add_service(Guard::new(access.clone(), hosts::server(hosts)))
+        .add_service(Guard::new(access.clone(), query::server(query))))
+}
