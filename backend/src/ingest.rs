@@ -16,6 +16,7 @@ use std::{
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -75,9 +76,9 @@ impl Reply {
 pub type Answer = oneshot::Receiver<Result<Delivered, DeliverError>>;
 
 impl Ingest {
-    /// Starts the writers.
-    pub fn start(store: &Store) -> Self {
-        let counting = counting::start(store);
+    /// Starts the writers. The task ends after the last of them, when all that they stored is counted.
+    pub fn start(store: &Store) -> (Self, JoinHandle<()>) {
+        let (counting, counted) = counting::start(store);
         let writers = (0..Store::WRITERS).map(|_| {
             let (queue, jobs) = mpsc::channel(WAITING);
             let writer = Writer {
@@ -87,10 +88,11 @@ impl Ingest {
             tokio::spawn(writer.run(jobs));
             queue
         });
-        Self {
+        let ingest = Self {
             writers: writers.collect(),
             room: Arc::new(Semaphore::new(WAITING_BYTES)),
-        }
+        };
+        (ingest, counted)
     }
 
     /// Queues a message, waiting for room. Messages of one agent are stored in the order of these calls.

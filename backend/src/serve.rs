@@ -8,7 +8,7 @@ mod tls;
 
 use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
-use futures::future::{OptionFuture, join, join5, try_join};
+use futures::future::{OptionFuture, join, join3, join5, try_join};
 use sd_notify::NotifyState;
 use tokio::{
     task::JoinHandle,
@@ -21,9 +21,9 @@ use crate::{
     admission::{Admission, Agents},
     alerts::{self, Rules},
     analysis,
-    collector::Fixes,
+    collector::{CollectorService, Fixes},
     embedded::{Cluster, EmbeddedError},
-    ingest::Quota,
+    ingest::{Ingest, Quota, Quotas},
     metrics::Metrics,
     netconsole,
     store::{Store, StoreError, chain},
@@ -193,7 +193,17 @@ async fn serve(
     .unzip();
     let access = Access::new(store.clone(), config.anonymous);
     let fixes = Fixes::new(store.clone());
-    let grpc = services::grpc(config, &store, &admission, &access, &fixes, &metrics, shutdown)?
+    let (ingest, counted) = Ingest::start(&store);
+    let collector = CollectorService::new(
+        store.clone(),
+        admission.clone(),
+        ingest,
+        Quotas::new(config.quota),
+        fixes.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+    );
+    let grpc = services::grpc(config, &store, collector, &access, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
             incoming::incoming(listeners.grpc, tls, shutdown.clone()),
@@ -252,21 +262,22 @@ async fn serve(
             None => servers.await.map(|_both| ()),
         }
     };
-    drain(servers, netconsole).await
+    drain(servers, netconsole, counted).await
 }
 
-/// Gives open requests, and what netconsole told last, some time.
+/// Gives open requests, what netconsole told last, and what is stored and not counted yet, some time.
 async fn drain(
     servers: impl Future<Output = Result<(), ServeError>>,
     netconsole: Option<JoinHandle<()>>,
+    counted: JoinHandle<()>,
 ) -> Result<(), ServeError> {
     let netconsole = async {
         if let Some(Err(error)) = OptionFuture::from(netconsole).await {
             tracing::error!(error = %chain(&error), "the netconsole receiver failed");
         }
     };
-    match timeout(DRAIN, join(servers, netconsole)).await {
-        Ok((ended, ())) => ended,
+    match timeout(DRAIN, join3(servers, netconsole, counted)).await {
+        Ok((ended, (), _counted)) => ended,
         Err(_late) => {
             // Nothing that was acknowledged is lost by this.
             tracing::warn!("some requests did not end in time");

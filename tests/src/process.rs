@@ -209,19 +209,35 @@ impl Backend {
 
     /// GET of a path.
     pub fn get(&self, path: &str) -> Result<Answer> {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
-        let mut response = agent
-            .get(format!("http://{}{path}", self.addresses().http))
-            .call()?;
-        Ok(Answer {
-            status: response.status().as_u16(),
-            body: response.body_mut().read_to_string()?,
-        })
+        answer(http().get(self.url(path)).call()?)
     }
+
+    /// POST of JSON to a path.
+    pub fn post(&self, path: &str, json: &str) -> Result<Answer> {
+        let request = http()
+            .post(self.url(path))
+            .header("content-type", "application/json");
+        answer(request.send(json)?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addresses().http)
+    }
+}
+
+fn http() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .new_agent()
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer> {
+    Ok(Answer {
+        status: response.status().as_u16(),
+        body: response.body_mut().read_to_string()?,
+    })
 }
 
 /// The real agent, with its socket as the only source of records.

@@ -10,6 +10,7 @@ use std::{
 
 use tokio::{
     sync::mpsc,
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 use uuid::Uuid;
@@ -25,11 +26,10 @@ const WAITING: usize = 16;
 /// Kinds of records that are counted together: what waits takes some 300 bytes for each.
 const KINDS: usize = 32 * 1024;
 
-/// Where writers send tallies, those of a sender in their order. Counting ends when all have ended.
-pub(super) fn start(store: &Store) -> mpsc::Sender<Vec<Tally>> {
+/// Where writers send tallies, those of a sender in their order; and the task, which ends after all writers.
+pub(super) fn start(store: &Store) -> (mpsc::Sender<Vec<Tally>>, JoinHandle<()>) {
     let (queue, tallies) = mpsc::channel(WAITING);
-    tokio::spawn(count(store.clone(), tallies));
-    queue
+    (queue, tokio::spawn(count(store.clone(), tallies)))
 }
 
 async fn count(store: Store, mut queue: mpsc::Receiver<Vec<Tally>>) {

@@ -9,11 +9,9 @@ use tonic::transport::{Server, server::Router};
 use super::{Config, ServeError};
 use crate::{
     access::{Access, Guard},
-    admission::Admission,
-    collector::{self, CollectorService, Fixes},
+    collector::{self, CollectorService},
     enrolment::{self, EnrolmentService},
     http,
-    ingest::{Ingest, Quotas},
     metrics::Metrics,
     old_clients,
     query::{
@@ -55,10 +53,8 @@ pub(super) fn web(
 pub(super) fn grpc(
     config: &Config,
     store: &Store,
-    admission: &Admission,
+    collector: CollectorService,
     access: &Access,
-    fixes: &Fixes,
-    metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> Result<Router, ServeError> {
     let reflection = || {
@@ -66,15 +62,6 @@ pub(super) fn grpc(
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let collector = CollectorService::new(
-        store.clone(),
-        admission.clone(),
-        Ingest::start(store),
-        Quotas::new(config.quota),
-        fixes.clone(),
-        metrics.clone(),
-        shutdown.clone(),
-    );
     let enrolment = EnrolmentService::new(store.clone(), config.certificate_life);
     let statistics = StatisticsService::new(store.clone());
     let issues = IssuesService::new(store.clone());

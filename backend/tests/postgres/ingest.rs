@@ -9,9 +9,10 @@ use backend::{
 };
 use bytes::Bytes;
 use proto::v1::{Batch, Gap, LossReason, Record, deliver_request::Message as Said};
+use tokio::time::timeout;
 use tonic::Code;
 
-use crate::support::{Collector, Database, Stream, batch, encoded, host, record, sender};
+use crate::support::{Collector, Database, PATIENCE, Stream, batch, encoded, host, record, sender};
 
 /// Introduces senders.
 async fn senders(db: &Database, count: usize) -> Vec<Arc<Sender>> {
@@ -86,7 +87,7 @@ async fn what_many_agents_send_at_once_is_stored_once_each_in_order() {
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let ingest = Ingest::start(&db.store);
+    let (ingest, counted) = Ingest::start(&db.store);
     let senders = senders(&db, 40).await;
     let mut answers = Vec::new();
     for first_seq in (1..=61).step_by(3) {
@@ -99,6 +100,13 @@ async fn what_many_agents_send_at_once_is_stored_once_each_in_order() {
         answer.await.unwrap().unwrap();
     }
     assert_eq!(db.count("SELECT count(*) FROM records").await, 40 * 63);
+    drop(ingest);
+    timeout(PATIENCE, counted).await.expect("counting ends").unwrap();
+    assert_eq!(
+        db.count("SELECT sum(records)::bigint FROM rollups").await,
+        40 * 63,
+        "it ends when all is counted"
+    );
     assert_eq!(
         db.count("SELECT count(*) FROM (SELECT seq, lag(seq) OVER (PARTITION BY agent_id ORDER BY received_at, id) AS before FROM records) AS r WHERE seq <= before").await,
         0,
@@ -126,7 +134,7 @@ async fn a_record_that_the_database_refuses_spoils_only_itself() {
         .batch_execute("ALTER TABLE records ADD CONSTRAINT no_poison CHECK (title <> 'poison')")
         .await
         .unwrap();
-    let ingest = Ingest::start(&db.store);
+    let (ingest, _counted) = Ingest::start(&db.store);
     let senders = senders(&db, 6).await;
     let mut answers = Vec::new();
     for (number, sender) in senders.iter().enumerate() {

@@ -40,7 +40,7 @@ pub(super) async fn catch_up(
 ) -> Result<(), StoreError> {
     while place.seq < until {
         let tally = read(transaction, sender, place, until).await?;
-        add(transaction, &[&tally]).await?;
+        Box::pin(add(transaction, &[&tally])).await?;
         place = Place {
             seq: tally.to,
             at: tally.at,
