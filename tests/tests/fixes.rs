@@ -1,7 +1,5 @@
 //! What people say mends a fault reaches the host that has it: the real agent, collector, PostgreSQL and `telemctl`.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
-
 use std::{
     process::{Command, Output},
     thread,
