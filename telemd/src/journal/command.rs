@@ -217,7 +217,11 @@ mod tests {
             fixed_in: "6.1.120".into(),
             ..Fix::default()
         };
-        let text = table(&Options::default(), &[entry.clone()], &[fix("b"), fix("c")]);
+        let text = table(
+            &Options::default(),
+            std::slice::from_ref(&entry),
+            &[fix("b"), fix("c")],
+        );
         assert!(text.ends_with("\n  known fix: fixed in 6.1.120\n"), "{text}");
         assert!(line_json(&entry, &[fix("b")]).contains(r#""known_fix":{"fingerprint":"b""#));
         assert!(!line_json(&entry, &[fix("c")]).contains("known_fix"));
