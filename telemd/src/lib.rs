@@ -10,6 +10,7 @@ pub mod config;
 pub mod consent;
 pub mod container;
 pub mod control;
+pub mod crashes;
 pub mod device;
 pub mod drop_dir;
 pub mod durable;

@@ -149,6 +149,8 @@ mod tests {
         assert!(policy.allows(&record("custom.tracepoint", "user.mine")));
         assert!(policy.allows(&record("hardware.memory_error", "bert")));
         assert!(!policy.allows(&record("kernel.panic", "pstore")));
+        assert!(!policy.allows(&record("program.crash", CORE_PATTERN)));
+        assert!(consented(&["*"], &[], &["core_pattern"]).allows(&record("program.crash", CORE_PATTERN)));
         assert!(!policy.allows(&of_program("a/b/c")));
     }
 

@@ -5,9 +5,6 @@ use std::io::Read as _;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 
-use object::Endianness;
-use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
-use object::read::elf::{FileHeader, ProgramHeader as _};
 use probe_user::{Context, UserFrame};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -84,7 +81,7 @@ fn build_id(path: &Path) -> Option<String> {
     let file = open_regular(path)?;
     let mut head = Vec::new();
     file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
-    let note = note::<FileHeader64<Endianness>>(&head).or_else(|| note::<FileHeader32<Endianness>>(&head))?;
+    let note = core_dump::build_id(&head)?;
     Some(faults::symbols::BuildId::new(note)?.to_string())
 }
 
@@ -102,30 +99,9 @@ fn open_regular(path: &Path) -> Option<File> {
     File::open(format!("/proc/self/fd/{}", seen.as_raw_fd())).ok()
 }
 
-/// The build id in the notes that lie in `head`, the start of a file.
-fn note<Elf: FileHeader<Endian = Endianness>>(head: &[u8]) -> Option<&[u8]> {
-    let header = Elf::parse(head).ok()?;
-    let endian = header.endian().ok()?;
-    header
-        .program_headers(endian, head)
-        .ok()?
-        .iter()
-        .find_map(|segment| {
-            let mut notes = segment.notes(endian, head).ok()??;
-            while let Ok(Some(note)) = notes.next() {
-                if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
-                    return Some(note.desc());
-                }
-            }
-            None
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -240,21 +216,5 @@ mod tests {
             ),
             (None, None, None)
         );
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_looked_through_without_a_panic(
-            at in 0_usize..160,
-            with in prop::collection::vec(any::<u8>(), 0..24),
-            cut in 0_usize..160,
-        ) {
-            let mut bytes = elf(*b"01234567");
-            for (byte, with) in bytes.iter_mut().skip(at).zip(with) {
-                *byte = with;
-            }
-            bytes.truncate(cut);
-            let _found = note::<FileHeader64<Endianness>>(&bytes).or_else(|| note::<FileHeader32<Endianness>>(&bytes));
-        }
     }
 }

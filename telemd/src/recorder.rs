@@ -8,6 +8,7 @@ use proto::v1::{LossCount, LossReason, Record};
 
 use crate::clock::Moment;
 use crate::config;
+use crate::crashes::twins::Twins;
 use crate::keeper::{Handle, KeepError};
 use crate::kept::Mark;
 use crate::losses::Losses;
@@ -36,6 +37,7 @@ pub struct Recorder {
     keeper: Handle,
     scrubber: Mutex<Arc<Scrubber>>,
     books: Mutex<Books>,
+    crashes: Arc<Twins>,
 }
 
 #[derive(Debug)]
@@ -63,13 +65,15 @@ impl Recorder {
                 rejected: 0,
                 refused_always: 0,
             }),
+            crashes: Arc::default(),
         }
     }
 
     /// Whoever takes records in from now on, into another spool: what is counted goes on, this one is done with.
     #[must_use]
     pub fn successor(&self, keeper: Handle, scrubber: Scrubber) -> Self {
-        let successor = Self::new(self.boot.clone(), keeper, Storm::new(1, 1), scrubber);
+        let mut successor = Self::new(self.boot.clone(), keeper, Storm::new(1, 1), scrubber);
+        successor.crashes = Arc::clone(&self.crashes);
         std::mem::swap(&mut *successor.books(), &mut *self.books());
         let mut books = successor.books();
         books.refused_always = 0;
@@ -97,6 +101,11 @@ impl Recorder {
     /// Which boot the records are about.
     pub fn boot(&self) -> &Boot {
         &self.boot
+    }
+
+    /// Crashes that a hook and a core dump tell.
+    pub fn crashes(&self) -> &Twins {
+        &self.crashes
     }
 
     /// The spool.

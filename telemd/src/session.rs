@@ -16,6 +16,7 @@ use crate::agent::AgentError;
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::control::{Answer, Asked, Question};
+use crate::crashes::pattern::CORE_PATTERN;
 use crate::durable;
 use crate::host;
 use crate::keeper::{self, KeepError};
@@ -267,13 +268,27 @@ impl<'a> Session<'a> {
             let Some(found) = self.before.leftovers.hold(found) else {
                 continue;
             };
-            if let Err(error) = self
-                .recorder
-                .hand_over(found, self.sources.hindsight(), now)
-                .await
-            {
-                tracing::error!(error = chain(&error), "a fault could not be kept");
+            let crashes = self.recorder.crashes();
+            if let Some(found) = crashes.hook(found, Path::new(CORE_PATTERN), now.since_boot_ns) {
+                self.record(found, now).await;
             }
+        }
+    }
+
+    /// Tells crashes whose core dump did not come until `until_ns`.
+    async fn tell_crashes(&mut self, until_ns: u64) {
+        while let Some(found) = self.recorder.crashes().late(until_ns) {
+            self.record(found, Moment::now()).await;
+        }
+    }
+
+    async fn record(&self, found: Found, now: Moment) {
+        if let Err(error) = self
+            .recorder
+            .hand_over(found, self.sources.hindsight(), now)
+            .await
+        {
+            tracing::error!(error = chain(&error), "a fault could not be kept");
         }
     }
 
@@ -286,6 +301,7 @@ impl<'a> Session<'a> {
         for caught in [Caught::Log, Caught::Events] {
             self.take(caught, buffers, found).await;
         }
+        self.tell_crashes(now.since_boot_ns).await;
         self.recorder.close_windows(now, false);
         self.tell_losses(now).await;
         self.leave_traces(now).await;

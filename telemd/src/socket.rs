@@ -190,7 +190,13 @@ impl<'a> Guest<'a> {
             ..
         } = sent;
         let record = match submission.core_dump.take() {
-            Some(dump) => recorder.boot().core_dump(dump, now),
+            Some(dump) => {
+                let record = recorder.boot().core_dump(dump, now);
+                match recorder.crashes().dump(record, now.since_boot_ns) {
+                    Some(record) => record,
+                    None => return Ok(Kept::Counted),
+                }
+            }
             None => recorder.boot().custom(submission, &self.sender(), now),
         };
         if !recorder.allows(&record) {

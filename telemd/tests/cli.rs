@@ -30,6 +30,7 @@ fn every_program_writes_its_manual_pages() {
     std::fs::create_dir(&folder).unwrap();
     for (page, program) in [
         ("telemd.8", env!("CARGO_BIN_EXE_telemd")),
+        ("telemd-crash.8", env!("CARGO_BIN_EXE_telemd-crash")),
         ("telemd-probes.8", env!("CARGO_BIN_EXE_telemd-probes")),
         ("telemctl.1", env!("CARGO_BIN_EXE_telemctl")),
         ("telem-record-gen.1", env!("CARGO_BIN_EXE_telem-record-gen")),
@@ -95,6 +96,8 @@ fn commands_with_options_have_help() {
         &["preview"],
         &["ledger"],
         &["failures"],
+        &["crashes"],
+        &["crashes", "enable"],
     ] {
         let name = format!("help_{}", command.join("_"));
         insta::assert_snapshot!(

@@ -26,6 +26,26 @@ fn a_test_record_shows_the_way_to_the_collector() {
 }
 
 #[test]
+fn what_the_collector_is_told_about_this_host_is_shown() {
+    let mut host = Host::new("");
+    assert_eq!(host.telemctl(&["host"]).status.code(), Some(1), "nobody answers");
+    host.start();
+    let told = said(&host, &host.telemctl(&["host"]));
+    assert!(told.starts_with("exit 1") && told.contains("opt-in"), "{told}");
+    host.telemctl(&["opt-in"]);
+    host.wait("the agent to know its host", |host| {
+        host.telemctl(&["host"]).status.success()
+    });
+    let told = said(&host, &host.telemctl(&["host"]));
+    assert!(told.contains("\nkernel ") && told.contains("\nmemory "), "{told}");
+    let output = host.telemctl(&["host", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["hostname"], "under-test");
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    assert_eq!(told["kernelRelease"], release.trim());
+}
+
+#[test]
 fn metrics_are_what_prometheus_reads() {
     let mut host = Host::new("");
     host.telemctl(&["opt-in"]);

@@ -13,6 +13,7 @@ mod certificate;
 mod channel;
 mod config;
 mod console_lines;
+mod core_dump;
 mod cper;
 mod crash;
 mod demangle;
@@ -70,6 +71,7 @@ pub const TARGETS: &[Target] = targets! {
     channel
     config
     console_lines
+    core_dump
     cper
     crash
     demangle

@@ -12,12 +12,13 @@ const SOURCE: &str = concat!("Telemetrics ", env!("CARGO_PKG_VERSION"));
 const MANUAL: &str = "Telemetrics";
 
 /// The pages that each page names under SEE ALSO, with their sections.
-const PAGES: [(&str, u8); 7] = [
+const PAGES: [(&str, u8); 8] = [
     ("telem-record-gen", 1),
     ("telem_journal", 1),
     ("telemctl", 1),
     (configuration::NAME, 5),
     ("telemd", 8),
+    ("telemd-crash", 8),
     ("telemd-probes", 8),
     ("telemetrics-backend", 8),
 ];

@@ -108,6 +108,11 @@ pub(super) fn line_at(text: &str, byte: usize) -> usize {
 
 /// serde names the key in the first pair of backticks, and all that there are in the others.
 fn remedy(problem: &str) -> String {
+    if problem.starts_with("unknown field `strategy`") {
+        return "what is over a limit is counted as lost. Where it should be kept and shipped later there is no limit: records are shipped \
+                in order, and wait on disk in any case. Remove that line, or the whole [[rate]]"
+            .to_owned();
+    }
     let mut words = problem.split('`').skip(1).step_by(2);
     let meant = words
         .next()

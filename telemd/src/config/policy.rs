@@ -27,7 +27,7 @@ pub struct Consented {
     pub classes: Vec<String>,
     /// Those of them that are not.
     pub except: Vec<String>,
-    /// Where records may come from: `hook.NAME`, `socket`, `past.NAME`, or their beginnings with a `*` behind.
+    /// Where records may come from: `hook.NAME`, `socket`, `core_pattern`, `past.NAME`, or their beginnings with a `*` behind.
     pub sources: Vec<String>,
 }
 
@@ -119,14 +119,16 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     }
     let known = |source: &&String| {
         let begins = ["hook.", "past."].iter().any(|kind| source.starts_with(kind));
-        begins || ["*", "agent", "socket"].contains(&source.as_str())
+        begins || ["*", "agent", "core_pattern", "socket"].contains(&source.as_str())
     };
     if let Some(source) = sources.iter().find(|source| !known(source)) {
         return Err(Wrong {
             key: "consent.sources",
             value: format!("{source:?}"),
             problem: "no source is called like this".into(),
-            remedy: "give hook.NAME or hook.*, socket, past.NAME or past.*, agent, or * for all".into(),
+            remedy:
+                "give hook.NAME or hook.*, socket, core_pattern, past.NAME or past.*, agent, or * for all"
+                    .into(),
         });
     }
     let limited: Vec<_> = config.rate.iter().map(|rate| rate.class.clone()).collect();

@@ -123,6 +123,7 @@ fn every_mistake_is_told_with_file_line_key_and_remedy() {
         "[identity]\nrotate_s = 60",
         "[[rate]]\nclass = \"*\"",
         "[[rate]]\nclass = \"*\"\nrecords = 0",
+        "[[rate]]\nclass = \"*\"\nrecords = 1\nstrategy = \"spool\"",
         "[[drop]]\ndir = \"drop\"\nclass = \"a/b\"",
         "[[drop]]\ndir = \"/drop\"\nclass = \"a/b/c\"",
         "storm.first = 0",

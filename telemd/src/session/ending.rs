@@ -63,6 +63,7 @@ impl Session<'_> {
         let now = Moment::now();
         self.pipeline.flush(now, &mut found);
         self.hand_over(found).await;
+        self.tell_crashes(u64::MAX).await;
         if let Some(place) = place.filter(|_| !self.has_told()) {
             self.note_place(place).await;
         }

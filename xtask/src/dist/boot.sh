@@ -29,6 +29,8 @@ await() {
 property() { systemctl show --property "$2" --value "$1"; }
 says() { [ "$(property telemd.service StatusText)" = "$1" ]; }
 holds_no_capability() { grep -q '^CapPrm:[[:space:]]*0000000000000000$' "/proc/$(property telemd.service MainPID)/status"; }
+dumped() { file=$(echo /var/core.*) && [ "$(head -c 4 "$file")" = "$(printf '\177ELF')" ]; }
+told_once() { telemctl flush >/dev/null && [ "$(telemctl journal | grep -c "$1")" = 1 ]; }
 arrived() { curl --silent --fail 'http://127.0.0.1:7131/api/v1/faults?class=custom' | grep -q "$1"; }
 
 for unit in telemd.service telemd.socket telemd-probes.socket telemetrics-updates.timer telemetrics-failures.timer \
@@ -70,6 +72,17 @@ await systemctl --quiet is-failed boot-fails.service
 systemctl start telemetrics-failures.service || fail "failed units are not told"
 await arrived org.telemetrics/unit/failed
 
+echo "boot: a program that dumps core"
+was=$(cat /proc/sys/kernel/core_pattern)
+telemctl crashes enable --then '/var/core.%p' || fail "core dumps are not read"
+cp /bin/sh /usr/bin/boot-crashes
+boot-crashes -c 'ulimit -c unlimited; kill -SEGV $$'
+await dumped
+# By the hook and by the helper, and one record.
+await told_once program.crash
+telemctl crashes disable || fail "core dumps are still read"
+[ "$(cat /proc/sys/kernel/core_pattern)" = "$was" ] || fail "core dumps do not go where they went"
+
 echo "boot: reload, kill"
 systemctl reload telemd.service || fail "telemd does not reload"
 says watching || fail "telemd says $(property telemd.service StatusText) after reloading"
@@ -77,6 +90,7 @@ telemctl is-active || fail "telemctl calls a running agent inactive"
 systemctl kill --signal=KILL telemd.service
 await telem-record-gen --class org.example/boot/third --payload third
 await arrived org.example/boot/third
+told_once program.crash || fail "the crash was told twice"
 telemctl stop && systemctl stop telemetrics-backend.service || fail "stopping"
 [ "$(property telemetrics-backend.service Result)" = success ] || fail "the collector ended badly"
 [ "$(property telemd.service Result)" = success ] || fail "telemd ended badly"

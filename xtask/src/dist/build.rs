@@ -11,11 +11,12 @@ use anyhow::{Context as _, Result};
 use crate::{build_ebpf, dist_lib, paths, profile::Profile, progress};
 
 /// Programs of the agent, by the names that they are built and installed under.
-pub(super) const AGENT: [&str; 5] = [
+pub(super) const AGENT: [&str; 6] = [
     "telem-record-gen",
     "telem_journal",
     "telemctl",
     "telemd",
+    "telemd-crash",
     "telemd-probes",
 ];
 

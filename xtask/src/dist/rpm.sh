@@ -15,7 +15,7 @@ done
 [ "$(stat -c %U:%a /var/lib/telemetrics-backend)" = telemetrics-backend:700 ] || fail "/var/lib/telemetrics-backend is not closed"
 if find /etc/systemd/system -name '*tele*' | grep .; then fail "a unit is enabled"; fi
 [ ! -e /etc/telemetrics/opt-in ] || fail "the host has opted in"
-for program in telemd telemd-probes telemctl telem-record-gen telem_journal telemetrics-backend; do
+for program in telemd telemd-crash telemd-probes telemctl telem-record-gen telem_journal telemetrics-backend; do
 	"$program" --version >/dev/null || fail "$program does not start"
 done
 # Where programs of an RPM distribution look; a Debian does not look there.

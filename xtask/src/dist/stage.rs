@@ -15,7 +15,7 @@ use super::build::{AGENT, Built, install};
 use crate::paths;
 
 /// Programs that nobody calls by hand and that have no completions.
-const NOT_CALLED: &str = "telemd-probes";
+const NOT_CALLED: [&str; 2] = ["telemd-crash", "telemd-probes"];
 /// Shells, with where their completions are installed and what their files are called.
 const SHELLS: [(&str, &str); 3] = [
     ("bash", "usr/share/bash-completion/completions/NAME"),
@@ -91,7 +91,7 @@ fn program(root: &Path, from: &Path, name: &str) -> Result<()> {
     let installed = root.join("usr/bin").join(name);
     install(from, &installed, 0o755)?;
     manual_pages(&installed, &root.join("usr/share/man"))?;
-    if name == NOT_CALLED {
+    if NOT_CALLED.contains(&name) {
         return Ok(());
     }
     for (shell, place) in SHELLS {

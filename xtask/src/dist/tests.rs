@@ -11,6 +11,7 @@ const CONTENTS: [(&str, &[&str]); 4] = [
         "telemetrics-agent",
         &[
             "./usr/bin/telemd",
+            "./usr/bin/telemd-crash",
             "./usr/bin/telemd-probes",
             "./usr/bin/telemctl",
             "./usr/bin/telem-record-gen",
@@ -30,6 +31,7 @@ const CONTENTS: [(&str, &[&str]); 4] = [
             "./usr/share/man/man1/telemctl-doctor.1.gz",
             "./usr/share/man/man5/telemetrics.toml.5.gz",
             "./usr/share/man/man8/telemd.8.gz",
+            "./usr/share/man/man8/telemd-crash.8.gz",
             "./usr/share/bash-completion/completions/telem_journal",
             "./usr/share/zsh/vendor-completions/_telemd",
             "./usr/share/fish/vendor_completions.d/telemctl.fish",

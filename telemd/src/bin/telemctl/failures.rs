@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use serde::{Deserialize, Serialize};
 use telemd::config::Config;
 use telemd::control::{Question, ask};
+use telemd::crashes::pattern::{CORE_PATTERN, is_ours};
 use telemd::failures::{self, CRASH_HOOK, ENTRY_BYTES, Entry, Failure, UNIT_FAILED, WORST_PRIORITY, What};
 use telemd::text::chain;
 use telemd::{cli, durable};
@@ -127,8 +128,11 @@ fn tell_all(child: &mut Child, config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a hook of telemd tells of crashes, or nobody knows: a crash is told once at most.
+/// Whether a hook of telemd or its helper tells of crashes, or nobody knows: a crash is told once at most.
 fn are_crashes_seen(config: &Config) -> bool {
+    if std::fs::read_to_string(CORE_PATTERN).is_ok_and(|value| is_ours(value.trim_end())) {
+        return true;
+    }
     let Ok(status) = ask(&config.control_path, Question::Status) else {
         return true;
     };

@@ -16,6 +16,7 @@ mod config;
 mod consent;
 mod control;
 mod cost;
+mod crashes;
 mod decode;
 mod doctor;
 mod enroll;
@@ -93,6 +94,7 @@ enum Command {
     IsActive,
     TestRecord(test_record::Options),
     Updates(updates::Options),
+    Crashes(crashes::Options),
     Failures(failures::Options),
     /// The agent's state in the text format of Prometheus, for files that its exporters read.
     Metrics,
@@ -122,6 +124,7 @@ fn run() -> Result<ExitCode, ExitCode> {
     match &args.command {
         Command::Explain(options) => return Ok(explain::explain(options, args.json)),
         Command::Decode(options) => return Ok(decode::decode(options, args.json)),
+        Command::Crashes(options) => return Ok(crashes::crashes(options, args.config.as_deref(), args.json)),
         Command::Config(options) => return Ok(config::config(options, args.config.as_deref(), args.json)),
         _ => {}
     }
@@ -149,9 +152,11 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Updates(options) => updates::tell(&options, &config),
         Command::Failures(options) => failures::tell(&options, &config),
         Command::Metrics => control::metrics(&config),
-        Command::Explain(_) | Command::Decode(_) | Command::Config(_) | Command::Completions { .. } => {
-            ExitCode::SUCCESS
-        }
+        Command::Explain(_)
+        | Command::Decode(_)
+        | Command::Config(_)
+        | Command::Crashes(_)
+        | Command::Completions { .. } => ExitCode::SUCCESS,
     })
 }
 
