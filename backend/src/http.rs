@@ -6,6 +6,8 @@
 //! | `GET /builds` | how often builds, kernels and models fail; one against another |
 //! | `GET /faults` | the list of faults, a page at a time, kept up to date by `/live` |
 //! | `GET /faults/{id}` | one fault |
+//! | `GET /hosts` | the list of hosts |
+//! | `GET /hosts/{agent}` | one host: what it is, its boots, issues and books |
 //! | `GET /issues` | the list of issues |
 //! | `GET`, `POST /issues/{issue}` | one issue; changes it |
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
@@ -125,6 +127,8 @@ fn routes(app: App) -> Router {
         .route("/faults", get(pages::list))
         .route("/builds", get(pages::builds::builds))
         .route("/faults/{id}", get(pages::fault))
+        .route("/hosts", get(pages::hosts::list))
+        .route("/hosts/{agent}", get(pages::hosts::host))
         .route("/issues", get(pages::issues::list))
         .route(
             "/issues/{issue}",

@@ -30,6 +30,7 @@ mod plan;
 mod population;
 mod rows;
 mod simulation;
+mod story;
 mod tail;
 mod time;
 mod token;
@@ -62,6 +63,7 @@ pub use netconsole::{OpenRecord, Owner};
 pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
 pub use simulation::FleetTables;
+pub use story::{Book, Boot, IssueOfHost, Story};
 pub use tail::TailCursor;
 
 /// How long the database may take to answer at all.

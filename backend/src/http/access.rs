@@ -114,10 +114,11 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resu
 }
 
 /// The places of the navigation: their addresses and names.
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); 5] = [
     ("/", "Overview"),
     ("/faults", "Faults"),
     ("/issues", "Issues"),
+    ("/hosts", "Hosts"),
     ("/builds", "Builds"),
 ];
 

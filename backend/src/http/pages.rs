@@ -1,6 +1,7 @@
 //! The pages.
 
 pub(super) mod builds;
+pub(super) mod hosts;
 pub(super) mod issues;
 pub(super) mod overview;
 

@@ -3,6 +3,7 @@
 mod builds;
 mod chart;
 mod fault;
+mod hosts;
 mod issue;
 mod issues;
 mod list;
@@ -14,6 +15,7 @@ mod trace;
 
 pub(super) use builds::{BuildsInput, BuildsPage};
 pub(super) use fault::FaultPage;
+pub(super) use hosts::{HostInput, HostPage, HostsPage};
 pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
 pub(super) use issues::{IssuesAsked, IssuesPage, SPARK_DAYS, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};

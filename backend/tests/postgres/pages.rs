@@ -4,7 +4,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::{Router, response::Response};
 use backend::access::Anonymous;
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, KernelReport, Record, Severity, record::Payload};
+use proto::v1::{
+    Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, KernelReport, Obituary, Record, Severity,
+    record::Payload,
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -199,6 +202,79 @@ async fn the_overview_tells_how_the_fleet_is() {
     let request = Request::get("/?host=web-07").body(Body::empty()).unwrap();
     let moved = router.clone().oneshot(request).await.unwrap();
     assert_eq!(moved.headers()[header::LOCATION], "/faults?host=web-07");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_has_a_page_with_its_faults_boots_and_books() {
+    let Some(db) = Database::new("a_host_has_a_page_with_its_faults_boots_and_books").await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Admin);
+    assert!(get(&router, "/hosts").await.contains("No hosts yet"));
+    let sender = sender();
+    db.store.hello(&sender, &host(), "1").await.unwrap();
+    let end = Record {
+        class: "boot.end".to_owned(),
+        severity: Severity::High.into(),
+        title: "panic: <b>example</b>".to_owned(),
+        boot_id: "the boot before".to_owned(),
+        payload: Some(Payload::Obituary(Obituary::default())),
+        ..record("")
+    };
+    let beat = |boot_id: &str| Record {
+        class: "telemetry.heartbeat".to_owned(),
+        boot_id: boot_id.to_owned(),
+        kernel_release: "6.1.0-35-amd64".to_owned(),
+        payload: Some(Payload::Heartbeat(Heartbeat {
+            hooks: vec![HookState {
+                name: "console".to_owned(),
+                attach: "tp_btf".to_owned(),
+                ..HookState::default()
+            }],
+            ..Heartbeat::default()
+        })),
+        ..record("")
+    };
+    let records = [beat("the boot before"), oops(), end, beat("this boot")];
+    let batch = Batch {
+        first_seq: 1,
+        records: records.iter().map(encoded).collect(),
+    };
+    db.store.deliver(&sender, batch).await.unwrap();
+
+    let address = format!("/hosts/{}", sender.agent_id);
+    assert!(get(&router, "/hosts").await.contains(&address));
+    assert!(get(&router, "/hosts?q=-arch:none").await.contains(&address));
+    assert!(
+        get(&router, "/hosts?q=arch:none")
+            .await
+            .contains("No host matches")
+    );
+    let page = get(&router, &address).await;
+    for words in [
+        "Latest faults",
+        &format!("/issues/{ISSUE}"),
+        "panic: &#60;b&#62;example",
+        "not told",
+        "console",
+        "balanced",
+    ] {
+        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
+    }
+    assert!(!page.contains("<script>") && !page.contains("<b>example"));
+    for (address, status) in [
+        ("/hosts/nobody", StatusCode::BAD_REQUEST),
+        (
+            "/hosts/00000000-0000-4000-8000-000000000000",
+            StatusCode::NOT_FOUND,
+        ),
+        ("/hosts?q=colour:red", StatusCode::BAD_REQUEST),
+        ("/hosts?page_token=none-of-ours", StatusCode::BAD_REQUEST),
+    ] {
+        let request = Request::get(address).body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), status, "{address}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

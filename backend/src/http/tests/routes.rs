@@ -182,6 +182,7 @@ async fn every_answer_has_the_security_headers() {
         "/metrics",
         "/faults/1",
         "/issues",
+        "/hosts",
         "/builds",
     ] {
         let headers = get(address).await.headers;
@@ -202,6 +203,8 @@ fn templates_have_nothing_inline() {
         include_str!("../../../templates/builds.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../../../templates/fact.html"),
+        include_str!("../../../templates/host.html"),
+        include_str!("../../../templates/hosts.html"),
         include_str!("../../../templates/issue.html"),
         include_str!("../../../templates/issue_row.html"),
         include_str!("../../../templates/issues.html"),

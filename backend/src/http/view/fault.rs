@@ -6,6 +6,8 @@ use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, FingerprintLevel, Host, Record};
 
+use super::hosts::host_page_href;
+use super::issues::issue_href;
 use super::list::{counts, host_of, os, title};
 use super::payload::{self, Sections};
 use super::{
@@ -44,6 +46,8 @@ pub(in crate::http) struct FaultPage {
 pub(in crate::http) struct Occurrences {
     /// `12 records on 3 hosts`.
     pub(in crate::http) counts: String,
+    /// The issue that it belongs to.
+    pub(in crate::http) issue: String,
     pub(in crate::http) first: Option<Moment>,
     pub(in crate::http) last: Option<Moment>,
     pub(in crate::http) hosts: Vec<HostShare>,
@@ -73,7 +77,7 @@ impl FaultPage {
     pub(in crate::http) fn new(fault: &Fault, known: &[FingerprintFacts], now: Timestamp) -> Self {
         let no_record = Record::default();
         let record = fault.record.as_ref().unwrap_or(&no_record);
-        let (host, host_href) = host_of(fault);
+        let (host, _faults_of_host) = host_of(fault);
         let title_facts = known.iter().find(|facts| facts.level == FingerprintLevel::Title);
         let occurrences = title_facts.map(|facts| Occurrences::new(facts, now));
         let kernel = record.kernel_release.clone();
@@ -85,7 +89,7 @@ impl FaultPage {
             class_href: class_href(&record.class),
             title: title(record),
             host,
-            host_href,
+            host_href: host_page_href(&bytes_text(&fault.agent_id)),
             kernel_href: kernel_href(&kernel),
             kernel,
             happened: Moment::new(record.occurred_at_unix_ns, now)
@@ -125,6 +129,7 @@ impl Occurrences {
         let more = facts.host_count.saturating_sub(hosts.len() as u64);
         Self {
             counts: counts(facts),
+            issue: issue_href(&facts.fingerprint),
             first: moment(facts.first_seen, now),
             last: moment(facts.last_seen, now),
             hosts,
@@ -203,7 +208,7 @@ fn caught(record: &Record) -> Facts {
     facts
 }
 
-fn host_facts(host: Option<&Host>) -> Facts {
+pub(super) fn host_facts(host: Option<&Host>) -> Facts {
     let mut facts = Facts::new("Host");
     let Some(host) = host else { return facts };
     facts.add_link("Name", host.hostname.as_str(), host_href(&host.hostname));

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::chart::{Bars, Range};
 use super::fault::moment;
+use super::hosts::host_page_href;
 use super::issues::{days_before, hosts_by_day};
 use super::list::Choice;
 use super::payload::{self, Sections};
-use super::{Moment, class_href, filter_href, grouped, host_href, severity_word};
+use super::{Moment, class_href, filter_href, grouped, severity_word};
 use crate::analysis::{Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
 use crate::store::{AffectedHost, IssueDay, issue_state_name};
@@ -319,7 +320,7 @@ impl HostRow {
             host.hostname
         };
         Self {
-            href: host_href(&name),
+            href: host_page_href(&host.agent_id.to_string()),
             name,
             build: host.os_build,
             kernel: host.kernel_release,

@@ -141,7 +141,7 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
             } else {
                 format!("{} silent for more than {HEARD_MINUTES} min", grouped(silent))
             },
-            href: "",
+            href: "/hosts",
             bad: false,
         },
         issues("New issues", "new", "/issues?state=new", false),

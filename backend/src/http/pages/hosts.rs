@@ -1,0 +1,80 @@
+//! The pages of hosts.
+
+use askama::Template as _;
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use proto::v1::{Fault, FaultFilter, HostFilter};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{App, fault_id};
+use crate::access::Caller;
+use crate::http::access::frame;
+use crate::http::error::{PageError, Refusal};
+use crate::http::view::{HostInput, HostPage, HostsPage};
+
+/// Hosts of a page.
+const PAGE: u32 = 100;
+/// Faults of a host that are shown.
+const FAULTS: u32 = 10;
+/// Ends of its boots that are looked at.
+const ENDS: u32 = 50;
+
+/// The parameters of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http) struct Asked {
+    /// A filter in the language of `docs/filter.md`.
+    q: String,
+    /// The end of the page before.
+    page_token: String,
+}
+
+/// `GET /hosts`.
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Html<String>, PageError> {
+    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    let filter = HostFilter { query: asked.q };
+    let list = app.store.list_hosts(&filter, PAGE, &asked.page_token).await?;
+    let mut page = HostsPage::new(&filter.query, &list, (app.now)());
+    page.frame = frame(&caller, "/hosts");
+    Ok(Html(page.render()?))
+}
+
+/// `GET /hosts/{agent}`.
+pub(in crate::http) async fn host(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(agent): Path<String>,
+) -> Result<Html<String>, PageError> {
+    let agent_id = Uuid::try_parse(&agent).map_err(|_no_id| Refusal::AgentId)?;
+    let host = app.store.host(agent_id).await?.ok_or(Refusal::NoHost)?;
+    let of_class = |class: &str, include_housekeeping| FaultFilter {
+        host: agent_id.to_string(),
+        class: class.to_owned(),
+        include_housekeeping,
+        ..FaultFilter::default()
+    };
+    let faults = async |filter, count| -> Result<Vec<Fault>, PageError> {
+        Ok(app.store.list_faults(&filter, count, "").await?.faults)
+    };
+    let beat = match faults(of_class("telemetry.heartbeat", true), 1).await?.first() {
+        Some(beat) => app.store.get_fault(fault_id(&beat.id)?).await?,
+        None => None,
+    };
+    let mut page = HostPage::new(HostInput {
+        host,
+        story: app.store.story(agent_id).await?,
+        faults: faults(of_class("", false), FAULTS).await?,
+        ends: faults(of_class("boot.end", false), ENDS).await?,
+        beat,
+        now: (app.now)(),
+    });
+    page.frame = frame(&caller, "/hosts");
+    Ok(Html(page.render()?))
+}
