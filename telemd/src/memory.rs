@@ -1,10 +1,40 @@
 //! What this process does not need of its memory.
 
 use std::ffi::{c_int, c_void};
+use std::time::Duration;
 use std::{ptr, slice};
 
 use rustix::mm::{self, Advice};
 use rustix::param;
+use tokio::time::Instant;
+
+/// How often memory is given back that is not needed while nothing happens: often enough that connecting or a status does not
+/// weigh for long. What runs all the time is mapped again in some ten faults of microseconds each, which is too little to be
+/// seen in an idle process's time.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// When memory is to be given back again.
+#[derive(Debug)]
+pub struct Tidier {
+    due: Instant,
+}
+
+impl Tidier {
+    /// At `now` it was given back.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            due: now + TIDY_EVERY,
+        }
+    }
+
+    /// Gives memory back when that was long enough before `now`.
+    pub fn pass(&mut self, now: Instant) {
+        if now >= self.due {
+            give_back();
+            *self = Self::new(now);
+        }
+    }
+}
 
 /// Has all threads share one arena of the C library's allocator. By itself it makes one for nearly each thread, each of which keeps what
 /// was freed in it; threads here wait more than they allocate. Must be called before there are threads.

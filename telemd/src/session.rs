@@ -57,9 +57,6 @@ const ROUND: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_millis(500);
 /// How long the privileged half may take to say what a process runs that is about to be gone.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often memory is given back that is not needed while nothing happens: often enough that connecting or a status does not
-/// weigh for long, and too seldom to be seen in an idle agent's time.
-const TIDY_EVERY: Duration = Duration::from_mins(1);
 
 /// Why a session ended.
 pub(crate) enum End {
@@ -86,7 +83,7 @@ pub(crate) struct Session<'a> {
     before: Before,
     shipping: Shipping,
     heartbeat_at: Instant,
-    tidy_at: Instant,
+    tidier: memory::Tidier,
     /// When another id may be had at the earliest.
     rotate_at: Instant,
 }
@@ -135,7 +132,7 @@ impl<'a> Session<'a> {
                 .with_probes(config.probes.user.alone()),
             before,
             heartbeat_at: Instant::now() + ROUND,
-            tidy_at: Instant::now() + TIDY_EVERY,
+            tidier: memory::Tidier::new(Instant::now()),
             rotate_at: Instant::now(),
         };
         if let Ok(symbols) = surroundings.half.ask(Client::kernel_symbols).await {
@@ -311,9 +308,8 @@ impl<'a> Session<'a> {
             self.heartbeat_at = Instant::now() + jittered(every, fastrand::f64());
             self.heartbeat(now).await;
         }
-        if Instant::now() >= self.tidy_at && !self.pipeline.is_busy() {
-            self.tidy_at = Instant::now() + TIDY_EVERY;
-            memory::give_back();
+        if !self.pipeline.is_busy() {
+            self.tidier.pass(Instant::now());
         }
     }
 

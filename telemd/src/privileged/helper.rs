@@ -8,6 +8,7 @@ use privilege::channel::{Channel, ChannelError};
 use privilege::standing::Standing;
 use probe_user::past::{self, Places};
 use probe_user::{Options, Probes, kmsg};
+use tokio::time::Instant;
 
 use super::{Answer, Introduction, Request};
 use crate::config;
@@ -35,6 +36,7 @@ pub fn serve(
         missing,
         probes: None,
     };
+    let mut tidier = memory::Tidier::new(Instant::now());
     loop {
         let frame = match channel.receive() {
             Ok(frame) => frame,
@@ -63,6 +65,8 @@ pub fn serve(
         if is_work {
             memory::give_back();
         }
+        // telemd asks every second.
+        tidier.pass(Instant::now());
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Idle {
     seconds: u64,
     processes: Vec<Process>,
     rss_kib: u64,
+    most_rss_kib: u64,
     pss_kib: Option<u64>,
     cpu_percent: f64,
     programs: Vec<Value>,
@@ -86,9 +87,10 @@ impl Idle {
             })
             .collect();
         rows.push(format!(
-            "idle for {} s, all processes: {} KiB (bar {RSS_BAR_KIB}; shared once: {}), {:.3} % of a core (bar {CPU_BAR_PERCENT})",
+            "idle for {} s, all processes: {} KiB, at most {} (bar {RSS_BAR_KIB}; shared once: {}), {:.3} % of a core (bar {CPU_BAR_PERCENT})",
             self.seconds,
             self.rss_kib,
+            self.most_rss_kib,
             once(self.pss_kib),
             self.cpu_percent
         ));
@@ -99,6 +101,7 @@ impl Idle {
         serde_json::json!({
             "seconds": self.seconds,
             "rss_kib": self.rss_kib,
+            "most_rss_kib": self.most_rss_kib,
             "rss_bar_kib": RSS_BAR_KIB,
             "pss_kib": self.pss_kib,
             "cpu_percent": self.cpu_percent,

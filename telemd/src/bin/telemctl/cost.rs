@@ -50,11 +50,15 @@ pub(crate) fn float(number: u64) -> f64 {
 }
 
 /// Measures the programs of the hooks that are attached. Takes so many seconds, and root.
-pub(crate) fn measure(hooks: &[HookStatus], seconds: u64) -> Result<Vec<Cost>, CostError> {
+pub(crate) fn measure(
+    hooks: &[HookStatus],
+    seconds: u64,
+    each_second: impl FnMut(),
+) -> Result<Vec<Cost>, CostError> {
     let programs: Vec<u32> = hooks.iter().filter_map(|hook| hook.program).collect();
     let _counting = Counting::begin()?;
     let before = usages(&programs)?;
-    wait(seconds);
+    wait(seconds, each_second);
     let after = usages(&programs)?;
     let cost = |hook: &HookStatus| {
         let id = hook.program?;
@@ -66,8 +70,8 @@ pub(crate) fn measure(hooks: &[HookStatus], seconds: u64) -> Result<Vec<Cost>, C
     Ok(hooks.iter().filter_map(cost).collect())
 }
 
-/// Waits, and says so.
-pub(crate) fn wait(seconds: u64) {
+/// Waits, says so, and calls `each_second`.
+pub(crate) fn wait(seconds: u64, mut each_second: impl FnMut()) {
     let told = seconds > PATIENCE_S;
     let terminal = io::stderr().is_terminal();
     if told && !terminal {
@@ -78,6 +82,7 @@ pub(crate) fn wait(seconds: u64) {
             let _closed = write!(io::stderr(), "\r\x1b[Kmeasuring, {left} s left");
         }
         std::thread::sleep(Duration::from_secs(1));
+        each_second();
     }
     if told && terminal {
         let _closed = write!(io::stderr(), "\r\x1b[K");

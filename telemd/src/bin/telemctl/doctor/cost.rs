@@ -20,7 +20,9 @@ struct Costs {
     processes: Vec<ProcessCost>,
     /// All processes together: what they share counts for each.
     rss_kib: u64,
-    /// The same where what they share counts once.
+    /// The most that it was when it was looked at, once a second.
+    most_rss_kib: u64,
+    /// Where what they share counts once.
     pss_kib: Option<u64>,
     cpu_percent: f64,
     /// Every program; empty when the kernel did not count.
@@ -53,14 +55,17 @@ pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
     let hooks = status.session.map(|session| session.hooks).unwrap_or_default();
     let half = status.privileged.standing.map(|standing| standing.pid);
     let before = of_agent(status.pid, half);
-    let (programs, reason) = match cost::measure(&hooks, seconds) {
+    let mut most_rss_kib = 0;
+    let mut look = || most_rss_kib = most_rss_kib.max(rss_kib(&of_agent(status.pid, half)));
+    let (programs, reason) = match cost::measure(&hooks, seconds, &mut look) {
         Ok(programs) => (programs, String::new()),
         Err(error) => {
-            cost::wait(seconds);
+            cost::wait(seconds, look);
             (Vec::new(), chain(&error))
         }
     };
-    let processes: Vec<_> = of_agent(status.pid, half)
+    let after = of_agent(status.pid, half);
+    let processes: Vec<_> = after
         .iter()
         .map(|after| {
             ProcessCost::new(
@@ -72,7 +77,8 @@ pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
         .collect();
     let costs = Costs {
         seconds,
-        rss_kib: processes.iter().map(|process| process.rss_kib).sum(),
+        rss_kib: rss_kib(&after),
+        most_rss_kib,
         pss_kib: processes.iter().map(|process| process.pss_kib).sum(),
         cpu_percent: processes.iter().map(|process| process.cpu_percent).sum(),
         processes,
@@ -81,6 +87,10 @@ pub(super) fn cost(config: &Config, seconds: u64, json: bool) -> ExitCode {
     };
     cli::say(&if json { show::json(&costs) } else { costs.text() });
     ExitCode::from(u8::from(!costs.reason.is_empty()))
+}
+
+fn rss_kib(processes: &[Process]) -> u64 {
+    processes.iter().map(|process| process.rss_kib).sum()
 }
 
 impl ProcessCost {
@@ -117,6 +127,7 @@ impl Costs {
             );
         }
         row("all", "", self.rss_kib, self.pss_kib, self.cpu_percent);
+        let _infallible = write!(out, "\n{:<26}  {:>9}", "all, the most", self.most_rss_kib);
         if !self.reason.is_empty() {
             let _infallible = write!(out, "\n\nprograms: {}", self.reason);
             return out;

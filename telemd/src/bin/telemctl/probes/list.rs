@@ -48,7 +48,7 @@ pub(super) fn list(measure: Option<u64>, config: &Config, json: bool) -> ExitCod
         }
     };
     if let Some(seconds) = measure {
-        match cost::measure(&watched, seconds) {
+        match cost::measure(&watched, seconds, || ()) {
             Ok(costs) => {
                 for cost in costs {
                     if let Some(row) = rows.iter_mut().find(|row: &&mut Row| row.hook == cost.hook) {
