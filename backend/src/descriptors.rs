@@ -59,6 +59,7 @@ described!(
     ListFaultsResponse,
     ListHostsResponse,
     ListIssuesResponse,
+    ResolveFaultResponse,
 );
 
 #[cfg(test)]

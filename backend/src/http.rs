@@ -13,6 +13,7 @@
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
 //! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
+//! | `GET /api/v1/faults/{id}/stack` | `ResolveFaultResponse` in JSON: its stack with files and lines |
 //! | `GET /api/v1/issues` | issues that match, `ListIssuesResponse` in JSON |
 //! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history, `Issue` in JSON; changes it |
 //! | `GET /api/v1/issues/{issue}/split` | the groups that it would be split into |
@@ -69,7 +70,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use self::error::{Form, Refusal};
-use crate::{access::Access, metrics::Metrics, store::Store};
+use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols};
 
 /// Bytes of a request's body: the change of an issue, whose five texts have at most 1 KiB each.
 const BODY_BYTES: usize = 8192;
@@ -100,6 +101,7 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
 #[derive(Clone, Debug)]
 struct App {
     store: Store,
+    symbols: Symbols,
     access: Access,
     metrics: Metrics,
     shutdown: CancellationToken,
@@ -110,9 +112,16 @@ struct App {
 
 /// All routes. Streams that stay open (the live list) end when `shutdown` is cancelled.
 /// Where strangers may ask (`Anonymous::Local`), it has to be served with the address of the peer as `ConnectInfo`.
-pub fn router(store: Store, access: Access, metrics: Metrics, shutdown: CancellationToken) -> Router {
+pub fn router(
+    store: Store,
+    symbols: Symbols,
+    access: Access,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) -> Router {
     routes(App {
         store,
+        symbols,
         access,
         metrics,
         shutdown,
@@ -137,6 +146,7 @@ fn routes(app: App) -> Router {
         .route("/live", get(live::stream))
         .route("/api/v1/faults", get(api::list))
         .route("/api/v1/faults/{id}", get(api::fault))
+        .route("/api/v1/faults/{id}/stack", get(api::stack))
         .route("/api/v1/issues", get(issues::list))
         .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
         .route("/api/v1/issues/{issue}/split", get(issues::split))

@@ -36,4 +36,5 @@ pub mod serve;
 mod severity;
 pub mod simulation;
 pub mod store;
+pub mod symbols;
 pub mod text;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use backend::{
     serve::{self, ServeError},
     store::{Store, StoreError, chain},
+    symbols,
 };
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +46,8 @@ Examples:
       What a program shows to ask: Authorization: Bearer TOKEN
   backend alert check alerts.toml && backend serve --alerts alerts.toml
       Rules that people are told by (docs/alerts.md)
+  backend serve --symbols /srv/symbols
+      With debug files, which `telemctl symbols upload` brings (docs/symbols.md)
   BACKEND_DATABASE_URL=postgres://collector:secret@db/telemetrics backend serve
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
@@ -153,6 +156,9 @@ enum Command {
     },
     /// Make a fleet up with faults that are told, to see what the statistics find; in a database of its own.
     Simulate(commands::Simulate),
+    /// Reads debug files for `backend serve --symbols`, which starts it.
+    #[command(hide = true)]
+    ReadSymbols,
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -189,6 +195,9 @@ fn main() -> ExitCode {
         clap_complete::generate(shell, &mut command, name, &mut io::stdout());
         return ExitCode::SUCCESS;
     }
+    if let Command::ReadSymbols = cli.command {
+        return read_symbols();
+    }
     start_log();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -199,6 +208,18 @@ fn main() -> ExitCode {
             } else {
                 ExitCode::FAILURE
             }
+        }
+    }
+}
+
+/// What is wrong is said in one sentence, for whoever started it.
+fn read_symbols() -> ExitCode {
+    match symbols::worker::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody to tell when stderr is closed.
+            write!(io::stderr(), "{}", chain(error.as_ref())).ok();
+            ExitCode::FAILURE
         }
     }
 }
@@ -271,7 +292,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::ApiToken { command, target } => commands::api_token(command, target).await,
             Command::Audit { target } => commands::audit(target).await,
             Command::Alert { command, target } => commands::alert(command, target).await,
-            Command::Completions { .. } => Ok(()),
+            Command::ReadSymbols | Command::Completions { .. } => Ok(()),
         }
     })
 }

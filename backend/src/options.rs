@@ -14,6 +14,7 @@ use backend::{
     authority::AGENT_LIFE,
     ingest::Quota,
     serve::{Certificate, Config, Tls},
+    symbols,
 };
 use clap::{CommandFactory as _, error::ErrorKind};
 
@@ -140,6 +141,14 @@ pub(crate) struct Serve {
         default_value_t = Quota::default().burst
     )]
     agent_burst: u32,
+    /// Keep debug files in this folder, which `telemctl symbols upload` brings, and read stacks with them: `docs/symbols.md`.
+    /// Default: none are taken.
+    #[arg(long, value_name = "DIR", env = "BACKEND_SYMBOLS", hide_env_values = true)]
+    symbols: Option<PathBuf>,
+    /// Debug files may have so many GiB together. A kernel with its modules has some 5.
+    #[arg(long, value_name = "GIB", env = "BACKEND_SYMBOLS_QUOTA_GIB", hide_env_values = true,
+          default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    symbols_quota_gib: u64,
     /// Write {"grpc":"ip:port","http":"ip:port"} (and "netconsole") to this file once all listen.
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
@@ -179,6 +188,14 @@ impl Serve {
             quota: Quota {
                 records_per_s: self.agent_rate,
                 burst: self.agent_burst,
+            },
+            symbols: match self.symbols {
+                Some(dir) => Some(symbols::Config {
+                    dir,
+                    quota_bytes: self.symbols_quota_gib << 30,
+                    program: std::env::current_exe().context("find this program")?,
+                }),
+                None => None,
             },
             address_file: self.address_file,
         })

@@ -27,6 +27,7 @@ use crate::{
     metrics::Metrics,
     netconsole,
     store::{Store, StoreError, chain},
+    symbols::{self, Symbols, SymbolsError},
 };
 use listeners::Listeners;
 pub use tls::{Certificate, Tls, TlsError};
@@ -67,6 +68,8 @@ pub struct Config {
     pub old_clients: Option<String>,
     /// What each agent may send.
     pub quota: Quota,
+    /// Where debug files are kept. None: they are not taken.
+    pub symbols: Option<symbols::Config>,
     /// Where to write the addresses once all listen.
     pub address_file: Option<PathBuf>,
 }
@@ -88,6 +91,7 @@ impl std::fmt::Debug for Config {
             .field("netconsole", &self.netconsole)
             .field("old_clients", &self.old_clients)
             .field("quota", &self.quota)
+            .field("symbols", &self.symbols)
             .field("address_file", &self.address_file)
             .finish()
     }
@@ -120,6 +124,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// The folder of debug files.
+    #[error(transparent)]
+    Symbols(#[from] SymbolsError),
     /// TLS.
     #[error("no TLS")]
     Tls(#[from] TlsError),
@@ -203,7 +210,8 @@ async fn serve(
         metrics.clone(),
         shutdown.clone(),
     );
-    let grpc = services::grpc(config, &store, collector, &access, shutdown)?
+    let symbols = Symbols::open(store.clone(), config.symbols.clone()).await?;
+    let grpc = services::grpc(config, &store, collector, &symbols, &access, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
             incoming::incoming(listeners.grpc, tls, shutdown.clone()),
@@ -226,7 +234,7 @@ async fn serve(
             shutdown.clone(),
         ));
     }
-    let web = services::web(config, &store, access, metrics, shutdown)
+    let web = services::web(config, &store, symbols, access, metrics, shutdown)
         .into_make_service_with_connect_info::<SocketAddr>();
     let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {

@@ -31,6 +31,7 @@ mod population;
 mod rows;
 mod simulation;
 mod story;
+mod symbols;
 mod tail;
 mod time;
 mod token;
@@ -64,6 +65,7 @@ pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
 pub use simulation::FleetTables;
 pub use story::{Book, Boot, IssueOfHost, Story};
+pub use symbols::{SymbolFileRow, SymbolsFound, SymbolsWanted};
 pub use tail::TailCursor;
 
 /// How long the database may take to answer at all.

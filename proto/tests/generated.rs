@@ -17,6 +17,7 @@ fn generated_code_is_current() {
         "hosts",
         "statistics",
         "local",
+        "symbols",
     ]
     .map(|name| root.join(format!("telemetry/v1/{name}.proto")));
     let descriptors = protox::compile(files, [root]).expect("the .proto files compile");

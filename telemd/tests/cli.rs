@@ -93,6 +93,8 @@ fn commands_with_options_have_help() {
         &["updates"],
         &["enroll"],
         &["gate"],
+        &["symbols"],
+        &["symbols", "upload"],
         &["preview"],
         &["ledger"],
         &["failures"],

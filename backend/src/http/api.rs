@@ -25,3 +25,10 @@ pub(super) async fn fault(State(app): State<App>, Path(id): Path<String>) -> Res
     let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
     Ok(Json(fault.to_json()))
 }
+
+/// `GET /api/v1/faults/{id}/stack`.
+pub(super) async fn stack(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let id = pages::fault_id(&id)?;
+    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    Ok(Json(app.symbols.resolve(&fault).await?.to_json()))
+}

@@ -11,6 +11,7 @@ use super::query::BadQuery;
 use crate::access::Role;
 use crate::analysis::AnalysisError;
 use crate::store::{StoreError, chain};
+use crate::symbols::SymbolsError;
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
@@ -70,6 +71,9 @@ pub(super) enum Refusal {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There are no debug files, or they cannot be used.
+    #[error(transparent)]
+    Symbols(SymbolsError),
     /// Numbers that nothing can be computed with.
     #[error(transparent)]
     Numbers(#[from] statistics::Invalid),
@@ -83,6 +87,15 @@ impl From<AnalysisError> for Refusal {
         match error {
             AnalysisError::Store(error) => Self::Store(error),
             AnalysisError::Invalid(error) => Self::Numbers(error),
+        }
+    }
+}
+
+impl From<SymbolsError> for Refusal {
+    fn from(error: SymbolsError) -> Self {
+        match error {
+            SymbolsError::Store(error) => Self::Store(error),
+            other => Self::Symbols(other),
         }
     }
 }
@@ -107,9 +120,12 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::NoFault | Self::NoIssue | Self::NoHost | Self::NoPart | Self::NoRoute => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoFault
+            | Self::NoIssue
+            | Self::NoHost
+            | Self::NoPart
+            | Self::NoRoute
+            | Self::Symbols(SymbolsError::NotKept) => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::CrossSite | Self::Role(..) => StatusCode::FORBIDDEN,
             Self::Unknown => StatusCode::UNAUTHORIZED,
@@ -127,7 +143,7 @@ impl Refusal {
                 | StoreError::InvalidChange(_)
                 | StoreError::InvalidPageSize,
             ) => StatusCode::BAD_REQUEST,
-            Self::Store(_) | Self::Render(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Symbols(_) | Self::Render(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -140,7 +156,9 @@ impl Refusal {
             Self::Store(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 "the database is not available; try again soon".into()
             }
-            Self::Store(_) | Self::Render(_) if self.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+            Self::Store(_) | Self::Symbols(_) | Self::Render(_)
+                if self.status() == StatusCode::INTERNAL_SERVER_ERROR =>
+            {
                 "something went wrong here; the log of the server has the reason".into()
             }
             other => other.to_string(),
@@ -152,6 +170,10 @@ impl Refusal {
             && status.is_server_error()
         {
             tracing::warn!(error = %chain(error), "a request was not answered");
+        } else if let Self::Symbols(error) = self
+            && status.is_server_error()
+        {
+            tracing::error!(error = %chain(error), "a stack was not resolved");
         } else if let Self::Render(error) = self {
             tracing::error!(%error, "a page could not be rendered");
         }

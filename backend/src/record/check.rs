@@ -84,6 +84,7 @@ pub(crate) fn host(host: &Host) -> Checked {
         ("cpu_vendor", &host.cpu_vendor),
         ("microcode", &host.microcode),
         ("memory_correction", &host.memory_correction),
+        ("kernel_build_id", &host.kernel_build_id),
     ];
     strings
         .into_iter()

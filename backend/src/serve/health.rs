@@ -2,7 +2,7 @@
 
 use proto::v1::{
     collector_server::CollectorServer, hosts_server::HostsServer, issues_server::IssuesServer,
-    query_server::QueryServer, statistics_server::StatisticsServer,
+    query_server::QueryServer, statistics_server::StatisticsServer, symbols_server::SymbolsServer,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use crate::{
     collector::CollectorService,
     query::{QueryService, hosts::HostsService, issues::IssuesService, statistics::StatisticsService},
     store::Store,
+    symbols::SymbolsService,
 };
 
 /// Keeps the health service true until `shutdown`.
@@ -42,6 +43,7 @@ pub(super) async fn set(reporter: &HealthReporter, serving: bool) {
         IssuesServer::<IssuesService>::NAME,
         QueryServer::<QueryService>::NAME,
         StatisticsServer::<StatisticsService>::NAME,
+        SymbolsServer::<SymbolsService>::NAME,
     ] {
         reporter.set_service_status(service, status).await;
     }

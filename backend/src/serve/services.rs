@@ -21,6 +21,7 @@ use crate::{
         statistics::{self, StatisticsService},
     },
     store::Store,
+    symbols::{self, Symbols, SymbolsService},
 };
 
 /// A connection on which nothing is heard is asked for a sign of life this often, and dropped without one.
@@ -38,6 +39,7 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 pub(super) fn web(
     config: &Config,
     store: &Store,
+    symbols: Symbols,
     access: Access,
     metrics: Metrics,
     shutdown: &CancellationToken,
@@ -46,7 +48,8 @@ pub(super) fn web(
         .old_clients
         .as_ref()
         .map(|id| old_clients::router(store.clone(), id.clone()));
-    http::router(store.clone(), access, metrics, shutdown.clone()).merge(old_clients.unwrap_or_default())
+    http::router(store.clone(), symbols, access, metrics, shutdown.clone())
+        .merge(old_clients.unwrap_or_default())
 }
 
 /// The gRPC services but for health.
@@ -54,6 +57,7 @@ pub(super) fn grpc(
     config: &Config,
     store: &Store,
     collector: CollectorService,
+    symbols: &Symbols,
     access: &Access,
     shutdown: &CancellationToken,
 ) -> Result<Router, ServeError> {
@@ -66,6 +70,7 @@ pub(super) fn grpc(
     let statistics = StatisticsService::new(store.clone());
     let issues = IssuesService::new(store.clone());
     let hosts = HostsService::new(store.clone());
+    let symbols = symbols::service::server(SymbolsService::new(symbols.clone()));
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -81,5 +86,6 @@ pub(super) fn grpc(
         .add_service(Guard::new(access.clone(), statistics::server(statistics)))
         .add_service(Guard::new(access.clone(), issues::server(issues)))
         .add_service(Guard::new(access.clone(), hosts::server(hosts)))
+        .add_service(Guard::new(access.clone(), symbols))
         .add_service(Guard::new(access.clone(), query::server(query))))
 }

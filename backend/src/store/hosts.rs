@@ -21,21 +21,21 @@ pub(super) async fn tell(
             "INSERT INTO hosts AS h (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
                  cpus, memory_bytes, product, board, bios, boot_id, agent_version, product_version, chassis, bios_vendor,
                  bios_date, hypervisor, container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode,
-                 command_line, taint, livepatches, memory_correction)
+                 command_line, taint, livepatches, memory_correction, kernel_build_id)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                     $23, $24, $25, $26, $27, $28, $29, $30, $31)
+                     $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
              ON CONFLICT (agent_id) DO UPDATE
              SET (hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus, memory_bytes, product,
                   board, bios, boot_id, agent_version, product_version, chassis, bios_vendor, bios_date, hypervisor,
                   container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode, command_line, taint,
-                  livepatches, memory_correction, last_seen)
+                  livepatches, memory_correction, kernel_build_id, last_seen)
                = (excluded.hostname, excluded.os_id, excluded.os_build, excluded.kernel_release, excluded.kernel_version,
                   excluded.arch, excluded.cpu_model, excluded.cpus, excluded.memory_bytes, excluded.product,
                   excluded.board, excluded.bios, excluded.boot_id, excluded.agent_version, excluded.product_version,
                   excluded.chassis, excluded.bios_vendor, excluded.bios_date, excluded.hypervisor, excluded.container,
                   excluded.cloud, excluded.cpu_vendor, excluded.cpu_family, excluded.cpu_number, excluded.cpu_stepping,
                   excluded.microcode, excluded.command_line, excluded.taint, excluded.livepatches,
-                  excluded.memory_correction, now())",
+                  excluded.memory_correction, excluded.kernel_build_id, now())",
         )
         .await?;
     let livepatches: Vec<_> = host.livepatches.iter().map(|name| clean(name)).collect();
@@ -74,6 +74,7 @@ pub(super) async fn tell(
                 &host.taint.map(bigint),
                 &livepatches,
                 &clean(&host.memory_correction),
+                &clean(&host.kernel_build_id),
             ],
         )
         .await?;
@@ -170,7 +171,7 @@ pub(super) const KNOWN: &str = "f.hostname, f.os_id, f.os_build, f.kernel_releas
                                 f.cpus, f.memory_bytes, f.product, f.board, f.bios, f.boot_id, f.product_version, f.chassis, \
                                 f.bios_vendor, f.bios_date, f.hypervisor, f.container, f.cloud, f.cpu_vendor, \
                                 f.cpu_family, f.cpu_number, f.cpu_stepping, f.microcode, f.command_line, f.taint, \
-                                f.livepatches, f.memory_correction, f.agent_id, f.agent_version, f.first_seen, f.last_seen";
+                                f.livepatches, f.memory_correction, f.agent_id, f.agent_version, f.first_seen, f.last_seen, f.kernel_build_id";
 
 impl Store {
     /// What a host said about itself last; `None`: it is not known.
@@ -266,6 +267,7 @@ fn facts(row: &Row) -> Host {
             .and_then(|bits| u64::try_from(bits).ok()),
         livepatches: row.get(27),
         memory_correction: row.get(28),
+        kernel_build_id: row.get(33),
         ..Host::default()
     }
 }

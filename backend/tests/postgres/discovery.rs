@@ -48,7 +48,8 @@ async fn services_are_listed_and_report_their_health() {
             "telemetry.v1.Hosts",
             "telemetry.v1.Issues",
             "telemetry.v1.Query",
-            "telemetry.v1.Statistics"
+            "telemetry.v1.Statistics",
+            "telemetry.v1.Symbols"
         ]
     );
 

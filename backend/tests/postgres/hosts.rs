@@ -40,6 +40,7 @@ fn server() -> Host {
         modules: vec![module("ext4", ""), module("nvidia", "550.54.14")],
         dimms: vec![dimm("DIMM_A1", 64 << 30), dimm("DIMM_B1", 64 << 30)],
         memory_correction: "multi-bit ECC".to_owned(),
+        kernel_build_id: "5b8d2f".to_owned(),
         ..host()
     }
 }

@@ -27,5 +27,6 @@ mod queries;
 mod refusals;
 mod statistics;
 mod support;
+mod symbols;
 mod tail;
 mod web;

@@ -24,6 +24,7 @@ use backend::{
     metrics::Metrics,
     serve::{self, Config, ServeError},
     store::{Sender, Store},
+    symbols::{self, Symbols},
 };
 use bytes::Bytes;
 use prost::Message as _;
@@ -184,7 +185,14 @@ impl Database {
     /// REST and pages, where strangers may do so much.
     pub(crate) fn router(&self, anonymous: Anonymous, shutdown: &CancellationToken) -> axum::Router {
         let access = Access::new(self.store.clone(), anonymous);
-        http::router(self.store.clone(), access, Metrics::new(), shutdown.clone())
+        let symbols = Symbols::none(self.store.clone());
+        http::router(
+            self.store.clone(),
+            symbols,
+            access,
+            Metrics::new(),
+            shutdown.clone(),
+        )
     }
 
     /// A connection past the store.
@@ -290,11 +298,24 @@ impl Collector {
         Self::run(&database.url, true, quota, anonymous).await
     }
 
+    /// One that keeps debug files.
+    pub(crate) async fn with_symbols(
+        database: &Database,
+        symbols: symbols::Config,
+        anonymous: Anonymous,
+    ) -> Self {
+        let config = Self::config(&database.url, true, Quota::default(), anonymous);
+        let symbols = Some(symbols);
+        Self::serve(Config { symbols, ..config }).await
+    }
+
     async fn run(url: &str, migrate: bool, quota: Quota, anonymous: Anonymous) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let file = dir.path().join("addresses.json");
+        Self::serve(Self::config(url, migrate, quota, anonymous)).await
+    }
+
+    fn config(url: &str, migrate: bool, quota: Quota, anonymous: Anonymous) -> Config {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let config = Config {
+        Config {
             database: Some(url.to_owned()),
             migrate,
             data_dir: PathBuf::new(),
@@ -309,7 +330,17 @@ impl Collector {
             netconsole: Some(any),
             old_clients: Some(TELEMETRY_ID.to_owned()),
             quota,
+            symbols: None,
+            address_file: None,
+        }
+    }
+
+    async fn serve(config: Config) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("addresses.json");
+        let config = Config {
             address_file: Some(file.clone()),
+            ..config
         };
         let shutdown = CancellationToken::new();
         let served = tokio::spawn(serve::run(config, shutdown.clone()));

@@ -31,7 +31,7 @@ mod relocate;
 mod report;
 
 pub use build_id::{BadBuildId, BuildId, is_module_file, kernel_paths, module_folders};
-pub use report::{Problem, Resolved, Symbols, SymbolsLimits, Why, kernel_offset};
+pub use report::{Problem, Resolved, Symbols, SymbolsLimits, Why, kernel_offset, sentences};
 
 use dwarf::Debug;
 use image::Image;

@@ -1063,6 +1063,9 @@ pub struct Host {
     /// How memory corrects errors, by DMI or EDAC: "none", "single-bit ECC", "multi-bit ECC" ...
     #[prost(string, tag = "32")]
     pub memory_correction: ::prost::alloc::string::String,
+    /// GNU build id of the kernel (/sys/kernel/notes), lower-case hexadecimal.
+    #[prost(string, tag = "33")]
+    pub kernel_build_id: ::prost::alloc::string::String,
 }
 /// A loaded module of the kernel.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4260,5 +4263,546 @@ impl RefusalReason {
             "REFUSAL_REASON_DISK" => Some(Self::Disk),
             _ => None,
         }
+    }
+}
+/// What a file is known by: two files of one build are different when one was stripped of something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SymbolFileId {
+    /// GNU build id, lower-case hexadecimal. 4 to 128 digits.
+    #[prost(string, tag = "1")]
+    pub build_id: ::prost::alloc::string::String,
+    /// SHA-256 of all its bytes. 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub sha256: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MissingSymbolsRequest {
+    /// At most 1000.
+    #[prost(message, repeated, tag = "1")]
+    pub files: ::prost::alloc::vec::Vec<SymbolFileId>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MissingSymbolsResponse {
+    /// Their places in the request, from 0.
+    #[prost(uint32, repeated, tag = "1")]
+    pub missing: ::prost::alloc::vec::Vec<u32>,
+}
+/// One message of an upload. At most 1 MiB.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UploadSymbolsRequest {
+    #[prost(oneof = "upload_symbols_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<upload_symbols_request::Message>,
+}
+/// Nested message and enum types in `UploadSymbolsRequest`.
+pub mod upload_symbols_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// First, exactly once.
+        #[prost(message, tag = "1")]
+        Head(super::SymbolFileHead),
+        /// The next bytes of the file.
+        #[prost(bytes, tag = "2")]
+        Piece(::prost::bytes::Bytes),
+    }
+}
+/// What will be sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SymbolFileHead {
+    #[prost(message, optional, tag = "1")]
+    pub id: ::core::option::Option<SymbolFileId>,
+    /// Bytes of the file. At most 2 GiB.
+    #[prost(uint64, tag = "2")]
+    pub size_bytes: u64,
+    /// Name of the file without folders: "vmlinux-6.1.0-56-amd64", "ext4.ko.debug". At most 255 bytes.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UploadSymbolsResponse {
+    /// False when the collector had it already.
+    #[prost(bool, tag = "1")]
+    pub stored: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResolveFaultRequest {
+    /// Fault.id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResolveFaultResponse {
+    /// As in the record, each frame with its location where that is known, and before it those that were inlined there. A program's
+    /// stack is one trace, whose frames have the file as their module.
+    #[prost(message, repeated, tag = "1")]
+    pub traces: ::prost::alloc::vec::Vec<CallTrace>,
+    /// Why frames have no location, a sentence each. At most 64.
+    #[prost(string, repeated, tag = "2")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Generated client implementations.
+pub mod symbols_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Takes debug files in and reads them for stored records. FAILED_PRECONDITION where the collector keeps none.
+    #[derive(Debug, Clone)]
+    pub struct SymbolsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl SymbolsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> SymbolsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SymbolsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SymbolsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Which of some files the collector lacks: the others need not be sent.
+        pub async fn missing_symbols(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MissingSymbolsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MissingSymbolsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Symbols/MissingSymbols",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Symbols", "MissingSymbols"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes one file in: its head, then its bytes. PERMISSION_DENIED for viewers; INVALID_ARGUMENT when it is not what its head
+        /// says, or is of no use; RESOURCE_EXHAUSTED when there is no room for it.
+        pub async fn upload_symbols(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::UploadSymbolsRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<super::UploadSymbolsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Symbols/UploadSymbols",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Symbols", "UploadSymbols"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// The stack of a stored record with files, lines and the functions that were inlined. NOT_FOUND when there is no such
+        /// record; no traces when it has no stack.
+        pub async fn resolve_fault(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResolveFaultRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveFaultResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Symbols/ResolveFault",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Symbols", "ResolveFault"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod symbols_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SymbolsServer.
+    #[async_trait]
+    pub trait Symbols: std::marker::Send + std::marker::Sync + 'static {
+        /// Which of some files the collector lacks: the others need not be sent.
+        async fn missing_symbols(
+            &self,
+            request: tonic::Request<super::MissingSymbolsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MissingSymbolsResponse>,
+            tonic::Status,
+        >;
+        /// Takes one file in: its head, then its bytes. PERMISSION_DENIED for viewers; INVALID_ARGUMENT when it is not what its head
+        /// says, or is of no use; RESOURCE_EXHAUSTED when there is no room for it.
+        async fn upload_symbols(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::UploadSymbolsRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<super::UploadSymbolsResponse>,
+            tonic::Status,
+        >;
+        /// The stack of a stored record with files, lines and the functions that were inlined. NOT_FOUND when there is no such
+        /// record; no traces when it has no stack.
+        async fn resolve_fault(
+            &self,
+            request: tonic::Request<super::ResolveFaultRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveFaultResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Takes debug files in and reads them for stored records. FAILED_PRECONDITION where the collector keeps none.
+    #[derive(Debug)]
+    pub struct SymbolsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SymbolsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SymbolsServer<T>
+    where
+        T: Symbols,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/telemetry.v1.Symbols/MissingSymbols" => {
+                    #[allow(non_camel_case_types)]
+                    struct MissingSymbolsSvc<T: Symbols>(pub Arc<T>);
+                    impl<
+                        T: Symbols,
+                    > tonic::server::UnaryService<super::MissingSymbolsRequest>
+                    for MissingSymbolsSvc<T> {
+                        type Response = super::MissingSymbolsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MissingSymbolsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Symbols>::missing_symbols(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MissingSymbolsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Symbols/UploadSymbols" => {
+                    #[allow(non_camel_case_types)]
+                    struct UploadSymbolsSvc<T: Symbols>(pub Arc<T>);
+                    impl<
+                        T: Symbols,
+                    > tonic::server::ClientStreamingService<super::UploadSymbolsRequest>
+                    for UploadSymbolsSvc<T> {
+                        type Response = super::UploadSymbolsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::UploadSymbolsRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Symbols>::upload_symbols(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UploadSymbolsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Symbols/ResolveFault" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResolveFaultSvc<T: Symbols>(pub Arc<T>);
+                    impl<
+                        T: Symbols,
+                    > tonic::server::UnaryService<super::ResolveFaultRequest>
+                    for ResolveFaultSvc<T> {
+                        type Response = super::ResolveFaultResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResolveFaultRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Symbols>::resolve_fault(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResolveFaultSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SymbolsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "telemetry.v1.Symbols";
+    impl<T> tonic::server::NamedService for SymbolsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -1,8 +1,11 @@
 //! What the kernel was started with, and what has come into it since.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use faults::scrub::Scrubber;
+use faults::symbols::BuildId;
 use proto::limits::{COMMAND_LINE_BYTES, LIVEPATCHES, MODULES};
 use proto::v1::{Host, Module};
 
@@ -31,8 +34,12 @@ const SECRETS: [&str; 10] = [
 /// What stands for a value that is not told.
 const NOT_TOLD: &str = "<cmdline>";
 
-/// Adds command line, taint, live patches and modules.
+/// Most that is read of the kernel's notes, which have some hundred bytes.
+const NOTES_BYTES: u64 = 64 << 10;
+
+/// Adds build id, command line, taint, live patches and modules.
 pub(super) fn add(root: &Path, host: &mut Host) {
+    host.kernel_build_id = build_id(&root.join("sys/kernel/notes")).unwrap_or_default();
     let command_line = read(&root.join("proc/cmdline"));
     cut(command_line.trim(), COMMAND_LINE_BYTES).clone_into(&mut host.command_line);
     host.taint = line(&root.join("proc/sys/kernel/tainted")).parse().ok();
@@ -44,6 +51,13 @@ pub(super) fn add(root: &Path, host: &mut Host) {
         .take(LIVEPATCHES)
         .collect();
     host.modules = modules(root);
+}
+
+fn build_id(notes: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = File::open(notes).ok()?;
+    file.take(NOTES_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(BuildId::from_notes(&bytes)?.to_string())
 }
 
 /// The loaded modules, by name.
@@ -138,10 +152,16 @@ mod tests {
         put("sys/module/nvidia/srcversion", "0123456789ABCDEF01234567\n");
         put("sys/module/nvidia/taint", "OE\n");
         put("proc/sys/kernel/tainted", "12288\n");
+        // Name and value of 4 bytes each, type 3.
+        put(
+            "sys/kernel/notes",
+            "\x04\0\0\0\x04\0\0\0\x03\0\0\0GNU\0\x5b\x0d\x2f\x7a",
+        );
         put("sys/kernel/livepatch/kpatch_1/enabled", "1\n");
         put("sys/kernel/livepatch/kpatch_0/enabled", "0\n");
         let mut host = Host::default();
         add(dir.path(), &mut host);
+        assert_eq!(host.kernel_build_id, "5b0d2f7a");
         let names: Vec<&str> = host.modules.iter().map(|module| module.name.as_str()).collect();
         assert_eq!(names, ["ext4", "nvidia"]);
         let nvidia = &host.modules[1];

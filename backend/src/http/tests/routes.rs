@@ -13,6 +13,7 @@ use crate::access::{Access, Anonymous};
 use crate::http::router;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::symbols::Symbols;
 
 /// Nothing listens there.
 const AWAY: &str = "postgres://nobody@127.0.0.1:1/nothing";
@@ -39,6 +40,7 @@ async fn send(request: Request<Body>) -> Answer {
     let store = Store::new(AWAY).unwrap();
     let router = router(
         store.clone(),
+        Symbols::none(store.clone()),
         Access::new(store, Anonymous::Admin),
         Metrics::new(),
         CancellationToken::new(),
@@ -267,6 +269,7 @@ async fn bytes_that_are_no_request_get_an_answer() {
     let store = Store::new(AWAY).unwrap();
     let router = router(
         store.clone(),
+        Symbols::none(store.clone()),
         Access::new(store, Anonymous::Admin),
         Metrics::new(),
         CancellationToken::new(),

@@ -100,6 +100,40 @@ pub enum Why {
     },
 }
 
+/// Problems in words: what hinders, with how many functions each hinders.
+pub fn sentences(problems: &[Problem]) -> Vec<String> {
+    let mut said: Vec<(String, usize)> = Vec::new();
+    for problem in problems {
+        let image = problem
+            .module
+            .as_ref()
+            .map_or_else(|| "the kernel".to_owned(), |module| format!("module {module}"));
+        let sentence = match &problem.why {
+            Why::NoFile => format!("no debug file of {image} is there"),
+            Why::OtherRelease { release } => format!("the debug file of {image} is of release {release}"),
+            Why::OtherBuildId { build_id } => {
+                format!("the debug file of {image} is of another build ({build_id})")
+            }
+            Why::OtherBuild { .. } => {
+                format!("the debug file of {image} is of another build: functions have other sizes")
+            }
+            Why::UnknownFunction => format!("the debug file of {image} lacks the function"),
+            Why::Ambiguous { .. } => format!("several functions of {image} have the name"),
+            Why::NoLine => format!("the file of {image} has no debug information for it"),
+            Why::Damaged { error } => format!("the debug information of {image} is damaged: {error}"),
+        };
+        match said.iter_mut().find(|(other, _)| *other == sentence) {
+            Some((_, times)) => *times += 1,
+            None => said.push((sentence, 1)),
+        }
+    }
+    let sentence = |(sentence, frames): (String, usize)| match frames {
+        1 => format!("1 function without a line: {sentence}"),
+        _ => format!("{frames} functions without a line: {sentence}"),
+    };
+    said.into_iter().map(sentence).collect()
+}
+
 impl Resolved {
     pub(super) fn note(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {

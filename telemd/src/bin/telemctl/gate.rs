@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use proto::v1::statistics_client::StatisticsClient;
 use proto::v1::{
@@ -11,20 +10,17 @@ use proto::v1::{
 use serde_json::{Value, json};
 use telemd::cli;
 use telemd::config::Config;
-use telemd::config::collector::Server;
-use telemd::ship::{ShipError, asking};
+use telemd::ship::asking;
 use telemd::text::chain;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::{Request, Status};
+use tonic::Request;
 
+use crate::collector::{self, ANSWER, Failure};
 use crate::output::harmless;
 
 /// Exit statuses beside 0 and 64: a pipeline tells a bad build from a collector that is away.
 const WORSE: u8 = 1;
 const NO_ANSWER: u8 = 2;
 const UNSURE: u8 = 3;
-/// How long the collector may take.
-const ANSWER: Duration = Duration::from_mins(1);
 /// Issues that are listed for people.
 const LISTED: usize = 10;
 
@@ -62,17 +58,8 @@ pub(crate) struct Options {
     /// Only faults that are at least so bad.
     #[arg(long, value_enum, default_value_t = Least::Medium)]
     min_severity: Least,
-    /// The collector [default: the first of the configuration].
-    #[arg(long, value_name = "URL", value_parser = server)]
-    server: Option<Server>,
-    /// What `backend api-token create` printed, where the collector asks who it is.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "TELEMCTL_API_TOKEN",
-        hide_env_values = true
-    )]
-    api_token: Option<String>,
+    #[command(flatten)]
+    collector: collector::Asked,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -88,10 +75,6 @@ enum Least {
     Medium,
     High,
     Critical,
-}
-
-fn server(url: &str) -> Result<Server, String> {
-    Server::parse(url).map_err(|problem| format!("{problem}: write https://HOST:PORT"))
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
@@ -110,24 +93,6 @@ fn confidence(text: &str) -> Result<f64, String> {
     let good = number > 0.0 && number < 1.0;
     good.then_some(number)
         .ok_or_else(|| "a confidence is between 0 and 1".to_owned())
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("the configuration names no collector: give --server https://HOST:PORT")]
-    NoServer,
-    #[error("a token must not go over a network in clear: {0} is neither https nor this host")]
-    Clear(String),
-    #[error("the token has characters that no token has")]
-    Token,
-    #[error("a thread cannot be started")]
-    Runtime(#[source] std::io::Error),
-    #[error(transparent)]
-    Ship(#[from] ShipError),
-    #[error("the collector did not answer within {} s", ANSWER.as_secs())]
-    Silent,
-    #[error("the collector does not answer that ({}): {}", .0.code(), .0.message())]
-    Refused(Box<Status>),
 }
 
 pub(crate) fn gate(options: &Options, config: &Config, json: bool) -> ExitCode {
@@ -151,28 +116,10 @@ pub(crate) fn gate(options: &Options, config: &Config, json: bool) -> ExitCode {
 }
 
 fn ask(options: &Options, config: &Config) -> Result<CompareResponse, Failure> {
-    let configured = || config.collector.servers(None).into_iter().next();
-    let server = options
-        .server
-        .clone()
-        .or_else(configured)
-        .ok_or(Failure::NoServer)?;
+    let server = options.collector.server(config)?;
     let mut request = Request::new(question(options));
-    if let Some(token) = &options.api_token {
-        if !server.is_tls() && !server.is_loopback() {
-            return Err(Failure::Clear(server.url().to_owned()));
-        }
-        let mut value: MetadataValue<Ascii> = format!("Bearer {token}")
-            .parse()
-            .map_err(|_not_ascii| Failure::Token)?;
-        value.set_sensitive(true);
-        request.metadata_mut().insert("authorization", value);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
-    runtime.block_on(async {
+    options.collector.authorize(&server, &mut request)?;
+    collector::runtime()?.block_on(async {
         let channel = asking::connect(&config.collector, &server).await?;
         let mut client = StatisticsClient::new(channel);
         let answer = tokio::time::timeout(ANSWER, client.compare(request)).await;

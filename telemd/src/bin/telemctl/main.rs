@@ -12,6 +12,7 @@ use telemd::text::chain;
 
 use crate::services::Verb;
 
+mod collector;
 mod config;
 mod consent;
 mod control;
@@ -33,6 +34,7 @@ mod probes;
 mod processes;
 mod services;
 mod show;
+mod symbols;
 mod test_record;
 mod updates;
 
@@ -77,6 +79,7 @@ enum Command {
     Netconsole(netconsole::Options),
     Enroll(enroll::Options),
     Gate(gate::Options),
+    Symbols(symbols::Options),
     Preview(preview::Options),
     Host(host::Options),
     Ledger(ledger::Options),
@@ -139,6 +142,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         Command::Netconsole(options) => netconsole::netconsole(&config, &options),
         Command::Enroll(options) => enroll::enroll(&options, &config, args.json),
         Command::Gate(options) => gate::gate(&options, &config, args.json),
+        Command::Symbols(options) => symbols::symbols(&options, &config, args.json),
         Command::Preview(options) => preview::preview(&options, &config, args.json),
         Command::Host(host::Options {}) => host::host(&config, args.json),
         Command::Ledger(options) => ledger::ledger(&options, &config, args.json),

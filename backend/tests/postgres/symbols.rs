@@ -1,0 +1,371 @@
+//! Debug files: uploaded, refused, and what stored stacks become by them.
+
+use std::{fs, path::Path, process::Command};
+
+use backend::{access::Anonymous, symbols::Config};
+use bytes::Bytes;
+use faults::symbols::{Found, Place, Pointer, SymbolFile};
+use prost::Message as _;
+use proto::v1::{
+    Batch, Host, KernelReport, ListFaultsRequest, MissingSymbolsRequest, ProgramCrash, Record,
+    ResolveFaultRequest, Severity, SymbolFileHead, SymbolFileId, UploadSymbolsRequest, UserFrame,
+    record::Payload, symbols_client::SymbolsClient, upload_symbols_request::Message,
+};
+use testing::skip;
+use tonic::{Code, Status, transport::Channel};
+
+use crate::support::{Collector, Database, Stream, hello, host, sender};
+
+const SOURCE: &str = "const char linux_banner[] __attribute__((used)) = BANNER;
+static inline __attribute__((always_inline)) int inner(volatile int *p) {
+    return *p / 3;
+}
+__attribute__((noinline, noclone)) int outer(volatile int *p) {
+    return inner(p) + 1;
+}
+int main(int count, char **words) {
+    volatile int number = count;
+    (void)words;
+    return outer(&number) + 2;
+}
+";
+
+/// A compiled program, which is a kernel for those who look for its banner.
+struct Compiled {
+    bytes: Vec<u8>,
+    build_id: String,
+    /// The address in `outer` at which `inner` was inlined, from its start, and its size.
+    inlined: (u64, u64),
+    /// The same place by its byte in the file.
+    byte: u64,
+}
+
+/// `None`: there is no C compiler.
+fn compile(dir: &Path, name: &str, banner: &str, debug: bool) -> Option<Compiled> {
+    let (source, program) = (dir.join("source.c"), dir.join(name));
+    fs::write(&source, SOURCE.replace("BANNER", &format!("{banner:?}"))).unwrap();
+    let output = Command::new("cc")
+        .args(["-O2", "-Wl,--build-id=sha1"])
+        .args(debug.then_some("-g"))
+        .arg("-o")
+        .args([&program, &source])
+        .output()
+        .ok()?;
+    assert!(output.status.success(), "{output:?}");
+    let bytes = fs::read(&program).unwrap();
+    let mut file = SymbolFile::read(bytes.as_slice()).unwrap();
+    let (mut inlined, mut byte) = ((0, 0), 0);
+    for at in 0..bytes.len() as u64 {
+        let Some(address) = file.address_of_byte(at) else {
+            continue;
+        };
+        let Some((offset, size)) = file
+            .function_at(address)
+            .filter(|function| function.name == "outer")
+            .map(|function| (function.offset, function.size))
+        else {
+            continue;
+        };
+        if debug && file.frames_at(address).unwrap().len() == 2 {
+            (inlined, byte) = ((offset, size), at);
+            let place = Place {
+                function: "outer",
+                offset,
+                size: Some(size),
+                pointer: Pointer::Instruction,
+            };
+            assert!(matches!(file.find(&place), Ok(Found::Frames(frames)) if frames.len() == 2));
+            break;
+        }
+    }
+    let build_id = file.build_id().unwrap().to_string();
+    Some(Compiled {
+        bytes,
+        build_id,
+        inlined,
+        byte,
+    })
+}
+
+fn sha256(bytes: &[u8]) -> Bytes {
+    let sum = ring::digest::digest(&ring::digest::SHA256, bytes);
+    Bytes::copy_from_slice(sum.as_ref())
+}
+
+fn head(file: &Compiled, name: &str) -> SymbolFileHead {
+    SymbolFileHead {
+        id: Some(SymbolFileId {
+            build_id: file.build_id.clone(),
+            sha256: sha256(&file.bytes),
+        }),
+        size_bytes: file.bytes.len() as u64,
+        name: name.to_owned(),
+    }
+}
+
+async fn upload(
+    client: &mut SymbolsClient<Channel>,
+    head: SymbolFileHead,
+    bytes: &[u8],
+) -> Result<bool, Status> {
+    let pieces = bytes
+        .chunks(4096)
+        .map(|piece| Message::Piece(Bytes::copy_from_slice(piece)));
+    let messages: Vec<UploadSymbolsRequest> = std::iter::once(Message::Head(head))
+        .chain(pieces)
+        .map(|message| UploadSymbolsRequest {
+            message: Some(message),
+        })
+        .collect();
+    let answer = client.upload_symbols(tokio_stream::iter(messages)).await?;
+    Ok(answer.into_inner().stored)
+}
+
+fn config(dir: &Path, quota_bytes: u64) -> Config {
+    Config {
+        dir: dir.join("symbols"),
+        quota_bytes,
+        program: env!("CARGO_BIN_EXE_backend").into(),
+    }
+}
+
+/// Stores records of a host whose kernel has a build id, and says their ids by title.
+async fn store(collector: &Collector, kernel_build_id: &str, records: Vec<Record>) -> Vec<(String, String)> {
+    let sender = sender();
+    let mut stream = Stream::open(collector.channel().await).await;
+    let mut who = hello(&sender);
+    who.host = Some(Host {
+        kernel_build_id: kernel_build_id.to_owned(),
+        kernel_release: "6.1.0-test".to_owned(),
+        ..host()
+    });
+    stream
+        .say(Some(proto::v1::deliver_request::Message::Hello(who)))
+        .await
+        .unwrap();
+    let records = records
+        .iter()
+        .map(|record| record.encode_to_vec().into())
+        .collect();
+    let batch = Batch {
+        first_seq: 1,
+        records,
+    };
+    stream.batch(batch).await.unwrap();
+    let mut query = collector.query().await;
+    let list = query.list_faults(ListFaultsRequest::default()).await.unwrap();
+    let faults = list.into_inner().faults.into_iter();
+    faults
+        .map(|fault| (fault.record.unwrap().title, fault.id))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
+    let test = "an_uploaded_debug_file_gives_stacks_their_lines_and_inlines";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let banner = "Linux version 6.1.0-test (a@b) #1 SMP";
+    let Some(kernel) = compile(dir.path(), "vmlinux", banner, true) else {
+        return skip(test, "there is no C compiler: install gcc");
+    };
+    let program = compile(dir.path(), "program", "", true).unwrap();
+    let symbols = config(dir.path(), 1 << 30);
+    let collector = Collector::with_symbols(&db, symbols, Anonymous::Admin).await;
+
+    let (offset, size) = kernel.inlined;
+    let text = format!(
+        "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
+         CPU: 0 PID: 1 Comm: x Not tainted 6.1.0-test #1\n\
+         RIP: 0010:outer+{offset:#x}/{size:#x}\nCall Trace:\n <TASK>\n nowhere+0x1/0x10\n </TASK>\n"
+    );
+    let oops = Record {
+        class: "kernel.oops".to_owned(),
+        severity: Severity::High.into(),
+        title: "oops".to_owned(),
+        kernel_release: "6.1.0-test".to_owned(),
+        payload: Some(Payload::KernelReport(KernelReport {
+            text,
+            ..KernelReport::default()
+        })),
+        ..Record::default()
+    };
+    let frame = |build_id: &str, offset| UserFrame {
+        build_id: build_id.to_owned(),
+        offset,
+        file: "/usr/bin/program".to_owned(),
+        ..UserFrame::default()
+    };
+    let crash = Record {
+        class: "program.crash".to_owned(),
+        severity: Severity::High.into(),
+        title: "crash".to_owned(),
+        payload: Some(Payload::ProgramCrash(ProgramCrash {
+            signal: 11,
+            frames: vec![frame(&program.build_id, program.byte), frame("abcdef", 16)],
+            ..ProgramCrash::default()
+        })),
+        ..Record::default()
+    };
+    let ids = store(&collector, &kernel.build_id, vec![oops, crash]).await;
+    let id = |title: &str| {
+        let found = ids.iter().find(|(of, _)| of == title);
+        found.unwrap().1.clone()
+    };
+    let mut client = SymbolsClient::new(collector.channel().await);
+    let mut resolve = async |title: &str| {
+        let request = ResolveFaultRequest { id: id(title) };
+        client.resolve_fault(request).await.unwrap().into_inner()
+    };
+    let before = resolve("oops").await;
+    assert!(
+        before
+            .traces
+            .iter()
+            .flat_map(|trace| &trace.frames)
+            .all(|frame| frame.location.is_empty())
+    );
+    assert!(
+        before
+            .problems
+            .iter()
+            .any(|problem| problem.contains("no debug file")),
+        "{before:?}"
+    );
+
+    let files = [(&kernel, "vmlinux"), (&program, "program")];
+    let mut uploads = SymbolsClient::new(collector.channel().await);
+    for (file, name) in files {
+        assert!(upload(&mut uploads, head(file, name), &file.bytes).await.unwrap());
+        assert!(!upload(&mut uploads, head(file, name), &file.bytes).await.unwrap());
+    }
+
+    for (title, name) in [("oops", ""), ("crash", "/usr/bin/program")] {
+        let found = resolve(title).await;
+        let frames: Vec<_> = found.traces.iter().flat_map(|trace| &trace.frames).collect();
+        let at = frames
+            .iter()
+            .position(|frame| frame.function == "inner")
+            .expect("an inlined frame");
+        assert!(
+            frames[at].inlined && frames[at].location.ends_with("source.c:3"),
+            "{found:?}"
+        );
+        assert!(
+            !frames[at + 1].inlined && frames[at + 1].function == "outer",
+            "{found:?}"
+        );
+        assert!(frames[at + 1].location.ends_with("source.c:6"), "{found:?}");
+        assert_eq!(frames[at].module, name);
+        assert_eq!(found.problems.len(), 1, "what is not known is told: {found:?}");
+    }
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_debug_file_or_not_what_it_says_is_refused() {
+    let test = "what_is_no_debug_file_or_not_what_it_says_is_refused";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let Some(program) = compile(dir.path(), "program", "", true) else {
+        return skip(test, "there is no C compiler: install gcc");
+    };
+    let stripped = compile(dir.path(), "stripped", "", false).unwrap();
+    let symbols = config(dir.path(), program.bytes.len() as u64 + 100);
+    let collector = Collector::with_symbols(&db, symbols.clone(), Anonymous::Admin).await;
+    let mut client = SymbolsClient::new(collector.channel().await);
+
+    let garbage = Compiled {
+        bytes: b"\x7fELF and nothing else".to_vec(),
+        build_id: "abcdef".to_owned(),
+        inlined: (0, 0),
+        byte: 0,
+    };
+    let good = head(&program, "program");
+    let with = |change: fn(&mut SymbolFileHead)| {
+        let mut head = good.clone();
+        change(&mut head);
+        head
+    };
+    let cases = [
+        (head(&garbage, "garbage"), &garbage.bytes, "ELF"),
+        (
+            head(&stripped, "stripped"),
+            &stripped.bytes,
+            "no debug information",
+        ),
+        (with(|head| head.size_bytes -= 1), &program.bytes, "longer"),
+        (with(|head| head.size_bytes += 1), &program.bytes, "have come"),
+        (with(|head| head.name = "../x".to_owned()), &program.bytes, "name"),
+        (
+            with(|head| head.id.as_mut().unwrap().build_id = "abcdef".to_owned()),
+            &program.bytes,
+            "its build id is",
+        ),
+        (
+            with(|head| head.id.as_mut().unwrap().build_id = "../..".to_owned()),
+            &program.bytes,
+            "no build id",
+        ),
+        (
+            with(|head| head.id.as_mut().unwrap().sha256 = vec![0; 32].into()),
+            &program.bytes,
+            "SHA-256",
+        ),
+    ];
+    for (head, bytes, reason) in cases {
+        let refused = upload(&mut client, head.clone(), bytes).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{head:?}: {refused}");
+        assert!(refused.message().contains(reason), "{reason}: {refused}");
+    }
+    // Nothing of them is left, and there is room for one file.
+    assert!(upload(&mut client, good.clone(), &program.bytes).await.unwrap());
+    let second = compile(dir.path(), "second", "another", true).unwrap();
+    let full = upload(&mut client, head(&second, "second"), &second.bytes)
+        .await
+        .unwrap_err();
+    assert_eq!(full.code(), Code::ResourceExhausted, "{full}");
+    let incoming = fs::read_dir(symbols.dir.join("incoming")).unwrap().count();
+    assert_eq!(incoming, 0);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn viewers_may_ask_and_not_bring() {
+    let test = "viewers_may_ask_and_not_bring";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let symbols = config(dir.path(), 1 << 30);
+    let collector = Collector::with_symbols(&db, symbols, Anonymous::Viewer).await;
+    let mut client = SymbolsClient::new(collector.channel().await);
+    let id = SymbolFileId {
+        build_id: "abcdef".to_owned(),
+        sha256: vec![0; 32].into(),
+    };
+    let request = MissingSymbolsRequest {
+        files: vec![id.clone()],
+    };
+    let missing = client.missing_symbols(request.clone()).await.unwrap();
+    assert_eq!(missing.into_inner().missing, [0]);
+    let head = SymbolFileHead {
+        id: Some(id),
+        size_bytes: 1,
+        name: "x".to_owned(),
+    };
+    let refused = upload(&mut client, head, b"x").await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    collector.stop().await;
+
+    let without = Collector::start(&db).await;
+    let mut client = SymbolsClient::new(without.channel().await);
+    let refused = client.missing_symbols(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("--symbols"), "{refused}");
+    without.stop().await;
+}

@@ -1,0 +1,83 @@
+//! What commands that ask a collector have in common: which one, and who asks.
+
+use std::time::Duration;
+
+use telemd::config::Config;
+use telemd::config::collector::Server;
+use telemd::ship::ShipError;
+use tokio::runtime::{Builder, Runtime};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Request, Status};
+
+/// How long the collector may take to answer a question.
+pub(crate) const ANSWER: Duration = Duration::from_mins(1);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Asked {
+    /// The collector [default: the first of the configuration].
+    #[arg(long, value_name = "URL", value_parser = server)]
+    server: Option<Server>,
+    /// What `backend api-token create` printed, where the collector asks who it is.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "TELEMCTL_API_TOKEN",
+        hide_env_values = true
+    )]
+    api_token: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("the configuration names no collector: give --server https://HOST:PORT")]
+    NoServer,
+    #[error("a token must not go over a network in clear: {0} is neither https nor this host")]
+    Clear(String),
+    #[error("the token has characters that no token has")]
+    Token,
+    #[error("a thread cannot be started")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Ship(#[from] ShipError),
+    #[error("the collector did not answer within {} s", ANSWER.as_secs())]
+    Silent,
+    #[error("the collector does not answer that ({}): {}", .0.code(), .0.message())]
+    Refused(Box<Status>),
+}
+
+fn server(url: &str) -> Result<Server, String> {
+    Server::parse(url).map_err(|problem| format!("{problem}: write https://HOST:PORT"))
+}
+
+impl Asked {
+    /// The collector that is meant.
+    pub(crate) fn server(&self, config: &Config) -> Result<Server, Failure> {
+        let configured = || config.collector.servers(None).into_iter().next();
+        self.server.clone().or_else(configured).ok_or(Failure::NoServer)
+    }
+
+    /// Has a request say who asks, unless that would be in clear.
+    pub(crate) fn authorize<T>(&self, server: &Server, request: &mut Request<T>) -> Result<(), Failure> {
+        let Some(token) = &self.api_token else {
+            return Ok(());
+        };
+        if !server.is_tls() && !server.is_loopback() {
+            return Err(Failure::Clear(server.url().to_owned()));
+        }
+        let mut value: MetadataValue<Ascii> = format!("Bearer {token}")
+            .parse()
+            .map_err(|_not_ascii| Failure::Token)?;
+        value.set_sensitive(true);
+        request.metadata_mut().insert("authorization", value);
+        Ok(())
+    }
+}
+
+/// What requests are made in.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)
+}
