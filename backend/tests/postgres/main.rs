@@ -9,6 +9,7 @@ mod chaos;
 mod counting;
 mod delivery;
 mod discovery;
+mod drain;
 mod hardware;
 mod hosts;
 mod ingest;
