@@ -59,6 +59,8 @@ described!(
     ListFaultsResponse,
     ListHostsResponse,
     ListIssuesResponse,
+    ListPartsResponse,
+    Part,
     ResolveFaultResponse,
 );
 

@@ -1,5 +1,6 @@
 //! The gRPC services that answer questions: about stored records here, about the rest in the modules.
 
+pub mod hardware;
 pub mod hosts;
 pub mod issues;
 mod mask;

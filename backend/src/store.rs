@@ -55,7 +55,7 @@ pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
-pub use hardware::{DAYS as PART_DAYS, PartFilter, PartHistory, PartHour, PartKey, Parts, ScoredPart};
+pub use hardware::{DAYS as PART_DAYS, PartHistory, PartHour, PartKey, ScoredPart};
 pub use issues::{
     AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
     state_named as issue_state,

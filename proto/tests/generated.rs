@@ -15,6 +15,7 @@ fn generated_code_is_current() {
         "query",
         "issues",
         "hosts",
+        "hardware",
         "statistics",
         "local",
         "symbols",

@@ -27,6 +27,7 @@ pub async fn keep_up(store: Store, shutdown: CancellationToken) {
 }
 
 async fn work(store: &Store, turn: u64) -> Result<(), StoreError> {
+    while store.count_earlier_parts().await? {}
     store.score_parts(super::score).await?;
     if turn.is_multiple_of(POPULATION_EVERY) {
         store.count_population().await?;

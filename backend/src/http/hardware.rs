@@ -3,25 +3,52 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use proto::v1::PartFilter;
+use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::App;
 use super::error::{ApiError, Refusal};
-use crate::store::{PartFilter, Parts};
+use super::json::ToJson as _;
+
+/// Which parts are listed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Asked {
+    /// Of this kind; left out, of any.
+    kind: String,
+    /// Of the host with this name or agent id; left out, of any.
+    host: String,
+    /// The least score, 0 to 100.
+    min_score: f64,
+    /// How many, at most 500.
+    page_size: u32,
+    /// `next_page_token` of the page before.
+    page_token: String,
+}
 
 /// `GET /api/v1/hardware`: the worst first.
 pub(super) async fn list(
     State(app): State<App>,
-    filter: Result<Query<PartFilter>, QueryRejection>,
-) -> Result<Json<Parts>, ApiError> {
-    let Query(filter) = filter.map_err(|error| Refusal::Request(error.body_text()))?;
-    Ok(Json(app.store.list_parts(&filter).await?))
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    let filter = PartFilter {
+        kind: asked.kind,
+        host: asked.host,
+        min_score: asked.min_score,
+    };
+    let page = app
+        .store
+        .list_parts(&filter, asked.page_size, &asked.page_token)
+        .await?;
+    Ok(Json(page.to_json()))
 }
 
 /// `GET /api/v1/hardware/{id}`: one part, with the hours of the last 30 days in which it had errors.
 pub(super) async fn part(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = Uuid::try_parse(&id).map_err(|_no_id| Refusal::NoPart)?;
     let part = app.store.get_part(id).await?.ok_or(Refusal::NoPart)?;
-    Ok(Json(part))
+    Ok(Json(part.to_json()))
 }

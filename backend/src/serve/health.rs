@@ -1,8 +1,9 @@
 //! The health service of gRPC: whether the database answers.
 
 use proto::v1::{
-    collector_server::CollectorServer, hosts_server::HostsServer, issues_server::IssuesServer,
-    query_server::QueryServer, statistics_server::StatisticsServer, symbols_server::SymbolsServer,
+    collector_server::CollectorServer, hardware_server::HardwareServer, hosts_server::HostsServer,
+    issues_server::IssuesServer, query_server::QueryServer, statistics_server::StatisticsServer,
+    symbols_server::SymbolsServer,
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,10 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::PING;
 use crate::{
     collector::CollectorService,
-    query::{QueryService, hosts::HostsService, issues::IssuesService, statistics::StatisticsService},
+    query::{
+        QueryService, hardware::HardwareService, hosts::HostsService, issues::IssuesService,
+        statistics::StatisticsService,
+    },
     store::Store,
     symbols::SymbolsService,
 };
@@ -39,6 +43,7 @@ pub(super) async fn set(reporter: &HealthReporter, serving: bool) {
     };
     for service in [
         CollectorServer::<CollectorService>::NAME,
+        HardwareServer::<HardwareService>::NAME,
         HostsServer::<HostsService>::NAME,
         IssuesServer::<IssuesService>::NAME,
         QueryServer::<QueryService>::NAME,

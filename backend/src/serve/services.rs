@@ -16,6 +16,7 @@ use crate::{
     old_clients,
     query::{
         self, QueryService,
+        hardware::{self, HardwareService},
         hosts::{self, HostsService},
         issues::{self, IssuesService},
         statistics::{self, StatisticsService},
@@ -70,6 +71,7 @@ pub(super) fn grpc(
     let statistics = StatisticsService::new(store.clone());
     let issues = IssuesService::new(store.clone());
     let hosts = HostsService::new(store.clone());
+    let hardware = HardwareService::new(store.clone());
     let symbols = symbols::service::server(SymbolsService::new(symbols.clone()));
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
@@ -86,6 +88,7 @@ pub(super) fn grpc(
         .add_service(Guard::new(access.clone(), statistics::server(statistics)))
         .add_service(Guard::new(access.clone(), issues::server(issues)))
         .add_service(Guard::new(access.clone(), hosts::server(hosts)))
+        .add_service(Guard::new(access.clone(), hardware::server(hardware)))
         .add_service(Guard::new(access.clone(), symbols))
         .add_service(Guard::new(access.clone(), query::server(query))))
 }

@@ -1,18 +1,22 @@
 //! How much of the truth is found, and how much that is none.
 
+use proto::v1::PartFilter;
 use serde::Serialize;
 
 use super::{BAD_MODEL, Fleet, NEW_IN_B, Plan, RISING, Story, WORSE_IN_B};
 use crate::{
     analysis::{self, AnalysisError, Asked},
     record::part::PartKind,
-    store::{Dimension, PartFilter, Store, StoreError, Watch},
+    store::{Dimension, Store, StoreError, Watch},
 };
 
 /// Ratio above which a host or a model is bad.
 const RATIO: f64 = 2.0;
 /// Part of findings that may be false; the confidence is the rest.
 const FALSE_PART: f64 = 0.05;
+
+/// Parts of a page.
+const PAGE: u32 = 500;
 
 /// What was found over many fleets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -152,23 +156,20 @@ async fn ask(store: &Store, fleet: &Fleet, plan: Plan, measured: &mut Measured) 
 /// Modules that the alert rule would tell of with its usual score.
 async fn bad_modules(store: &Store) -> Result<Vec<String>, StoreError> {
     store.score_parts(analysis::score).await?;
-    let mut filter = PartFilter {
-        kind: Some(PartKind::Dimm),
+    let filter = PartFilter {
+        kind: PartKind::Dimm.name().to_owned(),
         min_score: analysis::BAD_SCORE,
-        page_size: 500,
         ..PartFilter::default()
     };
-    let mut found = Vec::new();
+    let (mut found, mut page_token) = (Vec::new(), String::new());
     loop {
-        let page = store.list_parts(&filter).await?;
-        let name =
-            |part: &serde_json::Value, field: &str| part[field].as_str().unwrap_or_default().to_owned();
+        let page = store.list_parts(&filter, PAGE, &page_token).await?;
         let names = page.parts.iter();
-        found.extend(names.map(|part| format!("{} {}", name(part, "hostname"), name(part, "part"))));
+        found.extend(names.map(|part| format!("{} {}", part.hostname, part.part)));
         if page.next_page_token.is_empty() {
             return Ok(found);
         }
-        filter.page_token = page.next_page_token;
+        page_token = page.next_page_token;
     }
 }
 

@@ -1,18 +1,16 @@
 //! Parts of machines: what their errors add up to, and how healthy they were found to be.
 
+mod list;
+
 use std::collections::BTreeMap;
 
 use deadpool_postgres::Object;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Finding, Store, StoreError, alerts::FINDINGS, count, filter::Parameters, time::Micros};
-use crate::record::{
-    check::text,
-    part::{PartKind, Spot},
-};
+use super::{Store, StoreError, count, time::Micros};
+use crate::record::part::{PartKind, Spot};
 
 /// Days whose errors count for the health of a part.
 pub const DAYS: i64 = 30;
@@ -27,9 +25,6 @@ const HOUR_US: i64 = 3_600_000_000;
 const LATE_S: f64 = 600.0;
 /// A score without new errors is worked out again after so long, because the old ones fade. Seconds.
 const AGAIN_S: f64 = 3600.0;
-/// Parts of a page for a caller who does not say, and at most.
-const DEFAULT_PAGE: u32 = 50;
-const PAGE: u32 = 500;
 /// Days for which errors by the hour are kept.
 const KEEP_DAYS: i32 = 400;
 
@@ -95,31 +90,6 @@ pub struct ScoredPart {
     pub seen: Option<(i64, i64)>,
 }
 
-/// Which parts are listed.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PartFilter {
-    /// Only of this kind; left out: of any.
-    pub kind: Option<PartKind>,
-    /// Only of the host with this name or agent id; empty: of any.
-    pub host: String,
-    /// Only those whose score is at least so high.
-    pub min_score: f64,
-    /// How many, at most 500; 0: 50.
-    pub page_size: u32,
-    /// `next_page_token` of the page before; empty: from the worst.
-    pub page_token: String,
-}
-
-/// Parts as they are listed, the worst first.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Parts {
-    /// Rows of `v_hardware`.
-    pub parts: Vec<Value>,
-    /// What gives the next page; empty: there is none.
-    pub next_page_token: String,
-}
-
 impl Store {
     /// Works out the scores that are out of date by `score`, which is given a part's history and the present hour. Says how many.
     /// Safe to be called by several collectors at once.
@@ -163,104 +133,6 @@ impl Store {
             )
             .await?;
         Ok(due.len() as u64)
-    }
-
-    /// Parts that had errors, the worst first.
-    pub async fn list_parts(&self, filter: &PartFilter) -> Result<Parts, StoreError> {
-        let page_size = match filter.page_size {
-            0 => DEFAULT_PAGE,
-            size if size <= PAGE => size,
-            _ => return Err(StoreError::InvalidFilter(format!("page_size is at most {PAGE}"))),
-        };
-        let mut parameters = Parameters::default();
-        let limit = parameters.bind(i64::from(page_size) + 1);
-        let mut conditions = vec![format!("p.score >= {}", parameters.bind(filter.min_score))];
-        if let Some(kind) = filter.kind {
-            conditions.push(format!("p.kind = {}", parameters.bind(kind.name())));
-        }
-        if !filter.host.is_empty() {
-            text("host", &filter.host, 256).map_err(StoreError::InvalidFilter)?;
-            let name = parameters.bind(filter.host.clone());
-            let agent = parameters.bind(Uuid::try_parse(&filter.host).ok());
-            conditions.push(format!(
-                "p.agent_id IN (SELECT agent_id FROM hosts WHERE hostname = {name} OR agent_id = {agent})"
-            ));
-        }
-        if !filter.page_token.is_empty() {
-            let (score, id) = mark(&filter.page_token).ok_or(StoreError::InvalidPageToken)?;
-            let (score, id) = (parameters.bind(score), parameters.bind(id));
-            conditions.push(format!("(p.score, p.id) < ({score}, {id})"));
-        }
-        let sql = format!(
-            "SELECT to_jsonb(v), v.score, v.id FROM (
-                 SELECT p.agent_id, p.kind, p.part FROM parts p WHERE {} ORDER BY p.score DESC, p.id DESC LIMIT {limit}
-             ) p JOIN v_hardware v USING (agent_id, kind, part) ORDER BY v.score DESC, v.id DESC",
-            conditions.join(" AND ")
-        );
-        let client = self.client().await?;
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &parameters.values()).await?;
-        let page = &rows[..rows.len().min(page_size as usize)];
-        let next_page_token = match page.last() {
-            Some(last) if rows.len() > page.len() => {
-                format!("{}_{}", last.get::<_, f64>(1), last.get::<_, Uuid>(2).simple())
-            }
-            _ => String::new(),
-        };
-        Ok(Parts {
-            parts: page.iter().map(|row| row.get(0)).collect(),
-            next_page_token,
-        })
-    }
-
-    /// One part with the hours of the last 30 days in which it had errors.
-    pub async fn get_part(&self, id: Uuid) -> Result<Option<Value>, StoreError> {
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached(
-                "SELECT to_jsonb(v) || jsonb_build_object('hours', coalesce((
-                     SELECT jsonb_agg(jsonb_build_object('hour', h.hour, 'corrected', h.corrected, 'uncorrected', h.uncorrected,
-                                                         'fatal', h.fatal, 'spots', h.spots) ORDER BY h.hour)
-                     FROM part_hours h
-                     WHERE h.agent_id = v.agent_id AND h.kind = v.kind AND h.part = v.part
-                       AND h.hour >= now() - make_interval(days => $2)), '[]'))
-                 FROM v_hardware v WHERE v.id = $1 LIMIT 1",
-            )
-            .await?;
-        let row = client.query_opt(&statement, &[&id, &DAYS_BACK]).await?;
-        Ok(row.map(|row| row.get(0)))
-    }
-
-    /// Parts whose score is at least so high, and with `uncorrected` those with errors that were not put right.
-    pub(crate) async fn bad_parts(
-        &self,
-        kind: Option<PartKind>,
-        min_score: f64,
-        uncorrected: bool,
-    ) -> Result<Vec<Finding>, StoreError> {
-        let client = self.client().await?;
-        let rows = client
-            .query(
-                "SELECT id, agent_id::text, hostname, kind, part, score, uncorrected + fatal > 0,
-                        coalesce((SELECT string_agg(sign ->> 'says', '; ') FROM jsonb_array_elements(evidence) sign), '')
-                 FROM v_hardware
-                 WHERE (score >= $1 OR $2 AND uncorrected + fatal > 0) AND ($3 = '' OR kind = $3)
-                 ORDER BY score DESC, id DESC LIMIT $4",
-                &[&min_score, &uncorrected, &kind.map_or("", PartKind::name), &FINDINGS],
-            )
-            .await?;
-        let finding = |row: &Row| {
-            let (id, agent): (Uuid, String) = (row.get(0), row.get(1));
-            let (host, kind, part): (String, String, String) = (row.get(2), row.get(3), row.get(4));
-            let (score, harmful, evidence): (f64, bool, String) = (row.get(5), row.get(6), row.get(7));
-            Finding {
-                summary: format!("{kind} {part} of {host} has the score {score:.0}: {evidence}"),
-                severity: if harmful { 4 } else { 3 },
-                path: format!("/?host={agent}"),
-                object: id.to_string(),
-            }
-        };
-        Ok(rows.iter().map(finding).collect())
     }
 }
 
@@ -385,12 +257,6 @@ fn key(row: &Row) -> Option<PartKey> {
         kind: PartKind::of_name(row.get(1))?,
         part: row.get(2),
     })
-}
-
-/// A page token's score and id.
-fn mark(token: &str) -> Option<(f64, Uuid)> {
-    let (score, id) = token.split_once('_')?;
-    Some((score.parse().ok()?, Uuid::try_parse(id).ok()?))
 }
 
 fn hour_of(at: Micros) -> i64 {

@@ -2,14 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     time::Duration,
 };
 
 use deadpool_postgres::Transaction;
+use futures::TryStreamExt as _;
+use prost::Message as _;
+use proto::v1::Record;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{StoreError, clean, plan::Plan, time::Micros};
+use super::{Store, StoreError, clean, plan::Plan, time::Micros};
 use crate::record::part::{Harm, PartErrors, PartKind, Spot};
 
 /// Different places inside a part that are kept of an hour.
@@ -17,6 +21,11 @@ const SPOTS: usize = 64;
 /// What happened longer ago, or is yet to happen, has a wrong clock and counts for when it was received. A host that comes back
 /// after a longer time is another one.
 const BELIEVED: Duration = Duration::from_hours(24 * 30);
+
+/// Classes of records that speak of parts, as a condition on their column.
+const OF_PARTS: &str = "(class ^@ 'hardware.' OR class = 'storage.block_error')";
+/// How long counting a day may take, as PostgreSQL says it.
+const DAY_WITHIN: &str = "30min";
 
 /// Adds the rows that speak of parts to `part_hours`; where none does, nothing is asked of the database.
 pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
@@ -34,6 +43,71 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
     }
     // Apart, so that deliveries without such rows do not carry its state.
     Box::pin(sums.write(transaction)).await
+}
+
+impl Store {
+    /// Counts what was stored before `part_hours` was there: the records of one day, the latest first. False: there are none
+    /// left, or another collector is at it. Each record is read once, in the background; days without such records are not looked at.
+    pub async fn count_earlier_parts(&self) -> Result<bool, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        transaction
+            .batch_execute(&format!("SET LOCAL statement_timeout = '{DAY_WITHIN}'"))
+            .await?;
+        let day = transaction
+            .query_opt(
+                "SELECT counted_from, clock_timestamp() FROM part_work WHERE isfinite(counted_from) FOR UPDATE SKIP LOCKED",
+                &[],
+            )
+            .await?;
+        let Some((until, now)) = day.map(|row| (row.get::<_, Micros>(0), row.get::<_, Micros>(1))) else {
+            return Ok(false);
+        };
+        let latest = format!("SELECT max(day) FROM rollups_daily WHERE day < $1 AND {OF_PARTS}");
+        let day: Option<Micros> = transaction.query_one(&latest, &[&until]).await?.get(0);
+        if let Some(day) = day {
+            let mut sums = earlier(&transaction, day, until).await?;
+            for sum in sums.0.values_mut() {
+                sum.stored_at = now;
+            }
+            if !sums.0.is_empty() {
+                sums.write(&transaction).await?;
+            }
+        }
+        transaction
+            .execute(
+                "UPDATE part_work SET counted_from = coalesce($1::timestamptz, '-infinity')",
+                &[&day],
+            )
+            .await?;
+        transaction.commit().await?;
+        Ok(day.is_some())
+    }
+}
+
+/// What the records of a day add up to that were stored before `until`.
+async fn earlier(transaction: &Transaction<'_>, day: Micros, until: Micros) -> Result<PartSums, StoreError> {
+    let records = format!(
+        "SELECT r.agent_id, r.received_at, r.record FROM records r
+         JOIN senders s ON s.agent_id = r.agent_id AND s.epoch = r.epoch AND NOT s.by_netconsole
+         WHERE r.received_at >= $1 AND r.received_at < least($2, $1 + interval '24 hours') AND NOT r.housekeeping
+           AND {OF_PARTS}"
+    );
+    let statement = transaction.prepare(&records).await?;
+    let mut rows = pin!(transaction.query_raw(&statement, [day, until]).await?);
+    let mut sums = PartSums::default();
+    while let Some(row) = rows.try_next().await? {
+        let encoded: &[u8] = row.get(2);
+        // Only good records are stored as what they say they are.
+        let Ok(record) = Record::decode(encoded) else {
+            continue;
+        };
+        if let Some(errors) = PartErrors::of(&record) {
+            let occurred_at = Micros::from_unix_ns(record.occurred_at_unix_ns);
+            sums.add(row.get(0), &errors, occurred_at, row.get(1));
+        }
+    }
+    Ok(sums)
 }
 
 /// What is added to `part_hours`.

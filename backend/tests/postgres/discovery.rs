@@ -45,6 +45,7 @@ async fn services_are_listed_and_report_their_health() {
         services[3..],
         [
             "telemetry.v1.Enrolment",
+            "telemetry.v1.Hardware",
             "telemetry.v1.Hosts",
             "telemetry.v1.Issues",
             "telemetry.v1.Query",

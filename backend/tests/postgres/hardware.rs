@@ -4,15 +4,18 @@ use backend::{
     access::Anonymous,
     alerts::{Rules, look},
     analysis,
-    store::{PartFilter, Sender},
+    store::Sender,
 };
-use proto::v1::{Batch, Dimm, HardwareError, Host, Record, Severity, record::Payload};
+use proto::v1::{
+    Batch, Dimm, GetPartRequest, HardwareError, Host, ListPartsRequest, PartFilter, Record, Severity,
+    hardware_client::HardwareClient, record::Payload,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     statistics::ok,
-    support::{Database, encoded, host, record, sender},
+    support::{Collector, Database, encoded, host, record, sender},
 };
 
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -104,12 +107,39 @@ async fn errors_of_parts_are_counted_once_by_the_hour_in_which_they_happened() {
 }
 
 #[tokio::test]
+async fn what_was_stored_before_is_counted_once_and_scored() {
+    let Some(db) = Database::new("what_was_stored_before_is_counted_once_and_scored").await else {
+        return;
+    };
+    failing(&db).await;
+    // Which days have such records is known once they are counted.
+    db.counted().await;
+    db.store.score_parts(analysis::score).await.unwrap();
+    let all = "SELECT md5(string_agg(concat(part, hour, corrected, uncorrected, fatal, spots), ' ' ORDER BY part, hour)) FROM part_hours";
+    let sql = db.sql().await;
+    let counted: String = sql.query_one(all, &[]).await.unwrap().get(0);
+    sql.batch_execute("DELETE FROM part_hours; DELETE FROM parts; UPDATE part_work SET counted_from = now()")
+        .await
+        .unwrap();
+    // All of it was stored today.
+    assert!(db.store.count_earlier_parts().await.unwrap());
+    for _ in 0..2 {
+        assert!(!db.store.count_earlier_parts().await.unwrap());
+    }
+    let again: String = sql.query_one(all, &[]).await.unwrap().get(0);
+    assert_eq!(again, counted);
+    assert_eq!(db.store.score_parts(analysis::score).await.unwrap(), 3);
+}
+
+#[tokio::test]
 async fn the_worst_parts_come_first_with_what_speaks_for_it_and_in_pages() {
     let Some(db) = Database::new("the_worst_parts_come_first_with_what_speaks_for_it_and_in_pages").await
     else {
         return;
     };
     failing(&db).await;
+    // Which days have such records is known once they are counted.
+    db.counted().await;
     db.store.score_parts(analysis::score).await.unwrap();
     let all = ok(&db, "/api/v1/hardware").await;
     let parts = all["parts"].as_array().unwrap();
@@ -124,19 +154,18 @@ async fn the_worst_parts_come_first_with_what_speaks_for_it_and_in_pages() {
     );
     assert_eq!(all["next_page_token"], "");
 
-    let mut found = Vec::new();
-    let mut filter = PartFilter {
-        page_size: 1,
-        host: "db-1".to_owned(),
-        ..PartFilter::default()
-    };
+    let (mut found, mut page_token) = (Vec::new(), String::new());
     loop {
-        let page = db.store.list_parts(&filter).await.unwrap();
-        found.extend(page.parts);
-        if page.next_page_token.is_empty() {
+        let address = format!("/api/v1/hardware?host=db-1&page_size=1&page_token={page_token}");
+        let page = ok(&db, &address).await;
+        found.extend(page["parts"].as_array().unwrap().clone());
+        page["next_page_token"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut page_token);
+        if page_token.is_empty() {
             break;
         }
-        filter.page_token = page.next_page_token;
     }
     assert_eq!(names(&found), ["A1", "B1", "C1"]);
 
@@ -157,6 +186,55 @@ async fn the_worst_parts_come_first_with_what_speaks_for_it_and_in_pages() {
         let response = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
         assert_eq!(response.status(), axum::http::StatusCode::BAD_REQUEST, "{wrong}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_are_listed_and_shown_by_grpc() {
+    let Some(db) = Database::new("parts_are_listed_and_shown_by_grpc").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    failing(&db).await;
+    db.store.score_parts(analysis::score).await.unwrap();
+    let mut hardware = HardwareClient::new(collector.channel().await);
+    let of_kind = |kind: &str| ListPartsRequest {
+        filter: Some(PartFilter {
+            kind: kind.to_owned(),
+            ..PartFilter::default()
+        }),
+        page_size: 2,
+        ..ListPartsRequest::default()
+    };
+    let page = hardware.list_parts(of_kind("dimm")).await.unwrap().into_inner();
+    let names: Vec<&str> = page.parts.iter().map(|part| part.part.as_str()).collect();
+    assert_eq!(names, ["A1", "B1"]);
+    let next = ListPartsRequest {
+        page_token: page.next_page_token,
+        ..of_kind("dimm")
+    };
+    let last = hardware.list_parts(next).await.unwrap().into_inner();
+    assert_eq!(
+        (last.parts[0].part.as_str(), last.next_page_token.as_str()),
+        ("C1", "")
+    );
+    let get = |id: &str| GetPartRequest { id: id.to_owned() };
+    let one = hardware
+        .get_part(get(&page.parts[0].id))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((one.hours.len(), one.corrected), (6, 120));
+    assert!(one.evidence.iter().any(|sign| sign.sign == "many"), "{one:?}");
+    let refused = hardware.list_parts(of_kind("moon")).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    let none = hardware.get_part(get(&db.url)).await.unwrap_err();
+    assert_eq!(none.code(), tonic::Code::InvalidArgument);
+    let none = hardware
+        .get_part(get(&uuid::Uuid::nil().to_string()))
+        .await
+        .unwrap_err();
+    assert_eq!(none.code(), tonic::Code::NotFound);
+    collector.stop().await;
 }
 
 #[tokio::test]

@@ -3669,6 +3669,513 @@ pub mod hosts_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Which parts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PartFilter {
+    /// "dimm", "cpu", "pcie", "cxl" or "disk". Empty: all.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Host name, or the agent's id as a UUID. At most 256 bytes. Empty: all.
+    #[prost(string, tag = "2")]
+    pub host: ::prost::alloc::string::String,
+    /// The least score, 0 to 100.
+    #[prost(double, tag = "3")]
+    pub min_score: f64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPartsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<PartFilter>,
+    /// At most this many. 1 to 500; zero means 50.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPartsResponse {
+    /// Without their hours: GetPart has them.
+    #[prost(message, repeated, tag = "1")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+    /// For the next page. Empty: this was the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPartRequest {
+    /// Part.id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// A part of a machine that had errors.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Part {
+    /// UUID, 36 characters.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The host's agent, 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub agent_id: ::prost::bytes::Bytes,
+    #[prost(string, tag = "3")]
+    pub hostname: ::prost::alloc::string::String,
+    /// "dimm", "cpu", "pcie", "cxl" or "disk".
+    #[prost(string, tag = "4")]
+    pub kind: ::prost::alloc::string::String,
+    /// Which: the slot of a memory module, the socket, the PCI address, the block device.
+    #[prost(string, tag = "5")]
+    pub part: ::prost::alloc::string::String,
+    /// What it is, as its records say. Empty: they do not.
+    #[prost(string, tag = "6")]
+    pub model: ::prost::alloc::string::String,
+    /// From 0, nothing is the matter, to 100.
+    #[prost(double, tag = "7")]
+    pub score: f64,
+    /// What the score is made of.
+    #[prost(message, repeated, tag = "8")]
+    pub evidence: ::prost::alloc::vec::Vec<PartSign>,
+    /// Errors of the last 30 days that the hardware put right, that it did not, and that the machine could not go on with.
+    #[prost(uint64, tag = "9")]
+    pub corrected: u64,
+    #[prost(uint64, tag = "10")]
+    pub uncorrected: u64,
+    #[prost(uint64, tag = "11")]
+    pub fatal: u64,
+    /// Most corrected errors within 24 hours.
+    #[prost(uint64, tag = "12")]
+    pub most_a_day: u64,
+    /// Days (UTC) of the last 30 with an error.
+    #[prost(uint32, tag = "13")]
+    pub error_days: u32,
+    /// Start of the hours of the first and the latest error, and when the score was worked out. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "14")]
+    pub first_seen_unix_ns: u64,
+    #[prost(fixed64, tag = "15")]
+    pub last_seen_unix_ns: u64,
+    #[prost(fixed64, tag = "16")]
+    pub scored_unix_ns: u64,
+    /// Of a memory module whose slot the host described.
+    #[prost(string, tag = "17")]
+    pub manufacturer: ::prost::alloc::string::String,
+    #[prost(string, tag = "18")]
+    pub part_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "19")]
+    pub technology: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "20")]
+    pub size_bytes: u64,
+    /// Hardware model of the host, its processor and microcode.
+    #[prost(string, tag = "21")]
+    pub product: ::prost::alloc::string::String,
+    #[prost(string, tag = "22")]
+    pub cpu_model: ::prost::alloc::string::String,
+    #[prost(string, tag = "23")]
+    pub microcode: ::prost::alloc::string::String,
+    /// The hours with errors, the oldest first.
+    #[prost(message, repeated, tag = "24")]
+    pub hours: ::prost::alloc::vec::Vec<PartHour>,
+}
+/// A sign that a part fails.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PartSign {
+    /// "fatal", "uncorrected", "many", "again", "rising", "spread" or "seen".
+    #[prost(string, tag = "1")]
+    pub sign: ::prost::alloc::string::String,
+    /// How much it weighs, 0 to 1.
+    #[prost(double, tag = "2")]
+    pub weight: f64,
+    /// What was seen, in words and numbers.
+    #[prost(string, tag = "3")]
+    pub says: ::prost::alloc::string::String,
+}
+/// Errors of a part in an hour.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PartHour {
+    /// Start of the hour. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "1")]
+    pub hour_unix_ns: u64,
+    #[prost(uint64, tag = "2")]
+    pub corrected: u64,
+    #[prost(uint64, tag = "3")]
+    pub uncorrected: u64,
+    #[prost(uint64, tag = "4")]
+    pub fatal: u64,
+    /// Different places inside the part, such as "rank:0 bank:3 row:500 column:16". At most 64.
+    #[prost(string, repeated, tag = "5")]
+    pub spots: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Generated client implementations.
+pub mod hardware_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Lists and shows parts of machines.
+    #[derive(Debug, Clone)]
+    pub struct HardwareClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl HardwareClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> HardwareClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HardwareClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HardwareClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Parts that match, the worst first, a page at a time.
+        pub async fn list_parts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPartsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPartsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Hardware/ListParts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Hardware", "ListParts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One part, with the hours of the last 30 days in which it had errors. NOT_FOUND when there is none.
+        pub async fn get_part(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPartRequest>,
+        ) -> std::result::Result<tonic::Response<super::Part>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Hardware/GetPart",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Hardware", "GetPart"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod hardware_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HardwareServer.
+    #[async_trait]
+    pub trait Hardware: std::marker::Send + std::marker::Sync + 'static {
+        /// Parts that match, the worst first, a page at a time.
+        async fn list_parts(
+            &self,
+            request: tonic::Request<super::ListPartsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPartsResponse>,
+            tonic::Status,
+        >;
+        /// One part, with the hours of the last 30 days in which it had errors. NOT_FOUND when there is none.
+        async fn get_part(
+            &self,
+            request: tonic::Request<super::GetPartRequest>,
+        ) -> std::result::Result<tonic::Response<super::Part>, tonic::Status>;
+    }
+    /// Lists and shows parts of machines.
+    #[derive(Debug)]
+    pub struct HardwareServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HardwareServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HardwareServer<T>
+    where
+        T: Hardware,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/telemetry.v1.Hardware/ListParts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPartsSvc<T: Hardware>(pub Arc<T>);
+                    impl<
+                        T: Hardware,
+                    > tonic::server::UnaryService<super::ListPartsRequest>
+                    for ListPartsSvc<T> {
+                        type Response = super::ListPartsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPartsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Hardware>::list_parts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPartsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Hardware/GetPart" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPartSvc<T: Hardware>(pub Arc<T>);
+                    impl<T: Hardware> tonic::server::UnaryService<super::GetPartRequest>
+                    for GetPartSvc<T> {
+                        type Response = super::Part;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPartRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Hardware>::get_part(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPartSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HardwareServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "telemetry.v1.Hardware";
+    impl<T> tonic::server::NamedService for HardwareServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CompareRequest {
     #[prost(enumeration = "Dimension", tag = "1")]
