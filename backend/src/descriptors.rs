@@ -38,14 +38,25 @@ pub(crate) trait Described: Message + Default + Sized {
     }
 }
 
+/// The fields of one of [`ANSWERED`].
+pub(crate) fn message(name: &'static str) -> MessageDescriptor {
+    let found = POOL.get_message_by_name(&format!("telemetry.v1.{name}"));
+    #[expect(
+        clippy::expect_used,
+        reason = "a constant of the program, read by a test below"
+    )]
+    // Invariant: it is the name of a message of the .proto files.
+    found.expect("a message of telemetry.v1")
+}
+
 macro_rules! described {
     ($($name:ident),+ $(,)?) => {
         $(impl Described for v1::$name {
             const NAME: &'static str = stringify!($name);
         })+
 
-        #[cfg(test)]
-        pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),+];
+        /// The names of all of them.
+        pub(crate) const ANSWERED: &[&str] = &[$(stringify!($name)),+];
     };
 }
 
@@ -70,12 +81,8 @@ mod tests {
 
     #[test]
     fn each_message_has_its_descriptor() {
-        for name in NAMES {
-            assert!(
-                POOL.get_message_by_name(&format!("telemetry.v1.{name}"))
-                    .is_some(),
-                "{name}"
-            );
+        for name in ANSWERED {
+            assert_eq!(message(name).name(), *name);
         }
     }
 }

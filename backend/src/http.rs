@@ -11,19 +11,8 @@
 //! | `GET /issues` | the list of issues |
 //! | `GET`, `POST /issues/{issue}` | one issue; changes it |
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
-//! | `GET /api/v1/faults` | `ListFaultsResponse` in JSON |
-//! | `GET /api/v1/faults/{id}` | `Fault` in JSON |
-//! | `GET /api/v1/faults/{id}/stack` | `ResolveFaultResponse` in JSON: its stack with files and lines |
-//! | `GET /api/v1/issues` | issues that match, `ListIssuesResponse` in JSON |
-//! | `GET`, `POST /api/v1/issues/{issue}` | one issue with its history, `Issue` in JSON; changes it |
-//! | `GET /api/v1/issues/{issue}/split` | the groups that it would be split into |
-//! | `GET /api/v1/hosts` | hosts that match, `ListHostsResponse` in JSON |
-//! | `GET /api/v1/hosts/{agent}` | what a host said about itself last, `KnownHost` in JSON |
-//! | `GET /api/v1/builds` | the builds that hosts run, `ListBuildsResponse` in JSON |
-//! | `GET /api/v1/hardware`, `GET /api/v1/hardware/{id}` | parts of machines that had errors, the worst first; one with its hours |
-//! | `GET /api/v1/population`, `GET /api/v1/updates` | hosts by day and what they ran; how updates from one build to another went |
+//! | `/api/v1/…`, `GET /api/records` | the REST API: `GET /api/v1/openapi.json` describes it |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
-//! | `GET /api/v1/statistics/…`, `GET /api/v1/issues/{issue}/unusual` | the analysis, see `statistics` |
 //! | `GET /healthz` | 200, or 503 with the reason: the database does not answer |
 //! | `GET /readyz` | the same: no records are taken |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
@@ -31,19 +20,23 @@
 //! Who may ask for what is in [`crate::access`]: looking takes a viewer, changing takes a triager.
 //!
 //! The lists take the parameters that `query` describes; the form of the JSON is described in `json`. Errors of the API are
-//! `{"error":{"code","message"}}`. Everything that is shown came from strangers: templates escape it, and the
+//! problems (RFC 9457, `application/problem+json`). Everything that is shown came from strangers: templates escape it, and the
 //! content security policy allows no script and no style but this server's own files.
 
 mod access;
 mod api;
 mod assets;
+mod complete;
 mod error;
+mod export;
 mod hardware;
 mod health;
 mod hosts;
 mod issues;
-mod json;
+pub(crate) mod json;
 mod live;
+mod old_records;
+mod openapi;
 mod pages;
 mod population;
 mod query;
@@ -68,6 +61,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::{Form, Refusal};
 use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols};
@@ -106,6 +100,7 @@ struct App {
     metrics: Metrics,
     shutdown: CancellationToken,
     live_streams: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
     /// The wall clock.
     now: fn() -> Timestamp,
 }
@@ -119,19 +114,48 @@ pub fn router(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Router {
-    routes(App {
+    all_routes(App {
         store,
         symbols,
         access,
         metrics,
         shutdown,
         live_streams: Arc::new(Semaphore::new(live::STREAMS)),
+        exports: Arc::new(Semaphore::new(export::EXPORTS)),
         now: Timestamp::now,
     })
 }
 
-fn routes(app: App) -> Router {
-    Router::new()
+/// The routes of the REST API with their description.
+fn api_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(api::list))
+        .routes(routes!(api::fault))
+        .routes(routes!(api::stack))
+        .routes(routes!(export::faults))
+        .routes(routes!(complete::complete))
+        .routes(routes!(old_records::list))
+        .routes(routes!(issues::list))
+        .routes(routes!(issues::issue, issues::change))
+        .routes(routes!(issues::split))
+        .routes(routes!(statistics::unusual))
+        .routes(routes!(hosts::list))
+        .routes(routes!(hosts::host))
+        .routes(routes!(hosts::builds))
+        .routes(routes!(hardware::list))
+        .routes(routes!(hardware::part))
+        .routes(routes!(population::population))
+        .routes(routes!(population::updates))
+        .routes(routes!(statistics::rates))
+        .routes(routes!(statistics::compare))
+        .routes(routes!(statistics::escalations))
+        .routes(routes!(statistics::survival))
+        .routes(routes!(statistics::outliers))
+        .routes(routes!(openapi::description))
+}
+
+fn all_routes(app: App) -> Router {
+    Router::from(api_routes())
         .route("/", get(pages::overview::overview))
         .route("/faults", get(pages::list))
         .route("/builds", get(pages::builds::builds))
@@ -144,27 +168,8 @@ fn routes(app: App) -> Router {
             get(pages::issues::issue).post(pages::issues::decide),
         )
         .route("/live", get(live::stream))
-        .route("/api/v1/faults", get(api::list))
-        .route("/api/v1/faults/{id}", get(api::fault))
-        .route("/api/v1/faults/{id}/stack", get(api::stack))
-        .route("/api/v1/issues", get(issues::list))
-        .route("/api/v1/issues/{issue}", get(issues::issue).post(issues::change))
-        .route("/api/v1/issues/{issue}/split", get(issues::split))
-        .route("/api/v1/hosts", get(hosts::list))
-        .route("/api/v1/hosts/{agent}", get(hosts::host))
-        .route("/api/v1/builds", get(hosts::builds))
-        .route("/api/v1/hardware", get(hardware::list))
-        .route("/api/v1/hardware/{id}", get(hardware::part))
-        .route("/api/v1/population", get(population::population))
-        .route("/api/v1/updates", get(population::updates))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))
-        .route("/api/v1/issues/{issue}/unusual", get(statistics::unusual))
-        .route("/api/v1/statistics/rates", get(statistics::rates))
-        .route("/api/v1/statistics/compare", get(statistics::compare))
-        .route("/api/v1/statistics/escalations", get(statistics::escalations))
-        .route("/api/v1/statistics/survival", get(statistics::survival))
-        .route("/api/v1/statistics/outliers", get(statistics::outliers))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

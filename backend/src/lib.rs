@@ -8,6 +8,7 @@
 //! - [`alerts`] tells people what they want to be told.
 //! - [`ingest`] gathers what many agents send into few transactions.
 //! - [`http`] is the REST twin of the query service, the pages, `/healthz` and `/metrics`.
+//! - [`export`] writes records as files of any size.
 //! - [`old_clients`] takes records of Clear Linux's clients over HTTP.
 //! - [`netconsole`] takes in what kernels send over UDP while they die.
 //! - [`embedded`] runs a private PostgreSQL where no database is given.
@@ -25,6 +26,7 @@ pub mod collector;
 mod descriptors;
 pub mod embedded;
 pub mod enrolment;
+pub mod export;
 pub mod http;
 pub mod ingest;
 pub mod metrics;

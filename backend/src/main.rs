@@ -54,6 +54,8 @@ Examples:
       Bring its schema up to date and end
   backend check && backend backup /backup/telemetrics.dump
       Look whether all is well, and keep a copy; `backend restore` fills an empty database from it
+  backend export 'class:kernel.* after:-7d' --format parquet --output week.parquet
+      Records as a file, of any size: csv, jsonl or parquet (docs/api.md)
   backend migrate --database postgres://owner@db/telemetrics --roles
       And make roles: GRANT telemetrics_grafana TO grafana lets that user read the views v_*, and nothing else
 
@@ -107,6 +109,8 @@ enum Command {
         #[command(flatten)]
         target: commands::Target,
     },
+    /// Write records to a file: CSV, JSON Lines or Parquet, of any size.
+    Export(commands::Export),
     /// The certificate authority of the collector.
     Ca {
         #[command(subcommand)]
@@ -284,6 +288,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Check { target } => commands::check(target).await,
             Command::Backup { file, target } => commands::backup(&file, target).await,
             Command::Restore { file, target } => commands::restore(&file, target).await,
+            Command::Export(options) => commands::export_records(options).await,
             Command::Ca { command, target } => commands::ca(command, target).await,
             Command::Token { command, target } => commands::token(command, target).await,
             Command::Agent { command, target } => commands::agent(command, target).await,

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{build_ebpf, paths, progress};
+use crate::{build_ebpf, packages, paths, progress};
 
 mod idle;
 
@@ -16,7 +16,7 @@ mod idle;
 #[command(
     after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --json bench.json\n  \
                   cargo xtask bench probes --flood 10\n  cargo xtask bench idle --seconds 60\n  \
-                  cargo xtask bench spool\n  cargo xtask bench ingest"
+                  cargo xtask bench spool\n  cargo xtask bench ingest\n  cargo xtask bench query --records 10000000"
 )]
 pub(crate) struct Args {
     /// What is measured
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// How long 100,000 events a second are sent (probes)
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     flood: u64,
+    /// How many records are stored (query); ten millions take some 6 GB below the temporary folder or `QUERY_BENCH_DIR`
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(40_000..=100_000_000))]
+    records: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -43,6 +46,8 @@ enum What {
     Idle,
     /// How many records a second the collector stores, beside plain COPY of the same rows, and how soon it answers
     Ingest,
+    /// How soon each call of the API is answered with many records stored
+    Query,
     /// How fast records become durable, beside plain fdatasync and redb, and how fast 1 GiB is recovered
     Spool,
 }
@@ -52,6 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let figures = match args.what {
         What::Reports => figures("faults", "reports", &[], json)?.map(|figures| ("faults", figures)),
         What::Ingest => figures("backend", "ingest", &[], json)?.map(|figures| ("ingest", figures)),
+        What::Query => query(args, json)?.map(|figures| ("query", figures)),
         What::Spool => figures("spool", "durable", &[], json)?.map(|figures| ("spool", figures)),
         What::Probes => probes(args, json)?.map(|figures| ("probes", figures)),
         What::Idle => idle(args, json)?.map(|figures| ("idle", figures)),
@@ -71,6 +77,16 @@ fn probes(args: &Args, json: bool) -> Result<Option<Value>> {
         "probe-user",
         "probes",
         &["--flood", &args.flood.to_string()],
+        json,
+    )
+}
+
+fn query(args: &Args, json: bool) -> Result<Option<Value>> {
+    packages::ensure_postgresql()?;
+    figures(
+        "backend",
+        "query",
+        &["--records", &args.records.to_string()],
         json,
     )
 }

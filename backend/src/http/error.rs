@@ -1,7 +1,6 @@
 //! What a client is told when a request cannot be answered. The inner reason goes to the log.
 
 use askama::Template;
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
@@ -65,6 +64,9 @@ pub(super) enum Refusal {
     /// It took longer than allowed.
     #[error("the answer took too long; try again soon")]
     Slow,
+    /// All exports are taken.
+    #[error("as many exports as may be run already; try again when one has ended")]
+    BusyExports,
     /// All live streams are taken.
     #[error("too many live streams are open")]
     Busy,
@@ -129,7 +131,10 @@ impl Refusal {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::CrossSite | Self::Role(..) => StatusCode::FORBIDDEN,
             Self::Unknown => StatusCode::UNAUTHORIZED,
-            Self::Slow | Self::Busy | Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
+            Self::Slow
+            | Self::Busy
+            | Self::BusyExports
+            | Self::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Query(_)
@@ -184,9 +189,7 @@ impl Refusal {
         let status = self.status();
         self.log(status);
         let mut response = match form {
-            Form::Json => {
-                Json(json!({ "error": { "code": code(status), "message": self.message() } })).into_response()
-            }
+            Form::Json => problem(status, &self.message()),
             Form::Page => page(status, self.message()),
         };
         *response.status_mut() = status;
@@ -199,6 +202,19 @@ impl Refusal {
         }
         response
     }
+}
+
+/// RFC 9457: what went wrong, and in `detail` what to do about it. `code` is that of gRPC, in lower case.
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or_default(),
+        "status": status.as_u16(),
+        "code": code(status),
+        "detail": detail,
+    });
+    let media_type = HeaderValue::from_static("application/problem+json");
+    ([(header::CONTENT_TYPE, media_type)], problem.to_string()).into_response()
 }
 
 fn page(status: StatusCode, message: String) -> Response {

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use proto::v1::PartFilter;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::App;
@@ -13,8 +14,9 @@ use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
 
 /// Which parts are listed.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// Of this kind; left out, of any.
     kind: String,
@@ -28,7 +30,15 @@ pub(super) struct Asked {
     page_token: String,
 }
 
-/// `GET /api/v1/hardware`: the worst first.
+/// Parts of machines that had errors, the worst first
+#[utoipa::path(
+    get,
+    path = "/api/v1/hardware",
+    operation_id = "list_parts",
+    tag = "hosts",
+    params(Asked),
+    responses((status = 200, description = "A page", body = ref("#/components/schemas/ListPartsResponse")), super::openapi::Refusals)
+)]
 pub(super) async fn list(
     State(app): State<App>,
     asked: Result<Query<Asked>, QueryRejection>,
@@ -46,7 +56,15 @@ pub(super) async fn list(
     Ok(Json(page.to_json()))
 }
 
-/// `GET /api/v1/hardware/{id}`: one part, with the hours of the last 30 days in which it had errors.
+/// One part, with the hours of the last 30 days in which it had errors
+#[utoipa::path(
+    get,
+    path = "/api/v1/hardware/{id}",
+    operation_id = "get_part",
+    tag = "hosts",
+    params(("id" = String, Path, description = "UUID of the part")),
+    responses((status = 200, description = "The part", body = ref("#/components/schemas/Part")), super::openapi::Refusals)
+)]
 pub(super) async fn part(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = Uuid::try_parse(&id).map_err(|_no_id| Refusal::NoPart)?;
     let part = app.store.get_part(id).await?.ok_or(Refusal::NoPart)?;

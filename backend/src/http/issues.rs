@@ -6,6 +6,7 @@ use axum::{Extension, Json};
 use proto::v1::{IssueFilter, IssueState};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use super::App;
 use super::error::{ApiError, Refusal};
@@ -14,8 +15,9 @@ use crate::access::Caller;
 use crate::store::{IssueChange, issue_state};
 
 /// Which issues are listed.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// Only those in this state: new, ongoing, escalating, resolved, regressed or ignored.
     state: String,
@@ -27,7 +29,17 @@ pub(super) struct Asked {
     page_token: String,
 }
 
-/// `GET /api/v1/issues`.
+/// Issues that match, those with the latest records first
+///
+/// An issue that gets a record meanwhile moves to the front: no page repeats it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/issues",
+    operation_id = "list_issues",
+    tag = "issues",
+    params(Asked),
+    responses((status = 200, description = "A page", body = ref("#/components/schemas/ListIssuesResponse")), super::openapi::Refusals)
+)]
 pub(super) async fn list(
     State(app): State<App>,
     asked: Result<Query<Asked>, QueryRejection>,
@@ -51,7 +63,15 @@ pub(super) fn state(name: &str) -> Result<IssueState, Refusal> {
     })
 }
 
-/// `GET /api/v1/issues/{issue}`.
+/// One issue with its history
+#[utoipa::path(
+    get,
+    path = "/api/v1/issues/{issue}",
+    operation_id = "get_issue",
+    tag = "issues",
+    params(("issue" = String, Path, description = "32 hexadecimal digits")),
+    responses((status = 200, description = "The issue", body = ref("#/components/schemas/Issue")), super::openapi::Refusals)
+)]
 pub(super) async fn issue(
     State(app): State<App>,
     Path(issue): Path<String>,
@@ -60,7 +80,15 @@ pub(super) async fn issue(
     Ok(Json(issue.to_json()))
 }
 
-/// `GET /api/v1/issues/{issue}/split`: what it would be split into.
+/// What an issue would be split into
+#[utoipa::path(
+    get,
+    path = "/api/v1/issues/{issue}/split",
+    operation_id = "preview_split",
+    tag = "issues",
+    params(("issue" = String, Path, description = "32 hexadecimal digits")),
+    responses((status = 200, description = "`groups`: each with issue, title, occurrences and hosts", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn split(
     State(app): State<App>,
     Path(issue): Path<String>,
@@ -69,7 +97,19 @@ pub(super) async fn split(
     Ok(Json(json!({ "groups": groups })))
 }
 
-/// `POST /api/v1/issues/{issue}`: takes `application/json` only, which no page of another site can send unasked.
+/// Change an issue
+///
+/// Answers what it is then; a merged one is shown as the issue that it counts for. `application/json` only, which no page of
+/// another site can send unasked.
+#[utoipa::path(
+    post,
+    path = "/api/v1/issues/{issue}",
+    operation_id = "change_issue",
+    tag = "issues",
+    params(("issue" = String, Path, description = "32 hexadecimal digits")),
+    request_body = IssueChange,
+    responses((status = 200, description = "The issue", body = ref("#/components/schemas/Issue")), super::openapi::Refusals)
+)]
 pub(super) async fn change(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,

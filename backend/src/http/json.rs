@@ -29,7 +29,7 @@ const MOMENT: &str = "_unix_ns";
 const DURATION: &str = "since_boot_ns";
 
 /// A message that has a JSON form.
-pub(super) trait ToJson {
+pub(crate) trait ToJson {
     /// Its JSON form.
     fn to_json(&self) -> Json;
 }
@@ -47,17 +47,28 @@ fn object(message: &DynamicMessage) -> Json {
             continue;
         }
         let value = message.get_field(&field);
-        match moment_name(&field) {
-            Some(name) => object.insert(name, moment(&value)),
-            None => object.insert(field.name().to_owned(), json_of(&field, &value)),
+        let json = if is_moment(&field) {
+            moment(&value)
+        } else {
+            json_of(&field, &value)
         };
+        object.insert(name(&field), json);
     }
     Json::Object(object)
 }
 
-fn moment_name(field: &FieldDescriptor) -> Option<String> {
-    let name = field.name().strip_suffix(MOMENT)?;
-    Some(name.to_owned())
+/// The name of a field in JSON.
+pub(super) fn name(field: &FieldDescriptor) -> String {
+    let name = field.name();
+    name.strip_suffix(MOMENT).unwrap_or(name).to_owned()
+}
+
+pub(super) fn is_moment(field: &FieldDescriptor) -> bool {
+    field.name().ends_with(MOMENT)
+}
+
+pub(super) fn is_duration(field: &FieldDescriptor) -> bool {
+    field.name() == DURATION
 }
 
 fn moment(value: &Value) -> Json {
@@ -66,7 +77,7 @@ fn moment(value: &Value) -> Json {
 }
 
 /// `2026-11-24T21:53:30.123456789Z`.
-pub(super) fn rfc3339(unix_ns: u64) -> Option<String> {
+pub(crate) fn rfc3339(unix_ns: u64) -> Option<String> {
     let moment = Timestamp::from_nanosecond(unix_ns.into()).ok()?;
     Some(format!("{moment:.9}"))
 }
@@ -77,7 +88,7 @@ fn json_of(field: &FieldDescriptor, value: &Value) -> Json {
         Value::I32(number) => json!(number),
         Value::I64(number) => json!(number),
         Value::U32(number) => json!(number),
-        Value::U64(bits) if field.kind() == Kind::Fixed64 && field.name() != DURATION => {
+        Value::U64(bits) if field.kind() == Kind::Fixed64 && !is_duration(field) => {
             json!(format!("{bits:#018x}"))
         }
         Value::U64(number) => json!(number),
@@ -94,12 +105,12 @@ fn json_of(field: &FieldDescriptor, value: &Value) -> Json {
 }
 
 /// A UUID for 16 bytes, hexadecimal digits for others.
-pub(super) fn bytes_text(bytes: &[u8]) -> String {
+pub(crate) fn bytes_text(bytes: &[u8]) -> String {
     Uuid::from_slice(bytes).map_or_else(|_other_length| hexadecimal(bytes), |uuid| uuid.to_string())
 }
 
 /// The value's name without the enumeration's own, in lower case; its number when it has no name.
-fn enumeration(field: &FieldDescriptor, number: i32) -> Json {
+pub(super) fn enumeration(field: &FieldDescriptor, number: i32) -> Json {
     let Kind::Enum(descriptor) = field.kind() else {
         return json!(number);
     };

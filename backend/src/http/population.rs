@@ -5,16 +5,20 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use super::App;
 use super::error::{ApiError, Refusal};
 use crate::store::PopulationBy;
 
 /// What can be asked.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Question {
+    /// `build` (if nothing is said), `kernel`, `model`, `cpu` or `all`.
     #[serde(default)]
+    #[param(value_type = Option<String>)]
     by: PopulationBy,
     /// Of so many days up to now, 1 to 366.
     #[serde(default = "a_month")]
@@ -22,9 +26,11 @@ pub(super) struct Question {
 }
 
 /// The same of updates.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Days {
+    /// Of so many days up to now, 1 to 366.
     #[serde(default = "a_month")]
     days: u32,
 }
@@ -33,7 +39,15 @@ fn a_month() -> u32 {
     30
 }
 
-/// `GET /api/v1/population`: hosts by day and build, kernel, model or processor.
+/// Hosts by day and build, kernel, model or processor
+#[utoipa::path(
+    get,
+    path = "/api/v1/population",
+    operation_id = "population",
+    tag = "hosts",
+    params(Question),
+    responses((status = 200, description = "`population`", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn population(
     State(app): State<App>,
     asked: Result<Query<Question>, QueryRejection>,
@@ -43,7 +57,15 @@ pub(super) async fn population(
     Ok(Json(json!({ "by": by, "population": population })))
 }
 
-/// `GET /api/v1/updates`: how updates from one build to another went.
+/// How updates from one build to another went
+#[utoipa::path(
+    get,
+    path = "/api/v1/updates",
+    operation_id = "updates",
+    tag = "hosts",
+    params(Days),
+    responses((status = 200, description = "`updates`", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn updates(
     State(app): State<App>,
     asked: Result<Query<Days>, QueryRejection>,

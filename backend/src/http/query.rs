@@ -1,22 +1,13 @@
 //! What a query string may ask for: the same for the REST API, the page and the live stream.
 //!
 //! Each parameter may be given once. An empty value is no filter, because that is what an HTML form sends.
-//!
-//! | parameter | value |
-//! | --- | --- |
-//! | `q` | a filter in the language of `docs/filter.md` |
-//! | `class` | exact class, or a prefix that ends in `.` |
-//! | `min_severity` | `low`, `medium`, `high`, `critical`, or 1 to 4 |
-//! | `host` | exact host name, or an agent id |
-//! | `kernel_release` | exact `uname -r` |
-//! | `fingerprint` | 32 hexadecimal digits, of any level |
-//! | `include_housekeeping` | `true`, `false`: heartbeats and losses too |
-//! | `page_size` | 1 to 500 |
-//! | `page_token` | `next_page_token` of the page before |
 
 use form_urlencoded::Serializer;
 use proto::limits;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::severity;
 
@@ -36,18 +27,58 @@ const FILTER: &str = "a filter of at most 2048 bytes, see docs/filter.md";
 const KERNEL: &str = "a kernel release, at most 128 bytes";
 const TOKEN: &str = "a next_page_token of this server";
 
-/// The parameters.
-const NAMES: [&str; 9] = [
-    "q",
-    "class",
-    "min_severity",
-    "host",
-    "kernel_release",
-    "fingerprint",
-    "include_housekeeping",
-    "page_size",
-    "page_token",
+/// What chooses records, with what it takes.
+const FILTER_PARAMETERS: [(&str, &str); 7] = [
+    ("q", "a filter in the language of docs/filter.md"),
+    ("class", "exact class, or a prefix that ends in `.`"),
+    ("min_severity", "`low`, `medium`, `high`, `critical`, or 1 to 4"),
+    ("host", "exact host name, or an agent's id"),
+    ("kernel_release", "exact `uname -r`"),
+    ("fingerprint", "32 hexadecimal digits, of any level"),
+    (
+        "include_housekeeping",
+        "`true`, `false`: heartbeats and losses too",
+    ),
 ];
+/// What chooses a page of them.
+const PAGE_PARAMETERS: [(&str, &str); 2] = [
+    ("page_size", "1 to 500; 50 if nothing is said"),
+    ("page_token", "`next_page_token` of the page before"),
+];
+
+/// The parameters that choose records, for the description of the API.
+pub(super) struct FilterParameters;
+
+/// Those, and the ones that choose a page of them.
+pub(super) struct ListParameters;
+
+impl IntoParams for FilterParameters {
+    fn into_params(_place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        FILTER_PARAMETERS.map(described).to_vec()
+    }
+}
+
+impl IntoParams for ListParameters {
+    fn into_params(_place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let all = FILTER_PARAMETERS.into_iter().chain(PAGE_PARAMETERS);
+        all.map(described).collect()
+    }
+}
+
+/// A parameter, for the description of the API.
+pub(super) fn described((name, takes): (&str, &str)) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .description(Some(takes))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let all = FILTER_PARAMETERS.iter().chain(&PAGE_PARAMETERS);
+    all.map(|(name, _)| *name)
+}
 
 /// What was wrong with a query string.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +87,7 @@ pub(super) enum BadQuery {
     #[error("the query string has more than {QUERY_BYTES} bytes")]
     TooLong,
     /// A parameter that nobody knows.
-    #[error("unknown parameter {name:?}; there are {}", NAMES.join(", "))]
+    #[error("unknown parameter {name:?}; there are {}", names().collect::<Vec<_>>().join(", "))]
     Unknown {
         /// Its name, shortened.
         name: String,
@@ -152,7 +183,7 @@ pub(super) fn to_string(request: &ListFaultsRequest) -> String {
 }
 
 fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQuery> {
-    let mut all = NAMES.into_iter().chain(extra);
+    let mut all = names().chain(extra);
     all.find(|known| *known == name).ok_or_else(|| BadQuery::Unknown {
         name: name.chars().take(64).collect(),
     })

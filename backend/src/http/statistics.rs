@@ -1,21 +1,15 @@
 //! The analysis by REST.
 //!
-//! | route | answer | parameters |
-//! | --- | --- | --- |
-//! | `/api/v1/statistics/rates` | rates by build, kernel or model | `by`, `confidence` |
-//! | `/api/v1/statistics/compare` | is one worse than the other? | `by`, `from`, `to`, `max_ratio`, `confidence` |
-//! | `/api/v1/statistics/escalations` | issues on the rise | `false_part` |
-//! | `/api/v1/statistics/survival` | hours without a fault | `by`, `of`, `confidence` |
-//! | `/api/v1/statistics/outliers` | bad builds, models, hosts | `ratio`, `confidence` |
-//! | `/api/v1/issues/{issue}/unusual` | what its hosts have in common | `false_part` |
-//!
-//! All take `days`, `class` and `min_severity` too.
+//! Each route takes the questions that are named for it below, and `days`, `class` and `min_severity` too. docs/statistics.md has
+//! the formulas.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use uuid::Uuid;
 
 use super::App;
@@ -54,17 +48,68 @@ pub(super) struct Question {
     min_severity: Option<String>,
 }
 
+/// What each question takes.
+const QUESTIONS: [(&str, &str); 11] = [
+    ("by", "`build` (if nothing is said), `kernel` or `model`"),
+    ("from", "the one that is compared to"),
+    ("to", "the one that is compared"),
+    ("of", "the one that is meant"),
+    ("max_ratio", "how many times as often it may fail; 1.5"),
+    ("ratio", "how many times as often as usual is bad; 2"),
+    ("confidence", "how sure it has to be, between 0 and 1; 0.95"),
+    (
+        "false_part",
+        "part of what is found that may be false, between 0 and 1",
+    ),
+    ("days", "days up to now; 30"),
+    ("class", "exact class, or a prefix that ends in `.`"),
+    (
+        "min_severity",
+        "`low`, `medium` (if nothing is said), `high`, `critical`, or 1 to 4",
+    ),
+];
+/// Questions of all routes.
+const EVERYWHERE: [&str; 3] = ["days", "class", "min_severity"];
+
+/// The questions of routes, beside those of all.
+macro_rules! questions {
+    ($($route:ident: [$($name:literal),*],)+) => {
+        $(struct $route;
+
+        impl $route {
+            const NAMES: &[&str] = &[$($name),*];
+        }
+
+        impl IntoParams for $route {
+            fn into_params(_place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+                let is_taken = |name| Self::NAMES.contains(name) || EVERYWHERE.contains(name);
+                let taken = QUESTIONS.iter().filter(|(name, _)| is_taken(name));
+                taken.map(|question| query::described(*question)).collect()
+            }
+        })+
+    };
+}
+
+questions! {
+    Rates: ["by", "confidence"],
+    Compare: ["by", "from", "to", "max_ratio", "confidence"],
+    Escalations: ["false_part"],
+    Survival: ["by", "of", "confidence"],
+    Outliers: ["ratio", "confidence"],
+    Unusual: ["false_part"],
+}
+
 pub(super) type Asked = Result<Query<Question>, QueryRejection>;
 
-/// What the route takes of it, beside what all take.
+/// What is asked of a route that takes these questions, beside those that all take.
 pub(super) fn taken(asked: Asked, names: &[&str]) -> Result<(Question, Watch), Refusal> {
     let Query(question) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     // Invariant: a question is made of texts and numbers, which JSON has.
     let given = serde_json::to_value(&question).unwrap_or_default();
     for (name, value) in given.as_object().into_iter().flatten() {
-        let everywhere = ["days", "class", "min_severity"].contains(&name.as_str());
-        if !value.is_null() && !everywhere && !names.contains(&name.as_str()) {
-            let all = [names, &["days", "class", "min_severity"]].concat().join(", ");
+        let is_taken = names.contains(&name.as_str()) || EVERYWHERE.contains(&name.as_str());
+        if !value.is_null() && !is_taken {
+            let all = [names, &EVERYWHERE].concat().join(", ");
             return Err(Refusal::Request(format!(
                 "{name} is not asked for here; there are {all}"
             )));
@@ -84,9 +129,17 @@ fn needed(value: Option<String>, name: &str) -> Result<String, Refusal> {
     value.ok_or_else(|| Refusal::Request(format!("{name} is missing: say which is meant")))
 }
 
-/// `GET /api/v1/statistics/rates`.
+/// How often hosts fail, by build, kernel or model
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/rates",
+    operation_id = "rates",
+    tag = "statistics",
+    params(Rates),
+    responses((status = 200, description = "`rates`, each with its bounds", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<Value>, ApiError> {
-    let (question, watch) = taken(asked, &["by", "confidence"])?;
+    let (question, watch) = taken(asked, Rates::NAMES)?;
     let confidence = question.confidence.unwrap_or(CONFIDENCE);
     let rates = analysis::rates(&app.store, question.by.unwrap_or_default(), &watch, confidence).await?;
     Ok(Json(
@@ -94,12 +147,20 @@ pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<V
     ))
 }
 
-/// `GET /api/v1/statistics/compare`.
+/// Whether one build, kernel or model is worse than another
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/compare",
+    operation_id = "compare",
+    tag = "statistics",
+    params(Compare),
+    responses((status = 200, description = "A verdict, and what it rests on", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn compare(
     State(app): State<App>,
     asked: Asked,
 ) -> Result<Json<analysis::Comparison>, ApiError> {
-    let (question, watch) = taken(asked, &["by", "from", "to", "max_ratio", "confidence"])?;
+    let (question, watch) = taken(asked, Compare::NAMES)?;
     let asked = analysis::Asked {
         by: question.by.unwrap_or_default(),
         from: needed(question.from, "from")?,
@@ -111,20 +172,36 @@ pub(super) async fn compare(
     Ok(Json(analysis::compare(&app.store, &asked).await?))
 }
 
-/// `GET /api/v1/statistics/escalations`.
+/// Issues on the rise
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/escalations",
+    operation_id = "escalations",
+    tag = "statistics",
+    params(Escalations),
+    responses((status = 200, description = "`escalations`", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn escalations(State(app): State<App>, asked: Asked) -> Result<Json<Value>, ApiError> {
-    let (question, watch) = taken(asked, &["false_part"])?;
+    let (question, watch) = taken(asked, Escalations::NAMES)?;
     let false_part = question.false_part.unwrap_or(FALSE_PART);
     let found = analysis::escalations(&app.store, &watch, false_part).await?;
     Ok(Json(json!({ "false_part": false_part, "escalations": found })))
 }
 
-/// `GET /api/v1/statistics/survival`.
+/// For how long hosts have no fault
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/survival",
+    operation_id = "survival",
+    tag = "statistics",
+    params(Survival),
+    responses((status = 200, description = "The curve", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn survival(
     State(app): State<App>,
     asked: Asked,
 ) -> Result<Json<analysis::Survival>, ApiError> {
-    let (question, watch) = taken(asked, &["by", "of", "confidence"])?;
+    let (question, watch) = taken(asked, Survival::NAMES)?;
     let by = question.by.unwrap_or_default();
     let of = needed(question.of, "of")?;
     let confidence = question.confidence.unwrap_or(CONFIDENCE);
@@ -133,12 +210,20 @@ pub(super) async fn survival(
     ))
 }
 
-/// `GET /api/v1/statistics/outliers`.
+/// Bad builds, models and hosts, told apart
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/outliers",
+    operation_id = "outliers",
+    tag = "statistics",
+    params(Outliers),
+    responses((status = 200, description = "What is bad", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn outliers(
     State(app): State<App>,
     asked: Asked,
 ) -> Result<Json<analysis::Outliers>, ApiError> {
-    let (question, watch) = taken(asked, &["ratio", "confidence"])?;
+    let (question, watch) = taken(asked, Outliers::NAMES)?;
     let ratio = question.ratio.unwrap_or(RATIO);
     let confidence = question.confidence.unwrap_or(CONFIDENCE);
     Ok(Json(
@@ -146,13 +231,21 @@ pub(super) async fn outliers(
     ))
 }
 
-/// `GET /api/v1/issues/{issue}/unusual`.
+/// What the hosts with an issue have in common
+#[utoipa::path(
+    get,
+    path = "/api/v1/issues/{issue}/unusual",
+    operation_id = "unusual",
+    tag = "statistics",
+    params(("issue" = String, Path, description = "32 hexadecimal digits"), Unusual),
+    responses((status = 200, description = "What is unusual about them", body = Value), super::openapi::Refusals)
+)]
 pub(super) async fn unusual(
     State(app): State<App>,
     Path(issue): Path<String>,
     asked: Asked,
 ) -> Result<Json<analysis::Unusual>, ApiError> {
-    let (question, watch) = taken(asked, &["false_part"])?;
+    let (question, watch) = taken(asked, Unusual::NAMES)?;
     let issue = Uuid::try_parse(&issue).map_err(|_no_digits| Refusal::NoIssue)?;
     let false_part = question.false_part.unwrap_or(FALSE_PART_ASKED);
     Ok(Json(

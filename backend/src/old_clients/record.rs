@@ -17,7 +17,7 @@ const MACHINES: Uuid = Uuid::from_u128(0x8c1f_4a0e_90d3_4c55_a1de_54e3_0c5a_7f21
 /// The one spool that the collector keeps for each of them.
 const EPOCH: Uuid = Uuid::from_u128(0x3b7d_02c4_11aa_4f6e_8d0f_9a4c_6e21_b5d3);
 /// What the record is said to have come by.
-const HOOK: &str = "old client";
+pub(crate) const HOOK: &str = "old client";
 
 /// The fields in the order of the client, with the format version from which on each is required and how many bytes it may
 /// have: those of the client's own buffers, and of the old collector where it asked for less.

@@ -2,9 +2,11 @@
 
 use std::time::SystemTime;
 
+use ::filter::Field;
+use deadpool_postgres::Object;
 use proto::v1::{FingerprintLevel, Severity};
 
-use super::{Store, StoreError, filter, time::Micros};
+use super::{Store, StoreError, clean, filter, time::Micros};
 
 /// The values that the list of faults can be filtered by, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,44 +58,82 @@ const HOSTS: i64 = 1000;
 /// Hosts that are named for a fingerprint.
 const TOP_HOSTS: i64 = 20;
 
+/// The values of a column of `rollups`: from one to the next along its index, rather than through every row.
+async fn distinct(client: &Object, column: &str) -> Result<Vec<String>, StoreError> {
+    let sql = format!(
+        "WITH RECURSIVE known AS (
+             (SELECT {column} AS value FROM rollups ORDER BY {column} LIMIT 1)
+             UNION ALL
+             SELECT (SELECT {column} FROM rollups WHERE {column} > known.value ORDER BY {column} LIMIT 1)
+             FROM known WHERE known.value IS NOT NULL
+         )
+         SELECT value FROM known WHERE value <> ''"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let rows = client.query(&statement, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The column of `hosts` that a field is about; `None`: it is about records.
+fn of_hosts(field: Field) -> Option<&'static str> {
+    match field {
+        Field::Class | Field::Kernel => None,
+        Field::Host => Some("hostname"),
+        Field::Build => Some("os_build"),
+        Field::Model => Some("product"),
+        Field::Os => Some("os_id"),
+        Field::Arch => Some("arch"),
+        Field::Cpu => Some("cpu_model"),
+        Field::Bios => Some("bios"),
+    }
+}
+
 impl Store {
     /// The values that the list can be filtered by.
     pub async fn facets(&self) -> Result<Facets, StoreError> {
         let client = self.client().await?;
-        let distinct = async |column: &str| -> Result<Vec<String>, StoreError> {
-            // From one value to the next along the index, rather than through every row.
-            let sql = format!(
-                "WITH RECURSIVE known AS (
-                     (SELECT {column} AS value FROM rollups ORDER BY {column} LIMIT 1)
-                     UNION ALL
-                     SELECT (SELECT {column} FROM rollups WHERE {column} > known.value ORDER BY {column} LIMIT 1)
-                     FROM known WHERE known.value IS NOT NULL
-                 )
-                 SELECT value FROM known WHERE value <> ''"
-            );
-            let statement = client.prepare_cached(&sql).await?;
-            Ok(client
-                .query(&statement, &[])
-                .await?
-                .iter()
-                .map(|row| row.get(0))
-                .collect())
-        };
         let hosts = client
             .prepare_cached(
                 "SELECT DISTINCT hostname FROM hosts WHERE hostname <> '' ORDER BY hostname LIMIT $1",
             )
             .await?;
         Ok(Facets {
-            classes: distinct("class").await?,
+            classes: distinct(&client, "class").await?,
             hosts: client
                 .query(&hosts, &[&HOSTS])
                 .await?
                 .iter()
                 .map(|row| row.get(0))
                 .collect(),
-            kernel_releases: distinct("kernel_release").await?,
+            kernel_releases: distinct(&client, "kernel_release").await?,
         })
+    }
+
+    /// Up to `limit` values of a field that are known and begin so, sorted.
+    pub async fn known_values(
+        &self,
+        field: Field,
+        beginning: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let mut values = match of_hosts(field) {
+            Some(column) => {
+                let values = client
+                    .prepare_cached(&format!(
+                        "SELECT DISTINCT {column} FROM hosts WHERE {column} ^@ $1 ORDER BY 1 LIMIT $2"
+                    ))
+                    .await?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let rows = client.query(&values, &[&clean(beginning), &limit]).await?;
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            None if field == Field::Class => distinct(&client, "class").await?,
+            None => distinct(&client, "kernel_release").await?,
+        };
+        values.retain(|value: &String| !value.is_empty() && value.starts_with(beginning));
+        values.truncate(limit);
+        Ok(values)
     }
 
     /// What is known about all records with this fingerprint (32 hexadecimal digits, of any level).

@@ -7,6 +7,7 @@ mod regroup;
 use deadpool_postgres::Transaction;
 use proto::v1::Issue;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use affected::{AffectedHost, IssueDay};
@@ -20,7 +21,7 @@ use super::{Store, StoreError, filter};
 const TEXT_BYTES: usize = 1024;
 
 /// What is to be changed. What is left out stays.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IssueChange {
     /// Who changes it, as they call themselves.
@@ -68,7 +69,8 @@ pub struct IssueChange {
 }
 
 /// A state that people set. `regressed` is set by records alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[schema(as = IssueStateThatPeopleSet)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nobody has looked at it.

@@ -42,12 +42,8 @@ impl Store {
         let after = token::decode(LIST, page_token, filter)?
             .map(|key| Uuid::from_slice(&key).map_err(|_other_key| StoreError::InvalidPageToken))
             .transpose()?;
-        let mut parameters = Parameters::default();
-        let sql = page(filter, page_size, after, &mut parameters)?;
-        let client = self.client().await?;
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &parameters.values()).await?;
-
+        // One more than asked for tells whether there is another page.
+        let rows = self.walk(filter, page_size + 1, after).await?;
         let mut faults: Vec<Fault> = rows.iter().map(fault).collect();
         let mut next_page_token = String::new();
         if faults.len() > page_size as usize {
@@ -66,6 +62,31 @@ impl Store {
             faults,
             next_page_token,
         })
+    }
+
+    /// Up to `limit` records that match, whole, newest first, behind the one with the id `after`; from the newest on where there is
+    /// none. Ids that are not of this store are refused.
+    pub(crate) async fn older_faults(
+        &self,
+        filter: &FaultFilter,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Fault>, StoreError> {
+        let rows = self.walk(filter, limit, after).await?;
+        Ok(rows.iter().map(fault).collect())
+    }
+
+    async fn walk(
+        &self,
+        filter: &FaultFilter,
+        limit: u32,
+        after: Option<Uuid>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut parameters = Parameters::default();
+        let sql = page(filter, limit, after, &mut parameters)?;
+        let client = self.client().await?;
+        let statement = client.prepare_cached(&sql).await?;
+        Ok(client.query(&statement, &parameters.values()).await?)
     }
 
     /// One record, whole.
@@ -104,10 +125,10 @@ pub(super) fn last_of_page(rows: &[Row], size: u32) -> Option<&Row> {
     (rows.len() > size).then(|| rows.get(size.wrapping_sub(1)))?
 }
 
-/// The query of a page, with one record more than asked for: it tells whether there is another page.
+/// The query of up to `limit` records, newest first, behind the one with the id `after`.
 fn page(
     filter: &FaultFilter,
-    page_size: u32,
+    limit: u32,
     after: Option<Uuid>,
     parameters: &mut Parameters,
 ) -> Result<String, StoreError> {
@@ -124,7 +145,7 @@ fn page(
     }
     let newest = format!(
         "ORDER BY r.received_at DESC, r.id DESC LIMIT {}",
-        parameters.bind(i64::from(page_size) + 1)
+        parameters.bind(i64::from(limit))
     );
     let walk = |first: &[&str]| {
         let all: Vec<&str> = first

@@ -216,9 +216,7 @@ async fn changes_that_make_no_sense_are_refused_with_a_reason() {
         let (answered, error) = change(&router, issue, &what).await;
         assert_eq!(answered, status, "{what}: {error}");
         assert!(
-            error["error"]["message"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty()),
+            error["detail"].as_str().is_some_and(|text| !text.is_empty()),
             "{error}"
         );
     }

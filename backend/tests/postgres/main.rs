@@ -10,6 +10,7 @@ mod counting;
 mod delivery;
 mod discovery;
 mod drain;
+mod exports;
 mod hardware;
 mod hosts;
 mod ingest;

@@ -1,15 +1,24 @@
 //! Programs of another language ask: Python, with what its own tools make of reflection.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use backend::access::Anonymous;
 use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::support::{Collector, Database, PATIENCE, encoded, host, python::python, record, sender};
 
 /// As of 2026; the client uses none of their newer features.
 const GRPC: [&str; 2] = ["grpcio==1.85.1", "grpcio-reflection==1.85.1"];
+/// It has the schema of `OpenAPI` 3.1.
+const VALIDATOR: [&str; 1] = ["openapi-spec-validator==0.9.0"];
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/client.py");
 
 fn oops(number: u64) -> Record {
@@ -108,4 +117,31 @@ async fn a_python_client_lists_tails_and_filters_through_reflection() {
         );
     }
     collector.stop().await;
+}
+
+#[tokio::test]
+async fn the_description_of_the_api_is_valid_openapi() {
+    let test = "the_description_of_the_api_is_valid_openapi";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let Some(python) = python(test, &VALIDATOR) else {
+        return;
+    };
+    let router = db.router(Anonymous::Admin, &CancellationToken::new());
+    let request = Request::get("/api/v1/openapi.json").body(Body::empty()).unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    let document = to_bytes(answer.into_body(), 1 << 24).await.unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), document).unwrap();
+    let output = Command::new(python)
+        .args(["-m", "openapi_spec_validator", "--schema", "3.1"])
+        .arg(file.path())
+        .output()
+        .expect("python starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }

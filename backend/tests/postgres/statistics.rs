@@ -319,7 +319,7 @@ async fn questions_without_sense_are_refused_with_a_reason() {
     ] {
         let (status, answer) = get(&db, &format!("/api/v1/{address}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{address}: {answer}");
-        let message = answer["error"]["message"].as_str().unwrap();
+        let message = answer["detail"].as_str().unwrap();
         assert!(message.contains(told), "{address}: {message}");
     }
     let (status, _) = get(&db, "/api/v1/issues/x/unusual").await;

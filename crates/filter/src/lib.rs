@@ -31,6 +31,7 @@ pub use error::{Error, Reason};
 pub use key::{Field, Key, Severity};
 pub use parser::parse;
 pub use pattern::Pattern;
+pub use print::value_text;
 
 use jiff::Timestamp;
 

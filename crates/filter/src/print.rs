@@ -63,6 +63,13 @@ impl fmt::Display for Condition {
     }
 }
 
+/// A text as it is written behind `field:`, in quotation marks where it takes them.
+pub fn value_text(field: Field, text: &str) -> String {
+    let condition = Condition::Matches(field, Pattern::literal(text)).to_string();
+    let key = Key::Of(field).name().len() + 1;
+    condition.get(key..).unwrap_or_default().to_owned()
+}
+
 fn sign(comparison: Comparison) -> &'static str {
     match comparison {
         Comparison::Equal => ":",

@@ -30,9 +30,11 @@ impl Answer {
     }
 
     fn error(&self) -> (String, String) {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         let json: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
-        let word = |key: &str| json["error"][key].as_str().unwrap().to_owned();
-        (word("code"), word("message"))
+        assert_eq!(json["status"], self.status.as_u16());
+        let word = |key: &str| json[key].as_str().unwrap().to_owned();
+        (word("code"), word("detail"))
     }
 }
 
@@ -291,4 +293,60 @@ async fn bytes_that_are_no_request_get_an_answer() {
     }
     let still_there = answer_to(address, b"GET /static/app.js HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(still_there.starts_with("HTTP/1.1 200 "), "{still_there}");
+}
+
+#[tokio::test]
+async fn every_route_of_the_api_is_described_and_every_description_is_of_one() {
+    let described: serde_json::Value =
+        serde_json::from_slice(&get("/api/v1/openapi.json").await.body).unwrap();
+    assert_eq!(described["openapi"], "3.1.0");
+    let id = "0193a5c0-0000-7000-8000-000000000001";
+    let issue = "00112233445566778899aabbccddeeff";
+    let mut names = std::collections::BTreeSet::new();
+    for (path, operations) in described["paths"].as_object().unwrap() {
+        let address = path
+            .replace("{id}", id)
+            .replace("{agent}", id)
+            .replace("{issue}", issue);
+        for (method, operation) in operations.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap().to_owned();
+            assert!(names.insert(name), "{operation}");
+            let request = Request::builder()
+                .method(method.to_ascii_uppercase().as_str())
+                .uri(&address)
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(Body::from("{}"))
+                .unwrap();
+            let status = send(request).await.status;
+            let missing = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+            assert!(!missing.contains(&status), "{method} {path}: {status}");
+        }
+    }
+    // They are only added together with their description.
+    let added = include_str!("../../http.rs");
+    assert!(!added.contains(".route(\"/api"), "describe it: api_routes()");
+}
+
+#[tokio::test]
+async fn the_description_refers_to_what_is_there_only() {
+    fn references<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::Object(object) => {
+                found.extend(object.get("$ref").and_then(serde_json::Value::as_str));
+                object.values().for_each(|value| references(value, found));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let described: serde_json::Value =
+        serde_json::from_slice(&get("/api/v1/openapi.json").await.body).unwrap();
+    let mut found = Vec::new();
+    references(&described, &mut found);
+    assert!(found.contains(&"#/components/schemas/Fault"));
+    assert!(found.contains(&"#/components/schemas/KernelReport"));
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(described.pointer(pointer).is_some(), "{reference}");
+    }
 }

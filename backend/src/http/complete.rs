@@ -1,0 +1,93 @@
+//! What may come next in a filter.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use filter::Key;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::App;
+use super::error::{ApiError, Refusal};
+
+/// Values that are offered.
+const VALUES: usize = 20;
+
+/// A filter that is being written.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Written {
+    /// The filter, at most 2048 bytes.
+    q: String,
+    /// Where the cursor is, in bytes from its beginning. Left out: at its end.
+    at: Option<usize>,
+}
+
+/// What fits there.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Offered {
+    /// Where the unfinished word begins that a candidate takes the place of. Bytes.
+    from: usize,
+    /// In the order in which they should be offered.
+    candidates: Vec<Candidate>,
+}
+
+/// Something that fits.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Candidate {
+    text: String,
+    /// What it means; empty: it is a value that is known.
+    help: &'static str,
+}
+
+/// What may come next in a filter
+///
+/// Keys, what each takes, and values that are known: classes, kernels, hosts, builds, models and the like.
+#[utoipa::path(
+    get,
+    path = "/api/v1/filter/complete",
+    operation_id = "complete_filter",
+    tag = "faults",
+    params(Written),
+    responses((status = 200, description = "What fits", body = Offered), super::openapi::Refusals)
+)]
+pub(super) async fn complete(
+    State(app): State<App>,
+    written: Result<Query<Written>, QueryRejection>,
+) -> Result<Json<Offered>, ApiError> {
+    let Query(Written { q, at }) = written.map_err(|error| Refusal::Request(error.body_text()))?;
+    let before = q
+        .get(..at.unwrap_or(q.len()))
+        .filter(|_| q.len() <= filter::BYTES);
+    let before = before.ok_or_else(|| {
+        let place = format!(
+            "q has at most {} bytes, and at is a place between its characters",
+            filter::BYTES
+        );
+        Refusal::Request(place)
+    })?;
+    let found = filter::complete(before);
+    let mut candidates: Vec<Candidate> = found
+        .candidates
+        .into_iter()
+        .map(|candidate| Candidate {
+            text: candidate.text,
+            help: candidate.help,
+        })
+        .collect();
+    if let Some(Key::Of(field)) = found.key {
+        let values = app
+            .store
+            .known_values(field, &before[found.from..], VALUES)
+            .await?;
+        candidates.extend(values.iter().map(|value| Candidate {
+            text: filter::value_text(field, value),
+            help: "",
+        }));
+    }
+    Ok(Json(Offered {
+        from: found.from,
+        candidates,
+    }))
+}
