@@ -44,10 +44,11 @@ fn of_condition(condition: &Condition, parameters: &mut Parameters) -> String {
         }
         Condition::Issue(issue) => {
             let issue = parameters.bind(Uuid::from_u128(*issue));
-            // With those that were merged into it.
+            // With those that were merged into it. Never null, so that it can be negated, and without a function around it, so that the
+            // index on issues serves.
             format!(
-                "coalesce(r.issue = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage
-                     WHERE merged_into = {issue}))), false)"
+                "(r.issue IS NOT NULL AND r.issue = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage
+                     WHERE merged_into = {issue}))))"
             )
         }
         Condition::Fingerprint(fingerprint) => {
