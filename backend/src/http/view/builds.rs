@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::grouped;
-use super::issue::{RateRow, figure, probability};
+use super::issue::{RateRow, bounds, end_of_axis, figure, probability};
 use super::issues::issue_href;
 use super::list::Choice;
 use crate::analysis::{Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, SideSum, Verdict};
@@ -93,11 +93,7 @@ pub(in crate::http) struct BuildsInput<'a> {
 impl BuildsPage {
     pub(in crate::http) fn new(input: BuildsInput<'_>) -> Self {
         let asked = input.question.by.unwrap_or_default();
-        let end = input
-            .rates
-            .iter()
-            .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate))
-            .fold(0.0, f64::max);
+        let end = end_of_axis(&input.rates);
         let noun = DIMENSIONS.into_iter().find(|(by, ..)| *by == asked);
         Self {
             by: DIMENSIONS
@@ -206,11 +202,6 @@ impl From<&ComparisonOfIssue> for ComparedIssue {
             q: probability(of.q_worse),
         }
     }
-}
-
-fn bounds(bounds: crate::analysis::Bounds) -> String {
-    let high = bounds.high.map_or_else(|| "∞".to_owned(), figure);
-    format!("{} – {high}", figure(bounds.low))
 }
 
 fn outliers(found: Outliers) -> Vec<OutlierRow> {

@@ -12,7 +12,7 @@ use super::issues::{days_before, hosts_by_day};
 use super::list::Choice;
 use super::payload::{self, Sections};
 use super::{Moment, class_href, filter_href, grouped, severity_word};
-use crate::analysis::{Rate, Unusual};
+use crate::analysis::{Bounds, Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
 use crate::store::{AffectedHost, IssueDay, issue_state_name};
 
@@ -268,10 +268,7 @@ impl Rates {
         let mut rates: Vec<&Rate> = rates.iter().collect();
         rates.sort_by_key(|rate| std::cmp::Reverse(rate.affected > 0));
         rates.truncate(GROUPS);
-        let seen = rates.iter().filter(|rate| rate.affected > 0);
-        let end = seen
-            .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate))
-            .fold(0.0, f64::max);
+        let end = end_of_axis(rates.iter().copied().filter(|rate| rate.affected > 0));
         Self {
             by,
             rows: rates.into_iter().map(|rate| RateRow::new(rate, end)).collect(),
@@ -284,15 +281,14 @@ impl RateRow {
     pub(in crate::http) fn new(rate: &Rate, end: f64) -> Self {
         let Rate {
             rate: estimate,
-            rate_bounds: bounds,
+            rate_bounds,
             ..
         } = rate;
-        let high = bounds.high.map_or_else(|| "∞".to_owned(), figure);
         Self {
             name: rate.name.clone(),
             rate: figure(*estimate),
-            bounds: format!("{} – {high}", figure(bounds.low)),
-            range: Range::new(bounds.low, *estimate, bounds.high, end),
+            bounds: bounds(*rate_bounds),
+            range: Range::new(rate_bounds.low, *estimate, rate_bounds.high, end),
             hosts: format!("{} of {}", grouped(rate.affected), grouped(rate.hosts)),
             watched: hours(rate.host_hours),
         }
@@ -354,6 +350,20 @@ impl HistoryRow {
             note: change.note.unwrap_or_default(),
         }
     }
+}
+
+/// Where an axis ends that has room for these rates and their bounds.
+pub(super) fn end_of_axis<'a>(rates: impl IntoIterator<Item = &'a Rate>) -> f64 {
+    let highs = rates
+        .into_iter()
+        .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
+    highs.fold(0.0, f64::max)
+}
+
+/// `0.31 – 0.80`.
+pub(super) fn bounds(bounds: Bounds) -> String {
+    let high = bounds.high.map_or_else(|| "∞".to_owned(), figure);
+    format!("{} – {high}", figure(bounds.low))
 }
 
 /// Three digits that say something.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proto::v1::{Fault, Issue};
 
 use super::chart::Bars;
-use super::issue::RateRow;
+use super::issue::{RateRow, end_of_axis};
 use super::issues::{IssueRow, days_before};
 use super::list::Row;
 use super::{class_href, grouped};
@@ -84,10 +84,7 @@ impl OverviewPage {
             now,
         } = input;
         builds.truncate(BUILDS);
-        let end = builds
-            .iter()
-            .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate))
-            .fold(0.0, f64::max);
+        let end = end_of_axis(&builds);
         let rates = rates_by_day(&overview.days, now);
         let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
         let classes = overview.classes.iter().map(|sum| ClassRow {
