@@ -4,12 +4,16 @@
 //! | --- | --- |
 //! | `GET /` | the fleet at a glance |
 //! | `GET /builds` | how often builds, kernels and models fail; one against another |
+//! | `GET /crashes` | crashes of programs |
 //! | `GET /faults` | the list of faults, a page at a time, kept up to date by `/live` |
 //! | `GET /faults/{id}` | one fault |
+//! | `GET /hardware`, `GET /hardware/{id}` | parts of machines that had errors; one part |
 //! | `GET /hosts` | the list of hosts |
 //! | `GET /hosts/{agent}` | one host: what it is, its boots, issues and books |
 //! | `GET /issues` | the list of issues |
 //! | `GET`, `POST /issues/{issue}` | one issue; changes it |
+//! | `GET /population`, `GET /updates` | who runs what; how updates went |
+//! | `GET /probes` | what the fleet watches |
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `/api/v1/…`, `GET /api/records` | the REST API: `GET /api/v1/openapi.json` describes it |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
@@ -160,6 +164,9 @@ fn all_routes(app: App) -> Router {
         .route("/faults", get(pages::list))
         .route("/builds", get(pages::builds::builds))
         .route("/faults/{id}", get(pages::fault))
+        .route("/crashes", get(pages::crashes::crashes))
+        .route("/hardware", get(pages::hardware::list))
+        .route("/hardware/{id}", get(pages::hardware::part))
         .route("/hosts", get(pages::hosts::list))
         .route("/hosts/{agent}", get(pages::hosts::host))
         .route("/issues", get(pages::issues::list))
@@ -167,6 +174,9 @@ fn all_routes(app: App) -> Router {
             "/issues/{issue}",
             get(pages::issues::issue).post(pages::issues::decide),
         )
+        .route("/population", get(pages::population::population))
+        .route("/updates", get(pages::population::updates))
+        .route("/probes", get(pages::probes::probes))
         .route("/live", get(live::stream))
         .route("/login", get(access::form).post(access::sign_in))
         .route("/logout", post(access::sign_out))

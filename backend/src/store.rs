@@ -23,6 +23,7 @@ mod issues;
 mod list;
 mod losses;
 mod netconsole;
+mod newest;
 mod once;
 mod overview;
 mod parts;
@@ -61,6 +62,7 @@ pub use issues::{
     state_named as issue_state,
 };
 pub use netconsole::{OpenRecord, Owner};
+pub use newest::HostBeat;
 pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
 pub use simulation::FleetTables;

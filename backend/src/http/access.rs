@@ -114,12 +114,17 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resu
 }
 
 /// The places of the navigation: their addresses and names.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 10] = [
     ("/", "Overview"),
     ("/faults", "Faults"),
     ("/issues", "Issues"),
+    ("/crashes", "Crashes"),
     ("/hosts", "Hosts"),
+    ("/hardware", "Hardware"),
+    ("/probes", "Probes"),
     ("/builds", "Builds"),
+    ("/updates", "Updates"),
+    ("/population", "Population"),
 ];
 
 /// Who asks, for the frame of pages: the name, and whether signing in would let them do more. `here` is the address of one of

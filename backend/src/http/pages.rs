@@ -1,9 +1,13 @@
 //! The pages.
 
 pub(super) mod builds;
+pub(super) mod crashes;
+pub(super) mod hardware;
 pub(super) mod hosts;
 pub(super) mod issues;
 pub(super) mod overview;
+pub(super) mod population;
+pub(super) mod probes;
 
 use askama::Template as _;
 use axum::Extension;

@@ -19,10 +19,10 @@ pub(super) struct Question {
     /// `build` (if nothing is said), `kernel`, `model`, `cpu` or `all`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
-    by: PopulationBy,
+    pub(super) by: PopulationBy,
     /// Of so many days up to now, 1 to 366.
     #[serde(default = "a_month")]
-    days: u32,
+    pub(super) days: u32,
 }
 
 /// The same of updates.
@@ -32,7 +32,7 @@ pub(super) struct Question {
 pub(super) struct Days {
     /// Of so many days up to now, 1 to 366.
     #[serde(default = "a_month")]
-    days: u32,
+    pub(super) days: u32,
 }
 
 fn a_month() -> u32 {

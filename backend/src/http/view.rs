@@ -2,7 +2,9 @@
 
 mod builds;
 mod chart;
+mod crashes;
 mod fault;
+mod hardware;
 mod hosts;
 mod issue;
 mod issues;
@@ -10,16 +12,26 @@ mod list;
 mod machine_check;
 mod overview;
 mod payload;
+mod population;
+mod probes;
 mod text;
 mod trace;
+mod updates;
 
 pub(super) use builds::{BuildsInput, BuildsPage};
+pub(super) use crashes::{CrashesInput, CrashesPage};
 pub(super) use fault::FaultPage;
+pub(super) use hardware::{HardwarePage, PartPage};
 pub(super) use hosts::{HostInput, HostPage, HostsPage};
 pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
 pub(super) use issues::{IssuesAsked, IssuesPage, SPARK_DAYS, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
 pub(super) use overview::{DAYS as OVERVIEW_DAYS, OverviewInput, OverviewPage};
+pub(super) use population::{PopulationInput, PopulationPage};
+pub(super) use probes::ProbesPage;
+pub(super) use updates::UpdatesPage;
+
+use std::fmt::Display;
 
 use jiff::Timestamp;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
@@ -141,6 +153,28 @@ fn filter_href(filter: FaultFilter) -> String {
         filter: Some(filter),
         ..ListFaultsRequest::default()
     })
+}
+
+/// The address of the next page of the list at `path` that was asked for these; empty: there is none.
+fn next_href(path: &str, asked: &[(&str, &str)], page_token: &str) -> String {
+    if page_token.is_empty() {
+        return String::new();
+    }
+    let given = asked.iter().filter(|(_, value)| !value.is_empty());
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(given)
+        .append_pair("page_token", page_token)
+        .finish();
+    format!("{path}?{query}")
+}
+
+/// The host's name; its agent's id where it has none.
+fn name_of_host(hostname: &str, agent_id: impl Display) -> String {
+    if hostname.is_empty() {
+        agent_id.to_string()
+    } else {
+        hostname.to_owned()
+    }
 }
 
 fn class_href(class: &str) -> String {

@@ -46,7 +46,7 @@ async fn deliver(db: &Database, sender: &Sender, first_seq: u64, records: &[Reco
 }
 
 /// A host whose module `A1` had errors on six days, the module `B1` an uncorrected one, and `C1` one that means nothing.
-async fn failing(db: &Database) -> Sender {
+pub(crate) async fn failing(db: &Database) -> Sender {
     let sender = sender();
     let told = Host {
         hostname: "db-1".to_owned(),

@@ -11,6 +11,7 @@ mod delivery;
 mod discovery;
 mod drain;
 mod exports;
+mod fleet_pages;
 mod hardware;
 mod hosts;
 mod ingest;

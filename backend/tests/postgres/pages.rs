@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::statistics::fleet;
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, encoded, get, host, record, sender};
 
 const ISSUE: &str = "00112233445566778899aabbccddeeff";
 
@@ -23,13 +23,6 @@ fn router(db: &Database, strangers: Anonymous) -> Router {
 async fn text(response: Response) -> String {
     let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
     String::from_utf8(body.to_vec()).unwrap()
-}
-
-async fn get(router: &Router, address: &str) -> String {
-    let request = Request::get(address).body(Body::empty()).unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::OK, "{address}");
-    text(response).await
 }
 
 /// Sends the form of an issue's page.

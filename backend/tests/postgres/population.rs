@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A host that says which build it runs.
-async fn runs(db: &Database, sender: &backend::store::Sender, os_build: &str) {
+pub(crate) async fn runs(db: &Database, sender: &backend::store::Sender, os_build: &str) {
     let told = Host {
         os_build: os_build.to_owned(),
         ..host()

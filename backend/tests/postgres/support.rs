@@ -14,6 +14,11 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
 use backend::{
     access::{Access, Anonymous},
     admission::Agents,
@@ -38,6 +43,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming, transport::Channel};
+use tower::ServiceExt as _;
 use uuid::Uuid;
 
 /// How long a test waits for anything.
@@ -183,7 +189,7 @@ impl Database {
     }
 
     /// REST and pages, where strangers may do so much.
-    pub(crate) fn router(&self, anonymous: Anonymous, shutdown: &CancellationToken) -> axum::Router {
+    pub(crate) fn router(&self, anonymous: Anonymous, shutdown: &CancellationToken) -> Router {
         let access = Access::new(self.store.clone(), anonymous);
         let symbols = Symbols::none(self.store.clone());
         http::router(
@@ -389,6 +395,25 @@ impl Collector {
             .expect("no panic")
             .expect("no error");
     }
+}
+
+/// What a page says; it has to be there.
+pub(crate) async fn get(router: &Router, address: &str) -> String {
+    let (status, text) = ask(
+        router,
+        Request::get(address).body(Body::empty()).expect("an address"),
+    )
+    .await;
+    assert_eq!(status, StatusCode::OK, "{address}");
+    text
+}
+
+/// The status of an answer, and its text.
+pub(crate) async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let response = router.clone().oneshot(request).await.expect("a router answers");
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 24).await.expect("a body");
+    (status, String::from_utf8(body.to_vec()).expect("text"))
 }
 
 /// An open Deliver stream.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use axum::body::{Body, BodyDataStream, to_bytes};
+use axum::body::{Body, BodyDataStream};
 use axum::{Router, http::Request};
 use backend::{access::Anonymous, store::Sender};
 use futures::StreamExt as _;
@@ -13,21 +13,13 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, PATIENCE, batch, encoded, host, record, sender};
+use crate::support::{Database, PATIENCE, batch, encoded, get, host, record, sender};
 
 const FINGERPRINT: &str = "00112233445566778899aabbccddeeff";
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
 
 fn router(db: &Database) -> Router {
     db.router(Anonymous::Admin, &CancellationToken::new())
-}
-
-async fn get(router: &Router, address: &str) -> String {
-    let request = Request::get(address).body(Body::empty()).unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    assert_eq!(response.status(), 200, "{address}");
-    let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
-    String::from_utf8(body.to_vec()).unwrap()
 }
 
 async fn get_json(router: &Router, address: &str) -> Value {

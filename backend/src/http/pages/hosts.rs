@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
-use proto::v1::{Fault, FaultFilter, HostFilter};
+use proto::v1::{Fault, FaultFilter, HostFilter, PartFilter};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ use crate::http::view::{HostInput, HostPage, HostsPage};
 const PAGE: u32 = 100;
 /// Faults of a host that are shown.
 const FAULTS: u32 = 10;
+/// Its parts with errors that are shown, the worst.
+const PARTS: u32 = 20;
 /// Ends of its boots that are looked at.
 const ENDS: u32 = 50;
 
@@ -67,8 +69,13 @@ pub(in crate::http) async fn host(
         Some(beat) => app.store.get_fault(fault_id(&beat.id)?).await?,
         None => None,
     };
+    let parts = PartFilter {
+        host: agent_id.to_string(),
+        ..PartFilter::default()
+    };
     let mut page = HostPage::new(HostInput {
         host,
+        parts: app.store.list_parts(&parts, PARTS, "").await?.parts,
         story: app.store.story(agent_id).await?,
         faults: faults(of_class("", false), FAULTS).await?,
         ends: faults(of_class("boot.end", false), ENDS).await?,

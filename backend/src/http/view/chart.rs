@@ -93,6 +93,34 @@ impl Range {
     }
 }
 
+/// A part of a whole, from left to right.
+#[derive(Debug, Clone, PartialEq, Template)]
+#[template(path = "share.html")]
+pub(in crate::http) struct Share {
+    width: String,
+}
+
+/// Its template has escaped what it shows.
+impl HtmlSafe for Share {}
+
+impl Share {
+    /// `part` of `whole`; of nothing, nothing.
+    pub(in crate::http) fn new(part: u64, whole: u64) -> Self {
+        Self {
+            width: number(percent(part, whole)),
+        }
+    }
+}
+
+/// How much `part` is of `whole`, 0 to 100; of nothing, 0.
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        (real(part) / real(whole)).min(1.0) * 100.0
+    }
+}
+
 /// As short as SVG needs it.
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
@@ -134,6 +162,12 @@ mod tests {
                 .unwrap()
                 .contains("NaN")
         );
+    }
+
+    #[test]
+    fn a_share_is_no_more_than_all() {
+        let width = |part, whole| Share::new(part, whole).width;
+        assert_eq!([width(1, 4), width(5, 4), width(1, 0)], ["25", "100", "0"]);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Dimm, Fault, FaultFilter, Host, KnownHost, ListHostsResponse, record::Payload};
+use proto::v1::{Dimm, Fault, FaultFilter, Host, KnownHost, ListHostsResponse, Part, record::Payload};
 
 use super::fault::{host_facts, moment};
+use super::hardware::PartRow;
 use super::issues::issue_href;
 use super::list::{Row, os};
 use super::payload::{self, Hook};
-use super::{Facts, Moment, bytes, duration, filter_href, grouped, severity_word};
+use super::{Facts, Moment, bytes, duration, filter_href, grouped, name_of_host, next_href, severity_word};
 use crate::http::{access::Frame, json::bytes_text};
 use crate::store::{Book, Boot, IssueOfHost, Story};
 
@@ -40,22 +41,10 @@ impl HostsPage {
         Self {
             query: query.to_owned(),
             rows: list.hosts.iter().map(|host| HostRow::new(host, now)).collect(),
-            next: next_href(query, &list.next_page_token),
+            next: next_href("/hosts", &[("q", query)], &list.next_page_token),
             frame: Frame::default(),
         }
     }
-}
-
-/// The address of the next page; empty: there is none.
-fn next_href(query: &str, page_token: &str) -> String {
-    if page_token.is_empty() {
-        return String::new();
-    }
-    let mut next = form_urlencoded::Serializer::new(String::new());
-    if !query.is_empty() {
-        next.append_pair("q", query);
-    }
-    format!("/hosts?{}", next.append_pair("page_token", page_token).finish())
 }
 
 impl HostRow {
@@ -73,12 +62,10 @@ impl HostRow {
     }
 }
 
-/// The host's name; its agent's id where it has none.
 fn name(known: &KnownHost) -> String {
     let host = known.host.as_ref();
-    host.map(|host| host.hostname.clone())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| bytes_text(&known.agent_id))
+    let hostname = host.map(|host| host.hostname.as_str()).unwrap_or_default();
+    name_of_host(hostname, bytes_text(&known.agent_id))
 }
 
 /// The address of a host's page, by its agent's id.
@@ -98,6 +85,8 @@ pub(in crate::http) struct HostPage {
     pub(in crate::http) last: Option<Moment>,
     pub(in crate::http) faults: Vec<Row>,
     pub(in crate::http) issues: Vec<HostIssueRow>,
+    /// Its parts that had errors.
+    pub(in crate::http) parts: Vec<PartRow>,
     pub(in crate::http) boots: Vec<BootRow>,
     pub(in crate::http) books: Vec<BookRow>,
     pub(in crate::http) hooks: Vec<Hook>,
@@ -157,6 +146,8 @@ pub(in crate::http) struct HostInput {
     pub(in crate::http) story: Story,
     /// Its latest faults.
     pub(in crate::http) faults: Vec<Fault>,
+    /// Its parts that had errors, the worst first.
+    pub(in crate::http) parts: Vec<Part>,
     /// The latest ends of its boots.
     pub(in crate::http) ends: Vec<Fault>,
     /// Its latest heartbeat, whole.
@@ -170,6 +161,7 @@ impl HostPage {
             host: known,
             story,
             faults,
+            parts,
             ends,
             beat,
             now,
@@ -194,6 +186,7 @@ impl HostPage {
                 .into_iter()
                 .map(|issue| HostIssueRow::new(issue, now))
                 .collect(),
+            parts: parts.iter().map(|part| PartRow::new(part, now)).collect(),
             boots: story
                 .boots
                 .iter()

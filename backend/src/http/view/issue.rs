@@ -11,7 +11,7 @@ use super::hosts::host_page_href;
 use super::issues::{days_before, hosts_by_day};
 use super::list::Choice;
 use super::payload::{self, Sections};
-use super::{Moment, class_href, filter_href, grouped, severity_word};
+use super::{Moment, class_href, filter_href, grouped, name_of_host, severity_word};
 use crate::analysis::{Bounds, Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
 use crate::store::{AffectedHost, IssueDay, issue_state_name};
@@ -310,14 +310,9 @@ impl From<crate::analysis::UnusualFact> for UnusualRow {
 
 impl HostRow {
     fn new(host: AffectedHost, now: Timestamp) -> Self {
-        let name = if host.hostname.is_empty() {
-            host.agent_id.to_string()
-        } else {
-            host.hostname
-        };
         Self {
             href: host_page_href(&host.agent_id.to_string()),
-            name,
+            name: name_of_host(&host.hostname, host.agent_id),
             build: host.os_build,
             kernel: host.kernel_release,
             product: host.product,

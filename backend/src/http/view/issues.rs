@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::chart::Bars;
 use super::list::Choice;
-use super::{Moment, grouped, severity_word};
+use super::{Moment, grouped, next_href, severity_word};
 use crate::http::access::Frame;
 use crate::store::{IssueDay, issue_state_name};
 
@@ -93,28 +93,14 @@ impl IssuesPage {
                 .map(|issue| IssueRow::new(issue, days, now))
                 .collect(),
             filtered: !asked.state.is_empty() || !asked.class.is_empty(),
-            next: next_href(asked, &list.next_page_token),
+            next: next_href(
+                "/issues",
+                &[("state", &asked.state), ("class", &asked.class)],
+                &list.next_page_token,
+            ),
             frame: Frame::default(),
         }
     }
-}
-
-/// The address of the next page; empty: there is none.
-fn next_href(asked: &IssuesAsked, page_token: &str) -> String {
-    if page_token.is_empty() {
-        return String::new();
-    }
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [
-        ("state", asked.state.as_str()),
-        ("class", &asked.class),
-        ("page_token", page_token),
-    ] {
-        if !value.is_empty() {
-            query.append_pair(name, value);
-        }
-    }
-    format!("/issues?{}", query.finish())
 }
 
 /// What identifies an issue in the store.
@@ -143,7 +129,7 @@ impl IssueRow {
 }
 
 /// Hosts by day, small.
-fn spark(days: &[IssueDay], now: Timestamp) -> Bars {
+pub(super) fn spark(days: &[IssueDay], now: Timestamp) -> Bars {
     let label = format!("Hosts by day, the last {SPARK_DAYS} days");
     Bars::new(SPARK, &hosts_by_day(days, now), label)
 }

@@ -8,7 +8,7 @@ use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse,
 
 use super::{
     Moment, class_href, filter_href, grouped, host_href, is_housekeeping, kernel_href, list_href,
-    severity_word,
+    name_of_host, severity_word,
 };
 use crate::http::{access::Frame, json::bytes_text, query};
 use crate::severity;
@@ -285,12 +285,9 @@ impl Row {
 
 /// The host's name, its agent id where it has none, and the list of its faults.
 pub(super) fn host_of(fault: &Fault) -> (String, String) {
-    let name = fault
-        .host
-        .as_ref()
-        .map(|host| host.hostname.clone())
-        .filter(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| bytes_text(&fault.agent_id));
+    let host = fault.host.as_ref();
+    let hostname = host.map(|host| host.hostname.as_str()).unwrap_or_default();
+    let name = name_of_host(hostname, bytes_text(&fault.agent_id));
     let href = host_href(&name);
     (name, href)
 }

@@ -128,7 +128,6 @@ impl Store {
 
 fn finding(part: &Part) -> Finding {
     let signs: Vec<&str> = part.evidence.iter().map(|sign| sign.says.as_str()).collect();
-    let agent_id = Uuid::from_slice(&part.agent_id).unwrap_or_default();
     Finding {
         summary: format!(
             "{} {} of {} has the score {:.0}: {}",
@@ -139,7 +138,7 @@ fn finding(part: &Part) -> Finding {
             signs.join("; ")
         ),
         severity: if part.uncorrected + part.fatal > 0 { 4 } else { 3 },
-        path: format!("/?host={agent_id}"),
+        path: format!("/hardware/{}", part.id),
         object: part.id.clone(),
     }
 }

@@ -1,0 +1,216 @@
+//! The pages of hardware, population, updates, probes and crashes, from what a real store holds.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use backend::{access::Anonymous, analysis};
+use proto::v1::{
+    Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, Host, ProgramCrash, Record, Severity,
+    record::Payload,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::hardware::failing;
+use crate::population::runs;
+use crate::statistics::fleet;
+use crate::support::{Database, ask, encoded, get, host, record, sender};
+
+fn router(db: &Database) -> axum::Router {
+    db.router(Anonymous::Admin, &CancellationToken::new())
+}
+
+async fn refused(router: &axum::Router, address: &str, status: StatusCode) {
+    let request = Request::get(address).body(Body::empty()).unwrap();
+    let (answered, text) = ask(router, request).await;
+    assert_eq!(answered, status, "{address}: {text}");
+}
+
+fn assert_says(page: &str, all: &[&str]) {
+    for words in all {
+        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn parts_are_shown_by_health_with_their_evidence_and_their_host() {
+    let test = "parts_are_shown_by_health_with_their_evidence_and_their_host";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db);
+    assert_says(&get(&router, "/hardware").await, &["No part had an error"]);
+    let sender = failing(&db).await;
+    db.store.score_parts(analysis::score).await.unwrap();
+
+    let list = get(&router, "/hardware").await;
+    let host = format!("/hosts/{}", sender.agent_id);
+    assert_says(&list, &["failing", "A1", "B1", "M393A", &host]);
+    let places = ["A1</a>", "C1</a>"].map(|part| list.find(part).unwrap());
+    assert!(places[0] < places[1], "the worst first:\n{list}");
+    assert_says(&get(&router, "/hardware?kind=disk").await, &["No part matches"]);
+    assert_says(&get(&router, "/hardware?kind=dimm&host=db-1").await, &["A1"]);
+
+    let id = list.split("/hardware/").nth(1).unwrap();
+    let part = get(&router, &format!("/hardware/{}", &id[..36])).await;
+    assert_says(
+        &part,
+        &[
+            "What speaks for it",
+            "Errors by day",
+            "<rect",
+            "Where in it",
+            &host,
+        ],
+    );
+    let of_host = get(&router, &host).await;
+    assert_says(&of_host, &["Parts with errors", "/hardware/"]);
+
+    refused(&router, "/hardware?kind=toaster", StatusCode::BAD_REQUEST).await;
+    refused(&router, "/hardware?colour=red", StatusCode::BAD_REQUEST).await;
+    refused(&router, "/hardware/none", StatusCode::NOT_FOUND).await;
+    let nobody = "/hardware/00000000-0000-4000-8000-000000000000";
+    refused(&router, nobody, StatusCode::NOT_FOUND).await;
+}
+
+#[tokio::test]
+async fn who_runs_what_is_shown_by_day() {
+    let Some(db) = Database::new("who_runs_what_is_shown_by_day").await else {
+        return;
+    };
+    let router = router(&db);
+    assert_says(&get(&router, "/population").await, &["No host was counted"]);
+    fleet(&db).await;
+    db.store.count_population().await.unwrap();
+    let builds = get(&router, "/population").await;
+    assert_says(&builds, &["By build", ">41<", ">42<", "50.0 %", "120 hosts"]);
+    let models = get(&router, "/population?by=model&days=3").await;
+    assert_says(&models, &["By model", ">A<", ">B<"]);
+    refused(&router, "/population?by=colour", StatusCode::BAD_REQUEST).await;
+    refused(&router, "/population?days=0", StatusCode::BAD_REQUEST).await;
+}
+
+#[tokio::test]
+async fn updates_are_a_matrix_by_how_they_went() {
+    let Some(db) = Database::new("updates_are_a_matrix_by_how_they_went").await else {
+        return;
+    };
+    let router = router(&db);
+    assert_says(&get(&router, "/updates").await, &["No host went"]);
+    let hosts = [sender(), sender()];
+    for host in &hosts {
+        runs(&db, host, "41").await;
+        runs(&db, host, "<i>42").await;
+    }
+    runs(&db, &hosts[1], "41").await;
+    let matrix = get(&router, "/updates").await;
+    assert_says(
+        &matrix,
+        &[
+            "class=\"heat-4\"",
+            "50 %",
+            "2 hosts tried: 2 came to run it, 0 failed, 1 went back",
+            "/builds?by=build&#38;from=41&#38;to=%3Ci%3E42",
+        ],
+    );
+    assert!(!matrix.contains("<i>42"), "text of strangers is no markup");
+    refused(&router, "/updates?days=367", StatusCode::BAD_REQUEST).await;
+}
+
+#[tokio::test]
+async fn what_the_fleet_watches_is_shown_by_hook() {
+    let Some(db) = Database::new("what_the_fleet_watches_is_shown_by_hook").await else {
+        return;
+    };
+    let router = router(&db);
+    assert_says(&get(&router, "/probes").await, &["No heartbeat came"]);
+    for (number, attach) in ["tp_btf", ""].into_iter().enumerate() {
+        let sender = sender();
+        let told = Host {
+            hostname: format!("watched-{number}"),
+            ..host()
+        };
+        db.store.hello(&sender, &told, "1").await.unwrap();
+        let hook = |name: &str, attach: &str| HookState {
+            name: name.to_owned(),
+            attach: attach.to_owned(),
+            reason: "this kernel has <b>no</b> such tracepoint".to_owned(),
+            ..HookState::default()
+        };
+        // The second is newer than the first, and counts.
+        let beat = |attach: &str| Record {
+            class: "telemetry.heartbeat".to_owned(),
+            payload: Some(Payload::Heartbeat(Heartbeat {
+                hooks: vec![hook("mce", attach), hook("console", "tp_btf")],
+                ..Heartbeat::default()
+            })),
+            ..record("")
+        };
+        let batch = Batch {
+            first_seq: 1,
+            records: vec![encoded(&beat("")), encoded(&beat(attach))],
+        };
+        db.store.deliver(&sender, batch).await.unwrap();
+    }
+    let probes = get(&router, "/probes").await;
+    assert_says(
+        &probes,
+        &[
+            "2 hosts that were heard last; on 1 of them every hook is attached",
+            "1 of 2",
+            "2 of 2",
+            "this kernel has &#60;b&#62;no",
+            "watched-1",
+        ],
+    );
+    assert!(!probes.contains("watched-0"), "it watches both:\n{probes}");
+}
+
+#[tokio::test]
+async fn crashes_are_shown_by_program_signal_and_build() {
+    let Some(db) = Database::new("crashes_are_shown_by_program_signal_and_build").await else {
+        return;
+    };
+    let router = router(&db);
+    assert_says(&get(&router, "/crashes").await, &["No program crashed"]);
+    let sender = sender();
+    db.store.hello(&sender, &host(), "1").await.unwrap();
+    let crash = |number: u32, signal| Record {
+        class: "program.crash".to_owned(),
+        severity: Severity::Medium.into(),
+        title: format!("crash {number} in <b>f</b>"),
+        fingerprints: vec![Fingerprint {
+            version: 1,
+            level: FingerprintLevel::Title.into(),
+            value: format!("{number:032x}"),
+        }],
+        payload: Some(Payload::ProgramCrash(ProgramCrash {
+            executable: "/usr/bin/example".to_owned(),
+            build_id: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            signal,
+            ..ProgramCrash::default()
+        })),
+        ..record("")
+    };
+    let batch = Batch {
+        first_seq: 1,
+        records: [crash(1, 11), crash(1, 11), crash(2, 6)]
+            .iter()
+            .map(encoded)
+            .collect(),
+    };
+    db.store.deliver(&sender, batch).await.unwrap();
+    db.counted().await;
+    let crashes = get(&router, "/crashes").await;
+    assert_says(
+        &crashes,
+        &[
+            "/usr/bin/example",
+            "3 records",
+            "SIGSEGV",
+            "SIGABRT",
+            ">0123456789ab<",
+            "/issues/00000000000000000000000000000001",
+            "crash 2 in &#60;b&#62;f",
+        ],
+    );
+    assert_eq!(crashes.matches("class=\"group\"").count(), 1, "one program");
+}
