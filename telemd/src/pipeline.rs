@@ -23,12 +23,14 @@ use crate::process::{self, Executable};
 use crate::record::{Boot, Signal, Tracepoint, hook as wire_hook, reclass, wire_context};
 use console::Console;
 use fault::{Fault, MACHINE_CHECK, OOM_KILL};
+use log_clock::LogClock;
 use oom::Causes;
 use sequences::Sequences;
 use twins::{Twins, Waiting};
 
 mod console;
 mod fault;
+mod log_clock;
 mod oom;
 mod report;
 mod sequences;
@@ -60,6 +62,7 @@ pub struct Pipeline {
     causes: Causes,
     sequences: Sequences,
     console: Console,
+    log_clock: LogClock,
     twins: Twins,
     /// Texts that say less than they should, and it is not known whether lines of them were lost.
     cut_short: Vec<(Assembled, KernelReport)>,
@@ -80,6 +83,7 @@ impl Pipeline {
             causes: Causes::default(),
             sequences: Sequences::default(),
             console: Console::new(),
+            log_clock: LogClock::default(),
             twins: Twins::default(),
             cut_short: Vec::new(),
             lost: 0,
@@ -178,11 +182,13 @@ impl Pipeline {
         }
     }
 
-    /// Takes a record of the kernel log that was just read, where no hook sees the text.
-    pub fn kmsg(&mut self, record: &KmsgRecord, now: Moment, out: &mut Vec<Found>) {
+    /// Takes a record of the kernel log that was just read, where no hook sees the text. Answers when it was printed,
+    /// nanoseconds since boot.
+    pub fn kmsg(&mut self, record: &KmsgRecord, now: Moment, out: &mut Vec<Found>) -> u64 {
         self.console.follow(record.sequence);
-        // The log's own clock stops in suspend and drifts; it was read as it was printed.
-        self.log(record, now.since_boot_ns / 1_000, now, out);
+        let at_us = self.log_clock.at_us(record.at_us, now);
+        self.log(record, at_us, now, out);
+        at_us.saturating_mul(1_000)
     }
 
     /// Takes a record of the kernel log that was printed before anything was watched.
@@ -241,9 +247,8 @@ impl Pipeline {
         out.push(Found { record, mark });
     }
 
-    /// Says in words where a record's context is. Reading the kernel's symbols takes a moment, on slow machines seconds, and
-    /// lines of /dev/kmsg count as printed when they are read: where text comes from there a stack is left to it, lest
-    /// hook and text do not meet.
+    /// Says in words where a record's context is. Reading the kernel's symbols takes a moment, on slow machines seconds, in
+    /// which nobody reads /dev/kmsg: where text comes from there a stack is left to it.
     fn place(&mut self, record: &mut Record, stack: &[u64], now: Moment) {
         let stack = if self.console.attach == KMSG { &[] } else { stack };
         if let Some(context) = &mut record.context {

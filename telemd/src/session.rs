@@ -204,8 +204,9 @@ impl<'a> Session<'a> {
                     }
                 }
                 caught = self.sources.next(&mut buffers, &self.recorder) => {
-                    let taken_until = taken_until(caught, &buffers, asked_at);
-                    self.take(caught, &mut buffers, &mut found).await;
+                    let last = self.take(caught, &mut buffers, &mut found).await;
+                    // A source that holds more than a batch is behind: what is in it is as old as what was taken.
+                    let taken_until = last.map_or(asked_at, |last_ns| asked_at.at_boot_ns(last_ns));
                     if Instant::now() >= tick_at {
                         tick_at = Instant::now() + tick;
                         self.pipeline.tick(taken_until, &mut found);
@@ -226,10 +227,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) {
+    /// Takes what came. Answers when the last of it happened, nanoseconds since boot, where that is known.
+    async fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) -> Option<u64> {
         let now = Moment::now();
+        let mut last_ns = None;
         match caught {
             Caught::Events => {
+                let last = buffers.events.last().and_then(Event::context);
+                last_ns = last.map(|context| context.since_boot_ns);
                 for event in buffers.events.drain(..) {
                     let running = self.running(&event).await;
                     self.pipeline.event_of(event, running, now, found);
@@ -237,10 +242,11 @@ impl<'a> Session<'a> {
             }
             Caught::Log => {
                 for record in buffers.log.drain(..) {
-                    self.pipeline.kmsg(&record, now, found);
+                    last_ns = Some(self.pipeline.kmsg(&record, now, found));
                 }
             }
         }
+        last_ns
     }
 
     /// What the task of an event runs, where that is told. It is about to be gone, so there is no long wait for it.
@@ -345,15 +351,6 @@ impl<'a> Session<'a> {
 /// `seconds`, a tenth more or less by `luck` from 0 to 1: hosts that were started together do not stay so.
 fn jittered(seconds: u64, luck: f64) -> Duration {
     Duration::from_secs(seconds).mul_f64(0.9 + 0.2 * luck)
-}
-
-/// The moment before which nothing is left in the source that `buffers` was filled from at `asked_at` or later. A ring
-/// that holds more than a batch is behind: what is in it is as old as what was taken.
-fn taken_until(caught: Caught, buffers: &Buffers, asked_at: Moment) -> Moment {
-    match (caught, buffers.events.last().and_then(Event::context)) {
-        (Caught::Events, Some(last)) => asked_at.at_boot_ns(last.since_boot_ns),
-        _ => asked_at,
-    }
 }
 
 fn open_spool(config: &Config, new_epoch: Uuid) -> Result<Spool, AgentError> {

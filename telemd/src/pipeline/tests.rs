@@ -159,6 +159,34 @@ fn the_kernel_log_does_as_well_as_the_console_and_programs_cannot_fake_it() {
     assert_eq!(out[0].record.hook, Some(wire_hook("printk_console", "kmsg")));
 }
 
+/// As when the kernel floods its log, or stalls: between two batches the agent was busy for longer than reports are
+/// silent within, and hook and text are apart by longer than one fault takes.
+#[test]
+fn a_report_that_is_read_late_from_the_log_is_still_one_and_still_its_hooks() {
+    let (mut pipeline, mut out) = (pipeline(), Vec::new());
+    let record = |sequence: usize, text: &str| KmsgRecord {
+        sequence: sequence as u64,
+        at_us: 1_000_000,
+        level: 4,
+        facility: 0,
+        continues: false,
+        caller: None,
+        text: text.as_bytes().to_vec(),
+    };
+    pipeline.kmsg(&record(0, "a line"), moment(1_000), &mut out);
+    let context = context(hook::OOPS_ENTER, 1_000);
+    pipeline.event(Event::OopsEnter { context }, moment(1_000), &mut out);
+    let mut taken_ns = 0;
+    for (at, line) in REPORT.iter().enumerate() {
+        let read = if at < REPORT.len() / 2 { 4_000 } else { 6_000 };
+        taken_ns = pipeline.kmsg(&record(at + 1, line), moment(read), &mut out);
+        pipeline.tick(moment(read).at_boot_ns(taken_ns), &mut out);
+    }
+    assert!((1_000..1_010).contains(&(taken_ns / 1_000_000)), "{taken_ns}");
+    settle(&mut pipeline, 6_000, &mut out);
+    assert_eq!(told(&out), [("kernel.bug", TITLE)]);
+}
+
 #[test]
 fn an_oops_hook_and_its_text_are_one_fault() {
     let (mut pipeline, mut out) = (pipeline(), Vec::new());
