@@ -39,7 +39,7 @@ mod token;
 mod upkeep;
 mod write;
 
-use std::{borrow::Cow, error::Error, fmt::Write as _, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
@@ -69,6 +69,7 @@ pub use simulation::FleetTables;
 pub use story::{Book, Boot, IssueOfHost, Story};
 pub use symbols::{SymbolFileRow, SymbolsFound, SymbolsWanted};
 pub use tail::TailCursor;
+pub use wire::text::chain;
 
 /// How long the database may take to answer at all.
 const PING: Duration = Duration::from_secs(5);
@@ -114,18 +115,6 @@ impl std::fmt::Debug for Store {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-/// An error with its sources, for the log.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        // Writing into a String does not fail.
-        write!(text, ": {error}").ok();
-        source = error.source();
-    }
-    text
 }
 
 /// Text as PostgreSQL takes it: NUL becomes U+FFFD. The encoded record keeps what was sent.

@@ -23,8 +23,9 @@ mod tests;
 pub const FILE: &str = "journal.jsonl";
 /// The lines before those.
 pub const FILE_BEFORE: &str = "journal.1.jsonl";
-/// Longest line that is read, bytes: a payload of 64 KiB, each byte of which may have taken six as JSON, and the rest.
-const LINE_BYTES: u64 = 6 * 65_536 + 8192;
+/// Longest line that is read, bytes: a payload of 64 KiB and 64 precursors of 256 bytes, each byte of which may have taken
+/// six as JSON, and the rest.
+const LINE_BYTES: u64 = 6 * (65_536 + 64 * 256) + 16_384;
 
 /// A record that left this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +50,30 @@ pub struct Entry {
     /// What it is grouped by, coarse to fine.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<String>,
+    /// What strained the host in the seconds before, oldest first; empty without hindsight.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub precursors: Vec<Before>,
     /// A program's payload, where payloads are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
 }
 
+/// Something that was not a fault and may explain one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Before {
+    /// How long before the record, milliseconds.
+    pub before_ms: u64,
+    /// CPU that saw it.
+    pub cpu: u32,
+    /// What, for people.
+    pub text: String,
+}
+
 impl Entry {
     /// The entry of a record that is on its way; heartbeats and losses, which are not about faults, have none.
     pub fn new(record: Record, epoch: &[u8], seq: u64, payloads: bool) -> Option<Self> {
+        let precursors = before(&record);
         let (classification, event_id, payload) = match record.payload {
             Some(Payload::Heartbeat(_) | Payload::Loss(_)) => return None,
             Some(Payload::Custom(custom)) => (custom.classification, custom.event_id, Some(custom.payload)),
@@ -76,9 +93,21 @@ impl Entry {
                 .into_iter()
                 .map(|fingerprint| fingerprint.value)
                 .collect(),
+            precursors,
             payload: payload.filter(|_| payloads),
         })
     }
+}
+
+fn before(record: &Record) -> Vec<Before> {
+    let precursors = record.precursors.iter();
+    precursors
+        .map(|precursor| Before {
+            before_ms: record.since_boot_ns.saturating_sub(precursor.since_boot_ns) / 1_000_000,
+            cpu: precursor.cpu,
+            text: precursor.text.clone(),
+        })
+        .collect()
 }
 
 fn record_id(epoch: &[u8], seq: u64) -> String {

@@ -28,7 +28,7 @@ pub struct Options {
     /// Only records of this boot.
     #[arg(short, long, visible_alias = "boot_id", value_name = "ID")]
     pub boot_id: Option<String>,
-    /// Print the payloads of programs too, where `journal.payloads` keeps them.
+    /// Print what came before a fault too, and the payloads of programs where `journal.payloads` keeps them.
     #[arg(short, long, visible_alias = "include_record")]
     pub include_record: bool,
     /// Print titles of the columns, and how many records there are.
@@ -134,11 +134,8 @@ fn table(options: &Options, entries: &[Entry], fixes: &[Fix]) -> String {
             // As in `row`.
             let _infallible = writeln!(text, "  known fix: {}", fix.advice());
         }
-        if options.include_record
-            && let Some(payload) = &entry.payload
-        {
-            text.push_str(&harmless(payload.trim_end_matches('\n')));
-            text.push_str("\n\n");
+        if options.include_record {
+            content(&mut text, entry);
         }
     }
     if options.verbose {
@@ -146,6 +143,25 @@ fn table(options: &Options, entries: &[Entry], fixes: &[Fix]) -> String {
         let _infallible = writeln!(text, "Total records: {}", entries.len());
     }
     text
+}
+
+/// What came before it, and its payload.
+fn content(text: &mut String, entry: &Entry) {
+    for sign in &entry.precursors {
+        // As in `row`.
+        let _infallible = writeln!(
+            text,
+            "  {}.{:03} s before, CPU {}: {}",
+            sign.before_ms / 1000,
+            sign.before_ms % 1000,
+            sign.cpu,
+            harmless(&sign.text)
+        );
+    }
+    if let Some(payload) = &entry.payload {
+        text.push_str(&harmless(payload.trim_end_matches('\n')));
+        text.push_str("\n\n");
+    }
 }
 
 fn row(text: &mut String, [class, time, record, event, boot]: [&str; 5]) {
@@ -225,6 +241,30 @@ mod tests {
         assert!(text.ends_with("\n  known fix: fixed in 6.1.120\n"), "{text}");
         assert!(line_json(&entry, &[fix("b")]).contains(r#""known_fix":{"fingerprint":"b""#));
         assert!(!line_json(&entry, &[fix("c")]).contains("known_fix"));
+    }
+
+    #[test]
+    fn what_came_before_is_printed_with_the_record() {
+        let before = super::super::Before {
+            before_ms: 1_200,
+            cpu: 1,
+            text: "allocation stall 340 ms of d\x1bd (7)".into(),
+        };
+        let entry = Entry {
+            precursors: vec![before],
+            payload: None,
+            ..entry()
+        };
+        let options = Options {
+            include_record: true,
+            ..Options::default()
+        };
+        let text = table(&options, std::slice::from_ref(&entry), &[]);
+        assert!(
+            text.ends_with("\n  1.200 s before, CPU 1: allocation stall 340 ms of d\u{fffd}d (7)\n"),
+            "{text}"
+        );
+        assert!(!table(&Options::default(), &[entry], &[]).contains("before"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use proto::v1::{Custom, Heartbeat, KernelReport};
+use proto::v1::{Custom, Heartbeat, KernelReport, Precursor};
 
 use super::*;
 
@@ -44,14 +44,18 @@ fn what_was_delivered_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
     assert!(entries(dir.path()).is_empty());
     let mut journal = Journal::new(dir.path(), 1 << 20, true);
+    let strained = Record {
+        since_boot_ns: 3_000_000_000,
+        precursors: vec![Precursor {
+            since_boot_ns: 1_800_000_000,
+            cpu: 1,
+            text: "allocation stall".into(),
+        }],
+        ..record(Payload::KernelReport(KernelReport::default()))
+    };
     let sent = [
         Entry::new(custom("line\nline"), &EPOCH, 17, true),
-        Entry::new(
-            record(Payload::KernelReport(KernelReport::default())),
-            &EPOCH,
-            18,
-            true,
-        ),
+        Entry::new(strained, &EPOCH, 18, true),
         Entry::new(record(Payload::Heartbeat(Heartbeat::default())), &EPOCH, 19, true),
         Entry::new(custom("private"), &EPOCH, 20, false),
     ];
@@ -65,6 +69,13 @@ fn what_was_delivered_is_read_back() {
     assert_eq!(found[0].classification, "a/b/c");
     assert_eq!(found[0].payload.as_deref(), Some("line\nline"));
     assert_eq!(found[1].classification, "kernel.oops");
+    let before = Before {
+        before_ms: 1_200,
+        cpu: 1,
+        text: "allocation stall".into(),
+    };
+    assert_eq!(found[1].precursors, [before]);
+    assert!(found[0].precursors.is_empty());
     assert_eq!(found[2].payload, None);
 }
 
