@@ -32,7 +32,7 @@ pub(super) fn run(debs: &[PathBuf], rpms: &[PathBuf]) -> Result<()> {
         "packages are installed by root only: run `cargo xtask dist --check` as root"
     );
     packages::ensure_program("ip", "iproute2")?;
-    let scratch = paths::scratch("dist")?;
+    let scratch = paths::scratch("packages-check")?;
     let root = fresh(&scratch.path().join("installed"))?;
     place(debs, &root)?;
     enter(
