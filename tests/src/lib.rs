@@ -7,6 +7,7 @@
 pub mod database;
 pub mod process;
 pub mod sender;
+pub mod site;
 pub mod system;
 
 use std::path::PathBuf;

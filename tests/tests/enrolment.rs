@@ -6,181 +6,15 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Command, Output},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use serde_json::Value;
-use system_tests::{
-    database::Database,
-    process::{Agent, Backend, wait_for},
-    program,
-    sender::{self, Answer},
-    skip,
-};
-
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_mins(3);
-
-/// Collectors on one database with an authority, and what it takes to make agents.
-struct Site {
-    database: Database,
-    dir: tempfile::TempDir,
-    backend: PathBuf,
-    telemd: PathBuf,
-    telemctl: PathBuf,
-    fingerprint: String,
-}
-
-impl Site {
-    /// None: something is missing here, and the test was skipped visibly.
-    fn new(test: &str) -> Option<Self> {
-        let needs = || -> Result<_, String> {
-            Ok((
-                program("backend")?,
-                program("telemd")?,
-                program("telemctl")?,
-                Database::start()?,
-            ))
-        };
-        let (backend, telemd, telemctl, database) = needs().map_err(|reason| skip(test, &reason)).ok()?;
-        let mut site = Self {
-            database,
-            dir: tempfile::tempdir().expect("a temporary folder"),
-            backend,
-            telemd,
-            telemctl,
-            fingerprint: String::new(),
-        };
-        site.fingerprint = site.admin(&["ca", "init"]);
-        Some(site)
-    }
-
-    /// What `backend` says to a command about who may deliver.
-    fn admin(&self, args: &[&str]) -> String {
-        let output = Command::new(&self.backend)
-            .args(args)
-            .args(["--database", &self.database.url()])
-            .output()
-            .expect("backend runs");
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("text").trim().to_owned()
-    }
-
-    fn token(&self) -> String {
-        self.admin(&["token", "create"])
-    }
-
-    /// A collector with a certificate of the authority.
-    fn collector(&self, name: &str, args: &[&str]) -> Backend {
-        let own = [
-            "--tls-name",
-            "127.0.0.1,localhost,collector.test",
-            "--agents",
-            "enrolled",
-        ];
-        let args = [&own[..], args].concat();
-        let dir = self.dir.path().join(name);
-        Backend::start_with(self.backend.clone(), self.database.url(), &dir, &args).expect("a collector")
-    }
-
-    /// An agent that does not run yet.
-    fn agent(&self, name: &str, collector: &str) -> Host<'_> {
-        let dir = self.dir.path().join(name);
-        let agent = Agent::configure(self.telemd.clone(), &dir, collector, "").expect("an agent");
-        Host { site: self, agent }
-    }
-
-    fn stored(&self) -> Vec<String> {
-        self.database.stored_payloads().unwrap_or_default()
-    }
-}
-
-struct Host<'a> {
-    site: &'a Site,
-    agent: Agent,
-}
-
-impl Host<'_> {
-    fn telemctl(&self, args: &[&str]) -> Output {
-        Command::new(&self.site.telemctl)
-            .arg("--config")
-            .arg(self.agent.config())
-            .args(args)
-            .output()
-            .expect("telemctl runs")
-    }
-
-    /// Enrols it at a collector, which is believed by the authority's fingerprint.
-    fn enroll(&self, url: &str, token: &str) -> Output {
-        let pin = &self.site.fingerprint;
-        self.telemctl(&[
-            "enroll",
-            "--server",
-            url,
-            "--token",
-            token,
-            "--ca-fingerprint",
-            pin,
-        ])
-    }
-
-    fn enrolled(&self, url: &str) {
-        let output = self.enroll(url, &self.site.token());
-        assert!(output.status.success(), "{output:?}");
-    }
-
-    fn link(&self) -> Value {
-        let output = self.telemctl(&["status", "--json"]);
-        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        status["session"]["link"].clone()
-    }
-
-    fn agent_id(&self) -> String {
-        let text = fs::read_to_string(self.agent.state_dir().join("agent_id"));
-        text.expect("an agent id").trim().to_owned()
-    }
-
-    fn wait(&self, what: &str, condition: impl FnMut() -> bool) {
-        if let Err(error) = wait_for(what, PATIENCE, condition) {
-            panic!(
-                "{error}\nlink: {}\nagent:\n{}",
-                self.link(),
-                self.agent.log_tail()
-            );
-        }
-    }
-
-    fn wait_for_link(&self, key: &str, value: &str) {
-        self.wait(value, || self.link()[key] == value);
-    }
-
-    fn keep(&self, payload: &str) {
-        let answer = sender::send(&self.agent.socket(), payload).expect("the agent answers");
-        assert!(matches!(answer, Answer::Kept(_)), "{answer:?}");
-    }
-
-    fn deliver(&self, payload: &str) {
-        self.keep(payload);
-        self.wait("the record to arrive", || {
-            self.site.stored().iter().any(|one| one == payload)
-        });
-    }
-}
-
-fn url(collector: &Backend) -> String {
-    format!("https://{}", collector.addresses().grpc)
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use system_tests::site::{Site, said, url};
 
 #[test]
 fn an_enrolled_agent_delivers_over_tls_and_others_are_told_to_enrol() {
@@ -188,7 +22,7 @@ fn an_enrolled_agent_delivers_over_tls_and_others_are_told_to_enrol() {
         return;
     };
     let collector = site.collector("collector", &[]);
-    let ca = site.dir.path().join("ca.pem");
+    let ca = site.dir().join("ca.pem");
     fs::write(&ca, site.admin(&["ca", "show", "--pem"])).expect("write");
     let mut stranger = site.agent(
         "stranger",

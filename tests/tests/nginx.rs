@@ -1,0 +1,271 @@
+//! What `deploy/nginx/` has, in Debian's nginx before a real collector: an agent, a browser's requests, and those who ask too much.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use system_tests::{
+    process::wait_for,
+    site::{PATIENCE, Site, said},
+    skip,
+};
+
+/// Its module for streams, where Debian puts it; other builds have it inside.
+const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/// nginx with the files of `deploy/nginx/`, on ports of its own.
+struct Nginx {
+    process: Child,
+    /// TLS for pages and queries.
+    https: SocketAddr,
+    /// TLS that goes through.
+    agents: SocketAddr,
+    certificate: PathBuf,
+}
+
+impl Nginx {
+    /// None: something is missing here, and the test was skipped visibly.
+    fn start(test: &str, site: &Site, pages: SocketAddr, grpc: SocketAddr) -> Option<Self> {
+        for (program, package) in [
+            ("nginx", "nginx libnginx-mod-stream"),
+            ("openssl", "openssl"),
+            ("curl", "curl"),
+        ] {
+            let asked = Command::new(program).arg("-V").output();
+            if asked.is_err() {
+                skip(test, &format!("{program} is missing: apt-get install {package}"));
+                return None;
+            }
+        }
+        let dir = site.dir().join("nginx");
+        fs::create_dir(&dir).expect("a folder");
+        let certificate = certify(&dir);
+        let (plain, https, agents) = (free_port(), free_port(), free_port());
+        let pages_file = rendered(
+            "telemetrics.conf",
+            &[
+                ("server 127.0.0.1:7131;", &format!("server {pages};")),
+                ("server 127.0.0.1:7130;", &format!("server {grpc};")),
+                ("listen 80;", &format!("listen {plain};")),
+                ("listen 443 ssl", &format!("listen {https} ssl")),
+                (
+                    "/etc/ssl/telemetry.example.pem",
+                    &dir.join("site.pem").display().to_string(),
+                ),
+                (
+                    "/etc/ssl/private/telemetry.example.key",
+                    &dir.join("site.key").display().to_string(),
+                ),
+            ],
+        );
+        let agents_file = rendered(
+            "telemetrics-agents.conf",
+            &[
+                ("server 127.0.0.1:7140", &format!("server {grpc}")),
+                ("listen 7130", &format!("listen {agents}")),
+            ],
+        );
+        fs::write(dir.join("pages.conf"), pages_file).expect("write");
+        fs::write(dir.join("agents.conf"), agents_file).expect("write");
+        let module = if Path::new(STREAM_MODULE).exists() {
+            format!("load_module {STREAM_MODULE};")
+        } else {
+            String::new()
+        };
+        let user = if rustix::process::geteuid().is_root() {
+            "user root;"
+        } else {
+            ""
+        };
+        let d = dir.display();
+        let whole = format!(
+            "{module}\n{user}\ndaemon off;\nworker_processes 1;\npid {d}/pid;\nerror_log {d}/error.log;\nevents {{}}\n\
+             include {d}/agents.conf;\nhttp {{ access_log off; client_body_temp_path {d}/b; proxy_temp_path {d}/p; \
+             fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; include {d}/pages.conf; }}\n"
+        );
+        let main = dir.join("nginx.conf");
+        fs::write(&main, whole).expect("write");
+        let log = fs::File::create(dir.join("stderr")).expect("a log");
+        let process = Command::new("nginx")
+            .arg("-c")
+            .arg(&main)
+            .arg("-e")
+            .arg(dir.join("error.log"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("nginx starts");
+        let mut nginx = Self {
+            process,
+            https,
+            agents,
+            certificate,
+        };
+        wait_for("nginx to listen", PATIENCE, || {
+            if let Ok(Some(status)) = nginx.process.try_wait() {
+                let said = fs::read_to_string(dir.join("stderr")).unwrap_or_default();
+                panic!("nginx ended with {status}: {said}");
+            }
+            std::net::TcpStream::connect(nginx.https).is_ok()
+        })
+        .expect("it listens");
+        Some(nginx)
+    }
+
+    /// `curl` for an address of the pages.
+    fn curl(&self, path: &str, args: &[&str]) -> Command {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "120", "--cacert"])
+            .arg(&self.certificate)
+            .arg("--resolve")
+            .arg(format!("telemetry.example:{}:127.0.0.1", self.https.port()))
+            .args(args)
+            .arg(format!("https://telemetry.example:{}{path}", self.https.port()));
+        curl
+    }
+
+    /// The status of an answer.
+    fn status(&self, path: &str, args: &[&str]) -> String {
+        let output = self
+            .curl(path, args)
+            .args(["--output", "/dev/null", "--write-out", "%{http_code}"])
+            .output();
+        text(&output.expect("curl runs"))
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The master ends its workers on SIGTERM.
+        if let Some(pid) = i32::try_from(self.process.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
+        self.process.wait().ok();
+    }
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", said(output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+/// A file of `deploy/nginx/` with other addresses and paths.
+fn rendered(name: &str, changes: &[(&str, &str)]) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../deploy/nginx")
+        .join(name);
+    let mut text = fs::read_to_string(file).expect("a file of deploy/nginx");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{name} has no {from:?}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// A certificate that vouches for itself.
+fn certify(dir: &Path) -> PathBuf {
+    let certificate = dir.join("site.pem");
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=telemetry.example"])
+        .args(["-addext", "subjectAltName=DNS:telemetry.example", "-keyout"])
+        .arg(dir.join("site.key"))
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl runs");
+    assert!(made.status.success(), "{}", said(&made));
+    certificate
+}
+
+#[test]
+fn an_agent_enrols_and_delivers_through_nginx_with_its_own_certificate() {
+    let test = "an_agent_enrols_and_delivers_through_nginx_with_its_own_certificate";
+    let Some(site) = Site::new(test) else {
+        return;
+    };
+    let collector = site.collector("collector", &[]);
+    let addresses = collector.addresses();
+    let Some(nginx) = Nginx::start(test, &site, addresses.http, addresses.grpc) else {
+        return;
+    };
+    let mut host = site.agent("host", "");
+    host.enrolled(&format!("https://{}", nginx.agents));
+    host.agent.restart().expect("it starts");
+    host.deliver("through nginx");
+    // It was taken for itself by its certificate, which nginx has let through: the collector takes no others.
+    let until = host.link()["certificate_until_unix_s"].as_i64();
+    assert!(until.is_some_and(|until| until > 0), "{}", host.link());
+    // A stream on which nothing happened is still the same one.
+    host.deliver("again");
+    site.database.assert_books_balance();
+}
+
+#[test]
+fn pages_behind_nginx_are_live_and_those_who_ask_too_much_are_refused() {
+    let test = "pages_behind_nginx_are_live_and_those_who_ask_too_much_are_refused";
+    let Some(site) = Site::new(test) else {
+        return;
+    };
+    let collector = site.collector("collector", &["--anonymous", "viewer"]);
+    let addresses = collector.addresses();
+    let Some(nginx) = Nginx::start(test, &site, addresses.http, addresses.grpc) else {
+        return;
+    };
+    let page = text(&nginx.curl("/", &["--include"]).output().expect("curl runs")).to_lowercase();
+    assert!(page.contains("http/2 200"), "{page}");
+    for header in ["strict-transport-security", "content-security-policy"] {
+        assert!(page.contains(header), "{header} is missing in {page}");
+    }
+    // The collector is behind a proxy: nobody is taken for somebody at its machine.
+    assert_eq!(nginx.status("/admin", &[]), "403");
+    // What is too large does not reach it.
+    let large = "x".repeat(20_000);
+    assert_eq!(nginx.status("/login", &["--data", &large]), "413");
+    assert_eq!(
+        nginx.status("/telemetry.v1.Collector/Deliver", &["--data", ""]),
+        "404"
+    );
+
+    // A live stream gives each fault at once, not when a buffer is full.
+    let mut curl = nginx.curl("/live", &["--no-buffer"]);
+    let mut live = curl.stdout(Stdio::piped()).spawn().expect("curl runs");
+    let out = live.stdout.take().expect("a pipe");
+    let mut host = site.agent("host", "");
+    host.enrolled(&format!("https://{}", nginx.agents));
+    host.agent.restart().expect("it starts");
+    host.deliver("seen live");
+    let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+    assert!(
+        lines.any(|line| line.starts_with("event: fault") || line.starts_with("event:fault")),
+        "the stream ended without it"
+    );
+    live.kill().ok();
+    live.wait().ok();
+
+    // Passwords are not tried without end.
+    let refused = (0..100).any(|_| nginx.status("/login", &["--data", "name=a"]) == "429");
+    assert!(refused, "a hundred passwords at once are too many");
+}
