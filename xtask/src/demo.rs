@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --check\n  cargo xtask demo --kernel 6.12"
+    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --history\n  cargo xtask demo --check\n  cargo xtask demo --kernel 6.12"
 )]
 pub(crate) struct Args {
     /// Don't stay: exit 0 when every fault arrived exactly once, 1 otherwise
@@ -48,6 +48,10 @@ pub(crate) struct Args {
     /// Where the page is served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7131")]
     http: std::net::SocketAddr,
+    /// Begin with a month of a fleet that is made up, with a release that is worse than the one before; its hosts, issues and
+    /// builds are called simulated
+    #[arg(long)]
+    history: bool,
 }
 
 /// A fault that was caused on this host.
@@ -99,6 +103,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let scratch = paths::scratch("demo")?;
     let dir = scratch.path();
     let collector = Collector::start(&programs, dir, args.http)?;
+    if args.history {
+        collector.make_history(&programs)?;
+    }
     progress::say(format!("\n      The page: {}\n", collector.page()));
     let mut demo = Demo {
         collector,

@@ -5,6 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -102,6 +103,25 @@ impl Collector {
     /// The folder with the socket of its database.
     pub(crate) fn database_socket(&self) -> PathBuf {
         self.data_dir.join("postgres/socket")
+    }
+
+    /// Makes a fleet up that was watched for a month before anybody delivers here.
+    pub(crate) fn make_history(&self, programs: &Path) -> Result<()> {
+        let database = format!(
+            "host={} user=postgres dbname=postgres",
+            self.database_socket().display()
+        );
+        progress::run(
+            "make a month of a fleet up",
+            Command::new(programs.join("backend")).args([
+                "simulate",
+                "--hosts",
+                "300",
+                "--database",
+                &database,
+            ]),
+        )?;
+        Ok(())
     }
 
     /// The address of its first page, which ends in a slash.
