@@ -12,6 +12,7 @@ mod discovery;
 mod drain;
 mod exports;
 mod fleet_pages;
+mod grafana;
 mod hardware;
 mod hosts;
 mod ingest;
