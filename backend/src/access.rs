@@ -32,6 +32,10 @@ use crate::text::host_name;
 const COOKIE: &str = "telemetrics_session";
 /// What tokens of programs begin with, so that one that is found somewhere is known for what it is.
 pub const API_TOKEN_PREFIX: &str = "tla_";
+/// What tokens begin with that hosts enrol with.
+pub const ENROLMENT_TOKEN_PREFIX: &str = "tlm_";
+/// Bytes of the name of somebody who signs in, as `people.name` checks it.
+const NAME_BYTES: usize = 64;
 /// Passwords that are tried at the same time: each takes 19 MiB and some ten milliseconds of a core.
 const HASHING: usize = 2;
 /// Headers that a proxy adds.
@@ -49,6 +53,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them, those that may least first.
+    pub(crate) const ALL: [Self; 3] = [Self::Viewer, Self::Triager, Self::Admin];
+
     /// Its name in the database.
     pub fn name(self) -> &'static str {
         match self {
@@ -59,9 +66,7 @@ impl Role {
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Viewer, Self::Triager, Self::Admin]
-            .into_iter()
-            .find(|role| role.name() == name)
+        Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }
 
@@ -186,6 +191,17 @@ impl Access {
             Some(cookie) => self.store.end_session(&sha256(cookie.as_bytes())).await,
             None => Ok(()),
         }
+    }
+}
+
+/// A name that somebody may sign in with; or what is wrong with it.
+pub fn person_name(text: &str) -> Result<String, String> {
+    let right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@-".contains(&byte);
+    let begins = text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+    if begins && text.len() <= NAME_BYTES && text.bytes().all(right) {
+        Ok(text.to_owned())
+    } else {
+        Err("a name has 1 to 64 lower-case letters, digits and . _ @ -, a letter or digit first".to_owned())
     }
 }
 

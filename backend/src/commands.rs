@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
-    access::secret,
+    access::{ENROLMENT_TOKEN_PREFIX, secret},
     authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
     store::{Agent, Store, Token},
@@ -35,8 +35,6 @@ use crate::options::default_data_dir;
 
 /// Who does what is done here, in the audit log.
 const WHO: &str = "command line";
-/// What tokens begin with, so that one that is found somewhere is known for what it is.
-const TOKEN_PREFIX: &str = "tlm_";
 /// Longest life of a token: what is valid for longer is forgotten about.
 const TOKEN_LIFE_MAX: Duration = Duration::from_hours(366 * 24);
 
@@ -159,7 +157,7 @@ pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()>
             agent,
             note,
         } => {
-            let token = secret(TOKEN_PREFIX)?;
+            let token = secret(ENROLMENT_TOKEN_PREFIX)?;
             let hash = sha256(token.as_bytes());
             let expires_unix_s = opened
                 .store

@@ -3,6 +3,7 @@
 //! | route | answer |
 //! | --- | --- |
 //! | `GET /` | the fleet at a glance |
+//! | `GET`, `POST /admin` | administration, for admins |
 //! | `GET /builds` | how often builds, kernels and models fail; one against another |
 //! | `GET /crashes` | crashes of programs |
 //! | `GET /faults` | the list of faults, a page at a time, kept up to date by `/live` |
@@ -10,7 +11,7 @@
 //! | `GET /hardware`, `GET /hardware/{id}` | parts of machines that had errors; one part |
 //! | `GET /hosts` | the list of hosts |
 //! | `GET /hosts/{agent}` | one host: what it is, its boots, issues and books |
-//! | `GET /issues` | the list of issues |
+//! | `GET`, `POST /issues` | the list of issues; decides about several |
 //! | `GET`, `POST /issues/{issue}` | one issue; changes it |
 //! | `GET /population`, `GET /updates` | who runs what; how updates went |
 //! | `GET /probes` | what the fleet watches |
@@ -21,7 +22,8 @@
 //! | `GET /readyz` | the same: no records are taken |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
-//! Who may ask for what is in [`crate::access`]: looking takes a viewer, changing takes a triager.
+//! Who may ask for what is in [`crate::access`]: looking takes a viewer, changing takes a triager,
+//! administration an admin.
 //!
 //! The lists take the parameters that `query` describes; the form of the JSON is described in `json`. Errors of the API are
 //! problems (RFC 9457, `application/problem+json`). Everything that is shown came from strangers: templates escape it, and the
@@ -162,6 +164,7 @@ fn all_routes(app: App) -> Router {
     Router::from(api_routes())
         .route("/", get(pages::overview::overview))
         .route("/faults", get(pages::list))
+        .route("/admin", get(pages::admin::admin).post(pages::admin::act))
         .route("/builds", get(pages::builds::builds))
         .route("/faults/{id}", get(pages::fault))
         .route("/crashes", get(pages::crashes::crashes))
@@ -169,7 +172,10 @@ fn all_routes(app: App) -> Router {
         .route("/hardware/{id}", get(pages::hardware::part))
         .route("/hosts", get(pages::hosts::list))
         .route("/hosts/{agent}", get(pages::hosts::host))
-        .route("/issues", get(pages::issues::list))
+        .route(
+            "/issues",
+            get(pages::issues::list).post(pages::issues::decide_about_several),
+        )
         .route(
             "/issues/{issue}",
             get(pages::issues::issue).post(pages::issues::decide),

@@ -29,6 +29,7 @@ mod overview;
 mod parts;
 mod plan;
 mod population;
+mod retention;
 mod rows;
 mod simulation;
 mod story;
@@ -45,7 +46,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
-pub use alerts::{Alert, AlertMessage, AlertState};
+pub use alerts::{Alert, AlertMessage, AlertState, Silence};
 pub use analysis::{
     Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
 };
@@ -65,6 +66,7 @@ pub use netconsole::{OpenRecord, Owner};
 pub use newest::HostBeat;
 pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
+pub use retention::{KEEP_DAYS, RetentionRule};
 pub use simulation::FleetTables;
 pub use story::{Book, Boot, IssueOfHost, Story};
 pub use symbols::{SymbolFileRow, SymbolsFound, SymbolsWanted};

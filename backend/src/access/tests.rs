@@ -98,3 +98,13 @@ fn a_role_may_what_those_before_it_may() {
     }
     assert_eq!(Role::named("root"), None);
 }
+
+#[test]
+fn names_are_plain() {
+    for right in ["ada", "a.b_c-d@example", "0"] {
+        assert_eq!(person_name(right).as_deref(), Ok(right));
+    }
+    for wrong in ["", "Ada", "-a", "a b", "é", &"a".repeat(65)] {
+        person_name(wrong).unwrap_err();
+    }
+}

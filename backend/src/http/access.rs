@@ -127,12 +127,16 @@ const PLACES: [(&str, &str); 10] = [
     ("/population", "Population"),
 ];
 
+/// The one that only admins are shown.
+const ADMIN: (&str, &str) = ("/admin", "Admin");
+
 /// Who asks, for the frame of pages: the name, and whether signing in would let them do more. `here` is the address of one of
 /// the places of the navigation.
 pub(super) fn frame(caller: &Caller, here: &'static str) -> Frame {
     Frame {
         here,
         name: caller.name.clone().unwrap_or_default(),
+        is_admin: caller.role == Role::Admin,
         may_sign_in: caller.name.is_none() && caller.role < Role::Admin,
     }
 }
@@ -145,6 +149,7 @@ pub(super) struct Frame {
     /// Empty: a stranger.
     pub(super) name: String,
     pub(super) may_sign_in: bool,
+    is_admin: bool,
 }
 
 /// A link of the navigation.
@@ -159,7 +164,8 @@ pub(super) struct Place {
 impl Frame {
     /// The links of the navigation.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        PLACES.into_iter().map(|(href, name)| Place {
+        let all = PLACES.into_iter().chain(self.is_admin.then_some(ADMIN));
+        all.map(|(href, name)| Place {
             href,
             name,
             here: href == self.here,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::access::Frame;
 use super::query::BadQuery;
-use crate::access::Role;
+use crate::access::{Role, SecretError};
 use crate::analysis::AnalysisError;
 use crate::store::{StoreError, chain};
 use crate::symbols::SymbolsError;
@@ -46,13 +46,18 @@ pub(super) enum Refusal {
     #[error("there is nothing at this address")]
     NoRoute,
     /// Another method than the address takes.
-    #[error("this method is not answered here; issues take POST, everything else GET and HEAD")]
+    #[error(
+        "this method is not answered here; what is changed by a form takes POST, everything else GET and HEAD"
+    )]
     Method,
     /// A request that another site made a browser send.
     #[error(
         "a page of another site sent this request: what changes something is taken from this site's own pages"
     )]
     CrossSite,
+    /// The kernel.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Nobody that is known.
     #[error(
         "say who you are: sign in at /login, or send `Authorization: Bearer TOKEN` (`backend api-token create`)"
@@ -148,7 +153,9 @@ impl Refusal {
                 | StoreError::InvalidChange(_)
                 | StoreError::InvalidPageSize,
             ) => StatusCode::BAD_REQUEST,
-            Self::Store(_) | Self::Symbols(_) | Self::Render(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Symbols(_) | Self::Render(_) | Self::Secret(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -161,7 +168,7 @@ impl Refusal {
             Self::Store(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 "the database is not available; try again soon".into()
             }
-            Self::Store(_) | Self::Symbols(_) | Self::Render(_)
+            Self::Store(_) | Self::Symbols(_) | Self::Render(_) | Self::Secret(_)
                 if self.status() == StatusCode::INTERNAL_SERVER_ERROR =>
             {
                 "something went wrong here; the log of the server has the reason".into()

@@ -1,5 +1,6 @@
 //! The pages.
 
+pub(super) mod admin;
 pub(super) mod builds;
 pub(super) mod crashes;
 pub(super) mod hardware;

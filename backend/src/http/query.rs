@@ -189,7 +189,7 @@ fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQue
     })
 }
 
-fn class(value: &str) -> Result<String, BadQuery> {
+pub(super) fn class(value: &str) -> Result<String, BadQuery> {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
     if value.len() > limits::CLASS_CHARS || !value.bytes().all(allowed) {

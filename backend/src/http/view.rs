@@ -1,5 +1,6 @@
 //! What the templates show: every word, link and number of a page, decided here so that templates hold no logic.
 
+mod admin;
 mod builds;
 mod chart;
 mod crashes;
@@ -18,13 +19,14 @@ mod text;
 mod trace;
 mod updates;
 
+pub(super) use admin::{AdminInput, AdminPage};
 pub(super) use builds::{BuildsInput, BuildsPage};
 pub(super) use crashes::{CrashesInput, CrashesPage};
 pub(super) use fault::FaultPage;
 pub(super) use hardware::{HardwarePage, PartPage};
 pub(super) use hosts::{HostInput, HostPage, HostsPage};
 pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
-pub(super) use issues::{IssuesAsked, IssuesPage, SPARK_DAYS, issue_href, issue_id};
+pub(super) use issues::{IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
 pub(super) use overview::{DAYS as OVERVIEW_DAYS, OverviewInput, OverviewPage};
 pub(super) use population::{PopulationInput, PopulationPage};

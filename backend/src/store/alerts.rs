@@ -61,6 +61,21 @@ pub struct AlertMessage {
     pub age: Duration,
 }
 
+/// What nobody is told for some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// The rule.
+    pub rule: String,
+    /// What it is about; empty: anything.
+    pub object: String,
+    /// Until when, seconds since the Unix epoch.
+    pub until_unix_s: i64,
+    /// Who wanted it.
+    pub who: String,
+    /// Why.
+    pub note: String,
+}
+
 impl AlertMessage {
     /// Whether it tells of a beginning or an end.
     pub fn state(&self) -> AlertState {
@@ -309,6 +324,26 @@ impl Store {
             )
             .await?;
         Ok(())
+    }
+
+    /// Silences that last still, those that end first first; at most [`FINDINGS`].
+    pub async fn silences(&self) -> Result<Vec<Silence>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT rule, object, extract(epoch FROM until)::bigint, who, note FROM alert_silences
+                 WHERE until > now() ORDER BY until, id LIMIT $1",
+                &[&FINDINGS],
+            )
+            .await?;
+        let silence = |row: &Row| Silence {
+            rule: row.get(0),
+            object: row.get(1),
+            until_unix_s: row.get(2),
+            who: row.get(3),
+            note: row.get(4),
+        };
+        Ok(rows.iter().map(silence).collect())
     }
 
     /// Ends the silences of a rule, or of one object of it; says whether there were any.

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests panic")]
 
 mod access;
+mod admin;
 mod alerts;
 mod books;
 mod catalogue;

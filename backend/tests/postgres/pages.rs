@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::statistics::fleet;
-use crate::support::{Database, encoded, get, host, record, sender};
+use crate::support::{Database, ask, encoded, get, host, record, sender};
 
 const ISSUE: &str = "00112233445566778899aabbccddeeff";
 
@@ -291,4 +291,68 @@ async fn builds_are_compared_on_a_page() {
     let request = Request::get("/builds?by=colour").body(Body::empty()).unwrap();
     let refused = router.clone().oneshot(request).await.unwrap();
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_issues_are_decided_about_at_once() {
+    let Some(db) = Database::new("several_issues_are_decided_about_at_once").await else {
+        return;
+    };
+    tell(&db, 1).await;
+    let other = "000000000000000000000000000000b1";
+    let sender = sender();
+    db.store.hello(&sender, &host(), "1").await.unwrap();
+    let mut another = oops();
+    another.fingerprints[0].value = other.to_owned();
+    let batch = Batch {
+        first_seq: 1,
+        records: vec![encoded(&another)],
+    };
+    db.store.deliver(&sender, batch).await.unwrap();
+    db.counted().await;
+    let send = async |router: &Router, fields: &[(&str, &str)]| {
+        let form: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = Request::post("/issues").body(Body::from(form)).unwrap();
+        ask(router, request).await
+    };
+    let router = router(&db, Anonymous::Admin);
+    let both = [
+        ("issue", ISSUE),
+        ("issue", other),
+        ("who", "ann"),
+        ("state", "ignored"),
+        ("owner", ""),
+        ("note", "both are the same firmware"),
+    ];
+    let (status, text) = send(&router, &both).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
+    for issue in [ISSUE, other] {
+        let page = get(&router, &format!("/issues/{issue}")).await;
+        assert!(page.contains("both are the same firmware"), "{page}");
+        assert!(page.contains("state-ignored"), "{page}");
+    }
+    // One that is not there: nothing is changed.
+    let nobody = "ffffffffffffffffffffffffffffffff";
+    let (status, _) = send(
+        &router,
+        &[
+            ("issue", ISSUE),
+            ("issue", nobody),
+            ("who", "ann"),
+            ("state", "new"),
+        ],
+    )
+    .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    assert!(page.contains("state-ignored"), "{page}");
+    let (status, text) = send(&router, &[("who", "ann"), ("state", "new")]).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("choose 1 to 50 issues"), "{text}");
+
+    let viewer = db.router(Anonymous::Viewer, &CancellationToken::new());
+    assert!(!get(&viewer, "/issues").await.contains("type=\"checkbox\""));
+    assert_eq!(send(&viewer, &both).await.0, StatusCode::FORBIDDEN);
 }

@@ -2,6 +2,7 @@
 
 use askama::Template as _;
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{Html, Redirect};
@@ -16,7 +17,7 @@ use crate::http::access::frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::issues::state;
 use crate::http::view::{
-    IssueInput, IssuePage, IssuesAsked, IssuesPage, SPARK_DAYS, TREND_DAYS, issue_href, issue_id,
+    IssueInput, IssuePage, IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, TREND_DAYS, issue_href, issue_id,
 };
 use crate::store::{Dimension, IssueChange, IssueState, Watch};
 
@@ -42,7 +43,14 @@ pub(in crate::http) async fn list(
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
     let facets = app.store.facets().await?;
-    let mut page = IssuesPage::new(&asked, &list, &days, facets.classes, (app.now)());
+    let mut page = IssuesPage::new(IssuesInput {
+        asked: &asked,
+        list: &list,
+        days: &days,
+        classes: facets.classes,
+        may_change: caller.role >= Role::Triager,
+        now: (app.now)(),
+    });
     page.frame = frame(&caller, "/issues");
     Ok(Html(page.render()?))
 }
@@ -104,14 +112,7 @@ impl Decision {
     /// The change of `issue` that was meant: fields that say what it says already are left out.
     fn change(self, issue: &Issue, caller: &Caller) -> Result<IssueChange, Refusal> {
         let wrong = |what: &str| Refusal::Request(what.to_owned());
-        let state = match self.state.as_str() {
-            "" => None,
-            "new" => Some(IssueState::New),
-            "ongoing" => Some(IssueState::Ongoing),
-            "resolved" => Some(IssueState::Resolved),
-            "ignored" => Some(IssueState::Ignored),
-            _ => return Err(wrong("state: new, ongoing, resolved or ignored")),
-        };
+        let state = decided(&self.state)?;
         let ignore_days = match self.ignore_days.as_str() {
             "" => None,
             days => Some(
@@ -136,6 +137,57 @@ impl Decision {
             ..IssueChange::default()
         })
     }
+}
+
+/// The state that was chosen; None: it stays as it is.
+fn decided(state: &str) -> Result<Option<IssueState>, Refusal> {
+    Ok(Some(match state {
+        "" => return Ok(None),
+        "new" => IssueState::New,
+        "ongoing" => IssueState::Ongoing,
+        "resolved" => IssueState::Resolved,
+        "ignored" => IssueState::Ignored,
+        _ => {
+            let states = "state: new, ongoing, resolved or ignored";
+            return Err(Refusal::Request(states.to_owned()));
+        }
+    }))
+}
+
+/// `POST /issues`: one decision about several, each named by a field `issue`. All of them are known, or nothing is changed.
+pub(in crate::http) async fn decide_about_several(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Redirect, PageError> {
+    let (mut issues, mut who, mut state) = (Vec::new(), String::new(), None);
+    let mut change = IssueChange::default();
+    for (name, value) in form_urlencoded::parse(&body) {
+        let given = (!value.is_empty()).then(|| value.clone().into_owned());
+        match name.as_ref() {
+            "issue" => issues.push(value.into_owned()),
+            "who" => who = value.into_owned(),
+            "state" => state = decided(&value)?,
+            "owner" => change.owner = given,
+            "note" => change.note = given,
+            other => return Err(Refusal::Request(format!("{other:?} is no field of this form")).into()),
+        }
+    }
+    if issues.is_empty() || issues.len() > PAGE as usize {
+        return Err(Refusal::Request(format!("choose 1 to {PAGE} issues")).into());
+    }
+    for issue in &issues {
+        app.store.get_issue(issue).await?.ok_or(Refusal::NoIssue)?;
+    }
+    let change = IssueChange {
+        who: caller.name.unwrap_or(who),
+        state,
+        ..change
+    };
+    for issue in &issues {
+        app.store.change_issue(issue, &change).await?;
+    }
+    Ok(Redirect::to("/issues"))
 }
 
 /// `POST /issues/{issue}`.

@@ -1,5 +1,7 @@
 //! The page of one issue.
 
+mod report;
+
 use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, Issue, IssueEvent, IssueState};
@@ -8,7 +10,7 @@ use serde_json::Value;
 use super::chart::{Bars, Range};
 use super::fault::moment;
 use super::hosts::host_page_href;
-use super::issues::{days_before, hosts_by_day};
+use super::issues::{days_before, decisions, hosts_by_day};
 use super::list::Choice;
 use super::payload::{self, Sections};
 use super::{Moment, class_href, filter_href, grouped, name_of_host, severity_word};
@@ -22,14 +24,6 @@ pub(in crate::http) const TREND_DAYS: u16 = 60;
 const TREND: (u32, u32) = (900, 110);
 /// Kernels or builds that are compared.
 const GROUPS: usize = 12;
-/// What can be decided by hand: the others follow from what comes.
-const DECISIONS: [IssueState; 4] = [
-    IssueState::New,
-    IssueState::Ongoing,
-    IssueState::Resolved,
-    IssueState::Ignored,
-];
-
 /// The page `/issues/{issue}`.
 #[derive(Debug, Template)]
 #[template(path = "issue.html")]
@@ -52,6 +46,8 @@ pub(in crate::http) struct IssuePage {
     pub(in crate::http) hosts: Vec<HostRow>,
     pub(in crate::http) newest: String,
     pub(in crate::http) sections: Sections,
+    /// What can be sent to those who look after the code at fault; empty: there is no text of it.
+    pub(in crate::http) report: String,
     pub(in crate::http) decisions: Vec<Choice>,
     pub(in crate::http) history: Vec<HistoryRow>,
     pub(in crate::http) may_change: bool,
@@ -144,6 +140,7 @@ impl IssuePage {
             now,
         } = input;
         let record = newest.as_ref().and_then(|fault| fault.record.as_ref());
+        let kernels = report::kernels(&rates);
         let groups = rates.into_iter().map(|(by, rates)| Rates::new(by, &rates));
         Self {
             severity: severity_word(issue.severity()),
@@ -168,6 +165,9 @@ impl IssuePage {
             hosts: hosts.into_iter().map(|host| HostRow::new(host, now)).collect(),
             newest: newest.as_ref().map(|fault| fault.id.clone()).unwrap_or_default(),
             sections: record.map(payload::sections).unwrap_or_default(),
+            report: record
+                .map(|record| report::upstream(&issue, record, &kernels))
+                .unwrap_or_default(),
             decisions: decisions(),
             history: issue
                 .history
@@ -233,17 +233,6 @@ fn state_note(issue: &Issue, now: Timestamp) -> String {
         }
         _ => String::new(),
     }
-}
-
-fn decisions() -> Vec<Choice> {
-    let names = DECISIONS.map(issue_state_name);
-    names
-        .map(|state| Choice {
-            value: state.to_owned(),
-            label: state.to_owned(),
-            selected: false,
-        })
-        .into()
 }
 
 impl Trend {

@@ -28,6 +28,14 @@ const STATES: [IssueState; 6] = [
     IssueState::Ignored,
 ];
 
+/// What can be decided by hand: the others follow from what comes.
+const DECISIONS: [IssueState; 4] = [
+    IssueState::New,
+    IssueState::Ongoing,
+    IssueState::Resolved,
+    IssueState::Ignored,
+];
+
 /// The page `/issues`.
 #[derive(Debug, Template)]
 #[template(path = "issues.html")]
@@ -37,6 +45,8 @@ pub(in crate::http) struct IssuesPage {
     pub(in crate::http) classes: Vec<String>,
     pub(in crate::http) rows: Vec<IssueRow>,
     pub(in crate::http) filtered: bool,
+    /// What can be decided about several at once; empty: who looks at it may not.
+    pub(in crate::http) decisions: Vec<Choice>,
     /// The next page; empty: this is the last.
     pub(in crate::http) next: String,
     pub(in crate::http) frame: Frame,
@@ -56,6 +66,8 @@ pub(in crate::http) struct IssueRow {
     pub(in crate::http) first: Option<Moment>,
     pub(in crate::http) last: Option<Moment>,
     pub(in crate::http) days: Bars,
+    /// It can be chosen, to be decided about with others.
+    pub(in crate::http) choosable: bool,
 }
 
 /// The parameters of the page.
@@ -70,14 +82,27 @@ pub(in crate::http) struct IssuesAsked {
     pub(in crate::http) page_token: String,
 }
 
+/// What the page is made of.
+#[derive(Debug)]
+pub(in crate::http) struct IssuesInput<'a> {
+    pub(in crate::http) asked: &'a IssuesAsked,
+    pub(in crate::http) list: &'a ListIssuesResponse,
+    pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
+    pub(in crate::http) classes: Vec<String>,
+    pub(in crate::http) may_change: bool,
+    pub(in crate::http) now: Timestamp,
+}
+
 impl IssuesPage {
-    pub(in crate::http) fn new(
-        asked: &IssuesAsked,
-        list: &ListIssuesResponse,
-        days: &HashMap<Uuid, Vec<IssueDay>>,
-        classes: Vec<String>,
-        now: Timestamp,
-    ) -> Self {
+    pub(in crate::http) fn new(input: IssuesInput<'_>) -> Self {
+        let IssuesInput {
+            asked,
+            list,
+            days,
+            classes,
+            may_change,
+            now,
+        } = input;
         let states = STATES.map(issue_state_name).map(|state| Choice {
             value: state.to_owned(),
             label: state.to_owned(),
@@ -90,8 +115,12 @@ impl IssuesPage {
             rows: list
                 .issues
                 .iter()
-                .map(|issue| IssueRow::new(issue, days, now))
+                .map(|issue| IssueRow {
+                    choosable: may_change,
+                    ..IssueRow::new(issue, days, now)
+                })
                 .collect(),
+            decisions: if may_change { decisions() } else { Vec::new() },
             filtered: !asked.state.is_empty() || !asked.class.is_empty(),
             next: next_href(
                 "/issues",
@@ -101,6 +130,16 @@ impl IssuesPage {
             frame: Frame::default(),
         }
     }
+}
+
+/// What can be decided by hand, to choose from.
+pub(super) fn decisions() -> Vec<Choice> {
+    let choice = |state: &str| Choice {
+        value: state.to_owned(),
+        label: state.to_owned(),
+        selected: false,
+    };
+    DECISIONS.map(issue_state_name).map(choice).into()
 }
 
 /// What identifies an issue in the store.
@@ -124,6 +163,7 @@ impl IssueRow {
             first: Moment::new(issue.first_seen_unix_ns, now),
             last: Moment::new(issue.last_seen_unix_ns, now),
             days: spark(days, now),
+            choosable: false,
         }
     }
 }

@@ -19,7 +19,10 @@ const LATE_NS: u64 = 60_000_000_000;
 /// An id before all others: the browser shows none.
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The page `/`.
+/// Forms of an export: what people call them, and what the API does.
+const EXPORTS: [(&str, &str); 3] = [("CSV", "csv"), ("JSON Lines", "jsonl"), ("Parquet", "parquet")];
+
+/// The page `/faults`.
 #[derive(Debug, Template)]
 #[template(path = "list.html")]
 pub(in crate::http) struct ListPage {
@@ -36,6 +39,8 @@ pub(in crate::http) struct ListPage {
     pub(in crate::http) live: String,
     /// Whether any filter is set.
     pub(in crate::http) filtered: bool,
+    /// All that matches as a file: names of formats and addresses.
+    pub(in crate::http) exports: [(&'static str, String); 3],
     /// The collector's name as the browser knows it.
     pub(in crate::http) collector: String,
     pub(in crate::http) frame: Frame,
@@ -152,10 +157,21 @@ impl ListPage {
                 String::new()
             },
             filtered: filter != FaultFilter::default(),
+            exports: EXPORTS.map(|(name, format)| (name, export_href(&filter, format))),
             collector,
             rows,
         }
     }
+}
+
+/// The address of all that matches, as a file.
+fn export_href(filter: &FaultFilter, format: &str) -> String {
+    let query = query::to_string(&ListFaultsRequest {
+        filter: Some(filter.clone()),
+        ..ListFaultsRequest::default()
+    });
+    let separator = if query.is_empty() { "" } else { "&" };
+    format!("/api/v1/faults/export?{query}{separator}format={format}")
 }
 
 /// The stream of what comes after this page.

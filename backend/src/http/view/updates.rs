@@ -110,7 +110,10 @@ impl Cell {
         let well = percent(stayed, path.tried);
         Self {
             went_well: format!("{well:.0} %"),
-            hosts: grouped(path.tried),
+            hosts: match path.tried {
+                1 => "1 host".to_owned(),
+                tried => format!("{} hosts", grouped(tried)),
+            },
             heat: match well {
                 99.0.. => 0,
                 95.0.. => 1,

@@ -1,0 +1,279 @@
+//! Administration: who may deliver and who may ask, what is kept, what people are told, and who did what.
+
+use askama::Template;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::list::Choice;
+use super::{Moment, severity_word};
+use crate::access::Role;
+use crate::http::access::Frame;
+use crate::severity;
+use crate::store::{AuditEntry, Person, RetentionRule, Silence, Token};
+
+/// Entries of the audit log that are shown.
+const AUDIT: usize = 100;
+/// Tokens that are shown, the newest.
+const TOKENS: usize = 50;
+/// Alerts that are shown, the latest.
+const ALERTS: usize = 50;
+
+/// The page `/admin`.
+#[derive(Debug, Template)]
+#[template(path = "admin.html")]
+pub(in crate::http) struct AdminPage {
+    /// A token that was just made; empty: none was.
+    pub(in crate::http) made: String,
+    pub(in crate::http) tokens: Vec<TokenRow>,
+    pub(in crate::http) people: Vec<PersonRow>,
+    pub(in crate::http) roles: [&'static str; 3],
+    pub(in crate::http) retention: Vec<RuleRow>,
+    /// The position that a new rule is offered.
+    pub(in crate::http) next_position: i32,
+    pub(in crate::http) severities: Vec<Choice>,
+    pub(in crate::http) alerts: Vec<AlertRow>,
+    pub(in crate::http) silences: Vec<SilenceRow>,
+    pub(in crate::http) audit: Vec<AuditRow>,
+    pub(in crate::http) frame: Frame,
+}
+
+/// A token that hosts enrol with.
+#[derive(Debug)]
+pub(in crate::http) struct TokenRow {
+    pub(in crate::http) id: String,
+    pub(in crate::http) note: String,
+    pub(in crate::http) agent: String,
+    pub(in crate::http) used: String,
+    pub(in crate::http) until: String,
+    pub(in crate::http) state: &'static str,
+}
+
+/// Somebody who may sign in.
+#[derive(Debug)]
+pub(in crate::http) struct PersonRow {
+    pub(in crate::http) name: String,
+    pub(in crate::http) roles: Vec<Choice>,
+    pub(in crate::http) since: String,
+    pub(in crate::http) sessions: i64,
+    /// It is who looks at the page.
+    pub(in crate::http) you: bool,
+}
+
+/// What is kept for how long.
+#[derive(Debug)]
+pub(in crate::http) struct RuleRow {
+    pub(in crate::http) position: i32,
+    pub(in crate::http) class: String,
+    pub(in crate::http) severity: String,
+    pub(in crate::http) host: String,
+    pub(in crate::http) keep: String,
+}
+
+/// What people are told.
+#[derive(Debug)]
+pub(in crate::http) struct AlertRow {
+    pub(in crate::http) rule: String,
+    pub(in crate::http) object: String,
+    pub(in crate::http) severity: &'static str,
+    pub(in crate::http) summary: String,
+    pub(in crate::http) since: String,
+    pub(in crate::http) silenced: bool,
+    /// Why a message was not taken; empty: it was.
+    pub(in crate::http) failed: String,
+}
+
+/// What nobody is told.
+#[derive(Debug)]
+pub(in crate::http) struct SilenceRow {
+    pub(in crate::http) rule: String,
+    pub(in crate::http) object: String,
+    pub(in crate::http) until: String,
+    pub(in crate::http) who: String,
+    pub(in crate::http) note: String,
+}
+
+/// What somebody did.
+#[derive(Debug)]
+pub(in crate::http) struct AuditRow {
+    pub(in crate::http) at: Option<Moment>,
+    pub(in crate::http) who: String,
+    pub(in crate::http) action: String,
+    pub(in crate::http) object: String,
+}
+
+/// What the page is made of.
+#[derive(Debug)]
+pub(in crate::http) struct AdminInput {
+    pub(in crate::http) made: String,
+    pub(in crate::http) tokens: Vec<Token>,
+    pub(in crate::http) people: Vec<Person>,
+    pub(in crate::http) retention: Vec<RetentionRule>,
+    /// As `Store::open_alerts_listed` tells them.
+    pub(in crate::http) alerts: Vec<Value>,
+    pub(in crate::http) silences: Vec<Silence>,
+    pub(in crate::http) audit: Vec<AuditEntry>,
+    /// The name of who looks at it.
+    pub(in crate::http) you: Option<String>,
+    pub(in crate::http) now: Timestamp,
+}
+
+impl AdminPage {
+    pub(in crate::http) fn new(input: AdminInput) -> Self {
+        let AdminInput { you, now, .. } = input;
+        let severities = severity::SEVERITIES.into_iter().map(|(name, _)| Choice {
+            value: name.to_owned(),
+            label: format!("up to {name}"),
+            selected: name == "critical",
+        });
+        let last = input.retention.last().map_or(0, |rule| rule.position);
+        Self {
+            made: input.made,
+            tokens: input
+                .tokens
+                .into_iter()
+                .take(TOKENS)
+                .map(|token| TokenRow::new(token, now))
+                .collect(),
+            people: input
+                .people
+                .into_iter()
+                .map(|person| PersonRow::new(person, you.as_deref()))
+                .collect(),
+            roles: Role::ALL.map(Role::name),
+            next_position: last.saturating_add(10),
+            retention: input.retention.into_iter().map(RuleRow::from).collect(),
+            severities: severities.collect(),
+            alerts: input.alerts.iter().take(ALERTS).map(AlertRow::from).collect(),
+            silences: input.silences.into_iter().map(SilenceRow::from).collect(),
+            audit: input
+                .audit
+                .into_iter()
+                .take(AUDIT)
+                .map(|entry| AuditRow::new(entry, now))
+                .collect(),
+            frame: Frame::default(),
+        }
+    }
+}
+
+/// `2026-11-28`.
+fn date(unix_s: i64) -> String {
+    let at = Timestamp::from_second(unix_s).unwrap_or_default();
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+impl TokenRow {
+    fn new(token: Token, now: Timestamp) -> Self {
+        let state = if token.revoked {
+            "revoked"
+        } else if token.used >= token.uses {
+            "used up"
+        } else if token.expires_unix_s <= now.as_second() {
+            "expired"
+        } else {
+            "good"
+        };
+        Self {
+            id: token.id,
+            note: token.note,
+            agent: token.agent_id.map(|id| id.to_string()).unwrap_or_default(),
+            used: format!("{} of {}", token.used, token.uses),
+            until: date(token.expires_unix_s),
+            state,
+        }
+    }
+}
+
+impl PersonRow {
+    fn new(person: Person, you: Option<&str>) -> Self {
+        let roles = Role::ALL.map(Role::name).map(|role| Choice {
+            value: role.to_owned(),
+            label: role.to_owned(),
+            selected: role == person.role,
+        });
+        Self {
+            you: you == Some(person.name.as_str()),
+            name: person.name,
+            roles: roles.into(),
+            since: date(person.created_unix_s),
+            sessions: person.sessions,
+        }
+    }
+}
+
+impl From<RetentionRule> for RuleRow {
+    fn from(rule: RetentionRule) -> Self {
+        let severity = i32::from(rule.max_severity).try_into().unwrap_or_default();
+        Self {
+            position: rule.position,
+            class: match rule.class.as_str() {
+                "" => "any".to_owned(),
+                class if class.ends_with('.') => format!("{class}*"),
+                class => class.to_owned(),
+            },
+            severity: match rule.max_severity {
+                4.. => "any".to_owned(),
+                _ => format!("up to {}", severity_word(severity)),
+            },
+            host: rule
+                .agent_id
+                .map_or_else(|| "any".to_owned(), |id| id.to_string()),
+            keep: match rule.keep_days {
+                None => "for ever".to_owned(),
+                Some(1) => "1 day".to_owned(),
+                Some(days) => format!("{days} days"),
+            },
+        }
+    }
+}
+
+impl From<&Value> for AlertRow {
+    fn from(alert: &Value) -> Self {
+        let text = |key: &str| alert[key].as_str().unwrap_or_default().to_owned();
+        let severity = alert["severity"].as_i64().unwrap_or(0);
+        let severity = i32::try_from(severity)
+            .unwrap_or(0)
+            .try_into()
+            .unwrap_or_default();
+        Self {
+            rule: text("rule"),
+            object: text("object"),
+            severity: severity_word(severity),
+            summary: text("summary"),
+            since: text("since")
+                .chars()
+                .take(16)
+                .collect::<String>()
+                .replace('T', " "),
+            silenced: alert["silenced"] == true,
+            failed: text("failed"),
+        }
+    }
+}
+
+impl From<Silence> for SilenceRow {
+    fn from(silence: Silence) -> Self {
+        let until = Timestamp::from_second(silence.until_unix_s).unwrap_or_default();
+        Self {
+            rule: silence.rule,
+            object: silence.object,
+            until: until.strftime("%Y-%m-%d %H:%M").to_string(),
+            who: silence.who,
+            note: silence.note,
+        }
+    }
+}
+
+impl AuditRow {
+    fn new(entry: AuditEntry, now: Timestamp) -> Self {
+        let unix_ns = u64::try_from(entry.unix_s)
+            .unwrap_or(0)
+            .saturating_mul(1_000_000_000);
+        Self {
+            at: Moment::new(unix_ns, now),
+            who: entry.who,
+            action: entry.action,
+            object: entry.object,
+        }
+    }
+}

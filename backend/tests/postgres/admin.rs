@@ -1,0 +1,208 @@
+//! Administration by forms, as a browser without scripts sends them.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use backend::access::Anonymous;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Database, ask, get};
+
+fn router(db: &Database, strangers: Anonymous) -> Router {
+    db.router(strangers, &CancellationToken::new())
+}
+
+/// Sends a form of the page.
+async fn send(router: &Router, fields: &[(&str, &str)]) -> (StatusCode, String) {
+    let form: String = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    let request = Request::post("/admin")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(form));
+    ask(router, request.unwrap()).await
+}
+
+async fn done(router: &Router, fields: &[(&str, &str)]) {
+    let (status, text) = send(router, fields).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{fields:?}: {text}");
+}
+
+#[tokio::test]
+async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
+    let test = "tokens_people_retention_and_silences_are_looked_after_by_forms";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Admin);
+    let page = get(&router, "/admin").await;
+    for words in ["None was made yet", "nothing is given up", "Nothing is open"] {
+        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
+    }
+
+    let made = [
+        ("do", "create-token"),
+        ("uses", "3"),
+        ("expires", "12h"),
+        ("note", "rack <b>7</b>"),
+    ];
+    let (status, page) = send(&router, &made).await;
+    assert_eq!(status, StatusCode::OK);
+    let token = page
+        .split("<code>tlm_")
+        .nth(1)
+        .expect("the token")
+        .split('<')
+        .next();
+    assert_eq!(token.unwrap().len(), 64, "256 bits");
+    assert!(page.contains("rack &#60;b&#62;7") && page.contains("0 of 3"));
+    let again = get(&router, "/admin").await;
+    assert!(!again.contains("<code>tlm_"), "it is shown once");
+    let id = db.store.tokens().await.unwrap().remove(0).id;
+    done(&router, &[("do", "revoke-token"), ("id", &id)]).await;
+    assert!(db.store.tokens().await.unwrap()[0].revoked);
+
+    let person = [
+        ("do", "set-person"),
+        ("name", "ann"),
+        ("role", "viewer"),
+        ("password", "correct horse"),
+    ];
+    done(&router, &person).await;
+    done(
+        &router,
+        &[("do", "set-role"), ("name", "ann"), ("role", "triager")],
+    )
+    .await;
+    assert_eq!(db.store.people().await.unwrap()[0].role, "triager");
+    done(&router, &[("do", "remove-person"), ("name", "ann")]).await;
+    assert_eq!(db.store.people().await.unwrap(), []);
+
+    let rule = [
+        ("do", "add-retention"),
+        ("position", "10"),
+        ("class", "program."),
+        ("max_severity", "low"),
+        ("agent_id", ""),
+        ("keep_days", "35"),
+    ];
+    done(&router, &rule).await;
+    let (status, text) = send(&router, &rule).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "the position is taken: {text}");
+    let page = get(&router, "/admin").await;
+    assert!(page.contains("program.*") && page.contains("35 days"), "{page}");
+    done(&router, &[("do", "remove-retention"), ("position", "10")]).await;
+    assert_eq!(db.store.retention().await.unwrap(), []);
+
+    let silence = [
+        ("do", "silence"),
+        ("rule", "spread"),
+        ("object", ""),
+        ("time", "1d"),
+        ("note", "known"),
+    ];
+    done(&router, &silence).await;
+    assert_eq!(db.store.silences().await.unwrap()[0].rule, "spread");
+    done(
+        &router,
+        &[("do", "unsilence"), ("rule", "spread"), ("object", "")],
+    )
+    .await;
+    assert_eq!(db.store.silences().await.unwrap(), []);
+
+    let page = get(&router, "/admin").await;
+    for action in [
+        "token.create",
+        "token.revoke",
+        "people.add",
+        "people.role",
+        "people.remove",
+        "retention.add",
+        "retention.remove",
+        "alert.silence",
+        "alert.unsilence",
+    ] {
+        assert!(page.contains(action), "{action:?} is missing in:\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_wrong_changes_nothing_and_says_what_is_right() {
+    let test = "a_form_that_is_wrong_changes_nothing_and_says_what_is_right";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Admin);
+    for (fields, why) in [
+        (vec![("do", "make-tea")], "unknown variant"),
+        (
+            vec![
+                ("do", "create-token"),
+                ("uses", "0"),
+                ("expires", "1d"),
+                ("note", ""),
+            ],
+            "from 1 to 1000000",
+        ),
+        (
+            vec![
+                ("do", "create-token"),
+                ("uses", "1"),
+                ("expires", "2y"),
+                ("note", ""),
+            ],
+            "30m, 12h or 1d",
+        ),
+        (
+            vec![
+                ("do", "set-person"),
+                ("name", "Ann"),
+                ("role", "viewer"),
+                ("password", "correct horse"),
+            ],
+            "lower-case letters",
+        ),
+        (
+            vec![
+                ("do", "set-person"),
+                ("name", "ann"),
+                ("role", "viewer"),
+                ("password", "short"),
+            ],
+            "10 to 256 bytes",
+        ),
+        (
+            vec![("do", "set-role"), ("name", "nobody"), ("role", "admin")],
+            "nobody has this name",
+        ),
+        (vec![("do", "revoke-token"), ("id", "0000")], "no such token"),
+    ] {
+        let (status, text) = send(&router, &fields).await;
+        assert!(status.is_client_error(), "{fields:?}: {status}");
+        assert!(text.contains(why), "{why:?} is missing in:\n{text}");
+    }
+    assert_eq!(db.store.audit_log().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn only_admins_are_shown_administration() {
+    let Some(db) = Database::new("only_admins_are_shown_administration").await else {
+        return;
+    };
+    let triager = router(&db, Anonymous::Triager);
+    assert!(!get(&triager, "/issues").await.contains("href=\"/admin\""));
+    let look = Request::get("/admin").body(Body::empty()).unwrap();
+    assert_eq!(ask(&triager, look).await.0, StatusCode::FORBIDDEN);
+    let (status, _) = send(&triager, &[("do", "revoke-token"), ("id", "0000")]).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+
+    // Another site cannot have the browser of an admin do something.
+    let admin = router(&db, Anonymous::Admin);
+    assert!(get(&admin, "/issues").await.contains("href=\"/admin\""));
+    let from_elsewhere = Request::post("/admin")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site")
+        .body(Body::from("do=remove-retention&position=10"));
+    let (status, _) = ask(&admin, from_elsewhere.unwrap()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}
