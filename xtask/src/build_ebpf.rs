@@ -24,6 +24,8 @@ mod compile;
 mod debian;
 mod linker;
 mod stamp;
+
+pub(crate) use self::stamp::hex;
 #[cfg(test)]
 mod tests;
 mod toolchain;

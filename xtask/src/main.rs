@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one way in for people and for CI.
 
 mod bench;
+mod browser;
 mod build_ebpf;
 mod demo;
 mod dist;

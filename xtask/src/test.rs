@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build_ebpf, dist_lib, packages, paths,
+    browser, build_ebpf, dist_lib, packages, paths,
     profile::Profile,
     progress,
     vm::{self, Series, Verdict},
@@ -93,6 +93,9 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
     }
     if let Err(error) = packages::ensure_python() {
         progress::print_error(&error.context("Python's venv could not be installed: its tests will skip"));
+    }
+    if let Err(error) = browser::ensure() {
+        progress::print_error(&error.context("the browser could not be installed: its tests will skip"));
     }
     match build_ebpf::ensure()
         .and_then(|()| build_ebpf::ensure_log())

@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod alerts;
 mod books;
+mod browser;
 mod catalogue;
 mod chaos;
 mod counting;
