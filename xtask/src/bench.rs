@@ -16,7 +16,7 @@ mod idle;
 #[command(
     after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --json bench.json\n  \
                   cargo xtask bench probes --flood 10\n  cargo xtask bench idle --seconds 60\n  \
-                  cargo xtask bench spool\n  cargo xtask bench ingest\n  cargo xtask bench query --records 10000000"
+                  cargo xtask bench spool\n  cargo xtask bench ingest\n  cargo xtask bench query --records 10000000\n  cargo xtask bench pages"
 )]
 pub(crate) struct Args {
     /// What is measured
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// How long 100,000 events a second are sent (probes)
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     flood: u64,
-    /// How many records are stored (query); ten millions take some 6 GB below the temporary folder or `QUERY_BENCH_DIR`
+    /// How many records are stored (query, pages); ten millions take some 6 GB below the temporary folder or `QUERY_BENCH_DIR`
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(40_000..=100_000_000))]
     records: u64,
 }
@@ -48,6 +48,8 @@ enum What {
     Ingest,
     /// How soon each call of the API is answered with many records stored
     Query,
+    /// How soon each page is
+    Pages,
     /// How fast records become durable, beside plain fdatasync and redb, and how fast 1 GiB is recovered
     Spool,
 }
@@ -57,7 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let figures = match args.what {
         What::Reports => figures("faults", "reports", &[], json)?.map(|figures| ("faults", figures)),
         What::Ingest => figures("backend", "ingest", &[], json)?.map(|figures| ("ingest", figures)),
-        What::Query => query(args, json)?.map(|figures| ("query", figures)),
+        What::Query => query(args, &[], json)?.map(|figures| ("query", figures)),
+        What::Pages => query(args, &["--pages"], json)?.map(|figures| ("pages", figures)),
         What::Spool => figures("spool", "durable", &[], json)?.map(|figures| ("spool", figures)),
         What::Probes => probes(args, json)?.map(|figures| ("probes", figures)),
         What::Idle => idle(args, json)?.map(|figures| ("idle", figures)),
@@ -81,14 +84,11 @@ fn probes(args: &Args, json: bool) -> Result<Option<Value>> {
     )
 }
 
-fn query(args: &Args, json: bool) -> Result<Option<Value>> {
+fn query(args: &Args, more: &[&str], json: bool) -> Result<Option<Value>> {
     packages::ensure_postgresql()?;
-    figures(
-        "backend",
-        "query",
-        &["--records", &args.records.to_string()],
-        json,
-    )
+    let records = args.records.to_string();
+    let arguments = [&["--records", &records], more].concat();
+    figures("backend", "query", &arguments, json)
 }
 
 fn idle(args: &Args, json: bool) -> Result<Option<Value>> {

@@ -19,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) bar_ms: f64,
 }
 
-/// Every call of the API that reads, and the pages.
+/// Every call of the API that reads.
 pub(crate) async fn all(router: &Router, known: &Known) -> Result<Vec<Call>> {
     let (host, issue, agent) = (&known.host, &known.issue, &known.agent_id);
     let first: Value = serde_json::from_slice(&answer(router, "/api/v1/faults?page_size=1").await?)?;
@@ -86,9 +86,38 @@ pub(crate) async fn all(router: &Router, known: &Known) -> Result<Vec<Call>> {
             "old records of a machine",
             format!("/api/records?machine_id={agent}&limit=50"),
         ),
-        call("the list as a page", "/".to_owned()),
-        call("a record as a page", format!("/faults/{id}")),
     ])
+}
+
+/// Every page.
+pub(crate) async fn pages(router: &Router, known: &Known) -> Result<Vec<Call>> {
+    let (host, issue, agent) = (&known.host, &known.issue, &known.agent_id);
+    let first: Value = serde_json::from_slice(&answer(router, "/api/v1/faults?page_size=1").await?)?;
+    let id = first["faults"][0]["id"].as_str().context("a record")?;
+    let pages = [
+        ("overview", "/".to_owned()),
+        ("faults", "/faults".to_owned()),
+        ("faults of a host", format!("/faults?host={host}")),
+        ("a fault", format!("/faults/{id}")),
+        ("issues", "/issues".to_owned()),
+        ("an issue", format!("/issues/{issue}")),
+        ("crashes", "/crashes".to_owned()),
+        ("hosts", "/hosts".to_owned()),
+        ("a host", format!("/hosts/{agent}")),
+        ("hardware", "/hardware".to_owned()),
+        ("probes", "/probes".to_owned()),
+        ("builds", "/builds".to_owned()),
+        ("build against build", "/builds?from=41&to=42".to_owned()),
+        ("updates", "/updates".to_owned()),
+        ("population", "/population".to_owned()),
+        ("administration", "/admin".to_owned()),
+    ];
+    let call = |(name, address)| Call {
+        name,
+        address,
+        bar_ms: CALL_MS,
+    };
+    Ok(pages.map(call).into())
 }
 
 /// The address of a page far behind the first.

@@ -1,4 +1,4 @@
-//! How soon every call of the API is answered: `cargo bench -p backend --bench query [-- --records N --json]`.
+//! How soon every call of the API is answered, or every page: `cargo bench -p backend --bench query [-- --records N --pages --json]`.
 //!
 //! A private PostgreSQL is filled with records of ten days, which took the collector's way for a part and are copied within
 //! the database for the rest. Then each call is made a hundred times, as the router answers it; what a client's connection adds
@@ -64,7 +64,12 @@ async fn main() -> Result<()> {
 
     let scans = Scans::connect(&cluster.url()).await?;
     let mut figures = Vec::new();
-    for call in calls::all(&router, &known).await? {
+    let calls = if arguments.pages {
+        calls::pages(&router, &known).await?
+    } else {
+        calls::all(&router, &known).await?
+    };
+    for call in calls {
         let mut figure = measure(&router, call).await?;
         if !figure.is_within() {
             figure.scanned = scans.of(&router, &figure.call.address).await?;
@@ -86,6 +91,8 @@ async fn main() -> Result<()> {
 
 struct Arguments {
     records: u64,
+    /// The pages instead of the API.
+    pages: bool,
     json: bool,
 }
 
@@ -93,16 +100,18 @@ impl Arguments {
     fn read() -> Result<Self> {
         let mut read = Self {
             records: RECORDS,
+            pages: false,
             json: false,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--records" => read.records = arguments.next().context("--records NUMBER")?.parse()?,
+                "--pages" => read.pages = true,
                 "--json" => read.json = true,
                 // What cargo says to each benchmark.
                 "--bench" => {}
-                other => bail!("{other} is not known: --records NUMBER, --json"),
+                other => bail!("{other} is not known: --records NUMBER, --pages, --json"),
             }
         }
         Ok(read)
