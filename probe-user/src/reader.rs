@@ -68,7 +68,7 @@ impl Reader {
     /// Cancel-safe: an event is either appended or still in the ring buffer.
     pub async fn next(&mut self, events: &mut Vec<Event>) -> Result<(), ReadError> {
         loop {
-            if self.drain(events)? {
+            if self.read_available(events)? {
                 return Ok(());
             }
             tokio::select! {
@@ -79,8 +79,8 @@ impl Reader {
         }
     }
 
-    /// Appends a batch; false when there was nothing.
-    fn drain(&mut self, events: &mut Vec<Event>) -> Result<bool, ReadError> {
+    /// Appends what is there now, at most a bounded batch; false when there was nothing.
+    pub fn read_available(&mut self, events: &mut Vec<Event>) -> Result<bool, ReadError> {
         let ring = self.ring.get_mut();
         let mut taken = 0;
         while taken < MAX_BATCH && ring.next(&mut self.record).map_err(ReadError::Ring)? {

@@ -29,7 +29,7 @@ use crate::privileged::Client;
 use crate::process::{self, Executable};
 use crate::record::Boot;
 use crate::recorder::Recorder;
-use crate::sources::{Buffers, Caught, Sources};
+use crate::sources::{Buffers, Sources};
 use crate::status::HookStatus;
 use crate::storm::{Limits, Storm};
 use crate::text::chain;
@@ -203,8 +203,8 @@ impl<'a> Session<'a> {
                         return End::Rotate;
                     }
                 }
-                caught = self.sources.next(&mut buffers, &self.recorder) => {
-                    let last = self.take(caught, &mut buffers, &mut found).await;
+                () = self.sources.next(&mut buffers, &self.recorder) => {
+                    let last = self.take(&mut buffers, &mut found).await;
                     // A source that holds more than a batch is behind: what is in it is as old as what was taken.
                     let taken_until = last.map_or(asked_at, |last_ns| asked_at.at_boot_ns(last_ns));
                     if Instant::now() >= tick_at {
@@ -227,26 +227,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes what came. Answers when the last of it happened, nanoseconds since boot, where that is known.
-    async fn take(&mut self, caught: Caught, buffers: &mut Buffers, found: &mut Vec<Found>) -> Option<u64> {
+    /// Takes what came. Answers when the last of it happened, nanoseconds since boot: of the source that is behind.
+    async fn take(&mut self, buffers: &mut Buffers, found: &mut Vec<Found>) -> Option<u64> {
         let now = Moment::now();
-        let mut last_ns = None;
-        match caught {
-            Caught::Events => {
-                let last = buffers.events.last().and_then(Event::context);
-                last_ns = last.map(|context| context.since_boot_ns);
-                for event in buffers.events.drain(..) {
-                    let running = self.running(&event).await;
-                    self.pipeline.event_of(event, running, now, found);
-                }
-            }
-            Caught::Log => {
-                for record in buffers.log.drain(..) {
-                    last_ns = Some(self.pipeline.kmsg(&record, now, found));
-                }
-            }
+        let mut last_text_ns = None;
+        for record in buffers.log.drain(..) {
+            last_text_ns = Some(self.pipeline.kmsg(&record, now, found));
         }
-        last_ns
+        let last_event = buffers.events.last().and_then(Event::context);
+        let last_event_ns = last_event.map(|context| context.since_boot_ns);
+        for event in buffers.events.drain(..) {
+            let running = self.running(&event).await;
+            self.pipeline.event_of(event, running, now, found);
+        }
+        last_text_ns.into_iter().chain(last_event_ns).min()
     }
 
     /// What the task of an event runs, where that is told. It is about to be gone, so there is no long wait for it.
@@ -301,9 +295,7 @@ impl<'a> Session<'a> {
         if !self.pipeline.is_busy() {
             self.pipeline.has_lost(self.sources.lost_texts(), now, found);
         }
-        for caught in [Caught::Log, Caught::Events] {
-            self.take(caught, buffers, found).await;
-        }
+        self.take(buffers, found).await;
         self.tell_crashes(now.since_boot_ns).await;
         self.recorder.close_windows(now, false);
         self.tell_losses(now).await;

@@ -76,13 +76,6 @@ struct Unsent {
     limited: u64,
 }
 
-/// What came.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Caught {
-    Events,
-    Log,
-}
-
 /// Room for what came, used again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
@@ -231,30 +224,28 @@ impl Sources {
         log.next_sequence()
     }
 
-    /// Waits until something comes. A source that fails is closed, and told as such; what it lost is in the books then.
+    /// Waits until something comes, then takes a batch of each source: what is left in one is younger than what was taken
+    /// of it, or than this call. A source that fails is closed, and told as such; what it lost is in the books then.
     /// Cancel-safe.
-    pub(crate) async fn next(&mut self, buffers: &mut Buffers, recorder: &Recorder) -> Caught {
+    pub(crate) async fn next(&mut self, buffers: &mut Buffers, recorder: &Recorder) {
         let Self { reader, log, .. } = self;
-        let failed = tokio::select! {
+        let read = tokio::select! {
             read = async { match reader {
-                Ok(reader) => reader.next(&mut buffers.events).await.map_err(|error| chain(&error)),
+                Ok(reader) => reader.next(&mut buffers.events).await.map_err(|error| (EBPF, chain(&error))),
                 Err(_) => std::future::pending().await,
-            }} => match read {
-                Ok(()) => return Caught::Events,
-                Err(reason) => (EBPF, reason),
-            },
+            }} => read.and_then(|()| more_text(log, &mut buffers.log)),
             read = async { match log {
-                Ok(log) => log.next(&mut buffers.log).await.map_err(|error| chain(&error)),
+                Ok(log) => log.next(&mut buffers.log).await.map_err(|error| (KMSG, chain(&error))),
                 Err(_) => std::future::pending().await,
-            }} => match read {
-                Ok(()) => {
-                    self.log_records += buffers.log.len() as u64;
-                    return Caught::Log;
-                }
-                Err(reason) => (KMSG, reason),
-            },
+            }} => read.and_then(|()| more_events(reader, &mut buffers.events)),
         };
-        let (source, reason) = failed;
+        self.log_records += buffers.log.len() as u64;
+        if let Err((source, reason)) = read {
+            self.close_source(source, reason, recorder).await;
+        }
+    }
+
+    async fn close_source(&mut self, source: &'static str, reason: String, recorder: &Recorder) {
         self.account(recorder).await;
         tracing::error!(
             source,
@@ -263,11 +254,9 @@ impl Sources {
         );
         if source == KMSG {
             self.log = Err(reason);
-            Caught::Log
         } else {
             self.reader = Err(reason.clone());
             self.take_leave(reason);
-            Caught::Events
         }
     }
 
@@ -323,6 +312,26 @@ async fn kernel_log(config: &config::Probes, half: &Half, from: Position) -> Res
         Err(_not_there) => KernelLog::open(&config.kmsg_path, from),
     };
     log.map_err(|error| chain(&error))
+}
+
+/// Takes a batch of what the ring holds.
+fn more_events(
+    reader: &mut Result<Reader, String>,
+    events: &mut Vec<Event>,
+) -> Result<(), (&'static str, String)> {
+    let Ok(reader) = reader else { return Ok(()) };
+    let read = reader.read_available(events);
+    read.map(drop).map_err(|error| (EBPF, chain(&error)))
+}
+
+/// Takes a batch of what the log holds.
+fn more_text(
+    log: &mut Result<KernelLog, String>,
+    records: &mut Vec<KmsgRecord>,
+) -> Result<(), (&'static str, String)> {
+    let Ok(log) = log else { return Ok(()) };
+    let read = log.read_available(records);
+    read.map(drop).map_err(|error| (KMSG, chain(&error)))
 }
 
 /// Whether an event came behind a moment.

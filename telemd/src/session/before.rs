@@ -25,7 +25,7 @@ use crate::obituary::{judge, signs};
 use crate::pipeline::Found;
 use crate::privileged::Half;
 use crate::record::Boot;
-use crate::sources::{Buffers, Caught};
+use crate::sources::Buffers;
 use crate::text::chain;
 
 /// What this boot's kernel prints about the last reset (`arch/x86/kernel/cpu/amd.c`, Linux 6.16 and later); the reason
@@ -159,7 +159,7 @@ impl Session<'_> {
         replayed += buffers.log.len();
         self.replay(&mut buffers.log).await;
         let mut found = Vec::new();
-        self.take(Caught::Events, &mut buffers, &mut found).await;
+        self.take(&mut buffers, &mut found).await;
         // What was printed since may be in the ring still.
         self.pipeline.tick(attached_at, &mut found);
         self.hand_over(found).await;

@@ -52,9 +52,11 @@ impl Session<'_> {
         let place = self.sample_place();
         for _ in 0..LAST_BATCHES {
             let next = tokio::time::timeout(LAST_EVENTS, self.sources.next(&mut buffers, &self.recorder));
-            let Ok(caught) = next.await else { break };
+            if next.await.is_err() {
+                break;
+            }
             let mut found = Vec::new();
-            self.take(caught, &mut buffers, &mut found).await;
+            self.take(&mut buffers, &mut found).await;
             self.hand_over(found).await;
         }
         self.settle_leftovers(&[]).await;
