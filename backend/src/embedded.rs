@@ -311,6 +311,8 @@ fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, Em
         .args(["-c", "unix_socket_permissions=0700"])
         .args(["-c", "max_connections=50", "-c", "shared_buffers=128MB"])
         .args(["-c", "max_wal_size=4GB", "-c", "wal_buffers=32MB"])
+        // Segments are kept for the next burst: a new one is filled with zeros first, for which commits wait.
+        .args(["-c", "min_wal_size=1GB"])
         .args(["-c", "log_line_prefix=%m [%p] "])
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(at(&path))?)

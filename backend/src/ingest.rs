@@ -1,41 +1,40 @@
 //! From the streams of many agents into few transactions.
 //!
-//! Messages wait in bounded queues, one a writer. A writer takes all that waits, up to a limit, and stores it in one
+//! Messages wait in a bounded queue. A writer that is free takes all that waits, up to a limit, and stores it in one
 //! transaction: while that runs, the next one's messages gather. So many agents with a record each cost as little as one
-//! with many, and nobody waits for others to fill a transaction. All messages of an agent go to the same writer and stay in
-//! their order, which is why a stream may send on before it is answered.
+//! with many, and nobody waits for others to fill a transaction. The messages of an agent stay in their order, which is why
+//! a stream may send on before it is answered.
 //!
-//! Back-pressure: what waits is limited in bytes over all queues. A stream whose message finds no room is not read any
-//! further, which HTTP/2 passes on to its agent; after [`PATIENCE`] it is sent away with a delay.
+//! Back-pressure: what waits is limited in bytes. A stream whose message finds no room is not read any further, which
+//! HTTP/2 passes on to its agent; after [`PATIENCE`] it is sent away with a delay.
 
-use std::{
-    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
-use crate::store::{DeliverError, Delivered, Message, Store, StoreError, Tally, chain};
+use crate::{
+    metrics::{Metrics, Phase},
+    store::{DeliverError, Delivered, Message, Store, StoreError, chain},
+};
 
 mod counting;
+mod queue;
 mod quota;
+
+use counting::Counting;
+use queue::{Inlet, Queue};
 
 pub use quota::{Quota, Quotas};
 
-/// Records of a transaction. Places of records in it are told apart by 16 bits (`store::id`), and a batch may come on top.
-const RECORDS: usize = 8 * 1024;
-/// Bytes of a transaction, unless its only message is larger: what is gained beyond is little, what is held is memory.
-const BYTES: usize = 4 * 1024 * 1024;
-/// Bytes that wait in all queues or are being written: with the message that each stream is reading, the memory of ingest.
+/// Bytes that wait or are being written: with the message that each stream is reading, the memory of ingest.
 const WAITING_BYTES: usize = 32 * 1024 * 1024;
-/// Messages that wait in the queue of one writer.
-const WAITING: usize = 1024;
-/// What a message counts at least. Bytes.
+/// What a message counts at least, bytes: so many messages may wait at most.
 const LEAST_BYTES: usize = 1024;
 /// How long a message waits for room before its agent is sent away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The way in. Cheap to clone; its writers end with the last clone.
 #[derive(Clone, Debug)]
 pub struct Ingest {
-    writers: Arc<[mpsc::Sender<Job>]>,
+    inlet: Arc<Inlet>,
     room: Arc<Semaphore>,
 }
 
@@ -53,12 +52,16 @@ pub struct Ingest {
 pub struct Crowded;
 
 /// A message on its way.
+#[derive(Debug)]
 struct Job {
     message: Message,
     reply: Reply,
+    /// Since when it waits.
+    since: Instant,
 }
 
 /// Who waits for it, and the room that it takes until then.
+#[derive(Debug)]
 struct Reply {
     answer: oneshot::Sender<Result<Delivered, DeliverError>>,
     room: OwnedSemaphorePermit,
@@ -77,22 +80,30 @@ pub type Answer = oneshot::Receiver<Result<Delivered, DeliverError>>;
 
 impl Ingest {
     /// Starts the writers. The task ends after the last of them, when all that they stored is counted.
-    pub fn start(store: &Store) -> (Self, JoinHandle<()>) {
-        let (counting, counted) = counting::start(store);
+    pub fn start(store: &Store, metrics: &Metrics) -> (Self, JoinHandle<()>) {
+        let queue = Arc::new(Queue::default());
+        let ingest = Self {
+            inlet: Arc::new(Inlet::new(&queue)),
+            room: Arc::new(Semaphore::new(WAITING_BYTES)),
+        };
+        let (counting, written) = (Counting::default(), CancellationToken::new());
+        let counted = counting.start(store, written.clone());
         let writers = (0..Store::WRITERS).map(|_| {
-            let (queue, jobs) = mpsc::channel(WAITING);
             let writer = Writer {
                 store: store.clone(),
                 counting: counting.clone(),
+                metrics: metrics.clone(),
             };
-            tokio::spawn(writer.run(jobs));
-            queue
+            tokio::spawn(writer.run(Arc::clone(&queue)))
         });
-        let ingest = Self {
-            writers: writers.collect(),
-            room: Arc::new(Semaphore::new(WAITING_BYTES)),
-        };
-        (ingest, counted)
+        let writers: Vec<JoinHandle<()>> = writers.collect();
+        let ended = tokio::spawn(async move {
+            join_all(writers).await;
+            written.cancel();
+            // A panic has been told by its hook.
+            counted.await.ok();
+        });
+        (ingest, ended)
     }
 
     /// Queues a message, waiting for room. Messages of one agent are stored in the order of these calls.
@@ -104,12 +115,12 @@ impl Ingest {
         let Ok(Ok(room)) = room else {
             return Err(Crowded);
         };
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(message.agent_id());
-        let writer = usize::try_from(hash % self.writers.len() as u64).unwrap_or(0);
         let (answer, answered) = oneshot::channel();
-        let reply = Reply { answer, room };
-        // A writer that is gone drops the job, and the answer with it.
-        self.writers[writer].send(Job { message, reply }).await.ok();
+        self.inlet.push(Job {
+            message,
+            reply: Reply { answer, room },
+            since: Instant::now(),
+        });
         Ok(answered)
     }
 }
@@ -117,44 +128,37 @@ impl Ingest {
 /// Stores messages, and has what it stored counted.
 struct Writer {
     store: Store,
-    counting: mpsc::Sender<Vec<Tally>>,
+    counting: Counting,
+    metrics: Metrics,
 }
 
 impl Writer {
     /// Stores what comes until nobody can send any more.
-    async fn run(self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(first) = queue.recv().await {
-            let (mut records, mut bytes) = (first.message.records(), first.message.bytes());
-            let mut jobs = vec![first];
-            while records < RECORDS
-                && bytes < BYTES
-                && let Ok(job) = queue.try_recv()
-            {
-                records += job.message.records();
-                bytes += job.message.bytes();
-                jobs.push(job);
+    async fn run(self, queue: Arc<Queue>) {
+        while let Some(mut taken) = queue.take().await {
+            let jobs = std::mem::take(&mut taken.jobs);
+            for job in &jobs {
+                self.metrics.ingest(Phase::Wait, job.since.elapsed());
             }
-            self.store_together(jobs).await;
+            let (messages, replies) = jobs.into_iter().map(|job| (job.message, job.reply)).unzip();
+            self.store_together(messages, replies).await;
         }
     }
 
     /// Stores messages in one transaction.
     async fn store(&self, messages: &[Message]) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
         let stored = self.store.deliver_all(messages).await?;
-        if !stored.tallies.is_empty() {
-            // Counting ends after its writers.
-            self.counting.send(stored.tallies).await.ok();
-        }
+        self.metrics.ingest(Phase::Write, stored.write);
+        self.metrics.ingest(Phase::Commit, stored.commit);
+        self.counting.add(stored.tallies).await;
         Ok(stored.outcomes)
     }
 
-    /// Stores jobs in one transaction. When the database refuses a value, it is looked for by halves, so that it spoils only
-    /// the record it is in.
-    async fn store_together(&self, jobs: Vec<Job>) {
-        let mut groups = vec![jobs];
-        while let Some(jobs) = groups.pop() {
-            let (mut messages, mut replies): (Vec<_>, Vec<_>) =
-                jobs.into_iter().map(|job| (job.message, job.reply)).unzip();
+    /// Stores messages in one transaction. When the database refuses a value, it is looked for by halves, so that it spoils
+    /// only the record it is in.
+    async fn store_together(&self, messages: Vec<Message>, replies: Vec<Reply>) {
+        let mut groups = vec![(messages, replies)];
+        while let Some((mut messages, mut replies)) = groups.pop() {
             match self.store(&messages).await {
                 Ok(outcomes) => {
                     for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -163,9 +167,9 @@ impl Writer {
                 }
                 Err(error) if error.is_of_data() && messages.len() > 1 => {
                     let half = messages.len() / 2;
-                    let behind = jobs_of(messages.split_off(half), replies.split_off(half));
+                    let behind = (messages.split_off(half), replies.split_off(half));
                     // What is pushed last is stored next.
-                    groups.extend([behind, jobs_of(messages, replies)]);
+                    groups.extend([behind, (messages, replies)]);
                 }
                 Err(error) if error.is_of_data() => {
                     for (reply, message) in replies.into_iter().zip(messages) {
@@ -215,9 +219,4 @@ impl Writer {
         }
         Ok(all)
     }
-}
-
-fn jobs_of(messages: Vec<Message>, replies: Vec<Reply>) -> Vec<Job> {
-    let jobs = messages.into_iter().zip(replies);
-    jobs.map(|(message, reply)| Job { message, reply }).collect()
 }

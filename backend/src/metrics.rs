@@ -24,9 +24,24 @@ pub struct Metrics {
     duplicates: Counter,
     refused: Family<[(&'static str, String); 1], Counter>,
     delivery: Histogram,
+    ingest: Phases,
     streams: Gauge,
     netconsole: Netconsole,
     alert_messages: Family<[(&'static str, &'static str); 1], Counter>,
+}
+
+/// A histogram of each [`Phase`].
+type Phases = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
+
+/// What a message of an agent goes through once it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It waits for a writer.
+    Wait,
+    /// It is written in a transaction, with what waited beside it.
+    Write,
+    /// The transaction is committed.
+    Commit,
 }
 
 /// What came by netconsole.
@@ -86,6 +101,13 @@ impl Metrics {
             Unit::Seconds,
             delivery.clone(),
         );
+        let ingest = Phases::new_with_constructor(|| Histogram::new(BUCKETS));
+        registry.register_with_unit(
+            "ingest",
+            "What messages wait for a writer, and what transactions take to be written and committed",
+            Unit::Seconds,
+            ingest.clone(),
+        );
         registry.register("streams", "Agents connected", streams.clone());
         let netconsole = Netconsole::default();
         netconsole.register(&mut registry);
@@ -102,6 +124,7 @@ impl Metrics {
             duplicates,
             refused,
             delivery,
+            ingest,
             streams,
             netconsole,
             alert_messages,
@@ -124,6 +147,18 @@ impl Metrics {
         self.undecodable.inc_by(delivered.rejected.len() as u64);
         self.duplicates.inc_by(delivered.duplicates);
         self.delivery.observe(took.as_secs_f64());
+    }
+
+    /// A message has waited, or a transaction has been written or committed.
+    pub(crate) fn ingest(&self, phase: Phase, took: Duration) {
+        let phase = match phase {
+            Phase::Wait => "wait",
+            Phase::Write => "write",
+            Phase::Commit => "commit",
+        };
+        self.ingest
+            .get_or_create(&[("phase", phase)])
+            .observe(took.as_secs_f64());
     }
 
     /// A message was refused.

@@ -200,7 +200,7 @@ async fn serve(
     .unzip();
     let access = Access::new(store.clone(), config.anonymous);
     let fixes = Fixes::new(store.clone());
-    let (ingest, counted) = Ingest::start(&store);
+    let (ingest, counted) = Ingest::start(&store, &metrics);
     let collector = CollectorService::new(
         store.clone(),
         admission.clone(),

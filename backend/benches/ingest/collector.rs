@@ -15,6 +15,8 @@ const START: Duration = Duration::from_mins(2);
 
 pub(crate) struct Collector {
     pub(crate) grpc: SocketAddr,
+    /// Where its metrics are.
+    pub(crate) http: SocketAddr,
     /// How to reach its database.
     pub(crate) database: String,
     child: Child,
@@ -42,8 +44,10 @@ impl Collector {
             .kill_on_drop(true)
             .spawn()
             .context("start the collector")?;
+        let (grpc, http) = listening(&addresses).await?;
         Ok(Self {
-            grpc: grpc(&addresses).await?,
+            grpc,
+            http,
             database: format!(
                 "host='{}' user=postgres dbname=postgres",
                 dir.path().join("postgres/socket").display()
@@ -80,12 +84,14 @@ impl Collector {
     }
 }
 
-async fn grpc(addresses: &Path) -> Result<SocketAddr> {
+/// Its addresses for gRPC and HTTP, once it listens.
+async fn listening(addresses: &Path) -> Result<(SocketAddr, SocketAddr)> {
     let deadline = Instant::now() + START;
     while Instant::now() < deadline {
         if let Ok(json) = std::fs::read(addresses) {
             let json: serde_json::Value = serde_json::from_slice(&json)?;
-            return Ok(json["grpc"].as_str().context("no address")?.parse()?);
+            let address = |of: &str| anyhow::Ok(json[of].as_str().context("no address")?.parse()?);
+            return Ok((address("grpc")?, address("http")?));
         }
         sleep(Duration::from_millis(50)).await;
     }

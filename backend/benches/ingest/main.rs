@@ -13,6 +13,7 @@
 mod agents;
 mod collector;
 mod cpu;
+mod phases;
 mod plain;
 mod records;
 
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 use agents::Agents;
 use collector::Collector;
 use cpu::Cpu;
+use phases::Phases;
 use plain::Plain;
 
 /// Turns of each of the three. Their rates are summed up, so that what else the machine does meets all of them.
@@ -48,14 +50,17 @@ async fn main() -> Result<()> {
         rates[1].add(collector_pid, indexed.copy(TURN)).await?;
         rates[2].add(collector_pid, bare.copy(TURN)).await?;
     }
-    let p99 = agents.pace(rates[0].per_s() / 2.0, HALF).await?;
+    let before = Phases::now(collector.http).await?;
+    let half = agents.pace(rates[0].per_s() / 2.0, HALF).await?;
+    let half_phases_ms = Phases::now(collector.http).await?.since(before);
     let [stored, indexed, bare] = rates;
     let figures = Figures {
         stored,
         indexed,
         bare,
-        p50_ms: p99.ms(50),
-        p99_ms: p99.ms(99),
+        p50_ms: half.ms(50),
+        p99_ms: half.ms(99),
+        half_phases_ms,
         peak_rss_kib: collector.peak_rss_kib()?,
         record_bytes: records::mean_bytes(),
     };
@@ -101,6 +106,8 @@ struct Figures {
     bare: Rate,
     p50_ms: f64,
     p99_ms: f64,
+    /// As [`Phases::since`] has them.
+    half_phases_ms: [f64; 4],
     peak_rss_kib: u32,
     record_bytes: usize,
 }
@@ -109,10 +116,11 @@ impl Figures {
     fn rows(&self) -> String {
         let rate = |what: &str, rate: Rate| {
             format!(
-                "{what:<44} {:>9.0} records/s   stored is {:.2} of it   {:.1} us of CPU a record\n",
+                "{what:<44} {:>9.0} records/s   stored is {:.2} of it   PostgreSQL {:.1}, loader {:.1} us\n",
                 rate.per_s(),
                 self.stored.per_s() / rate.per_s(),
-                rate.us(rate.cpu.postgres + rate.cpu.loader),
+                rate.us(rate.cpu.postgres),
+                rate.us(rate.cpu.loader),
             )
         };
         let Cpu {
@@ -120,6 +128,7 @@ impl Figures {
             postgres,
             loader,
         } = self.stored.cpu;
+        let [wait, write, commit, whole] = self.half_phases_ms;
         [
             format!(
                 "{:<44} {:>9.0} records/s of {} bytes\n",
@@ -141,6 +150,10 @@ impl Figures {
                 "acknowledged at half that rate", self.p50_ms, self.p99_ms
             ),
             format!(
+                "{:<44} waiting {wait:.1}, writing {write:.1}, committing {commit:.1}, in all {whole:.1} ms\n",
+                "  of that, means in the collector"
+            ),
+            format!(
                 "{:<44} {:>9.1} MiB",
                 "most memory of the collector, resident",
                 f64::from(self.peak_rss_kib) / 1024.0
@@ -154,6 +167,7 @@ impl Figures {
             stored,
             indexed,
             bare,
+            half_phases_ms: [wait, write, commit, whole],
             ..
         } = self;
         json!({
@@ -170,6 +184,7 @@ impl Figures {
             "of_copy_bare": stored.per_s() / bare.per_s(),
             "half_load_p50_ms": self.p50_ms,
             "half_load_p99_ms": self.p99_ms,
+            "half_load_mean_ms": { "waiting": wait, "writing": write, "committing": commit, "in_all": whole },
             "peak_rss_bytes": u64::from(self.peak_rss_kib) * 1024,
         })
     }

@@ -1,58 +1,131 @@
-//! Counts what writers have stored, about once a second.
+//! Counts what writers have stored: the first at once, then together what came within a second, or a few under load.
 //!
-//! After a pause the first is counted at once; then what comes within [`EVERY`] is counted together. Under load that is the
-//! difference between changing a row that counts for each batch and once a second.
+//! Under load that is the difference between changing a row that counts for each batch and once for thousands of records.
+//! Writers add what they stored to what is due and go on; counting takes it from there, in a transaction at a time.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    mem::take,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    sync::mpsc,
+    sync::Notify,
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::store::{Store, StoreError, Tally, chain};
 
-/// From one time to the next.
+/// From the end of one time to the next, at least.
 const EVERY: Duration = Duration::from_secs(1);
+/// At most; well below the age at which collectors count what others seem to have left behind (`store::count`).
+const EVERY_AT_MOST: Duration = Duration::from_secs(4);
+/// The pause in times of what the last counting took: so it takes a tenth of a connection's time where it takes long.
+const PAUSE: u32 = 10;
 /// How often it is looked whether something was left behind.
 const LOOK: Duration = Duration::from_secs(5);
-/// Transactions whose tallies wait; writers wait for room. Each has at most as many kinds as records.
-const WAITING: usize = 16;
-/// Kinds of records that are counted together: what waits takes some 300 bytes for each.
+/// Kinds of records that may be due; beyond it, writers wait until they are counted. Some 300 bytes each.
 const KINDS: usize = 32 * 1024;
 
-/// Where writers send tallies, those of a sender in their order; and the task, which ends after all writers.
-pub(super) fn start(store: &Store) -> (mpsc::Sender<Vec<Tally>>, JoinHandle<()>) {
-    let (queue, tallies) = mpsc::channel(WAITING);
-    (queue, tokio::spawn(count(store.clone(), tallies)))
+/// What is to be counted. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counting(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    due: Mutex<Due>,
+    /// Something is due, or so much that writers wait.
+    added: Notify,
+    /// There is room again.
+    taken: Notify,
 }
 
-async fn count(store: Store, mut queue: mpsc::Receiver<Vec<Tally>>) {
-    let (mut due, mut look, mut next) = (Due::default(), Instant::now(), Instant::now());
-    let mut is_open = true;
-    while is_open || !due.is_empty() {
-        if is_open && due.kinds < KINDS {
-            let until = if due.is_empty() { look } else { next.min(look) };
-            match timeout_at(until, queue.recv()).await {
-                Ok(Some(tallies)) => due.add(tallies),
-                Ok(None) => is_open = false,
-                Err(_nothing) => {}
+impl Counting {
+    /// Adds what was stored, that of a sender in its order; waits while too much is due.
+    pub(super) async fn add(&self, tallies: Vec<Tally>) {
+        if tallies.is_empty() {
+            return;
+        }
+        loop {
+            // Before the look: what changes after it is not missed.
+            let taken = self.0.taken.notified();
+            {
+                let mut due = self.due();
+                if due.kinds < KINDS {
+                    due.add(tallies);
+                    break;
+                }
             }
+            taken.await;
         }
-        let now = Instant::now();
-        if !due.is_empty() && (!is_open || due.kinds >= KINDS || now >= next) {
-            next = now + EVERY;
-            tell(store.count(&due.take()).await);
+        self.0.added.notify_one();
+    }
+
+    /// Counts until it is told to stop, and then what is due.
+    pub(super) fn start(&self, store: &Store, stop: CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(self.clone().run(store.clone(), stop))
+    }
+
+    async fn run(self, store: Store, stop: CancellationToken) {
+        let (mut look, mut next) = (Instant::now(), Instant::now());
+        loop {
+            let is_over = stop.is_cancelled();
+            let tallies = if is_over || Instant::now() >= next || self.is_much() {
+                self.take()
+            } else {
+                Vec::new()
+            };
+            if !tallies.is_empty() {
+                let start = Instant::now();
+                tell(store.count(&tallies).await);
+                let pause = (start.elapsed() * PAUSE).clamp(EVERY, EVERY_AT_MOST);
+                next = Instant::now() + pause;
+            } else if is_over {
+                return;
+            }
+            if Instant::now() >= look {
+                look = Instant::now() + LOOK;
+                tell(store.count_abandoned().await);
+            }
+            self.wait(next, look, &stop).await;
         }
-        if is_open && now >= look {
-            look = now + LOOK;
-            tell(store.count_abandoned().await);
-        }
+    }
+
+    /// Until something is to be done.
+    async fn wait(&self, next: Instant, look: Instant, stop: &CancellationToken) {
+        let due = async {
+            while self.due().tallies.is_empty() {
+                self.0.added.notified().await;
+            }
+            // What comes until then is counted with it, unless it is much.
+            let much = async {
+                while !self.is_much() {
+                    self.0.added.notified().await;
+                }
+            };
+            timeout_at(next, much).await.ok();
+        };
+        // Whatever comes first: the caller looks for itself.
+        stop.run_until_cancelled(timeout_at(look, due)).await;
+    }
+
+    fn is_much(&self) -> bool {
+        self.due().kinds >= KINDS
+    }
+
+    fn take(&self) -> Vec<Tally> {
+        let due = take(&mut *self.due());
+        self.0.taken.notify_waiters();
+        due.tallies.into_values().collect()
+    }
+
+    fn due(&self) -> MutexGuard<'_, Due> {
+        // Tallies that a panic left half joined do not begin where their sender is counted to: they are read anew.
+        self.0.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,32 +136,28 @@ fn tell(counted: Result<(), StoreError>) {
     }
 }
 
-/// What is to be counted.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Due {
     tallies: HashMap<(Uuid, Uuid), Tally>,
+    /// Kinds in all of them.
     kinds: usize,
 }
 
 impl Due {
     fn add(&mut self, tallies: Vec<Tally>) {
         for tally in tallies {
-            self.kinds += tally.kinds();
             match self.tallies.entry(tally.sender()) {
-                Entry::Occupied(mut first) => first.get_mut().join(tally),
+                Entry::Occupied(mut first) => {
+                    let first = first.get_mut();
+                    self.kinds -= first.kinds();
+                    first.join(tally);
+                    self.kinds += first.kinds();
+                }
                 Entry::Vacant(new) => {
+                    self.kinds += tally.kinds();
                     new.insert(tally);
                 }
             }
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tallies.is_empty()
-    }
-
-    fn take(&mut self) -> Vec<Tally> {
-        self.kinds = 0;
-        self.tallies.drain().map(|(_, tally)| tally).collect()
     }
 }

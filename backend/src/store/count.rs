@@ -31,8 +31,8 @@ use tally::Sender;
 pub use tally::Tally;
 
 /// Senders whose latest records were stored so long ago and are not counted are nobody's any more: their collector has ended.
-/// Well above the time that one takes to count.
-const ABANDONED: Duration = Duration::from_secs(5);
+/// Well above the time that one takes to count, and the pause before.
+const ABANDONED: Duration = Duration::from_secs(10);
 
 impl Store {
     /// Adds tallies, one of each sender at most.

@@ -11,6 +11,7 @@ use proto::{
     limits,
     v1::{Batch, Gap, Host},
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -301,10 +302,14 @@ impl Store {
     }
 
     async fn store_all(&self, messages: &[Message]) -> Result<Stored, StoreError> {
+        let start = Instant::now();
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let stored = store_in(&transaction, messages).await?;
+        let mut stored = store_in(&transaction, messages).await?;
+        stored.write = start.elapsed();
+        let start = Instant::now();
         transaction.commit().await?;
+        stored.commit = start.elapsed();
         Ok(stored)
     }
 
@@ -328,6 +333,10 @@ pub struct Stored {
     pub outcomes: Vec<Result<Delivered, DeliverError>>,
     /// What is to be counted for it, one of each sender.
     pub tallies: Vec<Tally>,
+    /// How long it took to be written.
+    pub write: Duration,
+    /// How long it took to be on disk then.
+    pub commit: Duration,
 }
 
 /// What becomes of messages once the transaction is committed.
@@ -355,6 +364,7 @@ pub(super) async fn store_in(
     Ok(Stored {
         tallies: Tally::of(&plan),
         outcomes: plan.outcomes,
+        ..Stored::default()
     })
 }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use backend::{
     access::Anonymous,
     ingest::{Ingest, Quota},
+    metrics::Metrics,
     store::{DeliverError, Message, Rejected, Sender},
 };
 use bytes::Bytes;
@@ -87,7 +88,7 @@ async fn what_many_agents_send_at_once_is_stored_once_each_in_order() {
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let (ingest, counted) = Ingest::start(&db.store);
+    let (ingest, counted) = Ingest::start(&db.store, &Metrics::new());
     let senders = senders(&db, 40).await;
     let mut answers = Vec::new();
     for first_seq in (1..=61).step_by(3) {
@@ -134,7 +135,7 @@ async fn a_record_that_the_database_refuses_spoils_only_itself() {
         .batch_execute("ALTER TABLE records ADD CONSTRAINT no_poison CHECK (title <> 'poison')")
         .await
         .unwrap();
-    let (ingest, _counted) = Ingest::start(&db.store);
+    let (ingest, _counted) = Ingest::start(&db.store, &Metrics::new());
     let senders = senders(&db, 6).await;
     let mut answers = Vec::new();
     for (number, sender) in senders.iter().enumerate() {

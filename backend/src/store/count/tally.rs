@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, hash_map::Entry},
+    hash::{Hash, Hasher},
 };
 
 use uuid::Uuid;
@@ -30,7 +31,7 @@ pub struct Tally {
 }
 
 /// Records that count for the same rows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kind<'a> {
     /// Start of the hour (UTC) of `received_at`.
     pub(super) hour: Micros,
@@ -137,6 +138,18 @@ impl Tally {
     /// Kinds of records in it: what it takes of memory.
     pub(crate) fn kinds(&self) -> usize {
         self.kinds.len()
+    }
+}
+
+/// Of what tells most of them apart: each record is hashed, and titles are long.
+impl Hash for Kind<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.issue.hash(state);
+        match self.levels.last() {
+            Some(finest) => finest.fingerprint.hash(state),
+            None => self.class.hash(state),
+        }
+        self.kernel_release.hash(state);
     }
 }
 
