@@ -56,6 +56,8 @@ Examples:
       Look whether all is well, and keep a copy; `backend restore` fills an empty database from it
   backend export 'class:kernel.* after:-7d' --format parquet --output week.parquet
       Records as a file, of any size: csv, jsonl or parquet (docs/api.md)
+  backend regroup --preview
+      What the rules of this version would make of the issues that older ones made (docs/regrouping.md)
   backend migrate --database postgres://owner@db/telemetrics --roles
       And make roles: GRANT telemetrics_grafana TO grafana lets that user read the views v_*, and nothing else
 
@@ -158,6 +160,8 @@ enum Command {
         #[command(flatten)]
         target: commands::Target,
     },
+    /// Group records of older rules by those of this program, as `backend serve` does in the background.
+    Regroup(commands::Regroup),
     /// Make a fleet up with faults that are told, to see what the statistics find; in a database of its own.
     Simulate(commands::Simulate),
     /// Reads debug files for `backend serve --symbols`, which starts it.
@@ -292,6 +296,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Ca { command, target } => commands::ca(command, target).await,
             Command::Token { command, target } => commands::token(command, target).await,
             Command::Agent { command, target } => commands::agent(command, target).await,
+            Command::Regroup(options) => commands::regroup(options).await,
             Command::Simulate(options) => commands::simulate(options).await,
             Command::People { command, target } => commands::people(command, target).await,
             Command::ApiToken { command, target } => commands::api_token(command, target).await,

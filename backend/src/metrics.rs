@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::store::Delivered;
+use crate::store::{Delivered, Regrouped};
 
 /// Bounds of the delivery histogram, seconds: 50 ms is the goal at half load.
 const BUCKETS: [f64; 12] = [
@@ -28,6 +28,29 @@ pub struct Metrics {
     streams: Gauge,
     netconsole: Netconsole,
     alert_messages: Family<[(&'static str, &'static str); 1], Counter>,
+    regrouping: Regrouping,
+}
+
+/// What is moved because the rules that records are grouped by have changed.
+#[derive(Clone, Debug, Default)]
+struct Regrouping {
+    issues_left: Gauge,
+    records: Gauge,
+}
+
+impl Regrouping {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "regrouping_issues_left",
+            "Issues of older rules that are still to be regrouped",
+            self.issues_left.clone(),
+        );
+        registry.register(
+            "regrouping_records",
+            "Records that were regrouped in the present round, or the last",
+            self.records.clone(),
+        );
+    }
 }
 
 /// A histogram of each [`Phase`].
@@ -117,6 +140,8 @@ impl Metrics {
             "Alerts sent, by whether their target took them",
             alert_messages.clone(),
         );
+        let regrouping = Regrouping::default();
+        regrouping.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             records,
@@ -128,6 +153,7 @@ impl Metrics {
             streams,
             netconsole,
             alert_messages,
+            regrouping,
         }
     }
 
@@ -170,6 +196,13 @@ impl Metrics {
     pub(crate) fn alert_message(&self, taken: bool) {
         let taken = if taken { "true" } else { "false" };
         self.alert_messages.get_or_create(&[("taken", taken)]).inc();
+    }
+
+    /// Records were moved because the rules have changed.
+    pub(crate) fn regrouped(&self, so_far: Regrouped) {
+        let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.regrouping.issues_left.set(gauge(so_far.issues_left));
+        self.regrouping.records.set(gauge(so_far.records));
     }
 
     /// A datagram of netconsole has come.

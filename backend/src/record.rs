@@ -6,10 +6,12 @@ use proto::{
     limits,
     v1::{FingerprintLevel, Record, Severity, Undecodable, record::Payload},
 };
+use uuid::Uuid;
 
 pub(crate) mod check;
 pub mod part;
 pub(crate) mod registers;
+pub mod rules;
 pub(crate) mod update;
 
 /// Class of records that could not be understood.
@@ -58,6 +60,16 @@ pub fn issue(record: &Record) -> Option<&proto::v1::Fingerprint> {
         .iter()
         .find(title)
         .or_else(|| record.fingerprints.first())
+}
+
+/// The event that the program which made a record says it is of: 32 hexadecimal digits, by which records of one event are found.
+pub fn event(record: &Record) -> Option<Uuid> {
+    match &record.payload {
+        Some(Payload::Custom(custom)) if custom.event_id.len() == 32 => {
+            Uuid::try_parse(&custom.event_id).ok()
+        }
+        _ => None,
+    }
 }
 
 /// The longest start of `text` that has at most `bytes` bytes.

@@ -234,7 +234,7 @@ async fn serve(
             shutdown.clone(),
         ));
     }
-    let web = services::web(config, &store, symbols, access, metrics, shutdown)
+    let web = services::web(config, &store, symbols, access, metrics.clone(), shutdown)
         .into_make_service_with_connect_info::<SocketAddr>();
     let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
@@ -255,7 +255,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = &mut servers => Some(ended?),
         _ = join5(
-            keep_up(&store, config.migrate, shutdown),
+            keep_up(&store, config.migrate, &metrics, shutdown),
             fixes.keep_up(shutdown),
             health::report(&store, &reporter, shutdown),
             admission.keep_up(shutdown),
@@ -294,10 +294,17 @@ async fn drain(
     }
 }
 
-/// Looks after issues, and after the schema where that is for this collector, until `shutdown`.
-async fn keep_up(store: &Store, migrate: bool, shutdown: &CancellationToken) {
-    let schema: OptionFuture<_> = migrate.then(|| store.keep_up(shutdown)).into();
-    join(store.keep_regrouping(shutdown), schema).await;
+/// Looks after issues, and where the schema is for this collector after that and the rules that records are grouped by, until
+/// `shutdown`.
+async fn keep_up(store: &Store, migrate: bool, metrics: &Metrics, shutdown: &CancellationToken) {
+    let owner = || {
+        Box::pin(join(
+            store.keep_up(shutdown),
+            store.keep_to_the_rules(metrics, shutdown),
+        ))
+    };
+    let owner = OptionFuture::from(migrate.then(owner));
+    join(store.keep_regrouping(shutdown), owner).await;
 }
 
 /// Brings the schema up to date, or sees that it is; waits for a database that is away.

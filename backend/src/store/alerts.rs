@@ -145,6 +145,12 @@ impl Store {
                 &[&rules],
             )
             .await?;
+        Ok(())
+    }
+
+    /// Forgets alerts that ended long ago, what was told so long ago, and silences that are over.
+    pub async fn forget_alerts(&self) -> Result<(), StoreError> {
+        let client = self.client().await?;
         client
             .execute(
                 "WITH old AS (DELETE FROM alerts WHERE ended_at < now() - make_interval(days => $1)),

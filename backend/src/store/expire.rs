@@ -2,18 +2,22 @@
 
 use tokio_postgres::Client;
 
-use super::StoreError;
+use super::{StoreError, filter};
 
 /// Records that are deleted in one transaction, where a partition has others that are kept.
 const RECORDS: i64 = 10_000;
 
 /// Whether a record `r` is past what the first rule that matches it keeps. None matches: it is kept.
-const EXPIRED: &str = "coalesce(r.received_at < now() - interval '1 day' * (
-    SELECT rule.keep_days FROM retention rule
-    WHERE (rule.class IN ('', r.class) OR (rule.class LIKE '%.' AND starts_with(r.class, rule.class)))
-      AND r.severity <= rule.max_severity
-      AND (rule.agent_id IS NULL OR rule.agent_id = r.agent_id)
-    ORDER BY rule.position LIMIT 1), false)";
+fn expired() -> String {
+    let of_class = filter::is_of_class("r.class", "rule.class");
+    format!(
+        "coalesce(r.received_at < now() - interval '1 day' * (
+             SELECT rule.keep_days FROM retention rule
+             WHERE {of_class} AND r.severity <= rule.max_severity
+               AND (rule.agent_id IS NULL OR rule.agent_id = r.agent_id)
+             ORDER BY rule.position LIMIT 1), false)"
+    )
+}
 
 /// Counts what `gone` held as expired, for the books.
 const ACCOUNT: &str = "counted AS (
@@ -56,7 +60,10 @@ async fn drop_whole(client: &mut Client, partition: &str) -> Result<bool, StoreE
     // Nothing new comes into a day that is over; reports by netconsole may still be joined there.
     let quiet = format!("SET LOCAL lock_timeout = '3s'; LOCK TABLE {partition} IN SHARE ROW EXCLUSIVE MODE");
     transaction.batch_execute(&quiet).await?;
-    let kept = format!("SELECT EXISTS (SELECT FROM {partition} r WHERE NOT {EXPIRED})");
+    let kept = format!(
+        "SELECT EXISTS (SELECT FROM {partition} r WHERE NOT {})",
+        expired()
+    );
     if transaction.query_one(&kept, &[]).await?.get(0) {
         return Ok(false);
     }
@@ -72,10 +79,11 @@ async fn drop_whole(client: &mut Client, partition: &str) -> Result<bool, StoreE
 
 /// Deletes what has expired of a partition, a piece at a time.
 async fn delete(client: &mut Client, partition: &str) -> Result<(), StoreError> {
+    let expired = expired();
     let sql = format!(
         "WITH gone AS (
              DELETE FROM {partition} WHERE ctid = ANY (ARRAY(
-                 SELECT r.ctid FROM {partition} r WHERE {EXPIRED} LIMIT $1))
+                 SELECT r.ctid FROM {partition} r WHERE {expired} LIMIT $1))
              RETURNING agent_id, epoch
          ), {ACCOUNT}"
     );

@@ -100,6 +100,11 @@ pub(super) fn of_class(column: &str, class: &str, parameters: &mut Parameters) -
     ))
 }
 
+/// The same in SQL, for a class that is not known yet: a parameter or a column. Empty: any class at all.
+pub(super) fn is_of_class(column: &str, class: &str) -> String {
+    format!("({class} IN ('', {column}) OR ({class} LIKE '%.' AND starts_with({column}, {class})))")
+}
+
 fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);

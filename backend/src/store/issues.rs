@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub use affected::{AffectedHost, IssueDay};
 pub use list::{state_name, state_named};
 pub use regroup::SplitGroup;
-pub(super) use regroup::split;
+pub(super) use regroup::{recount, split};
 
 use super::{Store, StoreError, filter};
 

@@ -10,8 +10,8 @@ use crate::record::{self, part::PartErrors, update::Update};
 
 /// Columns of `records` in the order of [`Row::copy`].
 pub(super) const COLUMNS: &str = "id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, \
-                                  title, kernel_release, issue, fingerprints, record";
-const COLUMN_COUNT: i16 = 14;
+                                  title, kernel_release, issue, fingerprints, record, event_id";
+const COLUMN_COUNT: i16 = 15;
 /// The level that split issues are grouped by.
 const TOP_FRAMES: i16 = FingerprintLevel::TopFrames as i16;
 /// OID of the type `uuid`.
@@ -40,6 +40,8 @@ pub(super) struct Row {
     /// What it is grouped by then.
     pub(super) finer: Option<Uuid>,
     pub(super) levels: Vec<Level>,
+    /// The event that the program which made it says it is of.
+    event: Option<Uuid>,
     encoded: Bytes,
 }
 
@@ -134,6 +136,7 @@ impl Row {
         };
         let part = PartErrors::of(&record).map(Box::new);
         let update = Update::of(&record).map(Box::new);
+        let event = record::event(&record);
         let own_release = !record.kernel_release.is_empty();
         Self {
             seq,
@@ -156,6 +159,7 @@ impl Row {
                 .find(|level| level.number == TOP_FRAMES)
                 .map(|level| level.fingerprint),
             levels,
+            event,
             encoded,
             loss: match record.payload {
                 Some(Payload::Loss(loss)) => Some(loss),
@@ -188,6 +192,10 @@ impl Row {
         }
         self.copy_fingerprints(out);
         field(out, &self.encoded);
+        match self.event {
+            Some(event) => field(out, event.as_bytes()),
+            None => out.put_i32(-1),
+        }
     }
 
     /// A `uuid[]`: dimensions, flags, element type, length and lower bound, elements.

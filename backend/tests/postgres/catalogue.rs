@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Database, batch, host, sender};
 
 /// Tables that are the same on every server of a distributed database: small, and changed by people, or seldom.
-const REFERENCE_TABLES: [&str; 18] = [
+const REFERENCE_TABLES: [&str; 19] = [
     "alert_messages",
     "alert_silences",
     "alert_turn",
@@ -21,6 +21,7 @@ const REFERENCE_TABLES: [&str; 18] = [
     "people",
     "population",
     "refinery_schema_history",
+    "regrouped",
     "retention",
     "sessions",
     "symbol_files",

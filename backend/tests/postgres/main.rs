@@ -31,6 +31,7 @@ mod program;
 mod python;
 mod queries;
 mod refusals;
+mod regrouping;
 mod statistics;
 mod support;
 mod symbols;

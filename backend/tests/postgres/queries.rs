@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use backend::store::Sender;
 use proto::v1::{
-    Batch, Fault, FaultFilter, Fingerprint, GetFaultRequest, Heartbeat, HostFilter, KernelReport,
+    Batch, Custom, Fault, FaultFilter, Fingerprint, GetFaultRequest, Heartbeat, HostFilter, KernelReport,
     ListBuildsRequest, ListHostsRequest, Record, Severity, hosts_client::HostsClient, record::Payload,
 };
 
@@ -453,4 +453,47 @@ async fn hosts_and_builds_are_listed_by_pages() {
     }
     assert_eq!(builds, [("41".to_owned(), 1), ("42".to_owned(), 2)]);
     collector.stop().await;
+}
+
+#[tokio::test]
+async fn records_of_an_event_are_found_by_it() {
+    let Some(db) = Database::new("records_of_an_event_are_found_by_it").await else {
+        return;
+    };
+    let (one, other) = (
+        "39cc109a1079df96376693ebc7a0f632",
+        "00cc109a1079df96376693ebc7a0f632",
+    );
+    let of_event = |event_id: &str| {
+        let custom = Custom {
+            classification: "a/b/c".to_owned(),
+            event_id: event_id.to_owned(),
+            ..Custom::default()
+        };
+        encoded(&Record {
+            payload: Some(Payload::Custom(custom)),
+            ..record("")
+        })
+    };
+    for sender in [sender(), sender()] {
+        db.store.hello(&sender, &host(), "1").await.unwrap();
+        let batch = Batch {
+            first_seq: 1,
+            records: [one, other, "", "no event at all"].map(of_event).to_vec(),
+        };
+        db.store.deliver(&sender, batch).await.unwrap();
+    }
+    for (query, count) in [
+        (format!("event:{one}"), 2),
+        (format!("-event:{one}"), 6),
+        (format!("event:{one} or event:{other}"), 4),
+        (format!("event:{}", "1".repeat(32)), 0),
+    ] {
+        let filter = FaultFilter {
+            query: query.clone(),
+            ..FaultFilter::default()
+        };
+        let page = db.store.list_faults(&filter, 0, "").await.unwrap();
+        assert_eq!(page.faults.len(), count, "{query}");
+    }
 }

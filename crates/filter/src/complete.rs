@@ -61,7 +61,7 @@ pub fn complete(written: &str) -> Completion {
         Key::Severity => Severity::ALL.map(|(name, _)| (name.to_owned(), "")).to_vec(),
         Key::After | Key::Before => MOMENTS.map(|(text, help)| (text.to_owned(), help)).to_vec(),
         Key::Housekeeping => FLAGS.map(|(text, help)| (text.to_owned(), help)).to_vec(),
-        Key::Of(_) | Key::Issue | Key::Fingerprint => Vec::new(),
+        Key::Of(_) | Key::Issue | Key::Fingerprint | Key::Event => Vec::new(),
     };
     Completion {
         from,

@@ -11,6 +11,8 @@ pub enum Key {
     Issue,
     /// `fingerprint:` and 32 hexadecimal digits.
     Fingerprint,
+    /// `event:` and 32 hexadecimal digits.
+    Event,
     /// `after:-7d`, `after:2026-02-28`, `after:2026-02-28T09:30:00Z`.
     After,
     /// The same, for what was stored earlier.
@@ -57,7 +59,7 @@ pub enum Severity {
 
 impl Key {
     /// All keys with what they are for, in the order in which they are offered.
-    pub const ALL: [(&'static str, Self, &'static str); 15] = [
+    pub const ALL: [(&'static str, Self, &'static str); 16] = [
         (
             "class",
             Self::Of(Field::Class),
@@ -89,6 +91,11 @@ impl Key {
             "fingerprint",
             Self::Fingerprint,
             "a fingerprint of any level, 32 hexadecimal digits",
+        ),
+        (
+            "event",
+            Self::Event,
+            "the event that a program says it is of, 32 hexadecimal digits",
         ),
         (
             "after",

@@ -68,6 +68,8 @@ pub enum Condition {
     Issue(u128),
     /// A fingerprint that it has, of any level.
     Fingerprint(u128),
+    /// The event that the program which made it says it is of.
+    Event(u128),
     /// It was stored then or later.
     After(Moment),
     /// It was stored earlier.

@@ -167,6 +167,7 @@ fn condition(key: Key, operator: Operator, value: &str, quoted: bool) -> Result<
         }
         Key::Issue => fingerprint(value).map(Condition::Issue),
         Key::Fingerprint => fingerprint(value).map(Condition::Fingerprint),
+        Key::Event => fingerprint(value).map(Condition::Event),
         Key::After => moment(value).map(Condition::After),
         Key::Before => moment(value).map(Condition::Before),
         Key::Housekeeping => value.parse().ok().map(Condition::Housekeeping),

@@ -56,6 +56,7 @@ impl fmt::Display for Condition {
             }
             Self::Issue(value) => write!(f, "issue:{value:032x}"),
             Self::Fingerprint(value) => write!(f, "fingerprint:{value:032x}"),
+            Self::Event(value) => write!(f, "event:{value:032x}"),
             Self::After(moment) => write!(f, "after:{moment}"),
             Self::Before(moment) => write!(f, "before:{moment}"),
             Self::Housekeeping(is) => write!(f, "housekeeping:{is}"),

@@ -188,6 +188,7 @@ fn any_condition() -> impl Strategy<Value = Condition> {
         (comparison, severity).prop_map(|(comparison, severity)| Condition::Severity(comparison, severity)),
         any::<u128>().prop_map(Condition::Issue),
         any::<u128>().prop_map(Condition::Fingerprint),
+        any::<u128>().prop_map(Condition::Event),
         moment().prop_map(Condition::After),
         moment().prop_map(Condition::Before),
         any::<bool>().prop_map(Condition::Housekeeping),

@@ -3,11 +3,13 @@
 //! The agent and the collector's netconsole receiver both read reports of kernels; a report becomes the same record
 //! whoever read it.
 
+mod again;
 mod hardware;
 mod report;
 mod scrub;
 pub mod text;
 
+pub use again::{crash_fingerprints, read_again};
 pub use hardware::hardware_error;
 pub use report::{fingerprint, kernel_report};
 pub use scrub::scrub;

@@ -1,7 +1,5 @@
 //! Crashes of programs, for the wire.
 
-use faults::crash::{Crash, CrashFrame};
-use faults::fingerprint::Level;
 use faults::{Class, Severity};
 use probe_user::{Context, UserFrame};
 use proto::v1::record::Payload;
@@ -69,7 +67,7 @@ impl Boot {
         };
         record
             .fingerprints
-            .extend(finer_fingerprints(&as_fault(&payload, &program.name)));
+            .extend(wire::crash_fingerprints(&payload, &program.name));
         caught(record, context, Payload::ProgramCrash(payload))
     }
 
@@ -86,7 +84,7 @@ impl Boot {
         let mut record = self.record(Class::ProgramCrash, Severity::High, &what, at);
         record
             .fingerprints
-            .extend(finer_fingerprints(&as_fault(&crash, &comm)));
+            .extend(wire::crash_fingerprints(&crash, &comm));
         record.hook = Some(super::hook(CORE_PATTERN, ""));
         record.context = Some(proto::v1::Context {
             pid,
@@ -99,31 +97,6 @@ impl Boot {
         record.payload = Some(Payload::ProgramCrash(crash));
         record
     }
-}
-
-fn as_fault(crash: &ProgramCrash, comm: &str) -> Crash {
-    let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let frame = |frame: &proto::v1::UserFrame| CrashFrame {
-        build_id: known(&frame.build_id),
-        offset: Some(frame.offset),
-        ..CrashFrame::default()
-    };
-    Crash {
-        signal: crash.signal,
-        code: Some(crash.code),
-        program: comm.to_owned(),
-        build_id: known(&crash.build_id),
-        frames: crash.frames.iter().map(frame).collect(),
-    }
-}
-
-/// What the stack is grouped by below the title; the title knows no function, because nothing on the host does.
-fn finer_fingerprints(crash: &Crash) -> impl Iterator<Item = proto::v1::Fingerprint> {
-    let finer = crash
-        .fingerprints()
-        .into_iter()
-        .filter(|fingerprint| fingerprint.level > Level::Title);
-    finer.filter_map(|fingerprint| wire::fingerprint(&fingerprint))
 }
 
 fn wire_frame(frame: &UserFrame, program: &Program) -> proto::v1::UserFrame {

@@ -59,6 +59,11 @@ fn of_condition(condition: &Condition, parameters: &mut Parameters) -> String {
                      AND r.fingerprints @> ARRAY[{fingerprint}], false)"
             )
         }
+        Condition::Event(event) => {
+            let event = parameters.bind(Uuid::from_u128(*event));
+            // Never null, and by the index on events.
+            format!("(r.event_id IS NOT NULL AND r.event_id = {event})")
+        }
         Condition::After(moment) => format!("(r.received_at >= {})", of_moment(*moment, parameters)),
         Condition::Before(moment) => format!("(r.received_at < {})", of_moment(*moment, parameters)),
         Condition::Housekeeping(true) => "r.housekeeping".to_owned(),

@@ -46,12 +46,13 @@ impl Store {
             .map(|key| place(&key).ok_or(StoreError::InvalidPageToken))
             .transpose()?
             .unzip();
+        let of_class = filter::is_of_class("i.class", "$2");
         let client = self.client().await?;
         let list = client
             .prepare_cached(&format!(
                 "SELECT {ISSUE} FROM v_issues i
                  WHERE ($1 = '' OR i.state = $1)
-                   AND ($2 IN ('', i.class) OR ($2 LIKE '%.' AND starts_with(i.class, $2)))
+                   AND {of_class}
                    AND ($3::timestamptz IS NULL OR (i.last_seen, i.issue) < ($3, $4))
                  ORDER BY i.last_seen DESC, i.issue DESC LIMIT $5"
             ))

@@ -135,7 +135,7 @@ impl Store {
 
 /// Counts an issue and those that were split from it anew, by the fingerprints of hosts. Those who store records of them wait:
 /// what they add comes on top, what they added before is in the fingerprints.
-async fn recount(transaction: &Transaction<'_>, issue: Uuid) -> Result<(), StoreError> {
+pub(in super::super) async fn recount(transaction: &Transaction<'_>, issue: Uuid) -> Result<(), StoreError> {
     let lock = "SELECT FROM triage WHERE issue = $1 OR split_from = $1 ORDER BY issue FOR UPDATE";
     transaction.query(lock, &[&issue]).await?;
     let split: bool = transaction
