@@ -79,7 +79,8 @@ const AGENT_KILLS: usize = 10;
 /// Records that have to be kept for each of them: it is killed under load.
 const KEPT_A_KILL: usize = 20;
 
-/// `AGENT_KILLS=200 cargo test --release -p system-tests --test delivery the_agent_alone` takes some minutes.
+/// More of it, with programs that are built, takes a minute or some:
+/// `AGENT_KILLS=200 TELEMETRICS_BIN_DIR=$PWD/target/release cargo test -p system-tests --test delivery the_agent_alone`.
 #[test]
 fn kill_9_of_the_agent_alone_at_any_moment_loses_and_duplicates_nothing() {
     let test = "kill_9_of_the_agent_alone_at_any_moment_loses_and_duplicates_nothing";
