@@ -12,6 +12,7 @@ mod rates;
 mod survival;
 mod unusual;
 mod upkeep;
+pub(crate) mod usual;
 
 pub use compare::{Asked, Comparison, ComparisonOfIssue, SideSum, Verdict, compare};
 pub use escalation::{Escalation, escalations};
@@ -39,7 +40,7 @@ pub enum AnalysisError {
 }
 
 /// The bounds of an estimate. JSON has no infinity: an upper bound that is infinite is left out.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Bounds {
     /// The lower one.
     pub low: f64,

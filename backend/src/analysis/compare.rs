@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use statistics::{Counted, compare::Stratum, discovery};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{AnalysisError, Bounds, alpha, digits, finite, real};
@@ -33,7 +34,7 @@ pub struct Asked {
 }
 
 /// What comes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is not worse than allowed, with the confidence that was asked for.
@@ -45,7 +46,7 @@ pub enum Verdict {
 }
 
 /// Two groups of hosts compared.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Comparison {
     /// What comes of it.
     pub verdict: Verdict,
@@ -71,7 +72,7 @@ pub struct Comparison {
 }
 
 /// One of the two.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct SideSum {
     /// Its name.
     pub name: String,
@@ -84,7 +85,7 @@ pub struct SideSum {
 }
 
 /// One issue in both.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ComparisonOfIssue {
     /// The issue, 32 hexadecimal digits.
     pub issue: String,

@@ -6,12 +6,13 @@ use statistics::{
     change::{Rise, rise},
     discovery,
 };
+use utoipa::ToSchema;
 
 use super::{AnalysisError, digits, finite};
 use crate::store::{Series, Store, Watch};
 
 /// An issue that more hosts come to have than before.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Escalation {
     /// The issue, 32 hexadecimal digits.
     pub issue: String,

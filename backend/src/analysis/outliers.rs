@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use statistics::{Counted, shrinkage};
+use utoipa::ToSchema;
 
 use super::AnalysisError;
 use crate::store::{Cell, Store, Watch};
@@ -14,7 +15,7 @@ const ROUNDS: usize = 50;
 const TOLD: usize = 100;
 
 /// What fails more than what it is made of explains.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Outliers {
     /// Builds that fail more than their hardware explains.
     pub builds: Vec<Outlier>,
@@ -25,7 +26,7 @@ pub struct Outliers {
 }
 
 /// A build, a model or a host that stands out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Outlier {
     /// Its name.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use statistics::Counted;
+use utoipa::ToSchema;
 
 use super::{AnalysisError, Bounds, alpha};
 use crate::store::{Dimension, Group, Store, Watch};
@@ -10,7 +11,7 @@ use crate::store::{Dimension, Group, Store, Watch};
 const PER_HOURS: f64 = 1000.0;
 
 /// The rate of a group of hosts.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Rate {
     /// The build, kernel or model.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use statistics::survival::Life;
+use utoipa::ToSchema;
 
 use super::{AnalysisError, Bounds, alpha};
 use crate::store::{Dimension, Store, Watch};
@@ -10,7 +11,7 @@ use crate::store::{Dimension, Store, Watch};
 const STEPS: usize = 200;
 
 /// The survival curve of a build, kernel or model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Survival {
     /// Which.
     pub name: String,
@@ -23,7 +24,7 @@ pub struct Survival {
 }
 
 /// A step of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SurvivalStep {
     /// After so many hours under watch.
     pub hours: f64,

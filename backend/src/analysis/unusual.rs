@@ -5,13 +5,14 @@ use statistics::{
     discovery,
     enrichment::{Overlap, enrichment},
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AnalysisError;
 use crate::store::{Facts, Store, Watch};
 
 /// What is unusual about the hosts with an issue.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Unusual {
     /// Hosts that were heard of.
     pub hosts: u64,
@@ -22,7 +23,7 @@ pub struct Unusual {
 }
 
 /// A fact that is unusually frequent among them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct UnusualFact {
     /// What kind of fact: "kernel", "build", "model", "board", "bios", "cpu", "stepping", "microcode", "dimm" and so on.
     pub key: String,

@@ -4,15 +4,15 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use proto::v1::{IssueFilter, IssueState};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
 use crate::access::Caller;
-use crate::store::{IssueChange, issue_state};
+use crate::store::{IssueChange, SplitGroup, issue_state};
 
 /// Which issues are listed.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -80,6 +80,13 @@ pub(super) async fn issue(
     Ok(Json(issue.to_json()))
 }
 
+/// What an issue would be split into.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SplitAnswer {
+    /// The largest first; at most 500.
+    groups: Vec<SplitGroup>,
+}
+
 /// What an issue would be split into
 #[utoipa::path(
     get,
@@ -87,14 +94,14 @@ pub(super) async fn issue(
     operation_id = "preview_split",
     tag = "issues",
     params(("issue" = String, Path, description = "32 hexadecimal digits")),
-    responses((status = 200, description = "`groups`: each with issue, title, occurrences and hosts", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "The groups", body = SplitAnswer), super::openapi::Refusals)
 )]
 pub(super) async fn split(
     State(app): State<App>,
     Path(issue): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<SplitAnswer>, ApiError> {
     let groups = app.store.split_preview(&issue).await?;
-    Ok(Json(json!({ "groups": groups })))
+    Ok(Json(SplitAnswer { groups }))
 }
 
 /// Change an issue

@@ -11,10 +11,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use filter::{Comparison, Condition, Expression, Field, Moment, Pattern};
 use jiff::{SignedDuration, Timestamp};
-use proto::v1::{Fault, FaultFilter, Host, Record, record::Payload};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::IntoParams;
+use proto::v1::{Fault, FaultFilter, Record, record::Payload};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::App;
@@ -57,6 +56,46 @@ pub(super) struct Asked {
     limit: Option<usize>,
 }
 
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+struct OldRecords {
+    /// The newest first.
+    records: Vec<OldRecord>,
+}
+
+/// A question that was not understood.
+#[derive(Debug, Serialize, ToSchema)]
+struct OldRefusal {
+    /// Why not.
+    message: String,
+}
+
+/// A record as the old backend told it.
+#[derive(Debug, Serialize, ToSchema)]
+struct OldRecord {
+    id: String,
+    machine_id: String,
+    machine_type: String,
+    arch: String,
+    build: String,
+    kernel_version: String,
+    /// By the host's clock, such as `2026-11-24 21:53:30 UTC`.
+    ts_capture: String,
+    /// By the collector's clock.
+    ts_reception: String,
+    /// 1 to 4.
+    severity: i32,
+    classification: String,
+    record_version: u32,
+    payload: String,
+    board_name: String,
+    bios_version: String,
+    cpu_model: String,
+    event_id: String,
+    /// Whether a proxy in front of the collector said that it came from outside.
+    external: bool,
+}
+
 /// Records as Clear Linux's backend answered with them
 ///
 /// Newest first. Errors are 400 with `message`.
@@ -67,8 +106,8 @@ pub(super) struct Asked {
     tag = "faults",
     params(Asked),
     responses(
-        (status = 200, description = "`records`", body = Value),
-        (status = 400, description = "`message`", body = Value),
+        (status = 200, description = "The records", body = OldRecords),
+        (status = 400, description = "What is wrong with the question", body = OldRefusal),
     )
 )]
 pub(super) async fn list(State(app): State<App>, asked: Result<Query<Asked>, QueryRejection>) -> Response {
@@ -78,11 +117,11 @@ pub(super) async fn list(State(app): State<App>, asked: Result<Query<Asked>, Que
     let question = match question {
         Ok(question) => question,
         Err(message) => {
-            return (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response();
+            return (StatusCode::BAD_REQUEST, Json(OldRefusal { message })).into_response();
         }
     };
     match question.answer(&app.store).await {
-        Ok(records) => Json(json!({ "records": records })).into_response(),
+        Ok(records) => Json(OldRecords { records }).into_response(),
         Err(error) => Refusal::Store(error).answer(Form::Json),
     }
 }
@@ -142,7 +181,7 @@ impl Question {
         })
     }
 
-    async fn answer(&self, store: &Store) -> Result<Vec<Value>, StoreError> {
+    async fn answer(&self, store: &Store) -> Result<Vec<OldRecord>, StoreError> {
         let (mut records, mut after) = (Vec::new(), None);
         loop {
             let faults = store.older_faults(&self.filter, after, PAGE).await?;
@@ -181,39 +220,37 @@ fn classification(record: &Record) -> String {
     }
 }
 
-/// A record as the old backend told it.
-fn row(fault: &Fault, record: &Record) -> Value {
-    let unknown = Host::default();
-    let host = fault.host.as_ref().unwrap_or(&unknown);
+fn row(fault: &Fault, record: &Record) -> OldRecord {
+    let host = fault.host.clone().unwrap_or_default();
     let is_old = record.hook.as_ref().is_some_and(|hook| hook.name == HOOK);
     let machine_id = match Uuid::from_slice(&fault.agent_id) {
         Ok(agent_id) if !is_old => agent_id.simple().to_string(),
-        _ => host.hostname.clone(),
+        _ => host.hostname,
     };
     let (payload, event_id) = match &record.payload {
         Some(Payload::Custom(custom)) => (custom.payload.as_str(), custom.event_id.as_str()),
         Some(Payload::KernelReport(report)) => (report.text.as_str(), ""),
         _ => ("", ""),
     };
-    json!({
-        "id": fault.id,
-        "machine_id": machine_id,
-        "machine_type": host.product,
-        "arch": host.arch,
-        "build": host.os_build,
-        "kernel_version": record.kernel_release,
-        "ts_capture": moment(record.occurred_at_unix_ns),
-        "ts_reception": moment(fault.received_at_unix_ns),
-        "severity": record.severity,
-        "classification": classification(record),
-        "record_version": RECORD_VERSION,
-        "payload": payload,
-        "board_name": host.board,
-        "bios_version": host.bios,
-        "cpu_model": host.cpu_model,
-        "event_id": event_id,
-        "external": is_external(record),
-    })
+    OldRecord {
+        id: fault.id.clone(),
+        machine_id,
+        machine_type: host.product,
+        arch: host.arch,
+        build: host.os_build,
+        kernel_version: record.kernel_release.clone(),
+        ts_capture: moment(record.occurred_at_unix_ns),
+        ts_reception: moment(fault.received_at_unix_ns),
+        severity: record.severity,
+        classification: classification(record),
+        record_version: RECORD_VERSION,
+        payload: payload.to_owned(),
+        board_name: host.board,
+        bios_version: host.bios,
+        cpu_model: host.cpu_model,
+        event_id: event_id.to_owned(),
+        external: is_external(record),
+    }
 }
 
 /// The last format of the old records, which has all fields.

@@ -3,13 +3,12 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::error::{ApiError, Refusal};
-use crate::store::PopulationBy;
+use crate::store::{Population, PopulationBy, UpdatePath};
 
 /// What can be asked.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -35,6 +34,22 @@ pub(super) struct Days {
     pub(super) days: u32,
 }
 
+/// Hosts by day.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PopulationAnswer {
+    /// What they are counted by.
+    by: PopulationBy,
+    /// The latest day first, of each day what most hosts ran first; at most 10,000.
+    population: Vec<Population>,
+}
+
+/// Updates.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UpdatesAnswer {
+    /// Those that most hosts tried first; at most 10,000.
+    updates: Vec<UpdatePath>,
+}
+
 fn a_month() -> u32 {
     30
 }
@@ -46,15 +61,15 @@ fn a_month() -> u32 {
     operation_id = "population",
     tag = "hosts",
     params(Question),
-    responses((status = 200, description = "`population`", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "Hosts by day", body = PopulationAnswer), super::openapi::Refusals)
 )]
 pub(super) async fn population(
     State(app): State<App>,
     asked: Result<Query<Question>, QueryRejection>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<PopulationAnswer>, ApiError> {
     let Query(Question { by, days }) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let population = app.store.population(by, days).await?;
-    Ok(Json(json!({ "by": by, "population": population })))
+    Ok(Json(PopulationAnswer { by, population }))
 }
 
 /// How updates from one build to another went
@@ -64,13 +79,13 @@ pub(super) async fn population(
     operation_id = "updates",
     tag = "hosts",
     params(Days),
-    responses((status = 200, description = "`updates`", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "Updates by where they lead", body = UpdatesAnswer), super::openapi::Refusals)
 )]
 pub(super) async fn updates(
     State(app): State<App>,
     asked: Result<Query<Days>, QueryRejection>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<UpdatesAnswer>, ApiError> {
     let Query(Days { days }) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let updates = app.store.update_matrix(days).await?;
-    Ok(Json(json!({ "updates": updates })))
+    Ok(Json(UpdatesAnswer { updates }))
 }

@@ -7,29 +7,17 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::query;
 use crate::analysis;
+pub(super) use crate::analysis::usual::{CONFIDENCE, MAX_RATIO, RATIO};
+use crate::analysis::usual::{DAYS, FALSE_PART, FALSE_PART_ASKED};
 use crate::store::{Dimension, Watch};
-
-/// Days that are looked at when nobody says how many.
-const DAYS: u32 = 30;
-/// Confidence when nobody says which.
-pub(super) const CONFIDENCE: f64 = 0.95;
-/// Part of findings that may be false when nobody says which: of what one looks at every day.
-const FALSE_PART: f64 = 0.01;
-/// The same of what one looks at when one asks.
-const FALSE_PART_ASKED: f64 = 0.05;
-/// How many times as often as usual is bad.
-pub(super) const RATIO: f64 = 2.0;
-/// How many times as often a new build may fail.
-pub(super) const MAX_RATIO: f64 = 1.5;
 
 /// What can be asked.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -99,6 +87,26 @@ questions! {
     Unusual: ["false_part"],
 }
 
+/// Rates of builds, kernels or models.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RatesAnswer {
+    /// Hours that a rate is told for.
+    per_host_hours: u32,
+    /// How sure their bounds are.
+    confidence: f64,
+    /// Those that were watched longest first; at most 500.
+    rates: Vec<analysis::Rate>,
+}
+
+/// Issues on the rise.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EscalationsAnswer {
+    /// The part of them that may be false.
+    false_part: f64,
+    /// The surest first.
+    escalations: Vec<analysis::Escalation>,
+}
+
 pub(super) type Asked = Result<Query<Question>, QueryRejection>;
 
 /// What is asked of a route that takes these questions, beside those that all take.
@@ -136,15 +144,17 @@ fn needed(value: Option<String>, name: &str) -> Result<String, Refusal> {
     operation_id = "rates",
     tag = "statistics",
     params(Rates),
-    responses((status = 200, description = "`rates`, each with its bounds", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "Rates, each with its bounds", body = RatesAnswer), super::openapi::Refusals)
 )]
-pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<Value>, ApiError> {
+pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<RatesAnswer>, ApiError> {
     let (question, watch) = taken(asked, Rates::NAMES)?;
     let confidence = question.confidence.unwrap_or(CONFIDENCE);
     let rates = analysis::rates(&app.store, question.by.unwrap_or_default(), &watch, confidence).await?;
-    Ok(Json(
-        json!({ "per_host_hours": 1000, "confidence": confidence, "rates": rates }),
-    ))
+    Ok(Json(RatesAnswer {
+        per_host_hours: 1000,
+        confidence,
+        rates,
+    }))
 }
 
 /// Whether one build, kernel or model is worse than another
@@ -154,7 +164,7 @@ pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<V
     operation_id = "compare",
     tag = "statistics",
     params(Compare),
-    responses((status = 200, description = "A verdict, and what it rests on", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "A verdict, and what it rests on", body = analysis::Comparison), super::openapi::Refusals)
 )]
 pub(super) async fn compare(
     State(app): State<App>,
@@ -179,13 +189,19 @@ pub(super) async fn compare(
     operation_id = "escalations",
     tag = "statistics",
     params(Escalations),
-    responses((status = 200, description = "`escalations`", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "Escalations", body = EscalationsAnswer), super::openapi::Refusals)
 )]
-pub(super) async fn escalations(State(app): State<App>, asked: Asked) -> Result<Json<Value>, ApiError> {
+pub(super) async fn escalations(
+    State(app): State<App>,
+    asked: Asked,
+) -> Result<Json<EscalationsAnswer>, ApiError> {
     let (question, watch) = taken(asked, Escalations::NAMES)?;
     let false_part = question.false_part.unwrap_or(FALSE_PART);
     let found = analysis::escalations(&app.store, &watch, false_part).await?;
-    Ok(Json(json!({ "false_part": false_part, "escalations": found })))
+    Ok(Json(EscalationsAnswer {
+        false_part,
+        escalations: found,
+    }))
 }
 
 /// For how long hosts have no fault
@@ -195,7 +211,7 @@ pub(super) async fn escalations(State(app): State<App>, asked: Asked) -> Result<
     operation_id = "survival",
     tag = "statistics",
     params(Survival),
-    responses((status = 200, description = "The curve", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "The curve", body = analysis::Survival), super::openapi::Refusals)
 )]
 pub(super) async fn survival(
     State(app): State<App>,
@@ -217,7 +233,7 @@ pub(super) async fn survival(
     operation_id = "outliers",
     tag = "statistics",
     params(Outliers),
-    responses((status = 200, description = "What is bad", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "What is bad", body = analysis::Outliers), super::openapi::Refusals)
 )]
 pub(super) async fn outliers(
     State(app): State<App>,
@@ -238,7 +254,7 @@ pub(super) async fn outliers(
     operation_id = "unusual",
     tag = "statistics",
     params(("issue" = String, Path, description = "32 hexadecimal digits"), Unusual),
-    responses((status = 200, description = "What is unusual about them", body = Value), super::openapi::Refusals)
+    responses((status = 200, description = "What is unusual about them", body = analysis::Unusual), super::openapi::Refusals)
 )]
 pub(super) async fn unusual(
     State(app): State<App>,

@@ -1,27 +1,25 @@
 //! The gRPC service of the analysis.
 
+mod asked;
+mod told;
+
 use proto::v1::{
-    CompareRequest, CompareResponse, ComparedIssue, ComparedSide, Dimension, RateRatio, Severity, Verdict,
+    CompareRequest, CompareResponse, GetSurvivalRequest, ListEscalationsRequest, ListEscalationsResponse,
+    ListOutliersRequest, ListOutliersResponse, ListPopulationRequest, ListPopulationResponse,
+    ListRatesRequest, ListRatesResponse, ListUnusualRequest, ListUnusualResponse, ListUpdatesRequest,
+    ListUpdatesResponse, Severity, Survival,
     statistics_server::{Statistics, StatisticsServer},
 };
 use tonic::{Request, Response, Status};
 
+use self::asked::{days, dimension, issue, name, or, population_by, watch};
+use self::told::all;
 use super::MESSAGE_BYTES;
 use crate::{
-    analysis::{self, AnalysisError, Bounds, SideSum},
+    analysis::{self, AnalysisError, usual},
     collector::store_status,
-    record::check::text,
-    store::{self, Store, Watch},
+    store::Store,
 };
-
-/// What is meant when nothing is said.
-const MAX_RATIO: f64 = 1.5;
-const CONFIDENCE: f64 = 0.95;
-const DAYS: u32 = 30;
-/// Issues of an answer.
-const ISSUES: usize = 500;
-/// Names of builds, kernels and models, bytes.
-const NAME_BYTES: usize = 256;
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -39,108 +37,111 @@ impl StatisticsService {
 #[tonic::async_trait]
 impl Statistics for StatisticsService {
     async fn compare(&self, request: Request<CompareRequest>) -> Result<Response<CompareResponse>, Status> {
-        let asked = asked(request.into_inner())?;
+        let request = request.into_inner();
+        let asked = analysis::Asked {
+            by: dimension(request.by()),
+            max_ratio: or(request.max_ratio, usual::MAX_RATIO),
+            confidence: or(request.confidence, usual::CONFIDENCE),
+            watch: watch(request.days, request.min_severity(), request.class)?,
+            from: name("from", request.from)?,
+            to: name("to", request.to)?,
+        };
         let found = analysis::compare(&self.store, &asked).await;
-        found
-            .map(|found| Response::new(answer(found)))
-            .map_err(|error| match error {
-                AnalysisError::Store(error) => store_status(&error),
-                AnalysisError::Invalid(error) => Status::invalid_argument(error.to_string()),
-            })
+        Ok(Response::new(found.map_err(status)?.into()))
+    }
+
+    async fn list_rates(
+        &self,
+        request: Request<ListRatesRequest>,
+    ) -> Result<Response<ListRatesResponse>, Status> {
+        let request = request.into_inner();
+        let (by, confidence) = (dimension(request.by()), or(request.confidence, usual::CONFIDENCE));
+        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let found = analysis::rates(&self.store, by, &watch, confidence).await;
+        Ok(Response::new(ListRatesResponse {
+            rates: all(found.map_err(status)?),
+            confidence,
+        }))
+    }
+
+    async fn list_population(
+        &self,
+        request: Request<ListPopulationRequest>,
+    ) -> Result<Response<ListPopulationResponse>, Status> {
+        let request = request.into_inner();
+        let by = population_by(request.by());
+        let found = self.store.population(by, days(request.days)).await;
+        Ok(Response::new(ListPopulationResponse {
+            population: all(found.map_err(|error| store_status(&error))?),
+        }))
+    }
+
+    async fn list_updates(
+        &self,
+        request: Request<ListUpdatesRequest>,
+    ) -> Result<Response<ListUpdatesResponse>, Status> {
+        let found = self.store.update_matrix(days(request.into_inner().days)).await;
+        Ok(Response::new(ListUpdatesResponse {
+            updates: all(found.map_err(|error| store_status(&error))?),
+        }))
+    }
+
+    async fn list_escalations(
+        &self,
+        request: Request<ListEscalationsRequest>,
+    ) -> Result<Response<ListEscalationsResponse>, Status> {
+        let request = request.into_inner();
+        let false_part = or(request.false_part, usual::FALSE_PART);
+        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let found = analysis::escalations(&self.store, &watch, false_part).await;
+        Ok(Response::new(ListEscalationsResponse {
+            escalations: all(found.map_err(status)?),
+            false_part,
+        }))
+    }
+
+    async fn get_survival(&self, request: Request<GetSurvivalRequest>) -> Result<Response<Survival>, Status> {
+        let request = request.into_inner();
+        let (by, confidence) = (dimension(request.by()), or(request.confidence, usual::CONFIDENCE));
+        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let of = name("of", request.of)?;
+        let found = analysis::survival(&self.store, by, &of, &watch, confidence).await;
+        Ok(Response::new(found.map_err(status)?.into()))
+    }
+
+    async fn list_outliers(
+        &self,
+        request: Request<ListOutliersRequest>,
+    ) -> Result<Response<ListOutliersResponse>, Status> {
+        let request = request.into_inner();
+        let ratio = or(request.ratio, usual::RATIO);
+        let confidence = or(request.confidence, usual::CONFIDENCE);
+        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let found = analysis::outliers(&self.store, &watch, ratio, confidence).await;
+        Ok(Response::new(found.map_err(status)?.into()))
+    }
+
+    async fn list_unusual(
+        &self,
+        request: Request<ListUnusualRequest>,
+    ) -> Result<Response<ListUnusualResponse>, Status> {
+        let request = request.into_inner();
+        let issue = issue(&request.issue)?;
+        let watch = watch(request.days, Severity::Unspecified, String::new())?;
+        let false_part = or(request.false_part, usual::FALSE_PART_ASKED);
+        let found = analysis::unusual(&self.store, issue, &watch, false_part).await;
+        Ok(Response::new(found.map_err(status)?.into()))
+    }
+}
+
+fn status(error: AnalysisError) -> Status {
+    match error {
+        AnalysisError::Store(error) => store_status(&error),
+        AnalysisError::Invalid(error) => Status::invalid_argument(error.to_string()),
     }
 }
 
 /// The service with its limits.
 pub fn server(service: StatisticsService) -> StatisticsServer<StatisticsService> {
     StatisticsServer::new(service).max_decoding_message_size(MESSAGE_BYTES)
-}
-
-fn asked(request: CompareRequest) -> Result<analysis::Asked, Status> {
-    let by = match request.by() {
-        Dimension::Unspecified | Dimension::Build => store::Dimension::Build,
-        Dimension::Kernel => store::Dimension::Kernel,
-        Dimension::Model => store::Dimension::Model,
-    };
-    let min_severity = match request.min_severity() {
-        Severity::Unspecified => Severity::Medium,
-        severity => severity,
-    };
-    for (name, value, limit) in [
-        ("from", &request.from, NAME_BYTES),
-        ("to", &request.to, NAME_BYTES),
-        ("class", &request.class, proto::limits::CLASS_CHARS),
-    ] {
-        text(name, value, limit).map_err(Status::invalid_argument)?;
-    }
-    let or = |number: f64, otherwise: f64| if number == 0.0 { otherwise } else { number };
-    Ok(analysis::Asked {
-        by,
-        max_ratio: or(request.max_ratio, MAX_RATIO),
-        confidence: or(request.confidence, CONFIDENCE),
-        watch: Watch {
-            days: if request.days == 0 { DAYS } else { request.days },
-            min_severity: i16::try_from(i32::from(min_severity)).unwrap_or_default(),
-            class: request.class,
-            issue: None,
-        },
-        from: request.from,
-        to: request.to,
-    })
-}
-
-fn answer(found: analysis::Comparison) -> CompareResponse {
-    let verdict = match found.verdict {
-        analysis::Verdict::Fine => Verdict::Fine,
-        analysis::Verdict::Worse => Verdict::Worse,
-        analysis::Verdict::Unsure => Verdict::Unsure,
-    };
-    let issues = found.issues.into_iter().take(ISSUES).map(|issue| ComparedIssue {
-        ratio: Some(ratio(
-            issue.ratio,
-            issue.ratio_bounds,
-            issue.p_worse,
-            issue.p_better,
-        )),
-        issue: issue.issue,
-        class: issue.class,
-        title: issue.title,
-        severity: issue.severity.into(),
-        worse: issue.worse,
-        from_affected: issue.from_affected,
-        to_affected: issue.to_affected,
-        q_worse: issue.q_worse,
-    });
-    CompareResponse {
-        verdict: verdict.into(),
-        from: Some(side(found.from)),
-        to: Some(side(found.to)),
-        ratio: Some(ratio(
-            found.ratio,
-            found.ratio_bounds,
-            found.p_worse,
-            found.p_better,
-        )),
-        issues: issues.collect(),
-        max_ratio: found.max_ratio,
-        confidence: found.confidence,
-    }
-}
-
-fn side(side: SideSum) -> ComparedSide {
-    ComparedSide {
-        name: side.name,
-        hosts: side.hosts,
-        host_hours: side.host_hours,
-        affected: side.affected,
-    }
-}
-
-fn ratio(estimate: Option<f64>, bounds: Bounds, p_worse: f64, p_better: f64) -> RateRatio {
-    RateRatio {
-        estimate,
-        low: bounds.low,
-        high: bounds.high,
-        p_worse,
-        p_better,
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use deadpool_postgres::Transaction;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Store, StoreError, clean, count, plan::Plan, time::Micros};
@@ -17,7 +18,7 @@ const ROWS: i64 = 10_000;
 const BACK_DAYS: i32 = 7;
 
 /// What hosts are counted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PopulationBy {
     /// The build of the system.
@@ -46,7 +47,8 @@ impl PopulationBy {
 }
 
 /// Hosts that ran something on a day.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = PopulationOfDay)]
 pub struct Population {
     /// The day (UTC), such as 2026-01-08.
     pub day: String,
@@ -59,7 +61,7 @@ pub struct Population {
 }
 
 /// How updates from one build to another went, in hosts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UpdatePath {
     /// Build before.
     pub from: String,

@@ -16,6 +16,7 @@ mod exports;
 mod fleet_pages;
 mod grafana;
 mod hardware;
+mod grpc_statistics;
 mod hosts;
 mod ingest;
 mod issues;

@@ -28,7 +28,7 @@ fn swupd(from: &str, to: &str, result: u32) -> Record {
     }
 }
 
-fn on_latest_day(answer: &Value) -> Vec<(&str, u64)> {
+pub(crate) fn on_latest_day(answer: &Value) -> Vec<(&str, u64)> {
     let rows = answer["population"].as_array().unwrap();
     let latest = &rows[0]["day"];
     let rows = rows.iter().filter(|row| row["day"] == *latest);

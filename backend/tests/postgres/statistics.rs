@@ -7,15 +7,12 @@ use axum::{
     http::{Request, StatusCode},
 };
 use backend::{access::Anonymous, simulation};
-use proto::v1::{
-    Batch, CompareRequest, Fingerprint, FingerprintLevel, Host, Record, Severity, Verdict,
-    statistics_client::StatisticsClient,
-};
+use proto::v1::{Batch, Fingerprint, FingerprintLevel, Host, Record, Severity};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Collector, Database, encoded, host, record, sender};
+use crate::support::{Database, encoded, host, record, sender};
 
 /// Issues that all builds have.
 const OLD: [&str; 2] = [
@@ -23,7 +20,7 @@ const OLD: [&str; 2] = [
     "000000000000000000000000000000a2",
 ];
 /// An issue that came with build 42.
-const NEW: &str = "000000000000000000000000000000b1";
+pub(crate) const NEW: &str = "000000000000000000000000000000b1";
 /// Hosts of a build.
 const HOSTS: u32 = 60;
 
@@ -329,35 +326,6 @@ async fn questions_without_sense_are_refused_with_a_reason() {
     for address in ["rates", "escalations", "outliers"] {
         ok(&db, &format!("/api/v1/statistics/{address}")).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_comparison_can_be_asked_for_by_grpc() {
-    let Some(db) = Database::new("a_comparison_can_be_asked_for_by_grpc").await else {
-        return;
-    };
-    fleet(&db).await;
-    let collector = Collector::start(&db).await;
-    let mut client = StatisticsClient::new(collector.channel().await);
-    let request = CompareRequest {
-        from: "41".to_owned(),
-        to: "42".to_owned(),
-        ..CompareRequest::default()
-    };
-    let found = client.compare(request.clone()).await.unwrap().into_inner();
-    assert_eq!(found.verdict(), Verdict::Worse);
-    assert_eq!((found.max_ratio, found.confidence), (1.5, 0.95));
-    assert_eq!(
-        (found.issues[0].issue.as_str(), found.issues[0].to_affected),
-        (NEW, 12)
-    );
-    let wrong = CompareRequest {
-        confidence: 95.0,
-        ..request
-    };
-    let refused = client.compare(wrong).await.unwrap_err();
-    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
-    collector.stop().await;
 }
 
 #[tokio::test]

@@ -4281,6 +4281,321 @@ pub struct ComparedIssue {
     #[prost(double, tag = "9")]
     pub q_worse: f64,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRatesRequest {
+    #[prost(enumeration = "Dimension", tag = "1")]
+    pub by: i32,
+    /// How sure the bounds are, between 0 and 1. Zero means 0.95.
+    #[prost(double, tag = "2")]
+    pub confidence: f64,
+    /// Faults of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "3")]
+    pub days: u32,
+    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    #[prost(string, tag = "4")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "5")]
+    pub min_severity: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRatesResponse {
+    /// Those that were watched longest first. At most 500.
+    #[prost(message, repeated, tag = "1")]
+    pub rates: ::prost::alloc::vec::Vec<Rate>,
+    /// As it was taken.
+    #[prost(double, tag = "2")]
+    pub confidence: f64,
+}
+/// How often the hosts of a build, kernel or hardware model fail.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rate {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Hosts that were watched.
+    #[prost(uint64, tag = "2")]
+    pub hosts: u64,
+    /// Hours for which they were.
+    #[prost(double, tag = "3")]
+    pub host_hours: f64,
+    /// Hosts that had a fault.
+    #[prost(uint64, tag = "4")]
+    pub affected: u64,
+    /// Days on which a host had a fault.
+    #[prost(uint64, tag = "5")]
+    pub fault_days: u64,
+    /// Faults, which storms may have many of.
+    #[prost(uint64, tag = "6")]
+    pub faults: u64,
+    /// Days with a fault in 1000 host-hours.
+    #[prost(double, tag = "7")]
+    pub rate: f64,
+    /// Its bounds; no upper one: infinite.
+    #[prost(double, tag = "8")]
+    pub low: f64,
+    #[prost(double, optional, tag = "9")]
+    pub high: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPopulationRequest {
+    #[prost(enumeration = "PopulationDimension", tag = "1")]
+    pub by: i32,
+    /// Of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPopulationResponse {
+    /// The latest day first, of each day what most hosts ran first. At most 10,000.
+    #[prost(message, repeated, tag = "1")]
+    pub population: ::prost::alloc::vec::Vec<PopulationOfDay>,
+}
+/// Hosts that ran something on a day.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PopulationOfDay {
+    /// The day (UTC), such as 2026-01-08.
+    #[prost(string, tag = "1")]
+    pub day: ::prost::alloc::string::String,
+    /// What they ran. Empty: not known, or all.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// How many. A host that changed counts for both.
+    #[prost(uint64, tag = "3")]
+    pub hosts: u64,
+    /// For how many hours they were watched together.
+    #[prost(double, tag = "4")]
+    pub host_hours: f64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUpdatesRequest {
+    /// Of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "1")]
+    pub days: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUpdatesResponse {
+    /// Those that most hosts tried first. At most 10,000.
+    #[prost(message, repeated, tag = "1")]
+    pub updates: ::prost::alloc::vec::Vec<UpdatePath>,
+}
+/// How updates from one build to another went, in hosts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdatePath {
+    /// Build before, and after.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// Hosts of which anything is known: those that run it, and those whose program that updates said how it went.
+    #[prost(uint64, tag = "3")]
+    pub tried: u64,
+    /// Of these, hosts that came to run it.
+    #[prost(uint64, tag = "4")]
+    pub succeeded: u64,
+    /// Hosts that were told it failed and did not come to run it.
+    #[prost(uint64, tag = "5")]
+    pub failed: u64,
+    /// Of those that succeeded, hosts that ran the build before again within 7 days.
+    #[prost(uint64, tag = "6")]
+    pub went_back: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEscalationsRequest {
+    /// Part of what is found that may be false, between 0 and 1. Zero means 0.01.
+    #[prost(double, tag = "1")]
+    pub false_part: f64,
+    /// Days that are looked at, up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "4")]
+    pub min_severity: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEscalationsResponse {
+    /// The surest first.
+    #[prost(message, repeated, tag = "1")]
+    pub escalations: ::prost::alloc::vec::Vec<Escalation>,
+    /// As it was taken.
+    #[prost(double, tag = "2")]
+    pub false_part: f64,
+}
+/// An issue that more hosts come to have than before.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Escalation {
+    /// 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub class: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub title: ::prost::alloc::string::String,
+    /// For how many days it has been more; 1: since today.
+    #[prost(uint64, tag = "4")]
+    pub days: u64,
+    /// How many times as often as before. Not set: it was not there before.
+    #[prost(double, optional, tag = "5")]
+    pub ratio: ::core::option::Option<f64>,
+    /// At most so probable without a rise.
+    #[prost(double, tag = "6")]
+    pub p_value: f64,
+    /// Expected part of false ones among those that are at least as sure.
+    #[prost(double, tag = "7")]
+    pub q_value: f64,
+    /// Hosts that had it for the first time on each day, the oldest first.
+    #[prost(uint64, repeated, tag = "8")]
+    pub hosts: ::prost::alloc::vec::Vec<u64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSurvivalRequest {
+    #[prost(enumeration = "Dimension", tag = "1")]
+    pub by: i32,
+    /// The build, kernel or hardware model. At most 256 bytes.
+    #[prost(string, tag = "2")]
+    pub of: ::prost::alloc::string::String,
+    /// How sure the bounds are, between 0 and 1. Zero means 0.95.
+    #[prost(double, tag = "3")]
+    pub confidence: f64,
+    /// Faults of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "4")]
+    pub days: u32,
+    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    #[prost(string, tag = "5")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "6")]
+    pub min_severity: i32,
+}
+/// The survival curve of a build, kernel or hardware model.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Survival {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub hosts: u64,
+    /// Of these, hosts that had a fault.
+    #[prost(uint64, tag = "3")]
+    pub affected: u64,
+    /// The curve, from 1 on. At most 201 steps.
+    #[prost(message, repeated, tag = "4")]
+    pub steps: ::prost::alloc::vec::Vec<SurvivalStep>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct SurvivalStep {
+    /// After so many hours under watch.
+    #[prost(double, tag = "1")]
+    pub hours: f64,
+    /// Hosts that were still watched and had no fault just before.
+    #[prost(uint64, tag = "2")]
+    pub at_risk: u64,
+    /// Part of the hosts that have no fault yet, between 0 and 1.
+    #[prost(double, tag = "3")]
+    pub survival: f64,
+    /// Its bounds.
+    #[prost(double, tag = "4")]
+    pub low: f64,
+    #[prost(double, tag = "5")]
+    pub high: f64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOutliersRequest {
+    /// How many times as often as usual is bad. Zero means 2.
+    #[prost(double, tag = "1")]
+    pub ratio: f64,
+    /// How sure that has to be, between 0 and 1. Zero means 0.95.
+    #[prost(double, tag = "2")]
+    pub confidence: f64,
+    /// Faults of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "3")]
+    pub days: u32,
+    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    #[prost(string, tag = "4")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "5")]
+    pub min_severity: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOutliersResponse {
+    /// Builds that fail more than their hardware explains. At most 100, as of the others.
+    #[prost(message, repeated, tag = "1")]
+    pub builds: ::prost::alloc::vec::Vec<Outlier>,
+    /// Hardware models that fail more than their builds explain.
+    #[prost(message, repeated, tag = "2")]
+    pub models: ::prost::alloc::vec::Vec<Outlier>,
+    /// Hosts that fail more than their model and build explain.
+    #[prost(message, repeated, tag = "3")]
+    pub hosts: ::prost::alloc::vec::Vec<Outlier>,
+}
+/// A build, a hardware model or a host that stands out.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Outlier {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Of a host: the id of its agent, a UUID of 36 characters. Empty otherwise.
+    #[prost(string, tag = "2")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// Days on which an issue began.
+    #[prost(uint64, tag = "3")]
+    pub beginnings: u64,
+    /// How many there would be without anything of its own.
+    #[prost(double, tag = "4")]
+    pub expected: f64,
+    /// Beginnings by expected ones, drawn towards what is usual among its kind.
+    #[prost(double, tag = "5")]
+    pub ratio: f64,
+    /// How sure it is that this ratio is above the one that was asked for, between 0 and 1.
+    #[prost(double, tag = "6")]
+    pub sure: f64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUnusualRequest {
+    /// 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    /// Part of what is found that may be false, between 0 and 1. Zero means 0.05.
+    #[prost(double, tag = "2")]
+    pub false_part: f64,
+    /// Hosts that had it in so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "3")]
+    pub days: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUnusualResponse {
+    /// Hosts that were heard of.
+    #[prost(uint64, tag = "1")]
+    pub hosts: u64,
+    /// Of these, hosts with the issue.
+    #[prost(uint64, tag = "2")]
+    pub affected: u64,
+    /// Facts that more of them have than chance explains, the surest first.
+    #[prost(message, repeated, tag = "3")]
+    pub facts: ::prost::alloc::vec::Vec<UnusualFact>,
+}
+/// A fact that is unusually frequent among the hosts with an issue.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UnusualFact {
+    /// What kind of fact: "kernel", "build", "model", "board", "bios", "cpu", "stepping", "microcode", "dimm" and so on.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+    /// Part of the affected hosts that have it.
+    #[prost(double, tag = "3")]
+    pub share_of_affected: f64,
+    /// Part of the other hosts that have it.
+    #[prost(double, tag = "4")]
+    pub share_of_others: f64,
+    /// Probability of so many of them by chance.
+    #[prost(double, tag = "5")]
+    pub p_value: f64,
+    /// Expected part of false ones among those that are at least as sure.
+    #[prost(double, tag = "6")]
+    pub q_value: f64,
+}
 /// What hosts are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -4349,6 +4664,50 @@ impl Verdict {
             "VERDICT_FINE" => Some(Self::Fine),
             "VERDICT_WORSE" => Some(Self::Worse),
             "VERDICT_UNSURE" => Some(Self::Unsure),
+            _ => None,
+        }
+    }
+}
+/// What hosts are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PopulationDimension {
+    Unspecified = 0,
+    /// The build of the system. Also where it is not specified.
+    Build = 1,
+    /// The kernel's release.
+    Kernel = 2,
+    /// The hardware model.
+    Model = 3,
+    /// The processor.
+    Cpu = 4,
+    /// Nothing: all hosts.
+    All = 5,
+}
+impl PopulationDimension {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "POPULATION_DIMENSION_UNSPECIFIED",
+            Self::Build => "POPULATION_DIMENSION_BUILD",
+            Self::Kernel => "POPULATION_DIMENSION_KERNEL",
+            Self::Model => "POPULATION_DIMENSION_MODEL",
+            Self::Cpu => "POPULATION_DIMENSION_CPU",
+            Self::All => "POPULATION_DIMENSION_ALL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "POPULATION_DIMENSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "POPULATION_DIMENSION_BUILD" => Some(Self::Build),
+            "POPULATION_DIMENSION_KERNEL" => Some(Self::Kernel),
+            "POPULATION_DIMENSION_MODEL" => Some(Self::Model),
+            "POPULATION_DIMENSION_CPU" => Some(Self::Cpu),
+            "POPULATION_DIMENSION_ALL" => Some(Self::All),
             _ => None,
         }
     }
@@ -4471,6 +4830,178 @@ pub mod statistics_client {
                 .insert(GrpcMethod::new("telemetry.v1.Statistics", "Compare"));
             self.inner.unary(req, path, codec).await
         }
+        /// How often hosts fail, by build, kernel or hardware model.
+        pub async fn list_rates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListRates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListRates"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How many hosts ran what, day by day.
+        pub async fn list_population(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPopulationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPopulationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListPopulation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListPopulation"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How updates from one build to another went.
+        pub async fn list_updates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListUpdatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUpdatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListUpdates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListUpdates"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Issues that more hosts come to have than before.
+        pub async fn list_escalations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEscalationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEscalationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListEscalations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListEscalations"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// For how long hosts of a build, kernel or hardware model have no fault.
+        pub async fn get_survival(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSurvivalRequest>,
+        ) -> std::result::Result<tonic::Response<super::Survival>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/GetSurvival",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "GetSurvival"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Builds, hardware models and hosts that fail more than what they are made of explains, told apart.
+        pub async fn list_outliers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOutliersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOutliersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListOutliers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListOutliers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the hosts with an issue have in common.
+        pub async fn list_unusual(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListUnusualRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUnusualResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListUnusual",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListUnusual"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4492,6 +5023,59 @@ pub mod statistics_server {
             &self,
             request: tonic::Request<super::CompareRequest>,
         ) -> std::result::Result<tonic::Response<super::CompareResponse>, tonic::Status>;
+        /// How often hosts fail, by build, kernel or hardware model.
+        async fn list_rates(
+            &self,
+            request: tonic::Request<super::ListRatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRatesResponse>,
+            tonic::Status,
+        >;
+        /// How many hosts ran what, day by day.
+        async fn list_population(
+            &self,
+            request: tonic::Request<super::ListPopulationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPopulationResponse>,
+            tonic::Status,
+        >;
+        /// How updates from one build to another went.
+        async fn list_updates(
+            &self,
+            request: tonic::Request<super::ListUpdatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUpdatesResponse>,
+            tonic::Status,
+        >;
+        /// Issues that more hosts come to have than before.
+        async fn list_escalations(
+            &self,
+            request: tonic::Request<super::ListEscalationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEscalationsResponse>,
+            tonic::Status,
+        >;
+        /// For how long hosts of a build, kernel or hardware model have no fault.
+        async fn get_survival(
+            &self,
+            request: tonic::Request<super::GetSurvivalRequest>,
+        ) -> std::result::Result<tonic::Response<super::Survival>, tonic::Status>;
+        /// Builds, hardware models and hosts that fail more than what they are made of explains, told apart.
+        async fn list_outliers(
+            &self,
+            request: tonic::Request<super::ListOutliersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOutliersResponse>,
+            tonic::Status,
+        >;
+        /// What the hosts with an issue have in common.
+        async fn list_unusual(
+            &self,
+            request: tonic::Request<super::ListUnusualRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUnusualResponse>,
+            tonic::Status,
+        >;
     }
     /// Answers from the counts that are kept as records are stored.
     #[derive(Debug)]
@@ -4600,6 +5184,321 @@ pub mod statistics_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CompareSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListRates" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRatesSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListRatesRequest>
+                    for ListRatesSvc<T> {
+                        type Response = super::ListRatesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRatesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_rates(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRatesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListPopulation" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPopulationSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListPopulationRequest>
+                    for ListPopulationSvc<T> {
+                        type Response = super::ListPopulationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPopulationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_population(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPopulationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListUpdates" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListUpdatesSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListUpdatesRequest>
+                    for ListUpdatesSvc<T> {
+                        type Response = super::ListUpdatesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListUpdatesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_updates(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListUpdatesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListEscalations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEscalationsSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListEscalationsRequest>
+                    for ListEscalationsSvc<T> {
+                        type Response = super::ListEscalationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEscalationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_escalations(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEscalationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/GetSurvival" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSurvivalSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::GetSurvivalRequest>
+                    for GetSurvivalSvc<T> {
+                        type Response = super::Survival;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSurvivalRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::get_survival(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSurvivalSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListOutliers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListOutliersSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListOutliersRequest>
+                    for ListOutliersSvc<T> {
+                        type Response = super::ListOutliersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListOutliersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_outliers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListOutliersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListUnusual" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListUnusualSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListUnusualRequest>
+                    for ListUnusualSvc<T> {
+                        type Response = super::ListUnusualResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListUnusualRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_unusual(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListUnusualSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

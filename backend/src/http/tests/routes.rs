@@ -350,3 +350,57 @@ async fn the_description_refers_to_what_is_there_only() {
         assert!(described.pointer(pointer).is_some(), "{reference}");
     }
 }
+
+/// Where a description leaves the form of something open.
+fn untyped(schema: &serde_json::Value, place: &str, found: &mut Vec<String>) {
+    let mut within: Vec<(String, &serde_json::Value)> = Vec::new();
+    for (key, value) in schema["properties"].as_object().into_iter().flatten() {
+        within.push((format!("{place}.{key}"), value));
+    }
+    for several in ["anyOf", "oneOf", "allOf"] {
+        let all = schema[several].as_array().into_iter().flatten();
+        within.extend(all.map(|one| (place.to_owned(), one)));
+    }
+    if let Some(items) = schema.get("items") {
+        within.push((format!("{place}[]"), items));
+    }
+    let scalars = ["string", "number", "integer", "boolean", "null"];
+    let is_scalar = |kind: &serde_json::Value| kind.as_str().is_some_and(|kind| scalars.contains(&kind));
+    let kind = &schema["type"];
+    let is_one = is_scalar(kind) || kind.as_array().is_some_and(|kinds| kinds.iter().all(is_scalar));
+    if within.is_empty() && !is_one && schema.get("$ref").is_none() {
+        found.push(place.to_owned());
+    }
+    for (place, schema) in within {
+        untyped(schema, &place, found);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_the_api_has_its_form_described() {
+    let described: serde_json::Value =
+        serde_json::from_slice(&get("/api/v1/openapi.json").await.body).unwrap();
+    let mut found = Vec::new();
+    for (name, schema) in described["components"]["schemas"].as_object().unwrap() {
+        untyped(schema, name, &mut found);
+    }
+    for (path, operations) in described["paths"].as_object().unwrap() {
+        // Its form is a standard of its own.
+        if path == "/api/v1/openapi.json" {
+            continue;
+        }
+        for (method, operation) in operations.as_object().unwrap() {
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(answers.contains_key("200"), "{method} {path}");
+            let bodies = answers.values().chain(operation.get("requestBody"));
+            for (kind, content) in bodies.flat_map(|body| body["content"].as_object().unwrap()) {
+                untyped(
+                    &content["schema"],
+                    &format!("{method} {path}: {kind}"),
+                    &mut found,
+                );
+            }
+        }
+    }
+    assert!(found.is_empty(), "say what these are: {found:#?}");
+}

@@ -6,6 +6,7 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError, chain, filter};
@@ -20,7 +21,7 @@ const OLDER: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
 /// What would be a group of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SplitGroup {
     /// The fingerprint of its top frames, 32 hexadecimal digits.
     pub issue: String,

@@ -1,0 +1,65 @@
+//! Questions as the analysis takes them. A number that is zero was not asked with.
+
+use proto::v1::{Dimension, PopulationDimension, Severity};
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::{
+    analysis::usual,
+    record::check::text,
+    store::{self, PopulationBy, Watch},
+};
+
+/// Names of builds, kernels and models, bytes.
+const NAME_BYTES: usize = 256;
+
+pub(super) fn dimension(by: Dimension) -> store::Dimension {
+    match by {
+        Dimension::Unspecified | Dimension::Build => store::Dimension::Build,
+        Dimension::Kernel => store::Dimension::Kernel,
+        Dimension::Model => store::Dimension::Model,
+    }
+}
+
+pub(super) fn population_by(by: PopulationDimension) -> PopulationBy {
+    match by {
+        PopulationDimension::Unspecified | PopulationDimension::Build => PopulationBy::Build,
+        PopulationDimension::Kernel => PopulationBy::Kernel,
+        PopulationDimension::Model => PopulationBy::Model,
+        PopulationDimension::Cpu => PopulationBy::Cpu,
+        PopulationDimension::All => PopulationBy::All,
+    }
+}
+
+/// The name of a build, kernel or model, within its limit.
+pub(super) fn name(field: &str, name: String) -> Result<String, Status> {
+    text(field, &name, NAME_BYTES).map_err(Status::invalid_argument)?;
+    Ok(name)
+}
+
+pub(super) fn issue(digits: &str) -> Result<Uuid, Status> {
+    let parsed = Uuid::try_parse(digits);
+    parsed.map_err(|_no_digits| Status::invalid_argument("issue is not 32 hexadecimal digits"))
+}
+
+pub(super) fn watch(asked_days: u32, min_severity: Severity, class: String) -> Result<Watch, Status> {
+    text("class", &class, proto::limits::CLASS_CHARS).map_err(Status::invalid_argument)?;
+    let min_severity = match min_severity {
+        Severity::Unspecified => Severity::Medium,
+        severity => severity,
+    };
+    Ok(Watch {
+        days: days(asked_days),
+        min_severity: i16::try_from(i32::from(min_severity)).unwrap_or_default(),
+        class,
+        issue: None,
+    })
+}
+
+pub(super) fn days(asked: u32) -> u32 {
+    if asked == 0 { usual::DAYS } else { asked }
+}
+
+pub(super) fn or(asked: f64, usual: f64) -> f64 {
+    if asked == 0.0 { usual } else { asked }
+}

@@ -1,0 +1,206 @@
+//! The analysis by gRPC tells what it tells by REST.
+
+use proto::v1::{
+    CompareRequest, GetSurvivalRequest, ListEscalationsRequest, ListOutliersRequest, ListPopulationRequest,
+    ListRatesRequest, ListUnusualRequest, ListUpdatesRequest, PopulationDimension, Verdict,
+    statistics_client::StatisticsClient,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    population::on_latest_day,
+    statistics::{NEW, fleet, ok},
+    support::{Collector, Database},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_can_be_asked_for_by_grpc() {
+    let Some(db) = Database::new("a_comparison_can_be_asked_for_by_grpc").await else {
+        return;
+    };
+    fleet(&db).await;
+    let collector = Collector::start(&db).await;
+    let mut client = StatisticsClient::new(collector.channel().await);
+    let request = CompareRequest {
+        from: "41".to_owned(),
+        to: "42".to_owned(),
+        ..CompareRequest::default()
+    };
+    let found = client.compare(request.clone()).await.unwrap().into_inner();
+    assert_eq!(found.verdict(), Verdict::Worse);
+    assert_eq!((found.max_ratio, found.confidence), (1.5, 0.95));
+    assert_eq!(
+        (found.issues[0].issue.as_str(), found.issues[0].to_affected),
+        (NEW, 12)
+    );
+    let wrong = CompareRequest {
+        confidence: 95.0,
+        ..request
+    };
+    let refused = client.compare(wrong).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    collector.stop().await;
+}
+
+/// A number of an answer by REST.
+fn number(answer: &Value) -> f64 {
+    answer.as_f64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_population_and_updates_are_told_by_grpc_as_by_rest() {
+    let Some(db) = Database::new("rates_population_and_updates_are_told_by_grpc_as_by_rest").await else {
+        return;
+    };
+    fleet(&db).await;
+    db.store.count_population().await.unwrap();
+    db.sql()
+        .await
+        .batch_execute(
+            "INSERT INTO updates SELECT agent_id, now(), '41', '42', 'runs' FROM hosts WHERE os_build = '42'",
+        )
+        .await
+        .unwrap();
+    let collector = Collector::start(&db).await;
+    let mut client = StatisticsClient::new(collector.channel().await);
+
+    let rest = ok(&db, "/api/v1/statistics/rates?by=build").await;
+    let grpc = client
+        .list_rates(ListRatesRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(number(&rest["confidence"]).to_bits(), grpc.confidence.to_bits());
+    assert_eq!(grpc.rates.len(), 2);
+    for (rate, json) in grpc.rates.iter().zip(rest["rates"].as_array().unwrap()) {
+        assert_eq!(
+            json,
+            &json!({
+                "name": rate.name, "hosts": rate.hosts, "host_hours": rate.host_hours, "affected": rate.affected,
+                "fault_days": rate.fault_days, "faults": rate.faults, "rate": rate.rate,
+                "rate_bounds": { "low": rate.low, "high": rate.high },
+            })
+        );
+    }
+
+    let rest = ok(&db, "/api/v1/population?by=model&days=3").await;
+    let asked = ListPopulationRequest {
+        by: PopulationDimension::Model.into(),
+        days: 3,
+    };
+    let grpc = client.list_population(asked).await.unwrap().into_inner();
+    let told = grpc.population.iter().map(
+        |one| json!({ "day": one.day, "name": one.name, "hosts": one.hosts, "host_hours": one.host_hours }),
+    );
+    assert_eq!(rest["population"], told.collect::<Value>());
+    assert_eq!(on_latest_day(&rest), [("A", 60), ("B", 60)]);
+
+    let rest = ok(&db, "/api/v1/updates").await;
+    let grpc = client
+        .list_updates(ListUpdatesRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let told = grpc.updates.iter().map(|one| {
+        json!({
+            "from": one.from, "to": one.to, "tried": one.tried, "succeeded": one.succeeded, "failed": one.failed,
+            "went_back": one.went_back,
+        })
+    });
+    assert_eq!(rest["updates"], told.collect::<Value>());
+    assert_eq!(grpc.updates[0].tried, 60);
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_out_is_told_by_grpc_as_by_rest() {
+    let Some(db) = Database::new("what_stands_out_is_told_by_grpc_as_by_rest").await else {
+        return;
+    };
+    fleet(&db).await;
+    let collector = Collector::start(&db).await;
+    let mut client = StatisticsClient::new(collector.channel().await);
+
+    let rest = ok(&db, "/api/v1/statistics/escalations?days=5").await;
+    let asked = ListEscalationsRequest {
+        days: 5,
+        ..ListEscalationsRequest::default()
+    };
+    let grpc = client.list_escalations(asked).await.unwrap().into_inner();
+    assert_eq!(grpc.escalations.len(), 1);
+    let (json, told) = (&rest["escalations"][0], &grpc.escalations[0]);
+    assert_eq!(
+        (&json["issue"], &json["hosts"]),
+        (&json!(told.issue), &json!(told.hosts))
+    );
+    assert_eq!(told.issue, NEW);
+
+    let rest = ok(&db, "/api/v1/statistics/survival?of=41").await;
+    let asked = GetSurvivalRequest {
+        of: "41".to_owned(),
+        ..GetSurvivalRequest::default()
+    };
+    let grpc = client.get_survival(asked).await.unwrap().into_inner();
+    assert_eq!((grpc.hosts, grpc.affected, grpc.steps.len()), (60, 15, 1));
+    assert_eq!(rest["steps"][0]["survival_bounds"]["low"], grpc.steps[0].low);
+    assert_eq!(rest["steps"][0]["survival_bounds"]["high"], grpc.steps[0].high);
+
+    let asked = ListUnusualRequest {
+        issue: NEW.to_owned(),
+        ..ListUnusualRequest::default()
+    };
+    let grpc = client.list_unusual(asked).await.unwrap().into_inner();
+    assert_eq!((grpc.hosts, grpc.affected), (120, 12));
+    let facts: Vec<(&str, &str)> = grpc
+        .facts
+        .iter()
+        .map(|fact| (fact.key.as_str(), fact.value.as_str()))
+        .collect();
+    assert_eq!(facts, [("bios", "bad"), ("dimm", "maker bad"), ("build", "42")]);
+    let grpc = client
+        .list_outliers(ListOutliersRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(grpc.models.is_empty(), "both models are alike");
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_without_sense_are_refused_by_grpc_too() {
+    let Some(db) = Database::new("questions_without_sense_are_refused_by_grpc_too").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    let mut client = StatisticsClient::new(collector.channel().await);
+    let rates = ListRatesRequest {
+        confidence: 95.0,
+        ..ListRatesRequest::default()
+    };
+    let population = ListPopulationRequest {
+        days: 367,
+        ..ListPopulationRequest::default()
+    };
+    let outliers = ListOutliersRequest {
+        class: "x".repeat(65),
+        ..ListOutliersRequest::default()
+    };
+    let unusual = ListUnusualRequest {
+        issue: "x".to_owned(),
+        ..ListUnusualRequest::default()
+    };
+    let refusals = [
+        client.list_rates(rates).await.unwrap_err(),
+        client.list_population(population).await.unwrap_err(),
+        client
+            .list_updates(ListUpdatesRequest { days: 367 })
+            .await
+            .unwrap_err(),
+        client.list_outliers(outliers).await.unwrap_err(),
+        client.list_unusual(unusual).await.unwrap_err(),
+    ];
+    for refused in refusals {
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
+    }
+    collector.stop().await;
+}
