@@ -10,6 +10,7 @@
 
 mod measure;
 mod memory;
+mod titles;
 
 pub use measure::{Measured, Share, measure};
 
@@ -17,8 +18,12 @@ use fastrand::Rng;
 
 use crate::store::FleetTables;
 
-/// Issues of a fleet.
+/// Issues of a fleet, each with a title.
 const ISSUES: i32 = 40;
+const _: () = assert!(
+    titles::ISSUES.len() == ISSUES as usize,
+    "an issue has no title, or a title no issue"
+);
 /// Hardware models.
 const MODELS: i32 = 8;
 /// Hosts are bad one in so many.
@@ -83,6 +88,7 @@ impl Plan {
         let mut fleet = Fleet {
             tables: FleetTables {
                 days,
+                issues: titles::ISSUES.to_vec(),
                 ..FleetTables::default()
             },
             bad_hosts: Vec::new(),

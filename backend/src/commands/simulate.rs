@@ -63,6 +63,7 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
     if !store.write_fleet(&fleet.tables).await? {
         bail!(NOT_EMPTY);
     }
+    store.count_population().await?;
     let issue = |number: i32| format!("{number:032x}");
     let bad_hosts: Vec<String> = fleet
         .bad_hosts

@@ -15,6 +15,8 @@ pub struct FleetTables {
     pub model: Vec<i32>,
     /// Day on which each host went from build `A` to build `B`.
     pub upgraded: Vec<i32>,
+    /// Class and title of each issue, from number 1 on.
+    pub issues: Vec<(&'static str, &'static str)>,
     /// Sightings as columns: the host,
     pub host: Vec<i32>,
     /// the day,
@@ -46,12 +48,13 @@ const FUNCTIONS: &str = "
         $$ SELECT lpad(to_hex(number), 32, '0')::uuid $$;
     CREATE FUNCTION pg_temp.day(number integer, days integer) RETURNS timestamptz STABLE LANGUAGE sql AS
         $$ SELECT date_trunc('day', now(), 'UTC') + (number - days) * interval '1 day' $$;
+    CREATE TEMPORARY TABLE named (number integer, class text, title text, version bigint) ON COMMIT DROP;
     CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer) ON COMMIT DROP;
     CREATE TEMPORARY TABLE erring (host integer, module text, hour integer, errors bigint, spot text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
 
 /// From the temporary tables into those of the store; `$1` are the days.
-const FILL: [&str; 6] = [
+const FILL: [&str; 9] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
                         memory_bytes, product, board, bios, boot_id, agent_version)
      SELECT pg_temp.host(number), 'simulated-' || number, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
@@ -67,9 +70,9 @@ const FILL: [&str; 6] = [
      FROM seen JOIN fleet ON number = host",
     "INSERT INTO fingerprints (agent_id, fingerprint, level, version, issue, class, title, severity, first_seen, last_seen,
                                occurrences)
-     SELECT agent_id, issue, 1, 1, issue, 'kernel.oops', 'simulated issue ' || left(issue::text, -1), 3, min(first_at),
-            max(first_at), sum(records)
-     FROM sightings WHERE $1 > 0 GROUP BY agent_id, issue",
+     SELECT s.agent_id, s.issue, 1, n.version, s.issue, n.class, n.title, 3, min(s.first_at), max(s.first_at), sum(s.records)
+     FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue
+     WHERE $1 > 0 GROUP BY s.agent_id, s.issue, n.version, n.class, n.title",
     "INSERT INTO triage (issue, class, title, severity, first_seen, last_seen, occurrences, hosts)
      SELECT issue, max(class), max(title), max(severity), min(first_seen), max(last_seen), sum(occurrences), count(*)
      FROM fingerprints WHERE $1 > 0 GROUP BY issue",
@@ -77,6 +80,17 @@ const FILL: [&str; 6] = [
      SELECT pg_temp.host(host), 'dimm', module, pg_temp.day(0, $1) + hour * interval '1 hour', '', sum(errors), 0, 0,
             array_agg(DISTINCT spot), now()
      FROM erring GROUP BY host, module, hour",
+    "INSERT INTO updates (agent_id, at, from_build, to_build, outcome)
+     SELECT pg_temp.host(number), pg_temp.day(upgraded, $1) + n.after * interval '1 minute', 'A', 'B', n.outcome
+     FROM fleet, (VALUES (0, 'succeeded'), (5, 'runs')) AS n(after, outcome) WHERE upgraded < $1",
+    // One in thirty fails the day before, and succeeds when it is tried again.
+    "INSERT INTO updates (agent_id, at, from_build, to_build, outcome)
+     SELECT pg_temp.host(number), pg_temp.day(upgraded - 1, $1), 'A', 'B', 'failed'
+     FROM fleet WHERE upgraded BETWEEN 1 AND $1 AND number % 30 = 0",
+    // One in forty tried the next build, which installs nowhere yet.
+    "INSERT INTO updates (agent_id, at, from_build, to_build, outcome)
+     SELECT pg_temp.host(number), pg_temp.day($1 - 1, $1), 'B', 'C', 'failed'
+     FROM fleet WHERE upgraded < $1 - 1 AND number % 40 = 0",
 ];
 
 impl Store {
@@ -120,6 +134,19 @@ impl Store {
                 ],
             )
             .await?;
+        let (classes, titles): (Vec<&str>, Vec<&str>) = fleet.issues.iter().copied().unzip();
+        let numbers: Vec<i32> = (1..).take(titles.len()).collect();
+        transaction
+            .execute(
+                "INSERT INTO named SELECT *, $4 FROM unnest($1::int[], $2::text[], $3::text[])",
+                &[
+                    &numbers,
+                    &classes,
+                    &titles,
+                    &i64::from(faults::fingerprint::VERSION),
+                ],
+            )
+            .await?;
         for fill in FILL {
             transaction.execute(fill, &[&fleet.days]).await?;
         }
@@ -137,7 +164,7 @@ impl Store {
         let client = self.patient().await?;
         client
             .batch_execute(
-                "TRUNCATE hosts, exposure, sightings, fingerprints, triage, part_hours, parts;
+                "TRUNCATE hosts, exposure, sightings, fingerprints, triage, part_hours, parts, population, updates;
                  UPDATE part_work SET scored_to = '-infinity'",
             )
             .await?;

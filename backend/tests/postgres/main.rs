@@ -35,6 +35,7 @@ mod refusals;
 mod regrouping;
 mod statistics;
 mod support;
+mod simulation;
 mod symbols;
 mod tail;
 mod web;
