@@ -1,9 +1,10 @@
 //! `backend ca`, `backend token`, `backend agent`: who may deliver; in `people` who may ask, in `alerts`
-//! what people are told, in `export` what was stored as a file, in `regroup` records that newer rules group otherwise, in
-//! `simulate` fleets that are made up.
+//! what people are told, in `export` what was stored as a file, in `hardware` parts at risk, in `regroup` records that newer rules
+//! group otherwise, in `simulate` fleets that are made up.
 
 mod alerts;
 mod export;
+mod hardware;
 mod operations;
 mod people;
 mod regroup;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 
 pub(crate) use self::alerts::{Alerts, alert};
 pub(crate) use self::export::{Export, export_records};
+pub(crate) use self::hardware::{Hardware, hardware};
 pub(crate) use self::operations::{backup, check, restore};
 pub(crate) use self::people::{ApiTokens, People, api_token, audit, people};
 pub(crate) use self::regroup::{Regroup, regroup};

@@ -70,6 +70,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::{Form, Refusal};
+pub use self::json::part_json;
 use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols};
 
 /// Bytes of a request's body: the change of an issue, whose five texts have at most 1 KiB each.

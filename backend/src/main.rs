@@ -52,6 +52,8 @@ Examples:
       Collect into a database of yours (a password belongs into the environment, not on the command line)
   backend migrate --database postgres://owner@db/telemetrics
       Bring its schema up to date and end
+  backend hardware --kind dimm
+      Memory modules that are likely to fail, and why (docs/statistics.md)
   backend check && backend backup /backup/telemetrics.dump
       Look whether all is well, and keep a copy; `backend restore` fills an empty database from it
   backend export 'class:kernel.* after:-7d' --format parquet --output week.parquet
@@ -113,6 +115,8 @@ enum Command {
     },
     /// Write records to a file: CSV, JSON Lines or Parquet, of any size.
     Export(commands::Export),
+    /// Print parts of machines at risk, the worst first, each with what speaks for it.
+    Hardware(commands::Hardware),
     /// The certificate authority of the collector.
     Ca {
         #[command(subcommand)]
@@ -293,6 +297,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Backup { file, target } => commands::backup(&file, target).await,
             Command::Restore { file, target } => commands::restore(&file, target).await,
             Command::Export(options) => commands::export_records(options).await,
+            Command::Hardware(options) => commands::hardware(options).await,
             Command::Ca { command, target } => commands::ca(command, target).await,
             Command::Token { command, target } => commands::token(command, target).await,
             Command::Agent { command, target } => commands::agent(command, target).await,

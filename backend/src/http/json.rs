@@ -17,6 +17,7 @@
 
 use jiff::Timestamp;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
+use proto::v1::Part;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
@@ -38,6 +39,11 @@ impl<M: Described> ToJson for M {
     fn to_json(&self) -> Json {
         object(&self.dynamic())
     }
+}
+
+/// A part of a machine as `/api/v1/hardware` shows it.
+pub fn part_json(part: &Part) -> Json {
+    part.to_json()
 }
 
 fn object(message: &DynamicMessage) -> Json {

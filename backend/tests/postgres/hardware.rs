@@ -238,6 +238,52 @@ async fn parts_are_listed_and_shown_by_grpc() {
 }
 
 #[tokio::test]
+async fn the_command_line_lists_parts_at_risk_with_what_speaks_for_it() {
+    let Some(db) = Database::new("the_command_line_lists_parts_at_risk_with_what_speaks_for_it").await else {
+        return;
+    };
+    failing(&db).await;
+    db.store.score_parts(analysis::score).await.unwrap();
+    let hardware = async |arguments: &[&str]| {
+        let done = tokio::process::Command::new(env!("CARGO_BIN_EXE_backend"))
+            .arg("hardware")
+            .args(arguments)
+            .env("BACKEND_DATABASE_URL", &db.url)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        (done.status.code(), said, String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, said, _) = hardware(&[]).await;
+    assert_eq!(code, Some(0));
+    let first: Vec<&str> = said.lines().take(2).collect();
+    assert!(first[0].ends_with("  db-1  dimm A1  Samsung M393A"), "{said}");
+    assert!(
+        said.contains("\n       errors on 6 of the last 30 days"),
+        "{said}"
+    );
+    assert!(said.contains("dimm B1") && !said.contains("dimm C1"), "{said}");
+
+    let (_, said, _) = hardware(&["--json", "--min-score", "0", "--host", "db-1", "--limit", "3"]).await;
+    let parts: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(names(&parts), ["A1", "B1", "C1"]);
+    assert_eq!(
+        parts,
+        *ok(&db, "/api/v1/hardware").await["parts"].as_array().unwrap()
+    );
+    let (_, said, _) = hardware(&["--limit", "1"]).await;
+    assert!(said.contains("dimm A1") && !said.contains("dimm B1"), "{said}");
+    assert_eq!(hardware(&["--kind", "disk"]).await.1, "");
+    let (code, _, told) = hardware(&["--kind", "moon"]).await;
+    assert_eq!(code, Some(1));
+    assert!(told.contains("dimm, cpu, pcie"), "{told}");
+}
+
+#[tokio::test]
 async fn new_errors_change_a_score_and_old_ones_fade() {
     let Some(db) = Database::new("new_errors_change_a_score_and_old_ones_fade").await else {
         return;
