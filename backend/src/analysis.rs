@@ -21,7 +21,7 @@ pub use outliers::{Outlier, Outliers, outliers};
 pub use rates::{Rate, rates};
 pub use survival::{Survival, SurvivalStep, survival};
 pub use unusual::{Unusual, UnusualFact, unusual};
-pub use upkeep::keep_up;
+pub use upkeep::{keep_up, keep_up_once};
 
 use statistics::{Alpha, Interval, Invalid};
 use uuid::Uuid;

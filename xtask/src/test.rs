@@ -94,6 +94,9 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
     if let Err(error) = packages::ensure_python() {
         progress::print_error(&error.context("Python's venv could not be installed: its tests will skip"));
     }
+    if let Err(error) = packages::ensure_program("prometheus-alertmanager", "prometheus-alertmanager") {
+        progress::print_error(&error.context("Alertmanager could not be installed: its test will skip"));
+    }
     if let Err(error) = browser::ensure() {
         progress::print_error(&error.context("the browser could not be installed: its tests will skip"));
     }

@@ -16,13 +16,13 @@ const SELDOM: u64 = 60;
 pub async fn keep_up(store: Store, shutdown: CancellationToken) {
     let mut turn = 0;
     while shutdown.run_until_cancelled(sleep(EVERY)).await.is_some() {
-        shutdown.run_until_cancelled(work(&store, turn)).await;
+        shutdown.run_until_cancelled(keep_up_once(&store, turn)).await;
         turn += 1;
     }
 }
 
-/// One failure keeps nothing else from being worked out.
-async fn work(store: &Store, turn: u64) {
+/// Does it once: what is done seldom in each 60th turn, from 0 on. One failure keeps nothing else from being worked out.
+pub async fn keep_up_once(store: &Store, turn: u64) {
     told(store.score_parts(super::score).await, "health of hardware");
     if turn.is_multiple_of(SELDOM) {
         told(store.count_population().await, "population");

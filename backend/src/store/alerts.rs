@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::Transaction;
 use proto::v1::Severity;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -363,6 +364,30 @@ impl Store {
             .await?;
         Ok(ended > 0)
     }
+}
+
+/// Has open alerts, what waits to be told of them, and silences follow an issue to `becomes`, or to what that is merged into. An alert
+/// of a rule that has one about that already ends by itself.
+pub(super) async fn follow(
+    transaction: &Transaction<'_>,
+    was: Uuid,
+    becomes: Uuid,
+) -> Result<(), StoreError> {
+    let target = "SELECT coalesce(merged_into, issue) FROM triage WHERE issue = $1";
+    let target: Uuid = transaction.query_one(target, &[&becomes]).await?.get(0);
+    let (old, new) = (was.simple().to_string(), target.simple().to_string());
+    for sql in [
+        "DELETE FROM alerts e USING alerts o
+         WHERE e.object = $2 AND e.ended_at IS NOT NULL AND o.object = $1 AND o.ended_at IS NULL AND o.rule = e.rule",
+        "UPDATE alerts a SET object = $2, path = '/issues/' || $2
+         WHERE object = $1 AND ended_at IS NULL AND NOT EXISTS (SELECT FROM alerts n WHERE n.rule = a.rule AND n.object = $2)",
+        "UPDATE alert_messages SET message = message || jsonb_build_object('object', $2::text, 'path', '/issues/' || $2)
+         WHERE done_at IS NULL AND message->>'object' = $1",
+        "UPDATE alert_silences SET object = $2 WHERE object = $1 AND until > now()",
+    ] {
+        transaction.execute(sql, &[&old, &new]).await?;
+    }
+    Ok(())
 }
 
 /// The word for a severity of the table, whose CHECK keeps it from 1 to 4.

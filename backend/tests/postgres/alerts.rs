@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::statistics::fleet;
 use crate::support::{Database, PATIENCE, encoded, host, record, sender};
 
-const ISSUE: &str = "00112233445566778899aabbccddee0d";
+pub(crate) const ISSUE: &str = "00112233445566778899aabbccddee0d";
 const SECRET: &str = "sixteen bytes !!";
 
 /// What a server was sent: its headers and its body.
@@ -108,7 +108,7 @@ async fn mail_server() -> (SocketAddr, Inbox) {
 }
 
 /// Tells of an issue on so many hosts.
-async fn spread(db: &Database, hosts: usize) {
+pub(crate) async fn spread(db: &Database, hosts: usize) {
     for _ in 0..hosts {
         let sender = sender();
         db.store.hello(&sender, &host(), "1").await.unwrap();
@@ -132,10 +132,10 @@ async fn spread(db: &Database, hosts: usize) {
 }
 
 /// What runs until it is dropped.
-struct Running(CancellationToken);
+pub(crate) struct Running(CancellationToken);
 
 impl Running {
-    fn start(db: &Database, rules: &Rules) -> Self {
+    pub(crate) fn start(db: &Database, rules: &Rules) -> Self {
         let shutdown = CancellationToken::new();
         tokio::spawn(alerts::run(
             db.store.clone(),

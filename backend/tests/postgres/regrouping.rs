@@ -77,12 +77,12 @@ fn level(version: u32, level: FingerprintLevel, of: &str) -> Fingerprint {
 }
 
 /// The issue of a title by rules of a version.
-fn issue(version: u32, title: &str) -> String {
+pub(crate) fn issue(version: u32, title: &str) -> String {
     level(version, FingerprintLevel::Title, title).value
 }
 
 /// A record by the first version.
-fn old(title: &str, text: &str) -> Record {
+pub(crate) fn old(title: &str, text: &str) -> Record {
     let stack = text.rsplit(' ').next().unwrap_or_default();
     Record {
         class: "custom".to_owned(),
@@ -109,14 +109,14 @@ fn new(title: &str, text: &str) -> Record {
 }
 
 /// Hosts that tell records in turn.
-struct Fleet<'a> {
+pub(crate) struct Fleet<'a> {
     db: &'a Database,
     hosts: [Sender; 2],
     told: BTreeMap<Uuid, u64>,
 }
 
 impl<'a> Fleet<'a> {
-    async fn new(db: &'a Database) -> Self {
+    pub(crate) async fn new(db: &'a Database) -> Self {
         let hosts = [1, 2].map(|number| Sender::new(Uuid::from_u128(number), Uuid::from_u128(7), "6.1"));
         for sender in &hosts {
             db.store.hello(sender, &host(), "1").await.unwrap();
@@ -137,7 +137,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Two old issues: one of two faults, and one that is one of these.
-    async fn tell_all(&mut self, make: fn(&str, &str) -> Record) {
+    pub(crate) async fn tell_all(&mut self, make: fn(&str, &str) -> Record) {
         for (host, title, text) in [
             (0, "disk", "storage.read bad-sector a"),
             (0, "disk", "storage.read bad-sector b"),
@@ -176,7 +176,7 @@ async fn change(db: &Database, issue: &str, change: Value) {
     assert!(answer["issue"].is_string(), "{answer}");
 }
 
-async fn regroup(db: &Database) -> Regrouped {
+pub(crate) async fn regroup(db: &Database) -> Regrouped {
     let done = db.store.regroup_by(Arc::new(ByText), &|_| {}).await.unwrap();
     done.expect("nobody else regroups this database")
 }

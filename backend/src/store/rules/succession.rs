@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    super::{Store, StoreError, issues},
+    super::{Store, StoreError, alerts, issues},
     FAMILY,
     read::by_title,
 };
@@ -155,6 +155,7 @@ async fn adopt(
     transaction.execute(SHARE_USUAL, &[&was, &version]).await?;
     transaction.execute(ADOPT, &[&was, &becomes]).await?;
     transaction.execute(POINT, &[&was, &becomes]).await?;
+    alerts::follow(transaction, was, becomes).await?;
     let history = "UPDATE triage_history SET issue = $2 WHERE issue = $1";
     transaction.execute(history, &[&was, &becomes]).await?;
     let title: String = transaction
