@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::Object;
 use serde::Serialize;
 
 use super::{Store, StoreError, clean};
@@ -15,6 +16,9 @@ const IDLE_S: f64 = 86_400.0;
 const SEEN_S: f64 = 300.0;
 /// Entries that are told at once at most.
 const AUDIT: i64 = 1000;
+
+/// What people call a token by, of which only the hash is kept.
+pub(super) const TOKEN_ID: &str = "left(encode(token_sha256, 'hex'), 16)";
 
 /// Somebody who may sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -201,9 +205,11 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT left(encode(token_sha256, 'hex'), 16), note, role, extract(epoch FROM created_at)::bigint,
-                        extract(epoch FROM expires_at)::bigint, revoked_at IS NOT NULL
-                 FROM api_tokens ORDER BY created_at DESC, token_sha256",
+                &format!(
+                    "SELECT {TOKEN_ID}, note, role, extract(epoch FROM created_at)::bigint,
+                            extract(epoch FROM expires_at)::bigint, revoked_at IS NOT NULL
+                     FROM api_tokens ORDER BY created_at DESC, token_sha256"
+                ),
                 &[],
             )
             .await?;
@@ -221,14 +227,7 @@ impl Store {
     /// Takes the token of a program back; says whether there is one with this id.
     pub async fn revoke_api_token(&self, id: &str) -> Result<bool, StoreError> {
         let client = self.client().await?;
-        let revoked = client
-            .execute(
-                "UPDATE api_tokens SET revoked_at = coalesce(revoked_at, now())
-                 WHERE left(encode(token_sha256, 'hex'), 16) = $1",
-                &[&id],
-            )
-            .await?;
-        Ok(revoked > 0)
+        withdraw(&client, "api_tokens", id).await
     }
 
     /// Whose token it is, unless it is over.
@@ -281,4 +280,11 @@ fn caller(name: String, role: &str) -> Option<Caller> {
         name: Some(name),
         role: Role::named(role)?,
     })
+}
+
+/// Withdraws the token of a table that has this id; says whether there is one.
+pub(super) async fn withdraw(client: &Object, table: &'static str, id: &str) -> Result<bool, StoreError> {
+    let withdraw =
+        format!("UPDATE {table} SET revoked_at = coalesce(revoked_at, now()) WHERE {TOKEN_ID} = $1");
+    Ok(client.execute(&withdraw, &[&id]).await? > 0)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, access};
 use crate::authority::Pair;
 
 /// Agents that are shut out at the same time: those beyond are refused when they next connect.
@@ -144,10 +144,12 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT left(encode(token_sha256, 'hex'), 16), agent_id, uses, used, note,
-                        extract(epoch FROM created_at)::bigint, extract(epoch FROM expires_at)::bigint,
-                        revoked_at IS NOT NULL
-                 FROM enrolment_tokens ORDER BY created_at DESC, token_sha256",
+                &format!(
+                    "SELECT {}, agent_id, uses, used, note, extract(epoch FROM created_at)::bigint,
+                            extract(epoch FROM expires_at)::bigint, revoked_at IS NOT NULL
+                     FROM enrolment_tokens ORDER BY created_at DESC, token_sha256",
+                    access::TOKEN_ID
+                ),
                 &[],
             )
             .await?;
@@ -157,14 +159,7 @@ impl Store {
     /// Withdraws the token with this id. Says whether there is one.
     pub async fn revoke_token(&self, id: &str) -> Result<bool, StoreError> {
         let client = self.client().await?;
-        let revoked = client
-            .execute(
-                "UPDATE enrolment_tokens SET revoked_at = coalesce(revoked_at, now())
-                 WHERE left(encode(token_sha256, 'hex'), 16) = $1",
-                &[&id],
-            )
-            .await?;
-        Ok(revoked > 0)
+        access::withdraw(&client, "enrolment_tokens", id).await
     }
 
     /// Notes that an agent gets a certificate for a token, and that the token was used.
