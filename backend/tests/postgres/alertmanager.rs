@@ -16,14 +16,10 @@ use backend::{
 };
 use serde_json::Value;
 use testing::skip;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 use crate::{
     alerts::{ISSUE, Running, spread},
-    support::{Database, PATIENCE},
+    support::{Database, PATIENCE, fetch::fetch},
 };
 
 /// Debian's name of it, program and package.
@@ -57,22 +53,11 @@ impl Alertmanager {
         Some(Self { address, child })
     }
 
-    /// The body of an answer; `None` while it does not answer.
-    async fn get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(self.address).await.ok()?;
-        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.contains(" 200 ").then(|| body.to_owned())
-    }
-
     /// Waits until it has so many alerts.
     async fn alerts(&self, count: usize) -> Vec<Value> {
         let mut alerts = Vec::new();
         for _ in 0..PATIENCE.as_millis() / 100 {
-            let body = self.get("/api/v2/alerts").await.unwrap_or_default();
+            let body = fetch(self.address, "/api/v2/alerts").await.unwrap_or_default();
             alerts = serde_json::from_str(&body).unwrap_or_default();
             if alerts.len() == count && !body.is_empty() {
                 return alerts;

@@ -1,5 +1,6 @@
 //! A PostgreSQL, a database and a collector for each test.
 
+pub(crate) mod fetch;
 pub(crate) mod python;
 
 use std::{

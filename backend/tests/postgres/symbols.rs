@@ -8,13 +8,14 @@ use faults::symbols::{Found, Place, Pointer, SymbolFile};
 use prost::Message as _;
 use proto::v1::{
     Batch, Host, KernelReport, ListFaultsRequest, MissingSymbolsRequest, ProgramCrash, Record,
-    ResolveFaultRequest, Severity, SymbolFileHead, SymbolFileId, UploadSymbolsRequest, UserFrame,
-    record::Payload, symbols_client::SymbolsClient, upload_symbols_request::Message,
+    ResolveFaultRequest, ResolveFaultResponse, Severity, SymbolFileHead, SymbolFileId, UploadSymbolsRequest,
+    UserFrame, record::Payload, symbols_client::SymbolsClient, upload_symbols_request::Message,
 };
+use serde_json::{Value, json};
 use testing::skip;
 use tonic::{Code, Status, transport::Channel};
 
-use crate::support::{Collector, Database, Stream, hello, host, sender};
+use crate::support::{Collector, Database, Stream, fetch::fetch, hello, host, sender};
 
 const SOURCE: &str = "const char linux_banner[] __attribute__((used)) = BANNER;
 static inline __attribute__((always_inline)) int inner(volatile int *p) {
@@ -160,6 +161,27 @@ async fn store(collector: &Collector, kernel_build_id: &str, records: Vec<Record
         .collect()
 }
 
+/// REST says the same of the frame in this place, and of what is not known.
+async fn assert_told_by_rest(collector: &Collector, id: &str, place: usize, found: &ResolveFaultResponse) {
+    let address = format!("/api/v1/faults/{id}/stack");
+    let told = fetch(collector.http, &address).await.expect("an answer");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let (shown, frame) = (
+        &told["traces"][0]["frames"][place],
+        &found.traces[0].frames[place],
+    );
+    assert_eq!(
+        (&shown["function"], &shown["inlined"], &shown["location"]),
+        (
+            &json!(frame.function),
+            &json!(frame.inlined),
+            &json!(frame.location)
+        ),
+        "{told:#}"
+    );
+    assert_eq!(told["problems"], json!(found.problems));
+}
+
 #[tokio::test]
 async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
     let test = "an_uploaded_debug_file_gives_stacks_their_lines_and_inlines";
@@ -260,6 +282,7 @@ async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
         assert!(frames[at + 1].location.ends_with("source.c:6"), "{found:?}");
         assert_eq!(frames[at].module, name);
         assert_eq!(found.problems.len(), 1, "what is not known is told: {found:?}");
+        assert_told_by_rest(&collector, &id(title), at, &found).await;
     }
     collector.stop().await;
 }
