@@ -67,11 +67,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tracing::Instrument as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::{Form, Refusal};
 pub use self::json::part_json;
-use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols};
+use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols, traces};
 
 /// Bytes of a request's body: the change of an issue, whose five texts have at most 1 KiB each.
 const BODY_BYTES: usize = 8192;
@@ -205,10 +206,13 @@ fn all_routes(app: App) -> Router {
 /// Ends what takes too long, and adds the headers of every answer.
 async fn guard(request: Request, next: Next) -> Response {
     let form = form_of(request.uri().path());
-    let mut response = match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+    let span = traces::request(&request);
+    let answer = next.run(request).instrument(span.clone());
+    let mut response = match tokio::time::timeout(ANSWER_WITHIN, answer).await {
         Ok(response) => response,
         Err(_elapsed) => Refusal::Slow.answer(form),
     };
+    traces::answered(&span, response.status());
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, value);
     }

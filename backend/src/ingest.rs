@@ -17,10 +17,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     metrics::{Metrics, Phase},
     store::{DeliverError, Delivered, Message, Store, StoreError, chain},
+    traces,
 };
 
 mod counting;
@@ -140,8 +142,10 @@ impl Writer {
             for job in &jobs {
                 self.metrics.ingest(Phase::Wait, job.since.elapsed());
             }
-            let (messages, replies) = jobs.into_iter().map(|job| (job.message, job.reply)).unzip();
-            self.store_together(messages, replies).await;
+            let (messages, replies): (Vec<_>, Vec<_>) =
+                jobs.into_iter().map(|job| (job.message, job.reply)).unzip();
+            let span = traces::store(replies.len());
+            self.store_together(messages, replies).instrument(span).await;
         }
     }
 

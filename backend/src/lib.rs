@@ -14,6 +14,7 @@
 //! - [`embedded`] runs a private PostgreSQL where no database is given.
 //! - [`simulation`] makes fleets up, to see what the analysis finds of them.
 //! - [`backup`] has PostgreSQL's own programs keep a copy.
+//! - [`traces`] tells what it does to who watches programs.
 //! - [`serve`] puts them together.
 
 pub mod access;
@@ -40,3 +41,4 @@ pub mod simulation;
 pub mod store;
 pub mod symbols;
 pub mod text;
+pub mod traces;

@@ -11,11 +11,14 @@ use backend::{
     serve::{self, ServeError},
     store::{Store, StoreError, chain},
     symbols,
+    traces::Traces,
 };
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use self::options::Serve;
 
@@ -210,7 +213,6 @@ fn main() -> ExitCode {
     if let Command::ReadSymbols = cli.command {
         return read_symbols();
     }
-    start_log();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -274,15 +276,25 @@ fn run(command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
+        .inspect_err(|_no_threads| start_log(None))
         .context("start the runtime")?;
     runtime.block_on(async {
+        let otlp = match &command {
+            Command::Serve(options) => options.otlp(),
+            _ => None,
+        };
+        let traces = otlp.map(Traces::start).transpose();
+        start_log(traces.as_ref().ok().and_then(Option::as_ref));
+        let traces = traces.context("--otlp")?;
         match command {
             Command::Serve(options) => {
                 tracing::info!(version = env!("CARGO_PKG_VERSION"), "backend starts");
                 let config = options.config()?;
-                Box::pin(serve::run(config, on_signal()?))
-                    .await
-                    .map_err(Into::into)
+                let served = Box::pin(serve::run(config, on_signal()?)).await;
+                if let Some(traces) = traces {
+                    traces.stop().await;
+                }
+                served.map_err(Into::into)
             }
             Command::Migrate { database, roles } => {
                 let store = Store::new(&database)?;
@@ -328,15 +340,16 @@ fn on_signal() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
-fn start_log() {
+fn start_log(traces: Option<&Traces>) {
     let level = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_unset_or_wrong| EnvFilter::new("info,refinery_core=warn,tokio_postgres=warn"));
-    let registry = tracing_subscriber::registry().with(level);
-    if io::stderr().is_terminal() {
-        registry
-            .with(fmt::layer().with_writer(io::stderr).with_target(false))
-            .init();
+    let log = if io::stderr().is_terminal() {
+        fmt::layer().with_writer(io::stderr).with_target(false).boxed()
     } else {
-        registry.with(fmt::layer().json().with_writer(io::stderr)).init();
-    }
+        fmt::layer().json().with_writer(io::stderr).boxed()
+    };
+    tracing_subscriber::registry()
+        .with(log.with_filter(level))
+        .with(traces.map(Traces::layer))
+        .init();
 }

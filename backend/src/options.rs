@@ -149,12 +149,28 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "GIB", env = "BACKEND_SYMBOLS_QUOTA_GIB", hide_env_values = true,
           default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     symbols_quota_gib: u64,
+    /// Send traces of what the collector does to this address, such as `http://127.0.0.1:4317`, in clear, by OTLP over gRPC: of an
+    /// OpenTelemetry Collector beside it. Default: there are none.
+    #[arg(long, value_name = "URL", env = "BACKEND_OTLP", hide_env_values = true, value_parser = otlp)]
+    otlp: Option<String>,
     /// Write {"grpc":"ip:port","http":"ip:port"} (and "netconsole") to this file once all listen.
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
 }
 
+fn otlp(url: &str) -> Result<String, String> {
+    let wrong = || format!("{url:?} is no address such as http://127.0.0.1:4317");
+    let parsed: axum::http::Uri = url.parse().map_err(|_no_address| wrong())?;
+    let is_right = parsed.scheme_str() == Some("http") && parsed.authority().is_some();
+    is_right.then(|| url.to_owned()).ok_or_else(wrong)
+}
+
 impl Serve {
+    /// Where traces go.
+    pub(crate) fn otlp(&self) -> Option<&str> {
+        self.otlp.as_deref()
+    }
+
     /// The options as the collector takes them. Without a data directory and a home there is an error.
     pub(crate) fn config(self) -> anyhow::Result<Config> {
         let tls = self.tls();

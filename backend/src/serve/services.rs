@@ -23,6 +23,7 @@ use crate::{
     },
     store::Store,
     symbols::{self, Symbols, SymbolsService},
+    traces,
 };
 
 /// A connection on which nothing is heard is asked for a sign of life this often, and dropped without one.
@@ -75,6 +76,7 @@ pub(super) fn grpc(
     let symbols = symbols::service::server(SymbolsService::new(symbols.clone()));
     let query = QueryService::new(store.clone(), shutdown.clone());
     Ok(Server::builder()
+        .trace_fn(traces::call)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))

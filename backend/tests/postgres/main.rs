@@ -40,5 +40,6 @@ mod statistics;
 mod support;
 mod symbols;
 mod tail;
+mod traces;
 mod upkeep;
 mod web;
