@@ -1,6 +1,6 @@
 //! PostgreSQL may go away at any moment.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use backend::store::Sender;
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,14 +21,7 @@ async fn postgresql_killed_under_load_loses_and_duplicates_nothing() {
     let killing = tokio::spawn(async move {
         for signal in [Signal::QUIT, Signal::KILL, Signal::INT] {
             tokio::time::sleep(Duration::from_millis(400)).await;
-            let text = std::fs::read_to_string(&pid_file).expect("PostgreSQL runs");
-            let pid = text
-                .lines()
-                .next()
-                .and_then(|pid| pid.parse().ok())
-                .and_then(Pid::from_raw)
-                .expect("a pid");
-            kill_process(pid, signal).expect("PostgreSQL runs");
+            kill(&pid_file, signal).await;
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
     });
@@ -59,6 +52,20 @@ async fn postgresql_killed_under_load_loses_and_duplicates_nothing() {
     );
     db.assert_balanced().await;
     collector.stop().await;
+}
+
+/// Sends the server a signal, as soon as there is one: it may take its time to come back.
+async fn kill(pid_file: &Path, signal: Signal) {
+    for _ in 0..PATIENCE.as_millis() / 50 {
+        let text = std::fs::read_to_string(pid_file).unwrap_or_default();
+        let pid = text.lines().next().and_then(|pid| pid.parse().ok());
+        let pid = pid.and_then(Pid::from_raw);
+        if pid.is_some_and(|pid| kill_process(pid, signal).is_ok()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("PostgreSQL does not come back");
 }
 
 /// Says Hello, then sends small batches slowly enough for all kills to come in between.
