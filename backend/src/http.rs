@@ -8,6 +8,7 @@
 //! | `GET /crashes` | crashes of programs |
 //! | `GET /faults` | the list of faults, a page at a time, kept up to date by `/live` |
 //! | `GET /faults/{id}` | one fault |
+//! | `GET /faults/{id}/stack`, `GET /faults/{id}/text` | its stacks with files and lines; its text as it came |
 //! | `GET /hardware`, `GET /hardware/{id}` | parts of machines that had errors; one part |
 //! | `GET /hosts` | the list of hosts |
 //! | `GET /hosts/{agent}` | one host: what it is, its boots, issues and books |
@@ -15,6 +16,7 @@
 //! | `GET`, `POST /issues/{issue}` | one issue; changes it |
 //! | `GET /population`, `GET /updates` | who runs what; how updates went |
 //! | `GET /probes` | what the fleet watches |
+//! | `POST /searches` | keeps a search of the list of faults, or gives one up |
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `/api/v1/…`, `GET /api/records` | the REST API: `GET /api/v1/openapi.json` describes it |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
@@ -169,6 +171,8 @@ fn all_routes(app: App) -> Router {
         .route("/admin", get(pages::admin::admin).post(pages::admin::act))
         .route("/builds", get(pages::builds::builds))
         .route("/faults/{id}", get(pages::fault))
+        .route("/faults/{id}/stack", get(pages::stack))
+        .route("/faults/{id}/text", get(pages::text))
         .route("/crashes", get(pages::crashes::crashes))
         .route("/hardware", get(pages::hardware::list))
         .route("/hardware/{id}", get(pages::hardware::part))
@@ -182,6 +186,7 @@ fn all_routes(app: App) -> Router {
             "/issues/{issue}",
             get(pages::issues::issue).post(pages::issues::decide),
         )
+        .route("/searches", post(pages::searches::act))
         .route("/population", get(pages::population::population))
         .route("/updates", get(pages::population::updates))
         .route("/probes", get(pages::probes::probes))

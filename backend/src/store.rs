@@ -32,8 +32,10 @@ mod population;
 mod retention;
 mod rows;
 mod rules;
+mod saved;
 mod simulation;
 mod story;
+mod sums;
 mod symbols;
 mod tail;
 mod time;
@@ -64,13 +66,15 @@ pub use issues::{
     state_named as issue_state,
 };
 pub use netconsole::{OpenRecord, Owner};
-pub use newest::HostBeat;
+pub use newest::{Beats, HostBeat};
 pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
 pub use retention::{KEEP_DAYS, RetentionRule};
 pub use rules::{Preview, PreviewedIssue, PreviewedPart, Regrouped};
+pub use saved::{SAVED_SEARCHES, SavedSearch};
 pub use simulation::FleetTables;
 pub use story::{Book, Boot, IssueOfHost, Story};
+pub use sums::{COUNTED_DAYS, CountedBy, Counts};
 pub use symbols::{SymbolFileRow, SymbolsFound, SymbolsWanted};
 pub use tail::TailCursor;
 pub use wire::text::chain;

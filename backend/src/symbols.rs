@@ -4,6 +4,7 @@
 //! can share both. Nothing in a file is trusted: it is read by a process of its own ([`worker`]) with little memory and time,
 //! which is started for each question.
 
+mod answers;
 mod ask;
 mod files;
 mod resolve;
@@ -15,6 +16,7 @@ use std::{io, path::PathBuf, sync::Arc};
 use faults::symbols::BuildId;
 use tokio::sync::Semaphore;
 
+use answers::Answers;
 pub use ask::AskError;
 use ask::Asker;
 use files::{Files, Incoming};
@@ -91,6 +93,7 @@ struct Kept {
     files: Files,
     quota_bytes: u64,
     asker: Asker,
+    answers: Answers,
     uploads: Semaphore,
 }
 
@@ -107,6 +110,7 @@ impl Symbols {
                 files: Files::open(config.dir).await?,
                 quota_bytes: config.quota_bytes,
                 asker: Asker::new(config.program),
+                answers: Answers::default(),
                 uploads: Semaphore::new(UPLOADS),
             })),
             None => None,

@@ -97,6 +97,37 @@ function keys(event) {
   }
 }
 
+// What may come next in a filter, as whole texts: the browser offers those that begin with what is written.
+function complete(field) {
+  let asked = 0;
+  field.addEventListener("input", async () => {
+    const written = field.value;
+    if (field.selectionStart !== written.length) return;
+    const turn = (asked += 1);
+    const url = `/api/v1/filter/complete?${new URLSearchParams({ q: written })}`;
+    const answer = await fetch(url).catch(() => null);
+    if (!answer?.ok || turn !== asked) return;
+    const { from, candidates } = await answer.json();
+    const kept = new TextDecoder().decode(new TextEncoder().encode(written).slice(0, from));
+    const options = candidates.map(({ text, help }) => {
+      const option = document.createElement("option");
+      option.value = kept + text;
+      option.label = help;
+      return option;
+    });
+    field.list.replaceChildren(...options);
+  });
+}
+
+// Files and lines take seconds to be read: the page does not wait for them.
+async function showLines(stack) {
+  const answer = await fetch(stack.dataset.stack).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const resolved = page.getElementById("resolved");
+  if (resolved) stack.replaceChildren(...resolved.children);
+}
+
 refreshAges();
 setInterval(refreshAges, AGE_EVERY_MS);
 document.addEventListener("keydown", keys);
@@ -109,5 +140,11 @@ document.querySelector(".filters")?.addEventListener("submit", (event) => {
   const given = [...new FormData(event.target)].filter(([, value]) => value !== "");
   location.assign(`${event.target.action}?${new URLSearchParams(given)}`);
 });
+for (const field of document.querySelectorAll("[data-complete]")) complete(field);
+// Numbers take a telephone's whole screen: they are shown there when they are asked for.
+if (matchMedia("(max-width: 760px)").matches) document.querySelector(".counts")?.removeAttribute("open");
+// The navigation is wider than a telephone.
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+for (const stack of document.querySelectorAll("[data-stack]")) showLines(stack);
 const list = document.querySelector("[data-live]");
 if (list) live(list);

@@ -30,40 +30,44 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// None: something is missing here, and the test was skipped visibly.
+    /// With the files as they are. None: something is missing here, and the test was skipped visibly.
     fn start(test: &str, site: &Site, pages: SocketAddr, grpc: SocketAddr) -> Option<Self> {
-        for (program, package) in [
-            ("nginx", "nginx libnginx-mod-stream"),
-            ("openssl", "openssl"),
-            ("curl", "curl"),
-        ] {
-            let asked = Command::new(program).arg("-V").output();
-            if asked.is_err() {
-                skip(test, &format!("{program} is missing: apt-get install {package}"));
-                return None;
-            }
+        Self::start_with(test, site, pages, grpc, &[])
+    }
+
+    /// With other words in the file of the pages: each that is there, and what takes its place.
+    fn start_with(
+        test: &str,
+        site: &Site,
+        pages: SocketAddr,
+        grpc: SocketAddr,
+        changes: &[(&str, &str)],
+    ) -> Option<Self> {
+        if let Some(reason) = missing() {
+            skip(test, &reason);
+            return None;
         }
         let dir = site.dir().join("nginx");
         fs::create_dir(&dir).expect("a folder");
         let certificate = certify(&dir);
-        let (plain, https, agents) = (free_port(), free_port(), free_port());
-        let pages_file = rendered(
-            "telemetrics.conf",
-            &[
-                ("server 127.0.0.1:7131;", &format!("server {pages};")),
-                ("server 127.0.0.1:7130;", &format!("server {grpc};")),
-                ("listen 80;", &format!("listen {plain};")),
-                ("listen 443 ssl", &format!("listen {https} ssl")),
-                (
-                    "/etc/ssl/telemetry.example.pem",
-                    &dir.join("site.pem").display().to_string(),
-                ),
-                (
-                    "/etc/ssl/private/telemetry.example.key",
-                    &dir.join("site.key").display().to_string(),
-                ),
-            ],
-        );
+        let (https, agents) = (free_port(), free_port());
+        let own = [
+            ("server 127.0.0.1:7131;", format!("server {pages};")),
+            ("server 127.0.0.1:7130;", format!("server {grpc};")),
+            ("listen 80;", format!("listen {};", free_port())),
+            ("listen 443 ssl", format!("listen {https} ssl")),
+            (
+                "/etc/ssl/telemetry.example.pem",
+                dir.join("site.pem").display().to_string(),
+            ),
+            (
+                "/etc/ssl/private/telemetry.example.key",
+                dir.join("site.key").display().to_string(),
+            ),
+        ];
+        let own = own.iter().map(|(from, to)| (*from, to.as_str()));
+        let all: Vec<_> = own.chain(changes.iter().copied()).collect();
+        fs::write(dir.join("pages.conf"), rendered("telemetrics.conf", &all)).expect("write");
         let agents_file = rendered(
             "telemetrics-agents.conf",
             &[
@@ -71,39 +75,9 @@ impl Nginx {
                 ("listen 7130", &format!("listen {agents}")),
             ],
         );
-        fs::write(dir.join("pages.conf"), pages_file).expect("write");
         fs::write(dir.join("agents.conf"), agents_file).expect("write");
-        let module = if Path::new(STREAM_MODULE).exists() {
-            format!("load_module {STREAM_MODULE};")
-        } else {
-            String::new()
-        };
-        let user = if rustix::process::geteuid().is_root() {
-            "user root;"
-        } else {
-            ""
-        };
-        let d = dir.display();
-        let whole = format!(
-            "{module}\n{user}\ndaemon off;\nworker_processes 1;\npid {d}/pid;\nerror_log {d}/error.log;\nevents {{}}\n\
-             include {d}/agents.conf;\nhttp {{ access_log off; client_body_temp_path {d}/b; proxy_temp_path {d}/p; \
-             fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; include {d}/pages.conf; }}\n"
-        );
-        let main = dir.join("nginx.conf");
-        fs::write(&main, whole).expect("write");
-        let log = fs::File::create(dir.join("stderr")).expect("a log");
-        let process = Command::new("nginx")
-            .arg("-c")
-            .arg(&main)
-            .arg("-e")
-            .arg(dir.join("error.log"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("nginx starts");
         let mut nginx = Self {
-            process,
+            process: run(&dir),
             https,
             agents,
             certificate,
@@ -122,10 +96,11 @@ impl Nginx {
     /// `curl` for an address of the pages.
     fn curl(&self, path: &str, args: &[&str]) -> Command {
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--max-time", "120", "--cacert"])
+        curl.args(["--silent", "--show-error", "--cacert"])
             .arg(&self.certificate)
             .arg("--resolve")
             .arg(format!("telemetry.example:{}:127.0.0.1", self.https.port()))
+            .args(["--max-time", "600"])
             .args(args)
             .arg(format!("https://telemetry.example:{}{path}", self.https.port()));
         curl
@@ -152,6 +127,52 @@ impl Drop for Nginx {
         }
         self.process.wait().ok();
     }
+}
+
+/// What is not installed here; None: nothing.
+fn missing() -> Option<String> {
+    let needed = [
+        ("nginx", "nginx libnginx-mod-stream"),
+        ("openssl", "openssl"),
+        ("curl", "curl"),
+    ];
+    let missing = needed
+        .into_iter()
+        .find(|(program, _)| Command::new(program).arg("-V").output().is_err());
+    missing.map(|(program, package)| format!("{program} is missing: apt-get install {package}"))
+}
+
+/// nginx with the files of the pages and of the agents that are in `dir`.
+fn run(dir: &Path) -> Child {
+    let module = if Path::new(STREAM_MODULE).exists() {
+        format!("load_module {STREAM_MODULE};")
+    } else {
+        String::new()
+    };
+    let user = if rustix::process::geteuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    };
+    let d = dir.display();
+    let whole = format!(
+        "{module}\n{user}\ndaemon off;\nworker_processes 1;\npid {d}/pid;\nerror_log {d}/error.log;\nevents {{}}\n\
+         include {d}/agents.conf;\nhttp {{ access_log off; client_body_temp_path {d}/b; proxy_temp_path {d}/p; \
+         fastcgi_temp_path {d}/f; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; include {d}/pages.conf; }}\n"
+    );
+    let main = dir.join("nginx.conf");
+    fs::write(&main, whole).expect("write");
+    let log = fs::File::create(dir.join("stderr")).expect("a log");
+    Command::new("nginx")
+        .arg("-c")
+        .arg(&main)
+        .arg("-e")
+        .arg(dir.join("error.log"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("nginx starts")
 }
 
 fn text(output: &Output) -> String {
@@ -268,4 +289,40 @@ fn pages_behind_nginx_are_live_and_those_who_ask_too_much_are_refused() {
     // Passwords are not tried without end.
     let refused = (0..100).any(|_| nginx.status("/login", &["--data", "name=a"]) == "429");
     assert!(refused, "a hundred passwords at once are too many");
+}
+
+#[test]
+fn a_live_list_on_which_nothing_happens_stays_open_behind_nginx() {
+    let test = "a_live_list_on_which_nothing_happens_stays_open_behind_nginx";
+    let Some(site) = Site::new(test) else {
+        return;
+    };
+    let collector = site.collector("collector", &["--anonymous", "viewer"]);
+    let addresses = collector.addresses();
+    // An hour is too long for a test. What has to hold for any time: the collector says something more often than nginx gives up.
+    let shorter = [("proxy_read_timeout 1h;", "proxy_read_timeout 20s;")];
+    let Some(nginx) = Nginx::start_with(test, &site, addresses.http, addresses.grpc, &shorter) else {
+        return;
+    };
+    let mut curl = nginx.curl("/live", &["--no-buffer"]);
+    let mut live = curl.stdout(Stdio::piped()).spawn().expect("curl runs");
+    let out = live.stdout.take().expect("a pipe");
+    let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+    // Comments of server-sent events, 15 s apart: after the third more than twice that time has gone by.
+    let comments = lines.by_ref().filter(|line| line.starts_with(':')).take(3);
+    assert_eq!(
+        comments.count(),
+        3,
+        "nginx has closed a stream on which nothing happened"
+    );
+    let mut host = site.agent("host", "");
+    host.enrolled(&format!("https://{}", nginx.agents));
+    host.agent.restart().expect("it starts");
+    host.deliver("after a silence");
+    assert!(
+        lines.any(|line| line.starts_with("event:")),
+        "the stream ended without it"
+    );
+    live.kill().ok();
+    live.wait().ok();
 }

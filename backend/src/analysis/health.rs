@@ -106,16 +106,18 @@ pub fn score(history: PartHistory, now: i64) -> ScoredPart {
     let usual = Usual::of(key.kind);
     let mut signs = Vec::new();
     if fatal > 0 {
-        signs.push(Sign::new("fatal", 0.9, format!("{fatal} fatal errors")));
+        signs.push(Sign::new("fatal", 0.9, errors(fatal, "fatal")));
     }
     if uncorrected > 0 {
-        let says = format!("{uncorrected} uncorrected errors");
+        let says = errors(uncorrected, "uncorrected");
         signs.push(Sign::new("uncorrected", usual.uncorrected, says));
     }
     if most_a_day >= usual.too_many {
         let says = format!(
-            "{most_a_day} corrected errors within 24 hours; {} are {}",
-            usual.too_many, usual.measure
+            "{} within 24 hours; {} are {}",
+            errors(most_a_day, "corrected"),
+            usual.too_many,
+            usual.measure
         );
         signs.push(Sign::new("many", 0.5, says));
     }
@@ -130,7 +132,7 @@ pub fn score(history: PartHistory, now: i64) -> ScoredPart {
         signs.push(Sign::new(
             "seen",
             0.02,
-            format!("{corrected} corrected errors on one day"),
+            format!("{} on one day", errors(corrected, "corrected")),
         ));
     }
     let healthy: f64 = signs.iter().map(|sign| 1.0 - sign.weight).product();
@@ -150,6 +152,12 @@ pub fn score(history: PartHistory, now: i64) -> ScoredPart {
         key,
         model,
     }
+}
+
+/// `1 fatal error`, `2 fatal errors`.
+fn errors(count: u64, kind: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {kind} error{ending}")
 }
 
 /// Most corrected errors of so many hours in a row.

@@ -27,6 +27,9 @@ pub(super) enum Refusal {
     /// There is no such fault.
     #[error("there is no fault with this id: it may have been dropped by age")]
     NoFault,
+    /// It came without a text.
+    #[error("this record has no text of its own")]
+    NoText,
     /// A query or a body that cannot be read.
     #[error("{0}")]
     Request(String),
@@ -128,6 +131,7 @@ impl Refusal {
         match self {
             Self::Query(BadQuery::TooLong) => StatusCode::URI_TOO_LONG,
             Self::NoFault
+            | Self::NoText
             | Self::NoIssue
             | Self::NoHost
             | Self::NoPart

@@ -9,18 +9,19 @@ pub(super) mod issues;
 pub(super) mod overview;
 pub(super) mod population;
 pub(super) mod probes;
+pub(super) mod searches;
 
 use askama::Template as _;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Html;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
 use super::access::frame;
 use super::error::{PageError, Refusal};
-use super::view::{FaultPage, ListInput, ListPage};
+use super::view::{FaultPage, ListInput, ListPage, StackPage, whole_text};
 use super::{App, query};
 use crate::access::Caller;
 use crate::text::host_name;
@@ -48,10 +49,20 @@ pub(super) async fn list(
         "" => None,
         fingerprint => app.store.fingerprint_facts(fingerprint).await?,
     };
+    // Later pages are of the same list: its numbers are on the first.
+    let counts = if request.page_token.is_empty() {
+        app.store.counts(&filter).await?
+    } else {
+        None
+    };
+    let owner = caller.name.as_deref().unwrap_or_default();
     let mut page = ListPage::new(ListInput {
         request: &request,
         list: &list,
         facets,
+        counts,
+        searches: app.store.searches(owner).await?,
+        caller: &caller,
         same,
         collector: collector_name(&headers),
         now: (app.now)(),
@@ -78,9 +89,40 @@ pub(super) async fn fault(
         .take(FINGERPRINTS)
         .map(|print| app.store.fingerprint_facts(&print.value));
     let known: Vec<_> = try_join_all(lookups).await?.into_iter().flatten().collect();
-    let mut page = FaultPage::new(&fault, &known, (app.now)());
+    let resolvable = app.symbols.may_resolve(&fault).await?;
+    let mut page = FaultPage::new(&fault, &known, resolvable, (app.now)());
     page.frame = frame(&caller, "/faults");
     Ok(Html(page.render()?))
+}
+
+/// `GET /faults/{id}/stack`: with files and lines. It takes as long as debug files take to be read; the page of the fault puts it
+/// in place of the stacks as they came.
+pub(super) async fn stack(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Html<String>, PageError> {
+    let id = fault_id(&id)?;
+    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let mut page = StackPage::new(&fault, app.symbols.resolve(&fault).await?);
+    page.frame = frame(&caller, "/faults");
+    Ok(Html(page.render()?))
+}
+
+/// `GET /faults/{id}/text`: the text of a record as it came.
+pub(super) async fn text(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<([(HeaderName, &'static str); 1], String), PageError> {
+    let id = fault_id(&id)?;
+    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let text = fault
+        .record
+        .as_ref()
+        .and_then(whole_text)
+        .ok_or(Refusal::NoText)?;
+    let plain = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    Ok(([plain], text.to_owned()))
 }
 
 /// Reads the id of a fault.

@@ -13,7 +13,8 @@ use proto::v1::{
 
 use super::samples;
 use super::view::{FaultPage, ListInput, ListPage, Row, RowTemplate};
-use crate::store::{Facets, FingerprintFacts, HostCount};
+use crate::access::{Caller, Role};
+use crate::store::{CountedBy, Counts, Facets, FingerprintFacts, HostCount, SavedSearch};
 
 fn now() -> Timestamp {
     Timestamp::from_nanosecond((samples::THEN_NS + 180_000_000_000).into()).unwrap()
@@ -31,6 +32,18 @@ fn facets() -> Facets {
         .into(),
         hosts: vec!["web-07".into()],
         kernel_releases: vec!["6.1.0-35-amd64".into()],
+    }
+}
+
+fn counts() -> Counts {
+    Counts {
+        values: vec![
+            (CountedBy::Class, "kernel.oops".to_owned(), 1200),
+            (CountedBy::Class, "custom".to_owned(), 34),
+            (CountedBy::Build, "12".to_owned(), 1234),
+        ],
+        counted_hosts: 40,
+        hosts: 40,
     }
 }
 
@@ -71,6 +84,17 @@ fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) 
         },
         list,
         facets: facets(),
+        counts: Some(counts()),
+        searches: vec![SavedSearch {
+            owner: "ann".to_owned(),
+            name: "oopses".to_owned(),
+            search: "class=kernel.oops".to_owned(),
+            shared: true,
+        }],
+        caller: &Caller {
+            name: Some("bob".to_owned()),
+            role: Role::Viewer,
+        },
         same: None,
         collector: "collector.example".into(),
         now: now(),
@@ -79,7 +103,9 @@ fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) 
 }
 
 fn fault_page(fault: &Fault) -> String {
-    FaultPage::new(fault, &known(fault), now()).render().unwrap()
+    FaultPage::new(fault, &known(fault), true, now())
+        .render()
+        .unwrap()
 }
 
 #[test]
@@ -148,6 +174,12 @@ fn a_page_narrowed_to_one_fault_names_it() {
         },
         list: &list,
         facets: facets(),
+        counts: None,
+        searches: Vec::new(),
+        caller: &Caller {
+            name: None,
+            role: Role::Viewer,
+        },
         same,
         collector: String::new(),
         now: now(),
@@ -228,7 +260,7 @@ fn a_fault_without_a_record_or_a_host_still_has_a_page() {
         ..Fault::default()
     };
     assert!(
-        FaultPage::new(&bare, &[], now())
+        FaultPage::new(&bare, &[], false, now())
             .render()
             .unwrap()
             .contains("untitled")

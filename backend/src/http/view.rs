@@ -15,6 +15,8 @@ mod overview;
 mod payload;
 mod population;
 mod probes;
+mod rates;
+mod stack;
 mod text;
 mod trace;
 mod updates;
@@ -29,8 +31,10 @@ pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
 pub(super) use issues::{IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
 pub(super) use overview::{DAYS as OVERVIEW_DAYS, OverviewInput, OverviewPage};
+pub(super) use payload::whole_text;
 pub(super) use population::{PopulationInput, PopulationPage};
 pub(super) use probes::ProbesPage;
+pub(super) use stack::StackPage;
 pub(super) use updates::UpdatesPage;
 
 use std::fmt::Display;
@@ -227,6 +231,20 @@ fn grouped(number: u64) -> String {
     out
 }
 
+/// The noun for so many, of those whose plural takes an `s`.
+fn noun(count: u64, one: &str) -> String {
+    if count == 1 {
+        one.to_owned()
+    } else {
+        format!("{one}s")
+    }
+}
+
+/// `1 host`, `1,234 hosts`.
+fn counted(count: u64, one: &str) -> String {
+    format!("{} {}", grouped(count), noun(count, one))
+}
+
 /// `31.2 GiB`.
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn bytes(bytes: u64) -> String {
@@ -283,6 +301,10 @@ mod tests {
         assert_eq!(
             [0, 1023, 1024, 33_500_000_000].map(bytes),
             ["0 B", "1023 B", "1.0 KiB", "31.2 GiB"]
+        );
+        assert_eq!(
+            [0, 1, 1_000].map(|count| counted(count, "host")),
+            ["0 hosts", "1 host", "1,000 hosts"]
         );
         assert_eq!(bytes(u64::MAX), "16.0 EiB");
         assert_eq!(

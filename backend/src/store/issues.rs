@@ -3,6 +3,7 @@
 mod affected;
 mod list;
 mod regroup;
+mod similar;
 
 use deadpool_postgres::Transaction;
 use proto::v1::Issue;

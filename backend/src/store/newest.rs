@@ -1,15 +1,15 @@
 //! The newest records of many hosts or issues at once, each found by an index.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use prost::Message as _;
 use proto::v1::Record;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, count};
 
-/// Heartbeats that are looked at: those of the last hosts heard. Each has some kilobytes.
-const BEATS: i64 = 2000;
+/// Hosts whose heartbeats are looked at: the last that were heard. A heartbeat has some kilobytes.
+const BEATS: i64 = 500;
 /// Hours after which a heartbeat says nothing of what is watched now.
 const BEAT_HOURS: i32 = 24;
 
@@ -24,31 +24,48 @@ pub struct HostBeat {
     pub record: Record,
 }
 
+/// The newest heartbeats of hosts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beats {
+    /// Those of the hosts that were heard last.
+    pub beats: Vec<HostBeat>,
+    /// Hosts that were heard within a day.
+    pub hosts: u64,
+}
+
 impl Store {
-    /// The newest heartbeats of the hosts that were heard last, of the last [`BEATS`] that came within a day.
-    pub async fn newest_beats(&self) -> Result<Vec<HostBeat>, StoreError> {
+    /// The newest heartbeat of each of the [`BEATS`] hosts that were heard last, of those that were heard within a day.
+    pub async fn newest_beats(&self) -> Result<Beats, StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "SELECT r.agent_id, coalesce(h.hostname, ''), r.record FROM (
-                     SELECT agent_id, record, received_at, id FROM records
-                     WHERE housekeeping AND class = 'telemetry.heartbeat' AND received_at > now() - make_interval(hours => $1)
-                     ORDER BY received_at DESC, id DESC LIMIT $2
-                 ) r LEFT JOIN hosts h ON h.agent_id = r.agent_id ORDER BY r.received_at DESC, r.id DESC",
+                "SELECT h.agent_id, h.hostname, r.record FROM (
+                     SELECT agent_id, hostname, last_seen FROM hosts WHERE last_seen > now() - make_interval(hours => $1)
+                     ORDER BY last_seen DESC, agent_id LIMIT $2
+                 ) h CROSS JOIN LATERAL (
+                     SELECT record FROM records
+                     WHERE agent_id = h.agent_id AND received_at > now() - make_interval(hours => $1)
+                       AND class = 'telemetry.heartbeat'
+                     ORDER BY received_at DESC, id DESC LIMIT 1
+                 ) r ORDER BY h.last_seen DESC, h.agent_id",
             )
             .await?;
+        let heard = client
+            .prepare_cached("SELECT count(*) FROM hosts WHERE last_seen > now() - make_interval(hours => $1)")
+            .await?;
         let rows = client.query(&statement, &[&BEAT_HOURS, &BEATS]).await?;
-        let mut seen = HashSet::new();
-        let newest = rows.iter().filter(|row| seen.insert(row.get::<_, Uuid>(0)));
-        Ok(newest
-            .filter_map(|row| {
-                Some(HostBeat {
-                    agent_id: row.get(0),
-                    hostname: row.get(1),
-                    record: Record::decode(row.get::<_, &[u8]>(2)).ok()?,
-                })
+        let heard = client.query_one(&heard, &[&BEAT_HOURS]).await?;
+        let beats = rows.iter().filter_map(|row| {
+            Some(HostBeat {
+                agent_id: row.get(0),
+                hostname: row.get(1),
+                record: Record::decode(row.get::<_, &[u8]>(2)).ok()?,
             })
-            .collect())
+        });
+        Ok(Beats {
+            beats: beats.collect(),
+            hosts: count(heard.get(0)),
+        })
     }
 
     /// The newest record of each of these issues that has one.

@@ -39,6 +39,8 @@ GRANT INSERT ON audit_log TO telemetrics_query;
 -- Looks at the rules, and tells people.
 GRANT INSERT, UPDATE, DELETE ON alerts, alert_messages, alert_silences TO telemetrics_query;
 GRANT UPDATE ON alert_turn TO telemetrics_query;
+-- Keeps searches.
+GRANT INSERT, UPDATE, DELETE ON saved_searches TO telemetrics_query;
 -- Takes debug files in.
 GRANT INSERT ON symbol_files TO telemetrics_query;
 GRANT UPDATE ON triage TO telemetrics_query;

@@ -5,26 +5,60 @@ use prost::Message as _;
 use proto::v1::{Fault, ProgramCrash, ResolveFaultResponse, UserFrame, record::Payload};
 
 use super::{
-    AskError, Symbols, SymbolsError,
+    AskError, Kept, Symbols, SymbolsError,
     worker::{Address, Source, Stack, Task},
 };
-use crate::store::SymbolsWanted;
+use crate::store::{StoreError, SymbolsFound, SymbolsWanted};
 
 impl Symbols {
+    /// Whether there are debug files that may know the stack of a record. Asks the index alone.
+    pub async fn may_resolve(&self, fault: &Fault) -> Result<bool, StoreError> {
+        if self.kept.is_none() {
+            return Ok(false);
+        }
+        match wanted(fault) {
+            Some(wanted) => Ok(!self.store.symbols_for(&wanted).await?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
     /// The stack of a record with files, lines and inlined functions, as far as the debug files that are there know them.
     pub async fn resolve(&self, fault: &Fault) -> Result<ResolveFaultResponse, SymbolsError> {
         let kept = self.kept()?;
-        let record = fault.record.clone().unwrap_or_default();
-        let wanted = match &record.payload {
-            Some(Payload::KernelReport(report)) => wanted_of_report(fault, &report.text),
-            Some(Payload::ProgramCrash(crash)) => wanted_of_crash(crash),
-            _ => return Ok(ResolveFaultResponse::default()),
+        let Some(wanted) = wanted(fault) else {
+            return Ok(ResolveFaultResponse::default());
         };
         let found = self.store.symbols_for(&wanted).await?;
+        if let Some(answer) = kept.answers.get(&fault.id, &found) {
+            return Ok(answer);
+        }
+        let answer = kept.ask(fault, found.clone()).await?;
+        kept.answers.put(fault.id.clone(), found, answer.clone());
+        Ok(answer)
+    }
+}
+
+/// The files that a record's stack asks for; None: it has none.
+fn wanted(fault: &Fault) -> Option<SymbolsWanted> {
+    match fault.record.as_ref()?.payload.as_ref()? {
+        Payload::KernelReport(report) => Some(wanted_of_report(fault, &report.text)),
+        Payload::ProgramCrash(crash) => Some(wanted_of_crash(crash)),
+        _ => None,
+    }
+}
+
+impl Kept {
+    /// Has the files read.
+    async fn ask(
+        &self,
+        fault: &Fault,
+        found: Vec<SymbolsFound>,
+    ) -> Result<ResolveFaultResponse, SymbolsError> {
+        let record = fault.record.clone().unwrap_or_default();
         let files = found
             .into_iter()
             .map(|found| Source {
-                path: kept.files.path(&found.sha256),
+                path: self.files.path(&found.sha256),
                 module: found.module,
             })
             .collect();
@@ -40,7 +74,7 @@ impl Symbols {
             },
             _ => return Ok(ResolveFaultResponse::default()),
         };
-        let answer = kept.asker.ask(&task).await?;
+        let answer = self.asker.ask(&task).await?;
         let answer = ResolveFaultResponse::decode(answer.as_slice());
         answer.map_err(|error| SymbolsError::Ask(AskError::Answer(error.into())))
     }

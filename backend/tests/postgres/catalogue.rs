@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use crate::support::{Database, batch, host, sender};
 
 /// Tables that are the same on every server of a distributed database: small, and changed by people, or seldom.
-const REFERENCE_TABLES: [&str; 19] = [
+const REFERENCE_TABLES: [&str; 20] = [
     "alert_messages",
     "alert_silences",
     "alert_turn",
@@ -23,6 +23,7 @@ const REFERENCE_TABLES: [&str; 19] = [
     "refinery_schema_history",
     "regrouped",
     "retention",
+    "saved_searches",
     "sessions",
     "symbol_files",
     "triage",

@@ -154,7 +154,7 @@ async fn what_the_fleet_watches_is_shown_by_hook() {
     assert_says(
         &probes,
         &[
-            "2 hosts that were heard last; on 1 of them every hook is attached",
+            "2 hosts; on 1 of them every hook is attached",
             "1 of 2",
             "2 of 2",
             "this kernel has &#60;b&#62;no",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use backend::{
     analysis,
@@ -10,6 +11,7 @@ use backend::{
 };
 use proto::v1::{Batch, HookState, LossReason, Record, Severity, record::Payload};
 use serde_json::Value;
+use testing::skip;
 use tokio_postgres::Client;
 
 use crate::hardware::failing;
@@ -285,4 +287,63 @@ fn dashboards_are_what_grafana_takes() {
     }
     let source = fs::read_to_string(folder().join("provisioning/datasources/telemetrics.yaml")).unwrap();
     assert!(source.contains(&format!("uid: {SOURCE}\n")));
+}
+
+/// Has npm put Grafana's types and the compiler that knows them where this test looks for them. None: it cannot, and why.
+fn types() -> Result<PathBuf, String> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("grafana-types");
+    fs::create_dir_all(&dir).unwrap();
+    for name in ["package.json", "package-lock.json", "dashboard.d.ts"] {
+        fs::copy(folder().join("types").join(name), dir.join(name)).unwrap();
+    }
+    let output = Command::new("npm")
+        .args([
+            "ci",
+            "--ignore-scripts",
+            "--prefer-offline",
+            "--no-audit",
+            "--no-fund",
+        ])
+        .current_dir(&dir)
+        .output()
+        .map_err(|error| format!("npm cannot be run ({error}): apt-get install npm"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("npm has not fetched Grafana's types: {said}"));
+    }
+    Ok(dir)
+}
+
+#[test]
+fn dashboards_are_of_grafanas_own_types() {
+    let dir = match types() {
+        Ok(dir) => dir,
+        Err(reason) => return skip("dashboards_are_of_grafanas_own_types", &reason),
+    };
+    let check = |name: &str, dashboard: &Value| {
+        let file = dir.join(format!("{name}.ts"));
+        let import = r#"import type { DashboardFile } from "./dashboard";"#;
+        fs::write(
+            &file,
+            format!("{import}\nexport const it: DashboardFile = {dashboard:#};\n"),
+        )
+        .unwrap();
+        let output = Command::new(dir.join("node_modules/.bin/tsc"))
+            .args(["--noEmit", "--strict", "--skipLibCheck", "--module", "esnext"])
+            .args(["--moduleResolution", "bundler"])
+            .arg(&file)
+            .output()
+            .expect("the compiler runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    for (name, mut dashboard) in dashboards() {
+        let (good, said) = check(&name, &dashboard);
+        assert!(good, "{name}: {said}");
+        dashboard["panels"][0]["gridPos"]["x"] = "left".into();
+        let (good, said) = check("wrong", &dashboard);
+        assert!(!good && said.contains("number"), "{name}: {said}");
+    }
 }

@@ -13,6 +13,7 @@ mod counting;
 mod delivery;
 mod discovery;
 mod drain;
+mod explorer;
 mod exports;
 mod fleet_pages;
 mod grafana;

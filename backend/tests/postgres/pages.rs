@@ -15,6 +15,8 @@ use crate::statistics::fleet;
 use crate::support::{Database, ask, encoded, get, host, record, sender};
 
 const ISSUE: &str = "00112233445566778899aabbccddeeff";
+/// No page is larger.
+const PAGE_BYTES: usize = 200_000;
 
 fn router(db: &Database, strangers: Anonymous) -> Router {
     db.router(strangers, &CancellationToken::new())
@@ -60,14 +62,19 @@ fn oops() -> Record {
 /// Stores the oops from so many hosts.
 async fn tell(db: &Database, hosts: usize) {
     for _ in 0..hosts {
-        let sender = sender();
-        db.store.hello(&sender, &host(), "1").await.unwrap();
-        let batch = Batch {
-            first_seq: 1,
-            records: vec![encoded(&oops())],
-        };
-        db.store.deliver(&sender, batch).await.unwrap();
+        deliver(db, &[oops()]).await;
     }
+}
+
+/// Stores records of a new host.
+async fn deliver(db: &Database, records: &[Record]) {
+    let sender = sender();
+    db.store.hello(&sender, &host(), "1").await.unwrap();
+    let batch = Batch {
+        first_seq: 1,
+        records: records.iter().map(encoded).collect(),
+    };
+    db.store.deliver(&sender, batch).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -355,4 +362,81 @@ async fn several_issues_are_decided_about_at_once() {
     let viewer = db.router(Anonymous::Viewer, &CancellationToken::new());
     assert!(!get(&viewer, "/issues").await.contains("type=\"checkbox\""));
     assert_eq!(send(&viewer, &both).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_long_a_text_is_its_page_is_short_and_leads_to_the_whole() {
+    let test = "however_long_a_text_is_its_page_is_short_and_leads_to_the_whole";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Viewer);
+    let whole = "<".repeat(128 << 10);
+    let mut long = oops();
+    if let Some(Payload::KernelReport(report)) = &mut long.payload {
+        report.text.clone_from(&whole);
+    }
+    deliver(&db, &[long, record(&whole[..60_000])]).await;
+    db.counted().await;
+
+    let list = get(&router, "/faults").await;
+    let faults: Vec<&str> = list
+        .split("<a class=\"title\" href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(faults.len(), 2, "{list}");
+    for page in [faults[0], faults[1], &format!("/issues/{ISSUE}")] {
+        let page = get(&router, page).await;
+        assert!(page.len() < PAGE_BYTES, "{} bytes", page.len());
+        assert!(page.contains("This is the first "), "{page}");
+    }
+    let mut sizes = Vec::new();
+    for fault in faults {
+        let request = Request::get(format!("{fault}/text")).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
+        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        sizes.push(text(response).await.len());
+    }
+    sizes.sort_unstable();
+    assert_eq!(sizes, [60_000, whole.len()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn issues_of_the_same_function_are_similar() {
+    let test = "issues_of_the_same_function_are_similar";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Viewer);
+    let titled = |title: &str, issue: u8| Record {
+        title: title.to_owned(),
+        fingerprints: vec![Fingerprint {
+            version: 1,
+            level: FingerprintLevel::Title.into(),
+            value: format!("{issue:032x}"),
+        }],
+        ..oops()
+    };
+    let records = [
+        titled("KASAN: use-after-free Read in of_both", 1),
+        titled("general protection fault in of_both", 2),
+        titled("general protection fault in of_another", 3),
+        titled("BUG: no function", 4),
+    ];
+    deliver(&db, &records).await;
+    db.counted().await;
+
+    let page = get(&router, &format!("/issues/{:032x}", 1)).await;
+    assert!(page.contains("Similar issues"), "{page}");
+    assert!(page.contains(&format!("href=\"/issues/{:032x}\"", 2)), "{page}");
+    assert!(!page.contains(&format!("href=\"/issues/{:032x}\"", 3)), "{page}");
+    for alone in [3, 4] {
+        let page = get(&router, &format!("/issues/{alone:032x}")).await;
+        assert!(!page.contains("Similar issues"), "{page}");
+    }
 }

@@ -182,6 +182,18 @@ async fn assert_told_by_rest(collector: &Collector, id: &str, place: usize, foun
     assert_eq!(told["problems"], json!(found.problems));
 }
 
+/// The page of the record leads to its stack with files and lines.
+async fn assert_shown_on_pages(collector: &Collector, id: &str) {
+    let fault = format!("/faults/{id}");
+    let stack = format!("{fault}/stack");
+    let shown = fetch(collector.http, &fault).await.expect("a page");
+    assert!(shown.contains(&format!("data-stack=\"{stack}\"")), "{shown}");
+    let shown = fetch(collector.http, &stack).await.expect("a page");
+    for words in ["source.c:3", "inner", "at fault", "Frames without a line"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+}
+
 #[tokio::test]
 async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
     let test = "an_uploaded_debug_file_gives_stacks_their_lines_and_inlines";
@@ -210,6 +222,7 @@ async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
         kernel_release: "6.1.0-test".to_owned(),
         payload: Some(Payload::KernelReport(KernelReport {
             text,
+            function: "outer".to_owned(),
             ..KernelReport::default()
         })),
         ..Record::default()
@@ -283,6 +296,7 @@ async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
         assert_eq!(frames[at].module, name);
         assert_eq!(found.problems.len(), 1, "what is not known is told: {found:?}");
         assert_told_by_rest(&collector, &id(title), at, &found).await;
+        assert_shown_on_pages(&collector, &id(title)).await;
     }
     collector.stop().await;
 }

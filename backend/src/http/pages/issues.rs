@@ -78,12 +78,19 @@ pub(in crate::http) async fn issue(
     )
     .map_err(Refusal::from)?;
     let mut days = app.store.issue_days(&[id], TREND_DAYS).await?;
+    let newest = newest(&app, &found.issue).await?;
+    let resolvable = match &newest {
+        Some(fault) => app.symbols.may_resolve(fault).await?,
+        None => false,
+    };
     let mut page = IssuePage::new(IssueInput {
         days: days.remove(&id).unwrap_or_default(),
         rates: vec![("kernel", kernels), ("build", builds), ("model", models)],
         unusual,
         hosts: app.store.affected_hosts(id).await?,
-        newest: newest(&app, &found.issue).await?,
+        newest,
+        resolvable,
+        similar: app.store.similar_issues(id).await?,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         issue: found,

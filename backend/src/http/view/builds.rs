@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use super::grouped;
-use super::issue::{RateRow, bounds, end_of_axis, figure, probability};
 use super::issues::issue_href;
 use super::list::Choice;
+use super::rates::{RateRow, bounds, end_of_axis, figure, hours, probability};
+use super::{counted, grouped};
 use crate::analysis::{Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, SideSum, Verdict};
 use crate::http::access::Frame;
 use crate::http::statistics::Question;
@@ -146,7 +146,9 @@ impl From<Comparison> for Compared {
             (Verdict::Worse, _) => (
                 "worse",
                 format!(
-                    "{worse} of the issues below come more than {allowed} times as often with {to} as with {from}, {percent:.0} % sure."
+                    "{} below {} more than {allowed} times as often with {to} as with {from}, {percent:.0} % sure.",
+                    counted(worse as u64, "issue"),
+                    if worse == 1 { "comes" } else { "come" },
                 ),
             ),
             (Verdict::Unsure, _) => (
@@ -184,7 +186,7 @@ impl From<&SideSum> for SideRow {
             name: side.name.clone(),
             hosts: grouped(side.hosts),
             affected: grouped(side.affected),
-            hours: format!("{:.0}", side.host_hours),
+            hours: hours(side.host_hours),
         }
     }
 }

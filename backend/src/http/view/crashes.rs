@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::chart::Bars;
 use super::issues::{issue_href, issue_id, spark};
-use super::{Moment, grouped};
+use super::{Moment, counted, grouped};
 use crate::http::access::Frame;
 use crate::store::{IssueDay, issue_state_name};
 
@@ -82,7 +82,7 @@ impl CrashesPage {
         }
         programs.sort_by_key(|(_, records, _)| std::cmp::Reverse(*records));
         let programs = programs.into_iter().map(|(_, records, program)| Program {
-            records: grouped(records),
+            records: counted(records, "record"),
             ..program
         });
         Self {
@@ -201,7 +201,14 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(programs, [("a", "5", 2), ("b", "4", 1), ("title 4", "1", 1)]);
+        assert_eq!(
+            programs,
+            [
+                ("a", "5 records", 2),
+                ("b", "4 records", 1),
+                ("title 4", "1 record", 1)
+            ]
+        );
         let row = &page.programs[0].crashes[0];
         assert_eq!(
             (row.signal.as_str(), row.build_id.as_str()),

@@ -9,7 +9,7 @@ use proto::v1::{Fault, FaultFilter, FingerprintLevel, Host, Record};
 use super::hosts::host_page_href;
 use super::issues::issue_href;
 use super::list::{counts, host_of, os, title};
-use super::payload::{self, Sections};
+use super::payload::Sections;
 use super::{
     Facts, Moment, bytes, class_href, duration, filter_href, host_href, is_housekeeping, kernel_href,
     severity_word,
@@ -74,7 +74,13 @@ pub(in crate::http) struct SameFault {
 
 impl FaultPage {
     /// `known` is what is known about the fault's fingerprints, in any order.
-    pub(in crate::http) fn new(fault: &Fault, known: &[FingerprintFacts], now: Timestamp) -> Self {
+    /// `resolvable`: there are debug files for its stacks.
+    pub(in crate::http) fn new(
+        fault: &Fault,
+        known: &[FingerprintFacts],
+        resolvable: bool,
+        now: Timestamp,
+    ) -> Self {
         let no_record = Record::default();
         let record = fault.record.as_ref().unwrap_or(&no_record);
         let (host, _faults_of_host) = host_of(fault);
@@ -94,7 +100,7 @@ impl FaultPage {
             kernel,
             happened: Moment::new(record.occurred_at_unix_ns, now)
                 .or_else(|| Moment::new(fault.received_at_unix_ns, now)),
-            sections: payload::sections(record),
+            sections: Sections::of_fault(&fault.id, record, resolvable),
             occurrences,
             same: same(record, known),
             aside: [

@@ -2,19 +2,22 @@
 
 mod report;
 
+use std::collections::HashMap;
+
 use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, Issue, IssueEvent, IssueState};
 use serde_json::Value;
 
-use super::chart::{Bars, Range};
+use super::chart::Bars;
 use super::fault::moment;
 use super::hosts::host_page_href;
-use super::issues::{days_before, decisions, hosts_by_day};
+use super::issues::{IssueRow, days_before, decisions, hosts_by_day};
 use super::list::Choice;
-use super::payload::{self, Sections};
-use super::{Moment, class_href, filter_href, grouped, name_of_host, severity_word};
-use crate::analysis::{Bounds, Rate, Unusual};
+use super::payload::Sections;
+use super::rates::{RateRow, end_of_axis, probability};
+use super::{Moment, class_href, counted, filter_href, grouped, name_of_host, severity_word};
+use crate::analysis::{Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
 use crate::store::{AffectedHost, IssueDay, issue_state_name};
 
@@ -38,12 +41,15 @@ pub(in crate::http) struct IssuePage {
     pub(in crate::http) last: Option<Moment>,
     /// What follows from its state, in words; empty: nothing.
     pub(in crate::http) state_note: String,
+    /// What mends it; None: not known.
+    pub(in crate::http) fix: Option<Fix>,
     pub(in crate::http) faults_href: String,
     pub(in crate::http) trend: Trend,
     pub(in crate::http) groups: Vec<Rates>,
     pub(in crate::http) unusual: Vec<UnusualRow>,
     pub(in crate::http) unusual_of: String,
     pub(in crate::http) hosts: Vec<HostRow>,
+    pub(in crate::http) similar: Vec<IssueRow>,
     pub(in crate::http) newest: String,
     pub(in crate::http) sections: Sections,
     /// What can be sent to those who look after the code at fault; empty: there is no text of it.
@@ -64,8 +70,21 @@ pub(in crate::http) struct IssueInput {
     pub(in crate::http) unusual: Unusual,
     pub(in crate::http) hosts: Vec<AffectedHost>,
     pub(in crate::http) newest: Option<Fault>,
+    /// There are debug files for the stacks of that record.
+    pub(in crate::http) resolvable: bool,
+    /// Issues that may be the same fault.
+    pub(in crate::http) similar: Vec<Issue>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
+}
+
+/// What mends an issue.
+#[derive(Debug)]
+pub(in crate::http) struct Fix {
+    /// `mended upstream, fixed in 6.1.120`.
+    pub(in crate::http) words: String,
+    /// Where to read about it; empty: nowhere that a browser should be sent to.
+    pub(in crate::http) href: String,
 }
 
 /// Hosts by day.
@@ -82,18 +101,6 @@ pub(in crate::http) struct Trend {
 pub(in crate::http) struct Rates {
     pub(in crate::http) by: &'static str,
     pub(in crate::http) rows: Vec<RateRow>,
-}
-
-/// The rate of one of them.
-#[derive(Debug)]
-pub(in crate::http) struct RateRow {
-    pub(in crate::http) name: String,
-    pub(in crate::http) rate: String,
-    pub(in crate::http) bounds: String,
-    pub(in crate::http) range: Range,
-    /// `3 of 120`.
-    pub(in crate::http) hosts: String,
-    pub(in crate::http) watched: String,
 }
 
 /// A fact that its hosts have in common.
@@ -136,6 +143,8 @@ impl IssuePage {
             unusual,
             hosts,
             newest,
+            resolvable,
+            similar,
             may_change,
             now,
         } = input;
@@ -150,6 +159,7 @@ impl IssuePage {
             first: Moment::new(issue.first_seen_unix_ns, now),
             last: Moment::new(issue.last_seen_unix_ns, now),
             state_note: state_note(&issue, now),
+            fix: Fix::new(&issue),
             faults_href: filter_href(FaultFilter {
                 fingerprint: issue.issue.clone(),
                 ..FaultFilter::default()
@@ -157,14 +167,22 @@ impl IssuePage {
             trend: Trend::new(&days, now),
             groups: groups.filter(|rates| !rates.rows.is_empty()).collect(),
             unusual_of: format!(
-                "{} of {} hosts",
+                "{} of {}",
                 grouped(unusual.affected),
-                grouped(unusual.hosts)
+                counted(unusual.hosts, "host")
             ),
             unusual: unusual.facts.into_iter().map(UnusualRow::from).collect(),
             hosts: hosts.into_iter().map(|host| HostRow::new(host, now)).collect(),
+            similar: similar
+                .iter()
+                .map(|issue| IssueRow::new(issue, &HashMap::new(), now))
+                .collect(),
             newest: newest.as_ref().map(|fault| fault.id.clone()).unwrap_or_default(),
-            sections: record.map(payload::sections).unwrap_or_default(),
+            sections: newest
+                .as_ref()
+                .zip(record)
+                .map(|(fault, record)| Sections::of_fault(&fault.id, record, resolvable))
+                .unwrap_or_default(),
             report: record
                 .map(|record| report::upstream(&issue, record, &kernels))
                 .unwrap_or_default(),
@@ -182,13 +200,10 @@ impl IssuePage {
 }
 
 fn counts(issue: &Issue) -> String {
-    let noun = |count, one, many| if count == 1 { one } else { many };
     format!(
-        "{} {} on {} {}",
-        grouped(issue.occurrences),
-        noun(issue.occurrences, "record", "records"),
-        grouped(issue.hosts),
-        noun(issue.hosts, "host", "hosts"),
+        "{} on {}",
+        counted(issue.occurrences, "record"),
+        counted(issue.hosts, "host")
     )
 }
 
@@ -235,6 +250,27 @@ fn state_note(issue: &Issue, now: Timestamp) -> String {
     }
 }
 
+impl Fix {
+    fn new(issue: &Issue) -> Option<Self> {
+        let mut words: Vec<String> = Vec::new();
+        words.extend((!issue.known_fix.is_empty()).then(|| issue.known_fix.clone()));
+        words.extend((!issue.fixed_in.is_empty()).then(|| format!("fixed in {}", issue.fixed_in)));
+        let web = ["https://", "http://"];
+        let href = web.iter().any(|scheme| issue.fix_url.starts_with(scheme));
+        if words.is_empty() && !issue.fix_url.is_empty() {
+            words.push(issue.fix_url.clone());
+        }
+        (!words.is_empty()).then(|| Self {
+            words: words.join(", "),
+            href: if href {
+                issue.fix_url.clone()
+            } else {
+                String::new()
+            },
+        })
+    }
+}
+
 impl Trend {
     fn new(days: &[IssueDay], now: Timestamp) -> Self {
         let values = hosts_by_day(days, now);
@@ -261,25 +297,6 @@ impl Rates {
         Self {
             by,
             rows: rates.into_iter().map(|rate| RateRow::new(rate, end)).collect(),
-        }
-    }
-}
-
-impl RateRow {
-    /// On an axis up to `end`.
-    pub(in crate::http) fn new(rate: &Rate, end: f64) -> Self {
-        let Rate {
-            rate: estimate,
-            rate_bounds,
-            ..
-        } = rate;
-        Self {
-            name: rate.name.clone(),
-            rate: figure(*estimate),
-            bounds: bounds(*rate_bounds),
-            range: Range::new(rate_bounds.low, *estimate, rate_bounds.high, end),
-            hosts: format!("{} of {}", grouped(rate.affected), grouped(rate.hosts)),
-            watched: hours(rate.host_hours),
         }
     }
 }
@@ -334,50 +351,4 @@ impl HistoryRow {
             note: change.note.unwrap_or_default(),
         }
     }
-}
-
-/// Where an axis ends that has room for these rates and their bounds.
-pub(super) fn end_of_axis<'a>(rates: impl IntoIterator<Item = &'a Rate>) -> f64 {
-    let highs = rates
-        .into_iter()
-        .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
-    highs.fold(0.0, f64::max)
-}
-
-/// `0.31 – 0.80`.
-pub(super) fn bounds(bounds: Bounds) -> String {
-    let high = bounds.high.map_or_else(|| "∞".to_owned(), figure);
-    format!("{} – {high}", figure(bounds.low))
-}
-
-/// Three digits that say something.
-pub(super) fn figure(value: f64) -> String {
-    match value {
-        0.0 => "0".to_owned(),
-        ..0.01 => format!("{value:.4}"),
-        ..1.0 => format!("{value:.3}"),
-        ..10.0 => format!("{value:.2}"),
-        ..100.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
-    }
-}
-
-/// A probability, of which more digits than three say nothing.
-pub(super) fn probability(value: f64) -> String {
-    if value < 0.001 {
-        "< 0.001".to_owned()
-    } else {
-        format!("{value:.3}")
-    }
-}
-
-/// `1,234 h`.
-fn hours(hours: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "hours of a fleet are far below 2^64 and not negative"
-    )]
-    let whole = hours.round() as u64;
-    format!("{} h", grouped(whole))
 }

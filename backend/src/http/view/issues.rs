@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::chart::Bars;
 use super::list::Choice;
-use super::{Moment, grouped, next_href, severity_word};
+use super::{Moment, counted, grouped, next_href, noun, severity_word};
 use crate::http::access::Frame;
 use crate::store::{IssueDay, issue_state_name};
 
@@ -62,7 +62,10 @@ pub(in crate::http) struct IssueRow {
     pub(in crate::http) state: &'static str,
     pub(in crate::http) owner: String,
     pub(in crate::http) records: String,
+    /// What it is a number of, for screens that have no room for a heading.
+    pub(in crate::http) records_word: String,
     pub(in crate::http) hosts: String,
+    pub(in crate::http) hosts_word: String,
     pub(in crate::http) first: Option<Moment>,
     pub(in crate::http) last: Option<Moment>,
     pub(in crate::http) days: Bars,
@@ -159,7 +162,9 @@ impl IssueRow {
             state: issue_state_name(issue.state()),
             owner: issue.owner.clone(),
             records: grouped(issue.occurrences),
+            records_word: noun(issue.occurrences, "record"),
             hosts: grouped(issue.hosts),
+            hosts_word: noun(issue.hosts, "host"),
             first: Moment::new(issue.first_seen_unix_ns, now),
             last: Moment::new(issue.last_seen_unix_ns, now),
             days: spark(days, now),
@@ -179,10 +184,10 @@ pub(super) fn hosts_by_day(days: &[IssueDay], now: Timestamp) -> Vec<(u64, Strin
     let ago = (0..days.len() as u64).rev();
     let named = days.iter().zip(ago).map(|(day, ago)| {
         let words = format!(
-            "{}: {} hosts, {} records",
+            "{}: {}, {}",
             days_before(now, ago),
-            grouped(day.hosts),
-            grouped(day.records)
+            counted(day.hosts, "host"),
+            counted(day.records, "record")
         );
         (day.hosts, words)
     });

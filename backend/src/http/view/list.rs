@@ -1,18 +1,23 @@
 //! The list of faults.
 
+mod counts;
 mod detail;
+mod searches;
 
 use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse, Record};
 
+pub(in crate::http) use self::counts::CountsView;
+pub(in crate::http) use self::searches::Searches;
 use super::{
-    Moment, class_href, filter_href, grouped, host_href, is_housekeeping, kernel_href, list_href,
+    Moment, class_href, counted, filter_href, host_href, is_housekeeping, kernel_href, list_href,
     name_of_host, severity_word,
 };
+use crate::access::Caller;
 use crate::http::{access::Frame, json::bytes_text, query};
 use crate::severity;
-use crate::store::{Facets, FingerprintFacts};
+use crate::store::{Counts, Facets, FingerprintFacts, SavedSearch};
 
 /// A difference between a fault's own time and its arrival that is worth a word.
 const LATE_NS: u64 = 60_000_000_000;
@@ -37,6 +42,9 @@ pub(in crate::http) struct ListPage {
     pub(in crate::http) newest: String,
     /// Where new faults come from; empty: not on this page.
     pub(in crate::http) live: String,
+    /// What the faults are; None: the filter asks for what is not counted, or it is a later page.
+    pub(in crate::http) counts: Option<CountsView>,
+    pub(in crate::http) searches: Searches,
     /// Whether any filter is set.
     pub(in crate::http) filtered: bool,
     /// All that matches as a file: names of formats and addresses.
@@ -112,6 +120,10 @@ pub(in crate::http) struct ListInput<'a> {
     pub(in crate::http) request: &'a ListFaultsRequest,
     pub(in crate::http) list: &'a ListFaultsResponse,
     pub(in crate::http) facets: Facets,
+    pub(in crate::http) counts: Option<Counts>,
+    /// Those that the caller is shown.
+    pub(in crate::http) searches: Vec<SavedSearch>,
+    pub(in crate::http) caller: &'a Caller,
     pub(in crate::http) same: Option<FingerprintFacts>,
     pub(in crate::http) collector: String,
     pub(in crate::http) now: Timestamp,
@@ -123,6 +135,9 @@ impl ListPage {
             request,
             list,
             facets,
+            counts,
+            searches,
+            caller,
             same,
             collector,
             now,
@@ -141,10 +156,7 @@ impl ListPage {
             frame: Frame::default(),
             form: Form::new(&filter, facets),
             same: Same::new(&filter, same),
-            shown: format!(
-                "{count} {}, newest first",
-                if count == 1 { "fault" } else { "faults" }
-            ),
+            shown: format!("{}, newest first", counted(count as u64, "fault")),
             next: if list.next_page_token.is_empty() {
                 String::new()
             } else {
@@ -156,6 +168,10 @@ impl ListPage {
             } else {
                 String::new()
             },
+            counts: counts
+                .map(|counts| CountsView::new(&filter, &counts))
+                .filter(|counts| !counts.ways.is_empty()),
+            searches: Searches::new(request, searches, caller),
             filtered: filter != FaultFilter::default(),
             exports: EXPORTS.map(|(name, format)| (name, export_href(&filter, format))),
             collector,
@@ -265,12 +281,10 @@ impl Same {
 
 /// `12 records on 3 hosts`.
 pub(super) fn counts(facts: &FingerprintFacts) -> String {
-    let records = if facts.count == 1 { "record" } else { "records" };
-    let hosts = if facts.host_count == 1 { "host" } else { "hosts" };
     format!(
-        "{} {records} on {} {hosts}",
-        grouped(facts.count),
-        grouped(facts.host_count)
+        "{} on {}",
+        counted(facts.count, "record"),
+        counted(facts.host_count, "host")
     )
 }
 

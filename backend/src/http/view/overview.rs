@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use proto::v1::{Fault, Issue};
 
 use super::chart::Bars;
-use super::issue::{RateRow, end_of_axis};
 use super::issues::{IssueRow, days_before};
 use super::list::Row;
-use super::{class_href, grouped};
+use super::rates::{RateRow, end_of_axis};
+use super::{class_href, counted, grouped};
 use crate::analysis::Rate;
 use crate::http::access::Frame;
 use crate::store::{CLASS_DAYS, FleetDay, HEARD_MINUTES, Overview};
@@ -28,6 +28,9 @@ const THOUSANDTHS: f64 = 1000.0;
 pub(in crate::http) struct OverviewPage {
     pub(in crate::http) tiles: Vec<Tile>,
     pub(in crate::http) days: Bars,
+    pub(in crate::http) chart_days: u16,
+    /// No host had a fault in these days.
+    pub(in crate::http) well: bool,
     pub(in crate::http) most: String,
     pub(in crate::http) from: String,
     pub(in crate::http) attention: Vec<IssueRow>,
@@ -95,6 +98,8 @@ impl OverviewPage {
         });
         Self {
             tiles: tiles(&overview),
+            chart_days: DAYS,
+            well: most == 0,
             most: per_thousand(most),
             from: days_before(now, u64::from(DAYS) - 1),
             days: Bars::new(
@@ -139,7 +144,7 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
                 format!("{} silent for more than {HEARD_MINUTES} min", grouped(silent))
             },
             href: "/hosts",
-            bad: false,
+            bad: overview.heard == 0,
         },
         issues("New issues", "new", "/issues?state=new", false),
         issues("Regressed", "regressed", "/issues?state=regressed", true),
@@ -181,9 +186,9 @@ fn rates_by_day(days: &[FleetDay], now: Timestamp) -> Vec<(u64, String)> {
         )]
         let rate = (day.affected as f64 / day.hours * 1000.0 * THOUSANDTHS).round() as u64;
         let words = format!(
-            "{date}: {} in 1,000 host-hours, {} hosts",
+            "{date}: {} in 1,000 host-hours, {}",
             per_thousand(rate),
-            grouped(day.affected)
+            counted(day.affected, "host")
         );
         (rate, words)
     };

@@ -31,6 +31,28 @@ pub(in crate::http) struct Sections {
     pub(in crate::http) modules: Vec<String>,
     pub(in crate::http) hooks: Vec<Hook>,
     pub(in crate::http) text: Option<Text>,
+    /// Where the text is whole; empty: nowhere.
+    pub(in crate::http) text_href: String,
+    /// Where the stacks are with files and lines; empty: no debug files are there for them.
+    pub(in crate::http) stack_href: String,
+}
+
+impl Sections {
+    /// Those of a record that is stored under this id. `resolvable`: there are debug files for its stacks.
+    pub(super) fn of_fault(id: &str, record: &Record, resolvable: bool) -> Self {
+        Self {
+            text_href: match whole_text(record) {
+                Some(_) => format!("/faults/{id}/text"),
+                None => String::new(),
+            },
+            stack_href: if resolvable {
+                format!("/faults/{id}/stack")
+            } else {
+                String::new()
+            },
+            ..sections(record)
+        }
+    }
 }
 
 /// Rows under a heading.
@@ -75,6 +97,16 @@ pub(super) fn sections(record: &Record) -> Sections {
     }
     sections.tables.extend(precursors(record));
     sections
+}
+
+/// The text that a record came with; None: it has none.
+pub(in crate::http) fn whole_text(record: &Record) -> Option<&str> {
+    let text = match &record.payload {
+        Some(Payload::KernelReport(report)) => &report.text,
+        Some(Payload::Custom(custom)) => &custom.payload,
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 /// What the host did before, the latest first.
@@ -163,7 +195,7 @@ fn kernel_report(report: &KernelReport, title: &str) -> Sections {
             .map(|register| (register.name.clone(), register.value.clone()))
             .collect(),
         modules: report.modules.clone(),
-        text: text("Report as printed", &report.text, title, false),
+        text: text("Report as printed", &report.text, title, &report.function, false),
         ..Sections::default()
     }
 }
@@ -292,7 +324,7 @@ fn custom_sections(custom: &Custom) -> Sections {
     Sections {
         facts: vec![facts],
         tables: event::values(&custom.fields).into_iter().collect(),
-        text: text("Payload", &custom.payload, "", true),
+        text: text("Payload", &custom.payload, "", "", true),
         ..Sections::default()
     }
 }
@@ -310,7 +342,7 @@ fn undecodable_sections(undecodable: &Undecodable) -> Sections {
     };
     Sections {
         facts: vec![facts],
-        text: text(heading, &hex_dump(shown), "", true).map(|text| Text {
+        text: text(heading, &hex_dump(shown), "", "", true).map(|text| Text {
             size: bytes(shown.len() as u64),
             ..text
         }),

@@ -6,9 +6,9 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::chart::{Bars, Share, percent};
-use super::grouped;
 use super::issues::days_before;
 use super::list::Choice;
+use super::{counted, grouped, rates};
 use crate::http::access::Frame;
 use crate::store::{Population, PopulationBy};
 
@@ -106,7 +106,7 @@ impl PopulationPage {
                 days: bars(SMALL, &calendar, &format!("Hosts with {name} by day"), |day| {
                     on(day).map_or(0, |(hosts, _)| hosts)
                 }),
-                host_hours: format!("{:.0} h", hours.sum::<f64>()),
+                host_hours: rates::hours(hours.sum()),
             }
         });
         let noun = DIMENSIONS.into_iter().find(|(known, ..)| *known == by);
@@ -157,7 +157,7 @@ fn choices(by: PopulationBy) -> Vec<Choice> {
 fn bars(size: (u32, u32), calendar: &[String], label: &str, hosts: impl Fn(&str) -> u64) -> Bars {
     let of_day = |day: &String| {
         let hosts = hosts(day);
-        (hosts, format!("{day}: {} hosts", grouped(hosts)))
+        (hosts, format!("{day}: {}", counted(hosts, "host")))
     };
     let values: Vec<_> = calendar.iter().map(of_day).collect();
     Bars::new(size, &values, label.to_owned())

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::chart::{Share, percent};
 use super::hosts::host_page_href;
-use super::{grouped, name_of_host};
+use super::{counted, grouped, name_of_host};
 use crate::http::access::Frame;
-use crate::store::HostBeat;
+use crate::store::{Beats, HostBeat};
 
 /// Hooks that are shown: those that most hosts told of. The catalogue has fewer; hosts may name others.
 const HOOKS: usize = 200;
@@ -25,6 +25,7 @@ const HOSTS: usize = 5;
 #[derive(Debug, Template)]
 #[template(path = "probes.html")]
 pub(in crate::http) struct ProbesPage {
+    /// `40 hosts`; of how many, where those are not all.
     pub(in crate::http) hosts: String,
     /// Hosts on which every hook that they know is attached.
     pub(in crate::http) whole: String,
@@ -66,11 +67,11 @@ struct Told<'a> {
 }
 
 impl ProbesPage {
-    /// From the newest heartbeat of each host.
-    pub(in crate::http) fn new(beats: &[HostBeat]) -> Self {
+    /// From the newest heartbeat of each host that was heard lately.
+    pub(in crate::http) fn new(newest: &Beats) -> Self {
         let mut told: BTreeMap<&str, Told<'_>> = BTreeMap::new();
         let (mut hosts, mut whole) = (0_u64, 0_u64);
-        for beat in beats {
+        for beat in &newest.beats {
             let Some(Payload::Heartbeat(heartbeat)) = &beat.record.payload else {
                 continue;
             };
@@ -90,7 +91,15 @@ impl ProbesPage {
             part(one).total_cmp(&part(other)).then(name.cmp(other_name))
         });
         Self {
-            hosts: grouped(hosts),
+            hosts: if newest.hosts > newest.beats.len() as u64 {
+                format!(
+                    "{} of {} heard within a day, the latest",
+                    grouped(hosts),
+                    counted(newest.hosts, "host")
+                )
+            } else {
+                counted(hosts, "host")
+            },
             whole: grouped(whole),
             rows: told
                 .into_iter()
@@ -191,14 +200,26 @@ mod tests {
         }
     }
 
+    fn page(beats: Vec<HostBeat>) -> ProbesPage {
+        let hosts = beats.len() as u64;
+        ProbesPage::new(&Beats { beats, hosts })
+    }
+
+    #[test]
+    fn the_page_says_when_it_is_not_of_all_hosts() {
+        let beats = vec![beat(1, &[("console", "tp_btf", "")])];
+        let page = ProbesPage::new(&Beats { beats, hosts: 1234 });
+        assert_eq!(page.hosts, "1 of 1,234 hosts heard within a day, the latest");
+    }
+
     #[test]
     fn what_is_watched_least_comes_first_with_the_reason() {
-        let page = ProbesPage::new(&[
+        let page = page(vec![
             beat(1, &[("console", "tp_btf", ""), ("mce", "", "no tracepoint")]),
             beat(2, &[("console", "raw_tp", ""), ("mce", "tp_btf", "")]),
             beat(3, &[("console", "tp_btf", "")]),
         ]);
-        assert_eq!((page.hosts.as_str(), page.whole.as_str()), ("3", "2"));
+        assert_eq!((page.hosts.as_str(), page.whole.as_str()), ("3 hosts", "2"));
         let names: Vec<&str> = page.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["mce", "console"]);
         let mce = &page.rows[0];
@@ -212,7 +233,7 @@ mod tests {
     fn however_many_hooks_hosts_name_a_page_has_an_end() {
         let names: Vec<String> = (0..300).map(|number| format!("hook-{number}")).collect();
         let hooks: Vec<_> = names.iter().map(|name| (name.as_str(), "", "")).collect();
-        let page = ProbesPage::new(&[beat(1, &hooks)]);
+        let page = page(vec![beat(1, &hooks)]);
         assert_eq!((page.rows.len(), page.more), (200, 100));
     }
 }

@@ -1,69 +1,127 @@
 //! Text and bytes as they came.
 
-use super::bytes;
+use super::{bytes, counted};
 use crate::text::hexadecimal;
 
 /// Characters that a line of a report must share with the title to be marked as its origin.
 const TITLE_MATCH: usize = 8;
+/// Bytes of HTML that a text takes on a page of 200 KB; a text has up to 128 KiB (`record.proto`), and a character of it up to
+/// [`ESCAPED_BYTES`].
+const SHOWN_BYTES: usize = 64 << 10;
+/// Bytes of a character that templates escape: `&#60;`.
+const ESCAPED_BYTES: usize = 5;
 
-/// Text as it came, with its most telling line set apart.
+/// Text as it came, with its most telling lines set apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct Text {
     pub(in crate::http) heading: &'static str,
     /// `42 lines, 3.1 KiB`.
     pub(in crate::http) size: String,
-    pub(in crate::http) before: String,
-    pub(in crate::http) marked: String,
-    pub(in crate::http) after: String,
+    /// Its lines, as far as the page shows them: those that are marked each by itself, those between them together.
+    pub(in crate::http) runs: Vec<Run>,
+    /// `the first 64.0 KiB`; empty: it is shown whole.
+    pub(in crate::http) shown: String,
     /// Whether it is shown at once.
     pub(in crate::http) open: bool,
 }
 
-/// A section of text; `None` when there is none.
-pub(super) fn text(heading: &'static str, whole: &str, title: &str, open: bool) -> Option<Text> {
+/// Lines that follow each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Run {
+    pub(in crate::http) text: String,
+    pub(in crate::http) marked: bool,
+}
+
+/// A section of text, with the line marked that became `title` and those that name `function` as kernels name a place
+/// (`function+0x10/0x80`); `None` when there is none.
+pub(super) fn text(
+    heading: &'static str,
+    whole: &str,
+    title: &str,
+    function: &str,
+    open: bool,
+) -> Option<Text> {
     if whole.is_empty() {
         return None;
     }
-    let lines = whole.lines().count();
-    let (before, marked, after) = split_at_title(whole, title);
+    let part = beginning(whole, SHOWN_BYTES);
     Some(Text {
         heading,
         size: format!(
-            "{lines} {}, {}",
-            if lines == 1 { "line" } else { "lines" },
+            "{}, {}",
+            counted(whole.lines().count() as u64, "line"),
             bytes(whole.len() as u64)
         ),
-        before: before.to_owned(),
-        marked: marked.to_owned(),
-        after: after.to_owned(),
+        runs: runs(part, title, function),
+        shown: if part.len() < whole.len() {
+            format!("the first {}", bytes(part.len() as u64))
+        } else {
+            String::new()
+        },
         open,
     })
 }
 
-/// Splits text around the line that shares the longest beginning with the title; no line is marked when none does.
-fn split_at_title<'a>(text: &'a str, title: &str) -> (&'a str, &'a str, &'a str) {
+/// As much of a text as has at most `most` bytes when it is escaped.
+pub(super) fn beginning(whole: &str, most: usize) -> &str {
+    let mut escaped = 0;
+    let end = whole.char_indices().find(|(_, character)| {
+        escaped += match character {
+            '<' | '>' | '&' | '"' | '\'' => ESCAPED_BYTES,
+            other => other.len_utf8(),
+        };
+        escaped > most
+    });
+    &whole[..end.map_or(whole.len(), |(end, _)| end)]
+}
+
+/// The lines of a text. The newline of a marked line is left out: it is a block of its own.
+fn runs(text: &str, title: &str, function: &str) -> Vec<Run> {
+    let origin = line_of_title(text, title);
+    let place = format!("{function}+0x");
+    let mut runs: Vec<Run> = Vec::new();
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let marked = origin == Some(index) || (!function.is_empty() && names(line, &place));
+        match runs.last_mut() {
+            Some(last) if !last.marked && !marked => last.text.push_str(line),
+            _ => runs.push(Run {
+                text: if marked {
+                    line.trim_end_matches('\n').to_owned()
+                } else {
+                    line.to_owned()
+                },
+                marked,
+            }),
+        }
+    }
+    runs
+}
+
+/// Whether `line` has `place` as a word's beginning.
+fn names(line: &str, place: &str) -> bool {
+    line.match_indices(place).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|character| character.is_alphanumeric() || "_.".contains(character))
+    })
+}
+
+/// Which line shares the longest beginning with the title; none when none shares enough.
+fn line_of_title(text: &str, title: &str) -> Option<usize> {
     let shared = |line: &str| {
         line.chars()
             .zip(title.chars())
             .take_while(|(left, right)| left == right)
             .count()
     };
-    let mut best = (0, 0, 0);
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
+    let mut best = (0, 0);
+    for (index, line) in text.split_inclusive('\n').enumerate() {
         let length = shared(line);
         if length > best.0 {
-            best = (length, start, start + line.len());
+            best = (length, index);
         }
-        start += line.len();
     }
-    match best {
-        (length, start, end) if length >= TITLE_MATCH.min(title.chars().count().max(1)) => {
-            let marked = text[start..end].trim_end_matches('\n');
-            (&text[..start], marked, &text[end..])
-        }
-        _ => (text, "", ""),
-    }
+    let enough = TITLE_MATCH.min(title.chars().count().max(1));
+    (best.0 >= enough).then_some(best.1)
 }
 
 /// `offset  bytes  characters`, 16 bytes a line.
@@ -73,10 +131,7 @@ pub(super) fn hex_dump(bytes: &[u8]) -> String {
         let characters: String = chunk.iter().map(|byte| printable(*byte)).collect();
         format!("{:08x}  {:<47}  {characters}", line * 16, digits.join(" "))
     });
-    lines.collect::<Vec<_>>().join(
-        "
-",
-    )
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn printable(byte: u8) -> char {
@@ -93,23 +148,51 @@ mod tests {
 
     use super::*;
 
+    fn marked(text: &str, title: &str, function: &str) -> Vec<String> {
+        runs(text, title, function)
+            .into_iter()
+            .filter(|run| run.marked)
+            .map(|run| run.text)
+            .collect()
+    }
+
     #[test]
-    fn the_line_that_became_the_title_is_marked() {
-        let text = "other\nBUG: kernel NULL pointer dereference, address: 0\nRIP: 0010:f+1/2\n";
-        let (before, marked, after) = split_at_title(text, "BUG: kernel NULL pointer dereference in f");
-        assert_eq!(before, "other\n");
-        assert_eq!(marked, "BUG: kernel NULL pointer dereference, address: 0");
-        assert_eq!(after, "RIP: 0010:f+1/2\n");
-        assert_eq!(split_at_title("a\nb", "something else"), ("a\nb", "", ""));
-        assert_eq!(split_at_title("é\nß", ""), ("é\nß", "", ""));
+    fn the_line_that_became_the_title_is_marked_and_those_of_the_function_at_fault() {
+        let text =
+            "other\nBUG: kernel NULL pointer dereference, address: 0\nRIP: 0010:f+0x1/0x2\n my_f+0x1/0x2\n";
+        let title = "BUG: kernel NULL pointer dereference in f";
+        let origin = "BUG: kernel NULL pointer dereference, address: 0";
+        assert_eq!(marked(text, title, ""), [origin]);
+        assert_eq!(marked(text, title, "f"), [origin, "RIP: 0010:f+0x1/0x2"]);
+        assert!(marked("a\nb", "something else", "g").is_empty());
+        assert!(marked("é\nß", "", "").is_empty());
+    }
+
+    #[test]
+    fn a_text_takes_little_of_a_page_however_much_of_it_is_escaped() {
+        for character in ["<", "a", "é"] {
+            let whole = character.repeat(128 << 10);
+            let text = text("Text", &whole, "", "", false).unwrap();
+            let escaped = text.runs[0].text.replace('<', "&#60;").len();
+            assert!(escaped <= SHOWN_BYTES && escaped > SHOWN_BYTES - ESCAPED_BYTES);
+            assert!(text.shown.starts_with("the first "), "{}", text.shown);
+        }
+        assert_eq!(text("Text", "short", "", "", false).unwrap().shown, "");
     }
 
     proptest! {
         #[test]
-        fn marking_a_line_loses_nothing(text in "([a-zé<>&]{0,12}\n{0,2}){0,6}", title in "[a-zé]{0,12}") {
-            let (before, marked, after) = split_at_title(&text, &title);
-            let newline = if marked.is_empty() || text.len() == before.len() + marked.len() { "" } else { "\n" };
-            prop_assert_eq!(format!("{before}{marked}{newline}{after}"), text);
+        fn marking_lines_loses_nothing(
+            text in "([a-zé<>&+0x]{0,12}\n{0,2}){0,6}", title in "[a-zé]{0,12}", function in "[a-z]{0,2}",
+        ) {
+            let runs = runs(&text, &title, &function);
+            let mut whole = String::new();
+            for run in &runs {
+                whole.push_str(&run.text);
+                whole.push_str(if run.marked { "\n" } else { "" });
+            }
+            let ends_marked = runs.last().is_some_and(|run| run.marked) && !text.ends_with('\n');
+            prop_assert_eq!(whole, if ends_marked { format!("{text}\n") } else { text });
         }
     }
 

@@ -1,6 +1,6 @@
 //! Call traces as tables.
 
-use proto::v1::{CallTrace, Frame, KernelReport};
+use proto::v1::{CallTrace, Frame, KernelReport, Record, ResolveFaultResponse, record::Payload};
 
 /// A call trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,24 @@ pub(in crate::http) struct TraceRow {
 pub(super) fn traces(report: &KernelReport) -> Vec<Trace> {
     let mut traces: Vec<Trace> = report.traces.iter().map(trace).collect();
     mark_function(&mut traces, &report.function);
+    traces
+}
+
+/// The stacks of a record with what debug files say of them, the function at fault marked.
+pub(super) fn resolved(stacks: &ResolveFaultResponse, record: &Record) -> Vec<Trace> {
+    let mut traces: Vec<Trace> = stacks.traces.iter().map(trace).collect();
+    match &record.payload {
+        Some(Payload::KernelReport(report)) => mark_function(&mut traces, &report.function),
+        // Of a program it is where it was when it died.
+        Some(Payload::ProgramCrash(_)) => {
+            for trace in &mut traces {
+                (trace.place, trace.holder) = ("Offset", "File");
+            }
+            let first = traces.first_mut().and_then(|trace| trace.frames.first_mut());
+            first.into_iter().for_each(mark);
+        }
+        _ => {}
+    }
     traces
 }
 
@@ -113,10 +131,12 @@ fn mark_function(traces: &mut [Trace], function: &str) {
     let Some(at) = sure.or_else(|| rows.iter().position(named)) else {
         return;
     };
-    rows[at].style = "at-fault";
-    rows[at]
-        .hints
-        .push(("at fault", "The function that the report blames"));
+    mark(rows[at]);
+}
+
+fn mark(row: &mut TraceRow) {
+    row.style = "at-fault";
+    row.hints.push(("at fault", "Where it failed, as far as is told"));
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const LIST: &str = "issues";
 const HISTORY: i64 = 100;
 
 /// The columns that [`issue`] reads, of `v_issues i`.
-const ISSUE: &str = "i.issue, i.class, i.title, i.severity::smallint, i.first_seen, i.last_seen, i.occurrences::bigint, \
+pub(super) const ISSUE: &str = "i.issue, i.class, i.title, i.severity::smallint, i.first_seen, i.last_seen, i.occurrences::bigint, \
                      i.hosts::bigint, i.state, i.owner, i.known_fix, i.fixed_in, i.fix_url, i.resolved_in, \
                      i.resolved_in_build, i.ignore_until, i.ignore_occurrences, i.ignore_hosts, i.changed_at, \
                      i.hour_occurrences, i.usual_per_hour, i.split, i.split_from, i.regroup";
@@ -108,7 +108,7 @@ fn place(key: &[u8]) -> Option<(Micros, Uuid)> {
     ))
 }
 
-fn issue(row: &Row) -> Issue {
+pub(super) fn issue(row: &Row) -> Issue {
     let text = |column: usize| row.get::<_, String>(column);
     let moment = |column: usize| row.get::<_, Micros>(column).unix_ns();
     let count = |column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);

@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 use proto::v1::{Issue, KernelReport, Record, record::Payload};
 
 use crate::analysis::Rate;
+use crate::http::view::counted;
+use crate::http::view::text::beginning;
 
-/// Bytes of the kernel's own words that are quoted: the start of the report, where the fault is.
-const QUOTED_BYTES: usize = 16_384;
+/// Bytes of HTML that the kernel's own words take: the start of the report, where the fault is.
+const QUOTED_BYTES: usize = 32 << 10;
 /// Kernels that are named.
 const KERNELS: usize = 8;
 
@@ -35,8 +37,9 @@ pub(super) fn upstream(issue: &Issue, record: &Record, kernels: &[String]) -> St
     // Writing into a String does not fail.
     let mut line = |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").unwrap_or_default();
     line(format_args!(
-        "We see this on {} hosts of our fleet ({} reports).",
-        issue.hosts, issue.occurrences
+        "We see this on {} of our fleet ({}).",
+        counted(issue.hosts, "host"),
+        counted(issue.occurrences, "report")
     ));
     for (label, value) in facts(report) {
         if !value.is_empty() {
@@ -49,10 +52,10 @@ pub(super) fn upstream(issue: &Issue, record: &Record, kernels: &[String]) -> St
             line(format_args!("  {}", one_line(kernel)));
         }
     }
-    let end = report.text.floor_char_boundary(QUOTED_BYTES);
-    line(format_args!("\n{}", &report.text[..end]));
-    if end < report.text.len() {
-        line(format_args!("[{} more bytes]", report.text.len() - end));
+    let quoted = beginning(&report.text, QUOTED_BYTES);
+    line(format_args!("\n{quoted}"));
+    if quoted.len() < report.text.len() {
+        line(format_args!("[{} more bytes]", report.text.len() - quoted.len()));
     }
     text
 }

@@ -36,7 +36,7 @@ pub(super) fn hardware_error(error: &HardwareError) -> Sections {
     Sections {
         facts: vec![facts],
         tables: values(&error.fields).into_iter().collect(),
-        text: text("As reported", &hex_dump(&error.raw), "", false).map(|dump| Text {
+        text: text("As reported", &hex_dump(&error.raw), "", "", false).map(|dump| Text {
             size: bytes(error.raw.len() as u64),
             ..dump
         }),

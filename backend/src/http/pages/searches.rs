@@ -1,0 +1,104 @@
+//! Searches that people keep.
+
+use axum::Extension;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
+use axum::response::Redirect;
+use serde::Deserialize;
+
+use super::App;
+use crate::access::{Caller, Role};
+use crate::http::error::{PageError, Refusal};
+use crate::http::query;
+use crate::http::view::list_href;
+use crate::store::{SAVED_SEARCHES, SavedSearch};
+
+/// Bytes of a name.
+const NAME_BYTES: usize = 64;
+
+/// What the forms of the list of faults send.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
+pub(in crate::http) enum Act {
+    /// Keep the list as it is asked for now.
+    Save {
+        name: String,
+        /// The parameters of the list.
+        search: String,
+        /// Any value: for everybody.
+        shared: Option<String>,
+    },
+    /// Keep it no longer.
+    Delete {
+        name: String,
+        owner: String,
+        /// The parameters of the list that is shown then.
+        search: String,
+    },
+}
+
+/// `POST /searches`. Whoever is signed in keeps searches of their own; to share them takes a triager, and so does keeping them for
+/// those who need not sign in. Those of others are given up by admins.
+pub(in crate::http) async fn act(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    act: Result<Form<Act>, FormRejection>,
+) -> Result<Redirect, PageError> {
+    let Form(act) = act.map_err(|error| Refusal::Request(error.body_text()))?;
+    let takes = |role: Role| {
+        if caller.role < role {
+            Err(Refusal::Role(caller.role, role))
+        } else {
+            Ok(())
+        }
+    };
+    let own = caller.name.clone().unwrap_or_default();
+    if own.is_empty() {
+        takes(Role::Triager)?;
+    }
+    let search = match act {
+        Act::Save { name, search, shared } => {
+            if shared.is_some() {
+                takes(Role::Triager)?;
+            }
+            let search = checked(&search)?;
+            let kept = SavedSearch {
+                owner: own,
+                name: named(&name)?,
+                search: search.clone(),
+                shared: shared.is_some(),
+            };
+            if !app.store.save_search(&kept).await? {
+                let full = format!("{SAVED_SEARCHES} searches are kept already: give one up first");
+                return Err(Refusal::Request(full).into());
+            }
+            search
+        }
+        Act::Delete { name, owner, search } => {
+            if owner != own {
+                takes(Role::Admin)?;
+            }
+            app.store.delete_search(&owner, &name).await?;
+            checked(&search)?
+        }
+    };
+    let request = query::parse(&search)?;
+    Ok(Redirect::to(&list_href(&request)))
+}
+
+fn named(name: &str) -> Result<String, Refusal> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Refusal::Request(format!(
+            "the name of a search has 1 to {NAME_BYTES} bytes and no control characters"
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+/// The parameters of the first page of a list, in their one form.
+fn checked(search: &str) -> Result<String, Refusal> {
+    let mut request = query::parse(search)?;
+    request.page_token.clear();
+    Ok(query::to_string(&request))
+}
