@@ -19,6 +19,8 @@ pub struct Overview {
     pub heard: u64,
     /// Senders whose books do not balance.
     pub unbalanced: u64,
+    /// Parts of machines that are bad.
+    pub bad_parts: u64,
     /// Events that never were stored, of the last [`CLASS_DAYS`] days.
     pub lost: u64,
     /// How many issues are in each state.
@@ -50,8 +52,8 @@ pub struct FleetDay {
 }
 
 impl Store {
-    /// A fleet at a glance, with its last `days` days.
-    pub async fn overview(&self, days: u16) -> Result<Overview, StoreError> {
+    /// A fleet at a glance, with its last `days` days. From the score `bad_score` on a part is bad.
+    pub async fn overview(&self, days: u16, bad_score: f64) -> Result<Overview, StoreError> {
         let client = self.client().await?;
         let fleet = client
             .prepare_cached(
@@ -59,7 +61,8 @@ impl Store {
                         (SELECT count(*) FROM hosts WHERE last_seen > now() - make_interval(mins => $1)),
                         (SELECT count(*) FROM books WHERE NOT balanced),
                         (SELECT coalesce(sum(events), 0)::bigint FROM losses
-                         WHERE received_at > now() - make_interval(days => $2) AND reason <> 'JOINED')",
+                         WHERE received_at > now() - make_interval(days => $2) AND reason <> 'JOINED'),
+                        (SELECT count(*) FROM parts WHERE score >= $3)",
             )
             .await?;
         let states = client
@@ -91,7 +94,9 @@ impl Store {
                  ORDER BY d.day",
             )
             .await?;
-        let fleet = client.query_one(&fleet, &[&HEARD_MINUTES, &CLASS_DAYS]).await?;
+        let fleet = client
+            .query_one(&fleet, &[&HEARD_MINUTES, &CLASS_DAYS, &bad_score])
+            .await?;
         let states = client.query(&states, &[]).await?;
         let classes = client.query(&classes, &[&CLASS_DAYS, &CLASSES]).await?;
         let by_day = client.query(&by_day, &[&i32::from(days)]).await?;
@@ -100,6 +105,7 @@ impl Store {
             heard: count(fleet.get(1)),
             unbalanced: count(fleet.get(2)),
             lost: count(fleet.get(3)),
+            bad_parts: count(fleet.get(4)),
             states: states.iter().map(|row| (row.get(0), count(row.get(1)))).collect(),
             classes: classes
                 .iter()

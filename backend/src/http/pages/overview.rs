@@ -56,7 +56,7 @@ pub(in crate::http) async fn overview(
         ..FaultFilter::default()
     };
     let mut page = OverviewPage::new(OverviewInput {
-        overview: app.store.overview(OVERVIEW_DAYS).await?,
+        overview: app.store.overview(OVERVIEW_DAYS, analysis::BAD_SCORE).await?,
         attention,
         days_of_issues: app.store.issue_days(&ids, SPARK_DAYS).await?,
         builds: analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE).await?,

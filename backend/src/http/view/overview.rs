@@ -150,6 +150,13 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
         issues("Regressed", "regressed", "/issues?state=regressed", true),
         issues("Escalating", "escalating", "/issues?state=escalating", true),
         Tile {
+            label: "Failing parts",
+            value: grouped(overview.bad_parts),
+            note: String::new(),
+            href: "/hardware",
+            bad: overview.bad_parts > 0,
+        },
+        Tile {
             label: "Books",
             value: if overview.unbalanced == 0 {
                 "balanced".to_owned()
@@ -212,8 +219,9 @@ mod tests {
             ..Overview::default()
         };
         assert!(tiles(&overview).iter().all(|tile| !tile.bad));
-        assert_eq!(tiles(&overview)[4].value, "balanced");
+        assert_eq!(tiles(&overview)[5].value, "balanced");
         overview.unbalanced = 1;
+        overview.bad_parts = 2;
         overview.heard = 10;
         overview.states = vec![("new".to_owned(), 3), ("regressed".to_owned(), 1)];
         let tiles = tiles(&overview);
@@ -222,7 +230,7 @@ mod tests {
             .filter(|tile| tile.bad)
             .map(|tile| tile.label)
             .collect();
-        assert_eq!(bad, ["Regressed", "Books"]);
+        assert_eq!(bad, ["Regressed", "Failing parts", "Books"]);
         assert_eq!(tiles[0].note, "2 silent for more than 17 min");
         assert_eq!(tiles[1].value, "3");
     }

@@ -9,7 +9,7 @@ use crate::severity;
 use crate::store::{COUNTED_DAYS, CountedBy, Counts};
 
 /// Values that are shown, those of most faults.
-const VALUES: usize = 6;
+const VALUES: usize = 5;
 
 /// Each way of counting, with its name on the page.
 const WAYS: [(CountedBy, &str); 5] = [
