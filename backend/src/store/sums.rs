@@ -10,8 +10,8 @@ use super::{
 
 /// Days that are counted, today among them.
 pub const COUNTED_DAYS: i32 = 7;
-/// Hosts that are counted: those with the least ids, which are random. Each has some ten rows of sums a day.
-const HOSTS: i64 = 1000;
+/// Hosts that are counted: those with the least ids, which are random. With ten rows of sums for each host and day it takes some 20 ms.
+const HOSTS: i64 = 250;
 
 /// What faults are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +64,11 @@ impl Store {
         let of_host = asked
             .agents(&mut parameters)?
             .map_or_else(String::new, |agents| format!("WHERE agent_id IN ({agents})"));
-        let mut conditions = asked.conditions(&mut parameters)?;
+        let mut conditions = vec!["true".to_owned()];
+        conditions.extend(asked.conditions(&mut parameters)?);
         if !filter.include_housekeeping {
             conditions.push("r.class NOT IN ('telemetry.heartbeat', 'telemetry.loss')".to_owned());
         }
-        conditions.push(format!(
-            "r.day > date_trunc('day', now(), 'UTC') - make_interval(days => {})",
-            parameters.bind(COUNTED_DAYS)
-        ));
         let columns = CountedBy::ALL.map(|(_, column)| column);
         let sets = columns.map(|column| format!("({column})")).join(", ");
         let values = columns.map(|column| format!("{column}::text")).join(", ");
@@ -80,14 +77,19 @@ impl Store {
                  SELECT agent_id, os_build, product FROM hosts {of_host} ORDER BY agent_id LIMIT {}
              ), sums AS (
                  SELECT r.class, r.severity, r.kernel_release, c.os_build, c.product, sum(r.records) AS records
-                 FROM counted c JOIN rollups_daily r ON r.agent_id = c.agent_id
-                 WHERE {} GROUP BY 1, 2, 3, 4, 5
+                 -- Host by host along the key, and not through those days of all hosts.
+                 FROM counted c CROSS JOIN LATERAL (
+                     SELECT * FROM rollups_daily
+                     WHERE agent_id = c.agent_id AND day > date_trunc('day', now(), 'UTC') - make_interval(days => {})
+                     OFFSET 0
+                 ) r WHERE {} GROUP BY 1, 2, 3, 4, 5
              )
              SELECT NULL, 0, (SELECT count(*) FROM counted), (SELECT count(*) FROM hosts {of_host})
              UNION ALL
              SELECT coalesce({values}), 31 - grouping({}), sum(records)::bigint, 0 FROM sums GROUP BY GROUPING SETS ({sets})
              ORDER BY 3 DESC, 1",
             parameters.bind(HOSTS),
+            parameters.bind(COUNTED_DAYS),
             conditions.join(" AND "),
             columns.join(", "),
         );
