@@ -287,6 +287,26 @@ async fn init(dir: &Path, programs: &Programs, account: &Account) -> Result<(), 
     fs::rename(&new, dir.join("data")).map_err(at(&new))
 }
 
+/// Settings of the private server; docs/operations.md recommends those of its pace for others.
+const SETTINGS: &[&str] = &[
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "max_connections=50",
+    "shared_buffers=128MB",
+    "log_line_prefix=%m [%p] ",
+    "max_wal_size=4GB",
+    "wal_buffers=32MB",
+    // Segments are kept for the next burst: a new one is filled with zeros first, for which commits wait.
+    "min_wal_size=1GB",
+    // What was written goes to the disk steadily: left to pile up in memory until a checkpoint syncs the files, it has
+    // commits wait for a second.
+    "backend_flush_after=1MB",
+    // The background writer does most of that, so that those who store records seldom have to.
+    "bgwriter_delay=10ms",
+    "bgwriter_lru_maxpages=1000",
+    "bgwriter_lru_multiplier=4",
+];
+
 fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, EmbeddedError> {
     let path = dir.join("log");
     if fs::metadata(&path).is_ok_and(|log| log.len() > LOG) {
@@ -303,17 +323,11 @@ fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, Em
         .command(&programs.postgres())
         .arg("-D")
         .arg(dir.join("data"))
-        .args(["-c", "listen_addresses="])
         .args([
             "-c",
             &format!("unix_socket_directories=\"{}\"", socket_dir.replace('"', "\"\"")),
         ])
-        .args(["-c", "unix_socket_permissions=0700"])
-        .args(["-c", "max_connections=50", "-c", "shared_buffers=128MB"])
-        .args(["-c", "max_wal_size=4GB", "-c", "wal_buffers=32MB"])
-        // Segments are kept for the next burst: a new one is filled with zeros first, for which commits wait.
-        .args(["-c", "min_wal_size=1GB"])
-        .args(["-c", "log_line_prefix=%m [%p] "])
+        .args(SETTINGS.iter().flat_map(|setting| ["-c", *setting]))
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(at(&path))?)
         .stderr(log)

@@ -7,8 +7,9 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::StoreError;
 
-/// Batches that are written at the same time. More only wait for each other's disk.
-pub(super) const WRITERS: usize = 8;
+/// Transactions of records at the same time. While one waits for the disk, others are written; more of them would only have
+/// fewer records each, and wait for each other.
+pub(super) const WRITERS: usize = 4;
 /// Connections that are left for queries while all writers are busy.
 const READERS: usize = 8;
 /// How long a caller waits for a free connection.

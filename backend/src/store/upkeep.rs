@@ -107,7 +107,7 @@ async fn make_partitions(client: &mut Client) -> Result<(), StoreError> {
                 // Attaching waits for whoever reads the default partition, and everyone else then waits for it.
                 "SET LOCAL lock_timeout = '3s';
                  LOCK TABLE records_default IN EXCLUSIVE MODE;
-                 CREATE TABLE records_{name} (LIKE records INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+                 CREATE TABLE records_{name} (LIKE records INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMPRESSION);
                  WITH moved AS (
                      DELETE FROM records_default
                      WHERE received_at >= '{from} 00:00:00Z' AND received_at < '{to} 00:00:00Z'

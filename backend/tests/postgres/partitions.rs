@@ -54,3 +54,23 @@ async fn collectors_that_start_together_migrate_once() {
             >= 9
     );
 }
+
+#[tokio::test]
+async fn large_records_are_compressed_by_lz4_where_the_server_can() {
+    let Some(db) = Database::new("large_records_are_compressed_by_lz4_where_the_server_can").await else {
+        return;
+    };
+    let known = "SELECT count(*) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
+    if db.count(known).await == 0 {
+        testing::skip(
+            "large_records_are_compressed_by_lz4_where_the_server_can",
+            "PostgreSQL without lz4",
+        );
+        return;
+    }
+    let without = "SELECT count(*) FROM pg_attribute
+                   WHERE attname = 'record' AND attcompression <> 'l'
+                     AND (attrelid = 'records'::regclass
+                          OR attrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'records'::regclass))";
+    assert_eq!(db.count(without).await, 0, "tables with another compression");
+}
