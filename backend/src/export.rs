@@ -17,11 +17,10 @@ mod parquet;
 use bytes::Bytes;
 use proto::v1::{Fault, FaultFilter};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use crate::{
     http::json::ToJson as _,
-    store::{Store, StoreError},
+    store::{Older, Store, StoreError},
 };
 
 /// Records that are read at once: a few megabytes, 50 MiB where each is as long as a record may be.
@@ -86,15 +85,14 @@ pub async fn export(
     let mut encoder = Encoder::new(format)?;
     let (mut after, mut count) = (None, 0);
     loop {
-        let faults = store.older_faults(filter, after, PAGE).await?;
+        let Older { faults, next } = store.older_faults(filter, after, PAGE).await?;
         count += faults.len() as u64;
-        let is_last = faults.len() < PAGE as usize;
-        after = faults.last().and_then(|fault| Uuid::try_parse(&fault.id).ok());
         encoder.add(&faults)?;
         send(encoder.take(), pieces).await?;
-        if is_last {
+        if next.is_none() {
             break;
         }
+        after = next;
     }
     send(encoder.finish()?, pieces).await?;
     Ok(count)

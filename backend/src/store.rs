@@ -41,6 +41,7 @@ mod tail;
 mod time;
 mod token;
 mod upkeep;
+mod walk;
 mod write;
 
 use std::{borrow::Cow, time::Duration};
@@ -65,6 +66,7 @@ pub use issues::{
     AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
     state_named as issue_state,
 };
+pub(crate) use list::Older;
 pub use netconsole::{OpenRecord, Owner};
 pub use newest::{Beats, HostBeat};
 pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};

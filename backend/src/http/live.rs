@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::error::{PageError, Refusal};
 use super::view::{Row, RowTemplate};
 use super::{App, pages, query};
-use crate::store::{Store, TailCursor, chain};
+use crate::store::{Older, Store, TailCursor, chain};
 
 /// Streams that may be open at a time; each asks the store twice a second.
 pub(super) const STREAMS: usize = 64;
@@ -148,12 +148,11 @@ async fn missed(
     filter: &FaultFilter,
     after: Uuid,
 ) -> Result<Option<VecDeque<Fault>>, Refusal> {
-    let list = store.list_faults(filter, BATCH, "").await?;
-    let total = list.faults.len();
-    let newer = |fault: &Fault| Uuid::try_parse(&fault.id).is_ok_and(|id| id > after);
-    let missed: VecDeque<Fault> = list.faults.into_iter().take_while(newer).collect();
-    if missed.len() == total && !list.next_page_token.is_empty() {
+    let Older { faults, next } = store.older_faults(filter, None, BATCH).await?;
+    if next.is_some_and(|next| next > after) {
         return Ok(None);
     }
+    let newer = |fault: &Fault| Uuid::try_parse(&fault.id).is_ok_and(|id| id > after);
+    let missed: VecDeque<Fault> = faults.into_iter().take_while(newer).collect();
     Ok(Some(missed.into_iter().rev().collect()))
 }

@@ -20,7 +20,7 @@ use super::App;
 use super::error::{Form, Refusal};
 use crate::export::columns::is_external;
 use crate::old_clients::record::HOOK;
-use crate::store::{Store, StoreError};
+use crate::store::{Older, Store, StoreError};
 
 /// Records of an answer.
 const LIMIT: usize = 1000;
@@ -184,18 +184,18 @@ impl Question {
     async fn answer(&self, store: &Store) -> Result<Vec<OldRecord>, StoreError> {
         let (mut records, mut after) = (Vec::new(), None);
         loop {
-            let faults = store.older_faults(&self.filter, after, PAGE).await?;
-            let ids = faults.iter().map(|fault| Uuid::try_parse(&fault.id).ok());
-            for (fault, id) in faults.iter().zip(ids) {
-                if self.from.is_some() && id < self.from || records.len() >= self.limit {
+            let Older { faults, next } = store.older_faults(&self.filter, after, PAGE).await?;
+            for fault in &faults {
+                let is_past = self.from.is_some() && Uuid::try_parse(&fault.id).ok() < self.from;
+                if is_past || records.len() >= self.limit {
                     return Ok(records);
                 }
                 records.extend(self.wants(fault).map(|record| row(fault, record)));
-                after = id;
             }
-            if faults.len() < PAGE as usize {
+            if next.is_none() || next < self.from {
                 return Ok(records);
             }
+            after = next;
         }
     }
 

@@ -21,6 +21,11 @@ impl Parameters {
         format!("${}", self.0.len())
     }
 
+    /// How many were bound.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The values, as tokio-postgres takes them.
     pub(super) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.0
@@ -66,13 +71,30 @@ impl<'a> Asked<'a> {
         )))
     }
 
-    /// Checks the rest and turns it into conditions on `records r`, all of which must hold. Housekeeping as a field is not
-    /// among them, nor the host: it depends on the query how they are found fast.
-    pub(super) fn conditions(&self, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
-        let mut conditions = fields(self.filter, parameters)?;
-        if self.query != Expression::EVERYTHING {
-            conditions.push(expression::sql(&self.query, parameters));
+    /// The query of the issues that all matching records are of. None: of any.
+    pub(super) fn issues(&self, parameters: &mut Parameters) -> Result<Option<String>, StoreError> {
+        if self.filter.fingerprint.is_empty() {
+            return Ok(expression::issues(&self.query, parameters));
         }
+        let fingerprint = fingerprint(&self.filter.fingerprint)?;
+        Ok(Some(expression::issues_of(&parameters.bind(fingerprint))))
+    }
+
+    /// The condition that matching records are of one event. None: of any, or of none.
+    pub(super) fn event(&self, parameters: &mut Parameters) -> Option<String> {
+        expression::event(&self.query, parameters)
+    }
+
+    /// Conditions on the time of `records r`, all of which must hold.
+    pub(super) fn moments(&self, parameters: &mut Parameters) -> Vec<String> {
+        expression::moments(&self.query, parameters)
+    }
+
+    /// Checks the rest and turns it into conditions on `records r`, all of which must hold, as must [`Self::moments`].
+    /// Housekeeping as a field is not among them, nor the host: it depends on the query how they are found fast.
+    pub(super) fn matching(&self, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
+        let mut conditions = fields(self.filter, parameters)?;
+        conditions.extend(expression::without_moments(&self.query, parameters));
         Ok(conditions)
     }
 }
@@ -125,12 +147,7 @@ fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<Strin
     }
     if !filter.fingerprint.is_empty() {
         let fingerprint = parameters.bind(fingerprint(&filter.fingerprint)?);
-        // A fingerprint of any level belongs to one issue, or is one that was split, and issues have an index.
-        conditions.push(format!(
-            "r.issue = ANY (ARRAY((SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
-                                  UNION ALL SELECT issue FROM triage WHERE split_from = {fingerprint}))
-             AND r.fingerprints @> ARRAY[{fingerprint}]"
-        ));
+        conditions.push(format!("r.fingerprints @> ARRAY[{fingerprint}::uuid]"));
     }
     Ok(conditions)
 }

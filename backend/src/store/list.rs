@@ -9,13 +9,7 @@ use proto::{
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{
-    Store, StoreError,
-    filter::{Asked, Parameters},
-    id,
-    time::Micros,
-    token,
-};
+use super::{Store, StoreError, id, time::Micros, token, walk::Walked};
 use crate::record;
 
 /// What a caller gets who does not say how much.
@@ -28,10 +22,19 @@ pub(super) const FAULT: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at,
                                 h.os_build, h.kernel_release, h.kernel_version, h.arch, h.cpu_model, h.cpus, \
                                 h.memory_bytes, h.product, h.board, h.bios, h.boot_id";
 
+/// A part of a list, and where to go on.
+#[derive(Debug)]
+pub(crate) struct Older {
+    pub(crate) faults: Vec<Fault>,
+    /// Behind the record with this id there may be others that match.
+    pub(crate) next: Option<Uuid>,
+}
+
 impl Store {
     /// Records that match, newest first. `page_size` 0 means 50; kernel report texts are left out.
     ///
-    /// A page starts after a record, not at a number: records that arrive meanwhile neither shift nor repeat any.
+    /// A page starts after a record, not at a number: records that arrive meanwhile neither shift nor repeat any. Where few match,
+    /// a page ends when so many were looked at, and has less than was asked for, or nothing: only one without a token is the last.
     pub async fn list_faults(
         &self,
         filter: &FaultFilter,
@@ -42,15 +45,8 @@ impl Store {
         let after = token::decode(LIST, page_token, filter)?
             .map(|key| Uuid::from_slice(&key).map_err(|_other_key| StoreError::InvalidPageToken))
             .transpose()?;
-        // One more than asked for tells whether there is another page.
-        let rows = self.walk(filter, page_size + 1, after).await?;
-        let mut faults: Vec<Fault> = rows.iter().map(fault).collect();
-        let mut next_page_token = String::new();
-        if faults.len() > page_size as usize {
-            faults.truncate(page_size as usize);
-            let last: Uuid = rows[faults.len() - 1].get(0);
-            next_page_token = token::encode(LIST, last.as_bytes(), filter);
-        }
+        let Older { mut faults, next } = self.older_faults(filter, after, page_size).await?;
+        let next_page_token = next.map_or_else(String::new, |id| token::encode(LIST, id.as_bytes(), filter));
         for fault in &mut faults {
             if let Some(Payload::KernelReport(report)) =
                 fault.record.as_mut().and_then(|r| r.payload.as_mut())
@@ -71,22 +67,12 @@ impl Store {
         filter: &FaultFilter,
         after: Option<Uuid>,
         limit: u32,
-    ) -> Result<Vec<Fault>, StoreError> {
-        let rows = self.walk(filter, limit, after).await?;
-        Ok(rows.iter().map(fault).collect())
-    }
-
-    async fn walk(
-        &self,
-        filter: &FaultFilter,
-        limit: u32,
-        after: Option<Uuid>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let mut parameters = Parameters::default();
-        let sql = page(filter, limit, after, &mut parameters)?;
-        let client = self.client().await?;
-        let statement = client.prepare_cached(&sql).await?;
-        Ok(client.query(&statement, &parameters.values()).await?)
+    ) -> Result<Older, StoreError> {
+        // One more than asked for tells whether there are others.
+        let Walked { rows, stopped } = self.walk(filter, limit + 1, after).await?;
+        let next = last_of_page(&rows, limit).map(|row| row.get(0)).or(stopped);
+        let faults = rows.iter().take(limit as usize).map(fault).collect();
+        Ok(Older { faults, next })
     }
 
     /// One record, whole.
@@ -123,61 +109,6 @@ pub(super) fn size_of_page(page_size: u32) -> Result<u32, StoreError> {
 pub(super) fn last_of_page(rows: &[Row], size: u32) -> Option<&Row> {
     let size = size as usize;
     (rows.len() > size).then(|| rows.get(size.wrapping_sub(1)))?
-}
-
-/// The query of up to `limit` records, newest first, behind the one with the id `after`.
-fn page(
-    filter: &FaultFilter,
-    limit: u32,
-    after: Option<Uuid>,
-    parameters: &mut Parameters,
-) -> Result<String, StoreError> {
-    let asked = Asked::new(filter)?;
-    let agents = asked.agents(parameters)?;
-    let mut conditions = asked.conditions(parameters)?;
-    if let Some(id) = after {
-        // Invariant: a token holds an id that this store has made, so it has a time.
-        let received_at = parameters.bind(id::received_at(id).ok_or(StoreError::InvalidPageToken)?);
-        let id = parameters.bind(id);
-        // The first condition is for the choice of partitions, the second for the place in the index.
-        conditions.push(format!("r.received_at <= {received_at}"));
-        conditions.push(format!("(r.received_at, r.id) < ({received_at}, {id})"));
-    }
-    let newest = format!(
-        "ORDER BY r.received_at DESC, r.id DESC LIMIT {}",
-        parameters.bind(i64::from(limit))
-    );
-    let walk = |first: &[&str]| {
-        let all: Vec<&str> = first
-            .iter()
-            .copied()
-            .chain(conditions.iter().map(String::as_str))
-            .collect();
-        let all = all.join(" AND ");
-        format!(
-            "(SELECT r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record FROM records r WHERE {all} {newest})"
-        )
-    };
-    // Each walk goes along an index and ends when the page is full: the index of one agent's records, or one of all:
-    // there is one with `housekeeping` and one without.
-    let (faults, housekeeping) = ("r.housekeeping = false", "r.housekeeping = true");
-    let page = match (agents, asked.include_housekeeping()) {
-        (None, false) => walk(&[faults]),
-        (None, true) => format!(
-            "(SELECT * FROM ({} UNION ALL {}) r {newest})",
-            walk(&[faults]),
-            walk(&[housekeeping])
-        ),
-        (Some(agents), include_housekeeping) => {
-            let kinds: &[&str] = if include_housekeeping { &[] } else { &[faults] };
-            let of_agent = walk(&[&["r.agent_id = a.agent_id"], kinds].concat());
-            format!("(SELECT r.* FROM ({agents}) a CROSS JOIN LATERAL {of_agent} r {newest})")
-        }
-    };
-    Ok(format!(
-        "SELECT {FAULT} FROM {page} r LEFT JOIN hosts h ON h.agent_id = r.agent_id
-         ORDER BY r.received_at DESC, r.id DESC"
-    ))
 }
 
 /// A row of [`FAULT`] as it goes out.

@@ -65,7 +65,7 @@ impl Store {
             .agents(&mut parameters)?
             .map_or_else(String::new, |agents| format!("WHERE agent_id IN ({agents})"));
         let mut conditions = vec!["true".to_owned()];
-        conditions.extend(asked.conditions(&mut parameters)?);
+        conditions.extend(asked.matching(&mut parameters)?);
         if !filter.include_housekeeping {
             conditions.push("r.class NOT IN ('telemetry.heartbeat', 'telemetry.loss')".to_owned());
         }

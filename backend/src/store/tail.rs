@@ -109,7 +109,8 @@ impl Store {
         let mut parameters = Parameters::default();
         let asked = Asked::new(filter)?;
         let of_host = asked.agents(&mut parameters)?;
-        let mut conditions = asked.conditions(&mut parameters)?;
+        let mut conditions = asked.matching(&mut parameters)?;
+        conditions.extend(asked.moments(&mut parameters));
         conditions.extend(of_host.map(|agents| format!("r.agent_id IN ({agents})")));
         let Some(oldest) = ranges.after.iter().min().copied() else {
             return Ok(Vec::new());

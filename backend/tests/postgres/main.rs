@@ -43,4 +43,5 @@ mod symbols;
 mod tail;
 mod traces;
 mod upkeep;
+mod walks;
 mod web;

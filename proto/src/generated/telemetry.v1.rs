@@ -1969,7 +1969,8 @@ pub struct ListFaultsResponse {
     /// Without the text of kernel reports: GetFault has it.
     #[prost(message, repeated, tag = "1")]
     pub faults: ::prost::alloc::vec::Vec<Fault>,
-    /// For the next page. Empty: this was the last.
+    /// For the next page. Empty: this was the last. A page that looked at many faults and found few ends early: it may have less than
+    /// was asked for, or nothing, and not be the last.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }

@@ -15,6 +15,63 @@ pub(super) fn only_host(query: &Expression) -> Option<&str> {
     }
 }
 
+/// The issues that all matching records are of, as a query; `None` where the expression does not name one.
+pub(super) fn issues(query: &Expression, parameters: &mut Parameters) -> Option<String> {
+    parts(query).into_iter().find_map(|part| match part {
+        Expression::Is(Condition::Issue(issue)) => {
+            let issue = parameters.bind(Uuid::from_u128(*issue));
+            // With those that were merged into it.
+            Some(format!(
+                "SELECT {issue}::uuid AS issue UNION SELECT issue FROM triage WHERE merged_into = {issue}"
+            ))
+        }
+        Expression::Is(Condition::Fingerprint(fingerprint)) => {
+            Some(issues_of(&parameters.bind(Uuid::from_u128(*fingerprint))))
+        }
+        _ => None,
+    })
+}
+
+/// The issues of records with a fingerprint: one of any level belongs to one issue, or is one that was split.
+pub(super) fn issues_of(fingerprint: &str) -> String {
+    format!(
+        "(SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
+         UNION SELECT issue FROM triage WHERE split_from = {fingerprint}"
+    )
+}
+
+/// The condition on the event that all matching records are of.
+pub(super) fn event(query: &Expression, parameters: &mut Parameters) -> Option<String> {
+    parts(query)
+        .into_iter()
+        .find(|part| matches!(part, Expression::Is(Condition::Event(_))))
+        .map(|event| sql(event, parameters))
+}
+
+/// What the expression says about the time of all matching records, as conditions on `records r`.
+pub(super) fn moments(query: &Expression, parameters: &mut Parameters) -> Vec<String> {
+    let moments = parts(query).into_iter().filter(|part| is_moment(part));
+    moments.map(|part| sql(part, parameters)).collect()
+}
+
+/// The rest of it.
+pub(super) fn without_moments(query: &Expression, parameters: &mut Parameters) -> Vec<String> {
+    let rest = parts(query).into_iter().filter(|part| !is_moment(part));
+    rest.map(|part| sql(part, parameters)).collect()
+}
+
+fn is_moment(part: &Expression) -> bool {
+    matches!(part, Expression::Is(Condition::After(_) | Condition::Before(_)))
+}
+
+/// The parts that all must hold.
+fn parts(query: &Expression) -> Vec<&Expression> {
+    match query {
+        Expression::All(all) => all.iter().flat_map(parts).collect(),
+        other => vec![other],
+    }
+}
+
 /// The expression as a condition on `records r`. It is true or false, never null.
 pub(super) fn sql(expression: &Expression, parameters: &mut Parameters) -> String {
     match expression {
@@ -44,20 +101,15 @@ fn of_condition(condition: &Condition, parameters: &mut Parameters) -> String {
         }
         Condition::Issue(issue) => {
             let issue = parameters.bind(Uuid::from_u128(*issue));
-            // With those that were merged into it. Never null, so that it can be negated, and without a function around it, so that the
-            // index on issues serves.
+            // With those that were merged into it. Never null, so that it can be negated.
             format!(
-                "(r.issue IS NOT NULL AND r.issue = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage
-                     WHERE merged_into = {issue}))))"
+                "coalesce(r.issue = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage
+                     WHERE merged_into = {issue}))), false)"
             )
         }
         Condition::Fingerprint(fingerprint) => {
             let fingerprint = parameters.bind(Uuid::from_u128(*fingerprint));
-            // A fingerprint of any level belongs to one issue, and issues have an index.
-            format!(
-                "coalesce(r.issue = (SELECT issue FROM fingerprints WHERE fingerprint = {fingerprint} LIMIT 1)
-                     AND r.fingerprints @> ARRAY[{fingerprint}], false)"
-            )
+            format!("(r.fingerprints @> ARRAY[{fingerprint}::uuid])")
         }
         Condition::Event(event) => {
             let event = parameters.bind(Uuid::from_u128(*event));
