@@ -18,6 +18,8 @@ use super::{
 /// Records that a walk looks at: some 30 ms on a machine of 2020, when they are in memory.
 const LOOK: u32 = 20_000;
 const NEWEST: &str = "ORDER BY r.received_at DESC, r.id DESC";
+/// The column behind [`FAULT`] of a page: how many ways it came.
+const WAYS: &str = "ways";
 /// What [`FAULT`] needs of records.
 const COLUMNS: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record";
 /// Each has an index of its own.
@@ -58,7 +60,9 @@ impl Store {
         let page = transaction.prepare_cached(&page).await?;
         let mut rows = transaction.query(&page, &parameters).await?;
         let mut stopped = None;
-        if walk.may_stop(rows.len(), limit) {
+        let is_one_way = rows.first().is_some_and(|row| row.get::<_, i64>(WAYS) == 1);
+        let is_complete = is_one_way && rows.len() >= limit as usize;
+        if !(walk.matching.is_empty() || is_complete) {
             let end = transaction.prepare_cached(&walk.end()).await?;
             stopped = transaction
                 .query_opt(&end, &parameters[..of_ways])
@@ -115,18 +119,24 @@ impl Walk {
         };
         let ways: Vec<String> = self.ways.iter().map(of_way).collect();
         format!(
-            "SELECT {FAULT} FROM (SELECT r.* FROM ({}) r {NEWEST} LIMIT {limit}) r
+            "SELECT {FAULT}, {} AS {WAYS} FROM (SELECT r.* FROM ({}) r {NEWEST} LIMIT {limit}) r
              LEFT JOIN hosts h ON h.agent_id = r.agent_id {NEWEST}",
+            self.count(),
             ways.join(" UNION ALL ")
         )
     }
 
-    /// Whether a page of so many rows may be one that stopped early.
-    fn may_stop(&self, rows: usize, limit: u32) -> bool {
-        let is_full = rows >= limit as usize;
-        let is_one_way = matches!(self.ways.as_slice(), [Way { each: None, .. }]);
-        let looks_at_more = !self.matching.is_empty();
-        looks_at_more && (!is_full || !is_one_way)
+    /// How many ways there are, as an expression.
+    fn count(&self) -> String {
+        let counts: Vec<String> = self
+            .ways
+            .iter()
+            .map(|way| match &way.each {
+                Some(each) => format!("(SELECT count(*) FROM ({each}) w)"),
+                None => "1::bigint".to_owned(),
+            })
+            .collect();
+        counts.join(" + ")
     }
 
     /// The query of the last record that all ways have looked at, if one of them did not come to its end.
