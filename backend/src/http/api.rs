@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use serde_json::Value;
 
-use super::error::{ApiError, Refusal};
+use super::error::ApiError;
 use super::json::ToJson as _;
 use super::{App, pages, query};
 
@@ -39,8 +39,7 @@ pub(super) async fn list(State(app): State<App>, RawQuery(raw): RawQuery) -> Res
     responses((status = 200, description = "The record", body = ref("#/components/schemas/Fault")), super::openapi::Refusals)
 )]
 pub(super) async fn fault(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = pages::fault_id(&id)?;
-    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let fault = pages::fault_of(&app, &id).await?;
     Ok(Json(fault.to_json()))
 }
 
@@ -54,7 +53,6 @@ pub(super) async fn fault(State(app): State<App>, Path(id): Path<String>) -> Res
     responses((status = 200, description = "The stack", body = ref("#/components/schemas/ResolveFaultResponse")), super::openapi::Refusals)
 )]
 pub(super) async fn stack(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = pages::fault_id(&id)?;
-    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let fault = pages::fault_of(&app, &id).await?;
     Ok(Json(app.symbols.resolve(&fault).await?.to_json()))
 }

@@ -17,6 +17,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Html;
 use futures::future::try_join_all;
+use proto::v1::Fault;
 use uuid::Uuid;
 
 use super::access::frame;
@@ -77,8 +78,7 @@ pub(super) async fn fault(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Html<String>, PageError> {
-    let id = fault_id(&id)?;
-    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let fault = fault_of(&app, &id).await?;
     let fingerprints = fault
         .record
         .as_ref()
@@ -102,8 +102,7 @@ pub(super) async fn stack(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Html<String>, PageError> {
-    let id = fault_id(&id)?;
-    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let fault = fault_of(&app, &id).await?;
     let mut page = StackPage::new(&fault, app.symbols.resolve(&fault).await?);
     page.frame = frame(&caller, "/faults");
     Ok(Html(page.render()?))
@@ -114,8 +113,7 @@ pub(super) async fn text(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<([(HeaderName, &'static str); 1], String), PageError> {
-    let id = fault_id(&id)?;
-    let fault = app.store.get_fault(id).await?.ok_or(Refusal::NoFault)?;
+    let fault = fault_of(&app, &id).await?;
     let text = fault
         .record
         .as_ref()
@@ -123,6 +121,12 @@ pub(super) async fn text(
         .ok_or(Refusal::NoText)?;
     let plain = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
     Ok(([plain], text.to_owned()))
+}
+
+/// The fault that an address names.
+pub(super) async fn fault_of(app: &App, id: &str) -> Result<Fault, Refusal> {
+    let fault = app.store.get_fault(fault_id(id)?).await?;
+    fault.ok_or(Refusal::NoFault)
 }
 
 /// Reads the id of a fault.

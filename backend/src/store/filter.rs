@@ -51,7 +51,12 @@ impl<'a> Asked<'a> {
     /// Heartbeats and losses too, as far as the conditions let them.
     pub(super) fn include_housekeeping(&self) -> bool {
         let asked = |condition: &Condition| matches!(condition, Condition::Housekeeping(_));
-        self.filter.include_housekeeping || self.query.any(&asked)
+        self.filter.include_housekeeping || self.any(&asked)
+    }
+
+    /// Whether the query has such a condition anywhere.
+    pub(super) fn any(&self, such: &impl Fn(&Condition) -> bool) -> bool {
+        self.query.any(such)
     }
 
     /// Checks the host and turns it into a query of its agents. None: all agents.

@@ -1,6 +1,6 @@
 //! How many faults there are of each class, severity, kernel, build and model: by sums, never by records.
 
-use ::filter::{Condition, Expression};
+use ::filter::Condition;
 use proto::v1::FaultFilter;
 
 use super::{
@@ -54,13 +54,11 @@ impl Store {
     /// Counts the faults of the last [`COUNTED_DAYS`] days that a filter selects. `None`: it asks for what is not in the sums, such as
     /// words of titles, issues or moments.
     pub async fn counts(&self, filter: &FaultFilter) -> Result<Option<Counts>, StoreError> {
-        let query = ::filter::parse(&filter.query)
-            .map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))?;
-        if !filter.fingerprint.is_empty() || !is_summed(&query) {
+        let asked = Asked::new(filter)?;
+        if !filter.fingerprint.is_empty() || asked.any(&is_not_summed) {
             return Ok(None);
         }
         let mut parameters = Parameters::default();
-        let asked = Asked::new(filter)?;
         let of_host = asked
             .agents(&mut parameters)?
             .map_or_else(String::new, |agents| format!("WHERE agent_id IN ({agents})"));
@@ -116,7 +114,7 @@ impl Store {
     }
 }
 
-/// Whether the sums have all that a query asks for.
-fn is_summed(query: &Expression) -> bool {
-    !query.any(&|condition| !matches!(condition, Condition::Matches(..) | Condition::Severity(..)))
+/// Whether a condition is on something that the sums do not have.
+fn is_not_summed(condition: &Condition) -> bool {
+    !matches!(condition, Condition::Matches(..) | Condition::Severity(..))
 }
