@@ -6,6 +6,7 @@
 //! day. A message may come twice, with the same id.
 
 mod find;
+mod hooks;
 mod rules;
 mod send;
 

@@ -16,6 +16,7 @@ mod filter;
 mod findings;
 mod fixes;
 mod hardware;
+mod hooks;
 mod hosts;
 mod id;
 mod inventory;
@@ -50,6 +51,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
+pub(crate) use alerts::FINDINGS;
 pub use alerts::{Alert, AlertMessage, AlertState, Silence};
 pub use analysis::{
     Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
@@ -62,6 +64,7 @@ pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
 pub use hardware::{DAYS as PART_DAYS, PartHistory, PartHour, PartKey, ScoredPart};
+pub(crate) use hooks::{HookGroup, HookSum, HookSums};
 pub use issues::{
     AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
     state_named as issue_state,

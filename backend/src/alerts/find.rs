@@ -1,5 +1,6 @@
 //! What rules find.
 
+use super::hooks::{self, Wanted};
 use super::rules::Condition;
 use crate::analysis::{AnalysisError, Asked, Comparison, Verdict, compare};
 use crate::store::{Dimension, Finding, Store, Watch};
@@ -26,6 +27,19 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
             min_score,
             uncorrected,
         } => Ok(store.bad_parts(*kind, *min_score, *uncorrected).await?),
+        Condition::MissingHook {
+            hosts,
+            min_share,
+            by,
+            hooks,
+        } => {
+            let wanted = Wanted {
+                hosts: *hosts,
+                min_share: *min_share,
+                hooks,
+            };
+            Ok(hooks::missing(&store.hook_sums(*by).await?, wanted))
+        }
         Condition::Books {} => Ok(store.wrong_books().await?),
         Condition::WorseBuild {
             max_ratio,

@@ -1,12 +1,15 @@
 //! The alerts file: which rules there are, and who is told.
 
+mod condition;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{analysis, record::part::PartKind, text::duration};
+use self::condition::some_time;
+pub use self::condition::{Condition, Severity};
 
 /// Rules and targets that a file may have of each.
 const MOST: usize = 100;
@@ -39,85 +42,6 @@ pub struct Rule {
     /// How often they are told again while it lasts. Left out: never; Alertmanager is every hour.
     #[serde(default, deserialize_with = "time")]
     pub remind: Option<Duration>,
-}
-
-/// What is looked for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Condition {
-    /// An issue that is new, and that at least `hosts` hosts have within the time `within` of its first record.
-    NewIssue {
-        /// How many hosts.
-        hosts: u32,
-        /// Since when it may be known.
-        #[serde(deserialize_with = "some_time")]
-        within: Duration,
-        /// Only of this class, or of the classes with this prefix where it ends in a dot.
-        #[serde(default)]
-        class: String,
-        /// Only from this severity on.
-        #[serde(default)]
-        severity: Severity,
-    },
-    /// An issue that had been resolved is back.
-    Regression {
-        /// As above.
-        #[serde(default)]
-        class: String,
-    },
-    /// An issue comes more often than it did.
-    Escalation {
-        /// As above.
-        #[serde(default)]
-        class: String,
-    },
-    /// The build that hosts began to run last fails more often than the one before it, by `telemctl gate`'s comparison with 99 %
-    /// confidence: faults of medium severity and worse.
-    WorseBuild {
-        /// How many times as often it may fail.
-        max_ratio: f64,
-        /// Of so many days up to now, 1 to 366.
-        #[serde(default = "a_month")]
-        days: u32,
-        /// As above.
-        #[serde(default)]
-        class: String,
-    },
-    /// A host that was heard of in the last 14 days has been silent for so long: its coverage has a gap.
-    Silence {
-        /// How long. Agents send a heartbeat every five minutes.
-        #[serde(deserialize_with = "some_time")]
-        longer_than: Duration,
-    },
-    /// A part of a machine is failing: its score is at least `min_score`, or it has errors that were not put right.
-    BadPart {
-        /// Of this kind: "dimm", "cpu", "pcie", "cxl" or "disk"; left out, of any.
-        #[serde(default)]
-        kind: Option<PartKind>,
-        /// The least score that is told, 0 to 100.
-        #[serde(default = "bad", deserialize_with = "score")]
-        min_score: f64,
-        /// Whether an uncorrected error is told whatever the score.
-        #[serde(default = "yes")]
-        uncorrected: bool,
-    },
-    /// The books of a host do not balance: something that it produced is neither stored nor accounted for.
-    Books {},
-}
-
-/// From which severity on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// All.
-    #[default]
-    Low = 1,
-    /// Medium.
-    Medium = 2,
-    /// High.
-    High = 3,
-    /// Critical.
-    Critical = 4,
 }
 
 /// Somebody who is told.
@@ -276,35 +200,6 @@ impl Target {
             }
         }
     }
-}
-
-fn a_month() -> u32 {
-    30
-}
-
-fn bad() -> f64 {
-    analysis::BAD_SCORE
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn score<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    let score = f64::deserialize(from)?;
-    if (0.0..=100.0).contains(&score) {
-        Ok(score)
-    } else {
-        Err(serde::de::Error::custom(format!(
-            "{score} is no score from 0 to 100"
-        )))
-    }
-}
-
-fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    duration(&text)
-        .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time such as 30m, 12h or 1d")))
 }
 
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

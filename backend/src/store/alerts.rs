@@ -1,24 +1,23 @@
-//! What is open of what rules found, and what targets are told.
+//! What is open of what rules found.
+
+mod messages;
+mod silences;
 
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
-use proto::v1::Severity;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub use self::messages::AlertMessage;
+pub use self::silences::Silence;
 use super::{Finding, Store, StoreError, clean};
-use crate::severity;
 
 /// Whoever comes first looks, once in so many seconds.
 const TURN_S: f64 = 60.0;
 /// Findings of a rule at most: those that are left out are found once others have ended.
-pub(super) const FINDINGS: i64 = 500;
-/// Messages that are sent in a turn.
-const MESSAGES: i64 = 32;
-/// A message that is being sent is not sent by another collector for so many seconds.
-const SENDING_S: f64 = 60.0;
+pub(crate) const FINDINGS: u16 = 500;
 /// How long messages, and alerts that have ended, are kept.
 const KEEP_DAYS: i32 = 30;
 
@@ -45,47 +44,6 @@ pub struct Alert {
     severity: i16,
     since: String,
     path: String,
-}
-
-/// A message on its way.
-#[derive(Debug, Clone)]
-pub struct AlertMessage {
-    /// Its id, the same in each attempt.
-    pub id: Uuid,
-    /// Who is told.
-    pub target: String,
-    /// What.
-    pub message: Value,
-    /// How often it was sent before.
-    pub attempts: u32,
-    /// How long ago it was made.
-    pub age: Duration,
-}
-
-/// What nobody is told for some time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silence {
-    /// The rule.
-    pub rule: String,
-    /// What it is about; empty: anything.
-    pub object: String,
-    /// Until when, seconds since the Unix epoch.
-    pub until_unix_s: i64,
-    /// Who wanted it.
-    pub who: String,
-    /// Why.
-    pub note: String,
-}
-
-impl AlertMessage {
-    /// Whether it tells of a beginning or an end.
-    pub fn state(&self) -> AlertState {
-        if self.message["state"] == "resolved" {
-            AlertState::Resolved
-        } else {
-            AlertState::Firing
-        }
-    }
 }
 
 impl Store {
@@ -201,93 +159,6 @@ impl Store {
         Ok(rows.iter().map(alert).collect())
     }
 
-    /// Leaves a message about each for each target.
-    pub(crate) async fn told(&self, targets: &[String], alerts: &[Alert]) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        for alert in alerts {
-            let resolved = alert.state == AlertState::Resolved;
-            let message = json!({
-                "state": if resolved { "resolved" } else { "firing" },
-                "rule": alert.rule,
-                "object": alert.object,
-                "severity": severity_word(alert.severity),
-                "summary": alert.summary,
-                "since": alert.since,
-                "path": alert.path,
-            });
-            transaction
-                .execute(
-                    "INSERT INTO alert_messages (target, message) SELECT unnest($1::text[]), $2",
-                    &[&targets, &message],
-                )
-                .await?;
-            transaction
-                .execute(
-                    "UPDATE alerts SET told_at = CASE WHEN $3 THEN NULL ELSE now() END WHERE rule = $1 AND object = $2",
-                    &[&alert.rule, &alert.object, &resolved],
-                )
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Takes messages that are to be sent now.
-    pub(crate) async fn alert_messages_due(&self) -> Result<Vec<AlertMessage>, StoreError> {
-        let client = self.client().await?;
-        let rows = client
-            .query(
-                "UPDATE alert_messages SET attempts = attempts + 1, next_at = now() + make_interval(secs => $2)
-                 WHERE id IN (SELECT id FROM alert_messages WHERE done_at IS NULL AND next_at <= now()
-                              ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING id, target, message, attempts - 1, extract(epoch FROM now() - created_at)::bigint",
-                &[&MESSAGES, &SENDING_S],
-            )
-            .await?;
-        let message = |row: &Row| AlertMessage {
-            id: row.get(0),
-            target: row.get(1),
-            message: row.get(2),
-            attempts: row.get::<_, i32>(3).try_into().unwrap_or_default(),
-            age: Duration::from_secs(row.get::<_, i64>(4).try_into().unwrap_or_default()),
-        };
-        Ok(rows.iter().map(message).collect())
-    }
-
-    /// A message was taken, or is given up for a reason.
-    pub(crate) async fn alert_message_done(
-        &self,
-        message: &AlertMessage,
-        error: &str,
-    ) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        client
-            .execute(
-                "UPDATE alert_messages SET done_at = now(), error = $2 WHERE id = $1",
-                &[&message.id, &clean(error)],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// A message is sent again later.
-    pub(crate) async fn alert_message_again(
-        &self,
-        message: &AlertMessage,
-        pause: Duration,
-        error: &str,
-    ) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        client
-            .execute(
-                "UPDATE alert_messages SET next_at = now() + make_interval(secs => $2), error = $3 WHERE id = $1",
-                &[&message.id, &pause.as_secs_f64(), &clean(error)],
-            )
-            .await?;
-        Ok(())
-    }
-
     /// What is open, with what its targets were told, as JSON objects; the latest first.
     pub async fn open_alerts_listed(&self) -> Result<Vec<Value>, StoreError> {
         let client = self.client().await?;
@@ -301,68 +172,10 @@ impl Store {
                                    WHERE m.message->>'rule' = alerts.rule AND m.message->>'object' = alerts.object AND m.error <> ''
                                    ORDER BY m.created_at DESC LIMIT 1))
                  FROM alerts WHERE ended_at IS NULL ORDER BY since DESC, rule, object LIMIT $1",
-                &[&FINDINGS],
+                &[&i64::from(FINDINGS)],
             )
             .await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
-    }
-
-    /// Keeps a rule, or one object of it, quiet for some time.
-    pub async fn silence(
-        &self,
-        rule: &str,
-        object: &str,
-        time: Duration,
-        who: &str,
-        note: &str,
-    ) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        client
-            .execute(
-                "INSERT INTO alert_silences (rule, object, until, who, note)
-                 VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)",
-                &[
-                    &clean(rule),
-                    &clean(object),
-                    &time.as_secs_f64(),
-                    &clean(who),
-                    &clean(note),
-                ],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// Silences that last still, those that end first first; at most [`FINDINGS`].
-    pub async fn silences(&self) -> Result<Vec<Silence>, StoreError> {
-        let client = self.client().await?;
-        let rows = client
-            .query(
-                "SELECT rule, object, extract(epoch FROM until)::bigint, who, note FROM alert_silences
-                 WHERE until > now() ORDER BY until, id LIMIT $1",
-                &[&FINDINGS],
-            )
-            .await?;
-        let silence = |row: &Row| Silence {
-            rule: row.get(0),
-            object: row.get(1),
-            until_unix_s: row.get(2),
-            who: row.get(3),
-            note: row.get(4),
-        };
-        Ok(rows.iter().map(silence).collect())
-    }
-
-    /// Ends the silences of a rule, or of one object of it; says whether there were any.
-    pub async fn unsilence(&self, rule: &str, object: &str) -> Result<bool, StoreError> {
-        let client = self.client().await?;
-        let ended = client
-            .execute(
-                "DELETE FROM alert_silences WHERE rule = $1 AND ($2 = '' OR object = $2)",
-                &[&clean(rule), &clean(object)],
-            )
-            .await?;
-        Ok(ended > 0)
     }
 }
 
@@ -388,9 +201,4 @@ pub(super) async fn follow(
         transaction.execute(sql, &[&old, &new]).await?;
     }
     Ok(())
-}
-
-/// The word for a severity of the table, whose CHECK keeps it from 1 to 4.
-fn severity_word(number: i16) -> &'static str {
-    severity::word(Severity::try_from(i32::from(number)).unwrap_or_default())
 }

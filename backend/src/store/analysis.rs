@@ -35,8 +35,8 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// The column that `sightings` and `exposure` both have.
-    fn column(self) -> &'static str {
+    /// The column that `sightings`, `exposure` and `hosts` have.
+    pub(super) fn column(self) -> &'static str {
         match self {
             Self::Build => "os_build",
             Self::Kernel => "kernel_release",

@@ -83,7 +83,7 @@ impl Store {
         let sql = format!(
             "{ISSUES} WHERE {} ORDER BY {most} DESC, issue LIMIT {}",
             conditions.join(" AND "),
-            parameters.bind(FINDINGS)
+            parameters.bind(i64::from(FINDINGS))
         );
         let client = self.client().await?;
         let rows = client.query(&sql, &parameters.values()).await?;
@@ -114,7 +114,7 @@ impl Store {
                  FROM hosts
                  WHERE last_seen BETWEEN now() - make_interval(days => $1) AND now() - make_interval(secs => $2)
                  ORDER BY last_seen DESC, agent_id LIMIT $3",
-                &[&GONE_DAYS, &longer_than.as_secs_f64(), &FINDINGS],
+                &[&GONE_DAYS, &longer_than.as_secs_f64(), &i64::from(FINDINGS)],
             )
             .await?;
         let finding = |row: &Row| {
@@ -136,7 +136,7 @@ impl Store {
             .query(
                 "SELECT agent_id::text, coalesce(hostname, ''), produced::bigint, stored::bigint, lost::bigint
                  FROM books WHERE NOT balanced ORDER BY agent_id, epoch LIMIT $1",
-                &[&FINDINGS],
+                &[&i64::from(FINDINGS)],
             )
             .await?;
         let finding = |row: &Row| {

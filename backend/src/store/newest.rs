@@ -11,7 +11,13 @@ use super::{Store, StoreError, count};
 /// Hosts whose heartbeats are looked at: the last that were heard. A heartbeat has some kilobytes.
 const BEATS: i64 = 500;
 /// Hours after which a heartbeat says nothing of what is watched now.
-const BEAT_HOURS: i32 = 24;
+pub(super) const BEAT_HOURS: i32 = 24;
+/// Joins the newest heartbeat `r` of each host `h` that sent one in `$1` hours.
+pub(super) const NEWEST_BEAT: &str = "CROSS JOIN LATERAL (
+    SELECT record FROM records
+    WHERE agent_id = h.agent_id AND received_at > now() - make_interval(hours => $1) AND class = 'telemetry.heartbeat'
+    ORDER BY received_at DESC, id DESC LIMIT 1
+) r";
 
 /// What a host said in its newest heartbeat.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,17 +44,12 @@ impl Store {
     pub async fn newest_beats(&self) -> Result<Beats, StoreError> {
         let client = self.client().await?;
         let statement = client
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT h.agent_id, h.hostname, r.record FROM (
                      SELECT agent_id, hostname, last_seen FROM hosts WHERE last_seen > now() - make_interval(hours => $1)
                      ORDER BY last_seen DESC, agent_id LIMIT $2
-                 ) h CROSS JOIN LATERAL (
-                     SELECT record FROM records
-                     WHERE agent_id = h.agent_id AND received_at > now() - make_interval(hours => $1)
-                       AND class = 'telemetry.heartbeat'
-                     ORDER BY received_at DESC, id DESC LIMIT 1
-                 ) r ORDER BY h.last_seen DESC, h.agent_id",
-            )
+                 ) h {NEWEST_BEAT} ORDER BY h.last_seen DESC, h.agent_id",
+            ))
             .await?;
         let heard = client
             .prepare_cached("SELECT count(*) FROM hosts WHERE last_seen > now() - make_interval(hours => $1)")

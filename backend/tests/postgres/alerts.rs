@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use backend::alerts::{self, Condition, Rules};
+use backend::alerts::{self, Rules};
 use backend::metrics::Metrics;
 use backend::text::hexadecimal;
 use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
@@ -18,7 +18,6 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::statistics::fleet;
 use crate::support::{Database, PATIENCE, encoded, host, record, sender};
 
 pub(crate) const ISSUE: &str = "00112233445566778899aabbccddee0d";
@@ -322,82 +321,4 @@ async fn what_is_silenced_is_told_when_the_silence_ends() {
         .unwrap();
     alerts::look(&db.store, &rules).await.unwrap();
     assert!(db.store.open_alerts_listed().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn every_condition_is_asked_in_right_sql() {
-    let Some(db) = Database::new("every_condition_is_asked_in_right_sql").await else {
-        return;
-    };
-    spread(&db, 1).await;
-    let class = String::new();
-    for condition in [
-        Condition::Regression { class: class.clone() },
-        Condition::Escalation { class },
-        Condition::Books {},
-        Condition::WorseBuild {
-            max_ratio: 1.5,
-            days: 30,
-            class: String::new(),
-        },
-    ] {
-        assert!(
-            alerts::find(&db.store, &condition).await.unwrap().is_empty(),
-            "{condition:?}"
-        );
-    }
-    db.sql()
-        .await
-        .batch_execute("UPDATE senders SET stored_seq = stored_seq + 2")
-        .await
-        .unwrap();
-    let found = alerts::find(&db.store, &Condition::Books {}).await.unwrap();
-    assert!(
-        found[0].summary.contains("3 produced, 1 stored, 0 lost"),
-        "{found:?}"
-    );
-    db.sql()
-        .await
-        .batch_execute("UPDATE triage SET state = 'regressed'")
-        .await
-        .unwrap();
-    let regressed = Condition::Regression {
-        class: "kernel.".to_owned(),
-    };
-    assert_eq!(alerts::find(&db.store, &regressed).await.unwrap().len(), 1);
-    let elsewhere = Condition::Regression {
-        class: "hardware.".to_owned(),
-    };
-    assert!(alerts::find(&db.store, &elsewhere).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
-    let Some(db) = Database::new("a_new_build_that_is_worse_is_told_with_what_speaks_against_it").await
-    else {
-        return;
-    };
-    fleet(&db).await;
-    // Build 42 came a day after 41.
-    let sql = "DELETE FROM exposure WHERE os_build = '42' AND hour = (SELECT min(hour) FROM exposure)";
-    db.sql().await.batch_execute(sql).await.unwrap();
-    let worse = |max_ratio| Condition::WorseBuild {
-        max_ratio,
-        days: 30,
-        class: String::new(),
-    };
-    let found = alerts::find(&db.store, &worse(1.1)).await.unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].object, "42");
-    assert!(
-        found[0].summary.starts_with("42 fails ") && found[0].summary.contains(" as often as 41: "),
-        "{found:?}"
-    );
-    assert!(
-        found[0]
-            .summary
-            .ends_with("; first of all oops 000000000000000000000000000000b1"),
-        "{found:?}"
-    );
-    assert!(alerts::find(&db.store, &worse(1000.0)).await.unwrap().is_empty());
 }

@@ -118,7 +118,7 @@ impl Store {
                     &min_score,
                     &uncorrected,
                     &kind.map_or("", PartKind::name),
-                    &FINDINGS,
+                    &i64::from(FINDINGS),
                 ],
             )
             .await?;

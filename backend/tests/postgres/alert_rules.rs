@@ -1,0 +1,158 @@
+//! What the rules of alerts find.
+
+use backend::alerts::{self, Condition};
+use backend::store::Dimension;
+use proto::v1::{Batch, Heartbeat, HookState, Host, Record, record::Payload};
+
+use crate::alerts::spread;
+use crate::statistics::fleet;
+use crate::support::{Database, encoded, host, record, sender};
+
+#[tokio::test]
+async fn every_condition_is_asked_in_right_sql() {
+    let Some(db) = Database::new("every_condition_is_asked_in_right_sql").await else {
+        return;
+    };
+    spread(&db, 1).await;
+    let class = String::new();
+    for condition in [
+        Condition::Regression { class: class.clone() },
+        Condition::Escalation { class },
+        Condition::Books {},
+        Condition::WorseBuild {
+            max_ratio: 1.5,
+            days: 30,
+            class: String::new(),
+        },
+    ] {
+        assert!(
+            alerts::find(&db.store, &condition).await.unwrap().is_empty(),
+            "{condition:?}"
+        );
+    }
+    db.sql()
+        .await
+        .batch_execute("UPDATE senders SET stored_seq = stored_seq + 2")
+        .await
+        .unwrap();
+    let found = alerts::find(&db.store, &Condition::Books {}).await.unwrap();
+    assert!(
+        found[0].summary.contains("3 produced, 1 stored, 0 lost"),
+        "{found:?}"
+    );
+    db.sql()
+        .await
+        .batch_execute("UPDATE triage SET state = 'regressed'")
+        .await
+        .unwrap();
+    let regressed = Condition::Regression {
+        class: "kernel.".to_owned(),
+    };
+    assert_eq!(alerts::find(&db.store, &regressed).await.unwrap().len(), 1);
+    let elsewhere = Condition::Regression {
+        class: "hardware.".to_owned(),
+    };
+    assert!(alerts::find(&db.store, &elsewhere).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
+    let Some(db) = Database::new("a_new_build_that_is_worse_is_told_with_what_speaks_against_it").await
+    else {
+        return;
+    };
+    fleet(&db).await;
+    // Build 42 came a day after 41.
+    let sql = "DELETE FROM exposure WHERE os_build = '42' AND hour = (SELECT min(hour) FROM exposure)";
+    db.sql().await.batch_execute(sql).await.unwrap();
+    let worse = |max_ratio| Condition::WorseBuild {
+        max_ratio,
+        days: 30,
+        class: String::new(),
+    };
+    let found = alerts::find(&db.store, &worse(1.1)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].object, "42");
+    assert!(
+        found[0].summary.starts_with("42 fails ") && found[0].summary.contains(" as often as 41: "),
+        "{found:?}"
+    );
+    assert!(
+        found[0]
+            .summary
+            .ends_with("; first of all oops 000000000000000000000000000000b1"),
+        "{found:?}"
+    );
+    assert!(alerts::find(&db.store, &worse(1000.0)).await.unwrap().is_empty());
+}
+
+/// A host with this kernel says how each hook is attached; empty: it is not.
+async fn watches(db: &Database, kernel: &str, hooks: &[(&str, &str)]) {
+    let sender = sender();
+    let told = Host {
+        kernel_release: kernel.to_owned(),
+        ..host()
+    };
+    db.store.hello(&sender, &told, "1").await.unwrap();
+    let hooks = hooks.iter().map(|(name, attach)| HookState {
+        name: (*name).to_owned(),
+        attach: (*attach).to_owned(),
+        reason: "this kernel has no such tracepoint".to_owned(),
+        ..HookState::default()
+    });
+    let beat = Record {
+        class: "telemetry.heartbeat".to_owned(),
+        payload: Some(Payload::Heartbeat(Heartbeat {
+            hooks: hooks.collect(),
+            ..Heartbeat::default()
+        })),
+        ..record("")
+    };
+    let batch = Batch {
+        first_seq: 1,
+        records: vec![encoded(&beat)],
+    };
+    db.store.deliver(&sender, batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason() {
+    let test = "a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let missing = |hosts, hooks: &[&str]| Condition::MissingHook {
+        hosts,
+        min_share: 0.5,
+        by: Dimension::Kernel,
+        hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
+    };
+    let find = async |condition| alerts::find(&db.store, &condition).await.unwrap();
+    for _ in 0..3 {
+        watches(&db, "6.1", &[("mce_record", "tracepoint"), ("cxl_dram", "")]).await;
+    }
+    watches(&db, "6.12", &[("mce_record", ""), ("cxl_dram", "")]).await;
+    assert!(find(missing(2, &[])).await.is_empty(), "one host is not two");
+    watches(&db, "6.12", &[("mce_record", ""), ("cxl_dram", "")]).await;
+    let found = find(missing(2, &[])).await;
+    assert_eq!(found.len(), 1, "nobody has cxl_dram: {found:?}");
+    assert_eq!((&*found[0].object, &*found[0].path), ("6.12", "/probes"));
+    assert_eq!(
+        found[0].summary,
+        "mce_record is not attached on 2 of 2 hosts of 6.12: this kernel has no such tracepoint"
+    );
+    assert_eq!(
+        find(missing(2, &["cxl_dram"])).await.len(),
+        2,
+        "it should be everywhere"
+    );
+
+    // What hosts said that were not heard since counts no longer.
+    let sql = db.sql().await;
+    sql.batch_execute(
+        "UPDATE hosts SET last_seen = now() - interval '25 hours' WHERE kernel_release = '6.12'",
+    )
+    .await
+    .unwrap();
+    assert!(find(missing(1, &[])).await.is_empty());
+}
