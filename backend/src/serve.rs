@@ -11,6 +11,7 @@ use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 use futures::future::{OptionFuture, join, join3, join5, try_join};
 use sd_notify::NotifyState;
 use tokio::{
+    net::UdpSocket,
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -29,7 +30,7 @@ use crate::{
     store::{Store, StoreError, chain},
     symbols::{self, Symbols, SymbolsError},
 };
-use listeners::Listeners;
+use listeners::{Addresses, Listeners};
 pub use tls::{Certificate, Tls, TlsError};
 
 /// How long open requests may take after SIGTERM.
@@ -217,39 +218,14 @@ async fn serve(
             incoming::incoming(listeners.grpc, tls, shutdown.clone()),
             shutdown.clone().cancelled_owned(),
         );
-    let netconsole = listeners.netconsole.map(|socket| {
-        tokio::spawn(netconsole::run(
-            socket,
-            store.clone(),
-            metrics.clone(),
-            shutdown.clone(),
-        ))
-    });
-    tokio::spawn(analysis::keep_up(store.clone(), shutdown.clone()));
-    if let Some(rules) = config.alerts.clone() {
-        tokio::spawn(alerts::run(
-            store.clone(),
-            rules,
-            metrics.clone(),
-            shutdown.clone(),
-        ));
-    }
+    let netconsole = start_background(config, listeners.netconsole, &store, &metrics, shutdown);
     let web = services::web(config, &store, symbols, access, metrics.clone(), shutdown)
         .into_make_service_with_connect_info::<SocketAddr>();
     let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
         http.await.map_err(ServeError::Http)
     },));
-    if let Some(path) = &config.address_file {
-        addresses.write(path)?;
-    }
-    tracing::info!(
-        grpc = %addresses.grpc,
-        page = %format!("http://{}/", addresses.http),
-        netconsole = addresses.netconsole.map(tracing::field::display),
-        "collecting"
-    );
-    tell_manager(&[NotifyState::Ready, NotifyState::Status("collecting")]);
+    announce(&addresses, config)?;
 
     // The servers end by themselves when they fail, or at shutdown when nobody is connected.
     let ended = tokio::select! {
@@ -271,6 +247,48 @@ async fn serve(
         }
     };
     drain(servers, netconsole, counted).await
+}
+
+/// Starts what goes on beside the servers until `shutdown`; the netconsole receiver is to be waited for.
+fn start_background(
+    config: &Config,
+    netconsole: Option<UdpSocket>,
+    store: &Store,
+    metrics: &Metrics,
+    shutdown: &CancellationToken,
+) -> Option<JoinHandle<()>> {
+    tokio::spawn(analysis::keep_up(store.clone(), shutdown.clone()));
+    if let Some(rules) = config.alerts.clone() {
+        tokio::spawn(alerts::run(
+            store.clone(),
+            rules,
+            metrics.clone(),
+            shutdown.clone(),
+        ));
+    }
+    netconsole.map(|socket| {
+        tokio::spawn(netconsole::run(
+            socket,
+            store.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        ))
+    })
+}
+
+/// Says where it listens, and that it does.
+fn announce(addresses: &Addresses, config: &Config) -> Result<(), ServeError> {
+    if let Some(path) = &config.address_file {
+        addresses.write(path)?;
+    }
+    tracing::info!(
+        grpc = %addresses.grpc,
+        page = %format!("http://{}/", addresses.http),
+        netconsole = addresses.netconsole.map(tracing::field::display),
+        "collecting"
+    );
+    tell_manager(&[NotifyState::Ready, NotifyState::Status("collecting")]);
+    Ok(())
 }
 
 /// Gives open requests, what netconsole told last, and what is stored and not counted yet, some time.
