@@ -1,5 +1,8 @@
 use proptest::prelude::*;
-use proto::v1::{Custom, Fingerprint, Loss};
+use proto::v1::{
+    Context, CrashThread, Custom, Evidence, Fingerprint, HardwareError, KernelEvent, Loss, Obituary, OomKill,
+    Precursor, ProgramCrash, UserFrame,
+};
 
 use super::*;
 
@@ -72,14 +75,9 @@ fn each_broken_limit_is_named() {
     assert!(decode(&vec![0; limits::RECORD_BYTES + 1]).is_err());
 }
 
-#[test]
-fn each_payload_has_its_limits() {
-    use proto::v1::{
-        Context, CrashThread, Evidence, HardwareError, KernelEvent, Obituary, OomKill, Precursor,
-        ProgramCrash, UserFrame,
-    };
-    let long = |length| "x".repeat(length);
-    let payloads: [(&str, Payload); 8] = [
+/// Payloads that break one limit each, with its name.
+fn beyond_limits() -> [(&'static str, Payload); 8] {
+    [
         (
             "tracepoint",
             Payload::KernelEvent(KernelEvent {
@@ -139,8 +137,16 @@ fn each_payload_has_its_limits() {
                 ..ProgramCrash::default()
             }),
         ),
-    ];
-    for (name, payload) in payloads {
+    ]
+}
+
+fn long(length: usize) -> String {
+    "x".repeat(length)
+}
+
+#[test]
+fn each_payload_has_its_limits() {
+    for (name, payload) in beyond_limits() {
         let record = Record {
             payload: Some(payload),
             ..custom()

@@ -28,6 +28,80 @@ async fn done(router: &Router, fields: &[(&str, &str)]) {
     assert_eq!(status, StatusCode::SEE_OTHER, "{fields:?}: {text}");
 }
 
+async fn token_is_shown_once_and_revoked(db: &Database, router: &Router) {
+    let made = [
+        ("do", "create-token"),
+        ("uses", "3"),
+        ("expires", "12h"),
+        ("note", "rack <b>7</b>"),
+    ];
+    let (status, page) = send(router, &made).await;
+    assert_eq!(status, StatusCode::OK);
+    let token = page
+        .split("<code>tlm_")
+        .nth(1)
+        .expect("the token")
+        .split('<')
+        .next();
+    assert_eq!(token.unwrap().len(), 64, "256 bits");
+    assert!(page.contains("rack &#60;b&#62;7") && page.contains("0 of 3"));
+    let again = get(router, "/admin").await;
+    assert!(!again.contains("<code>tlm_"), "it is shown once");
+    let id = db.store.tokens().await.unwrap().remove(0).id;
+    done(router, &[("do", "revoke-token"), ("id", &id)]).await;
+    assert!(db.store.tokens().await.unwrap()[0].revoked);
+}
+
+async fn person_comes_and_goes(db: &Database, router: &Router) {
+    let person = [
+        ("do", "set-person"),
+        ("name", "ann"),
+        ("role", "viewer"),
+        ("password", "correct horse"),
+    ];
+    done(router, &person).await;
+    done(
+        router,
+        &[("do", "set-role"), ("name", "ann"), ("role", "triager")],
+    )
+    .await;
+    assert_eq!(db.store.people().await.unwrap()[0].role, "triager");
+    done(router, &[("do", "remove-person"), ("name", "ann")]).await;
+    assert_eq!(db.store.people().await.unwrap(), []);
+}
+
+async fn retention_comes_and_goes(db: &Database, router: &Router) {
+    let rule = [
+        ("do", "add-retention"),
+        ("position", "10"),
+        ("class", "program."),
+        ("max_severity", "low"),
+        ("agent_id", ""),
+        ("keep_days", "35"),
+    ];
+    done(router, &rule).await;
+    let (status, text) = send(router, &rule).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "the position is taken: {text}");
+    let page = get(router, "/admin").await;
+    assert!(page.contains("program.*") && page.contains("35 days"), "{page}");
+    done(router, &[("do", "remove-retention"), ("position", "10")]).await;
+    assert_eq!(db.store.retention().await.unwrap(), []);
+}
+
+async fn silence_comes_and_goes(db: &Database, router: &Router) {
+    let silence = [
+        ("do", "silence"),
+        ("rule", "spread"),
+        ("object", ""),
+        ("time", "1d"),
+        ("note", "known"),
+    ];
+    done(router, &silence).await;
+    assert_eq!(db.store.silences().await.unwrap()[0].rule, "spread");
+    done(router, &[("do", "unsilence"), ("rule", "spread"), ("object", "")]).await;
+    assert_eq!(db.store.silences().await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
     let test = "tokens_people_retention_and_silences_are_looked_after_by_forms";
@@ -40,75 +114,10 @@ async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
         assert!(page.contains(words), "{words:?} is missing in:\n{page}");
     }
 
-    let made = [
-        ("do", "create-token"),
-        ("uses", "3"),
-        ("expires", "12h"),
-        ("note", "rack <b>7</b>"),
-    ];
-    let (status, page) = send(&router, &made).await;
-    assert_eq!(status, StatusCode::OK);
-    let token = page
-        .split("<code>tlm_")
-        .nth(1)
-        .expect("the token")
-        .split('<')
-        .next();
-    assert_eq!(token.unwrap().len(), 64, "256 bits");
-    assert!(page.contains("rack &#60;b&#62;7") && page.contains("0 of 3"));
-    let again = get(&router, "/admin").await;
-    assert!(!again.contains("<code>tlm_"), "it is shown once");
-    let id = db.store.tokens().await.unwrap().remove(0).id;
-    done(&router, &[("do", "revoke-token"), ("id", &id)]).await;
-    assert!(db.store.tokens().await.unwrap()[0].revoked);
-
-    let person = [
-        ("do", "set-person"),
-        ("name", "ann"),
-        ("role", "viewer"),
-        ("password", "correct horse"),
-    ];
-    done(&router, &person).await;
-    done(
-        &router,
-        &[("do", "set-role"), ("name", "ann"), ("role", "triager")],
-    )
-    .await;
-    assert_eq!(db.store.people().await.unwrap()[0].role, "triager");
-    done(&router, &[("do", "remove-person"), ("name", "ann")]).await;
-    assert_eq!(db.store.people().await.unwrap(), []);
-
-    let rule = [
-        ("do", "add-retention"),
-        ("position", "10"),
-        ("class", "program."),
-        ("max_severity", "low"),
-        ("agent_id", ""),
-        ("keep_days", "35"),
-    ];
-    done(&router, &rule).await;
-    let (status, text) = send(&router, &rule).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "the position is taken: {text}");
-    let page = get(&router, "/admin").await;
-    assert!(page.contains("program.*") && page.contains("35 days"), "{page}");
-    done(&router, &[("do", "remove-retention"), ("position", "10")]).await;
-    assert_eq!(db.store.retention().await.unwrap(), []);
-
-    let silence = [
-        ("do", "silence"),
-        ("rule", "spread"),
-        ("object", ""),
-        ("time", "1d"),
-        ("note", "known"),
-    ];
-    done(&router, &silence).await;
-    assert_eq!(db.store.silences().await.unwrap()[0].rule, "spread");
-    done(
-        &router,
-        &[("do", "unsilence"), ("rule", "spread"), ("object", "")],
-    )
-    .await;
-    assert_eq!(db.store.silences().await.unwrap(), []);
+    token_is_shown_once_and_revoked(&db, &router).await;
+    person_comes_and_goes(&db, &router).await;
+    retention_comes_and_goes(&db, &router).await;
+    silence_comes_and_goes(&db, &router).await;
 
     let page = get(&router, "/admin").await;
     for action in [

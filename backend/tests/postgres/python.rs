@@ -35,6 +35,45 @@ fn oops(number: u64) -> Record {
     }
 }
 
+/// What the client has found is what was delivered.
+fn assert_as_delivered(found: &Value) {
+    let custom = "a custom record";
+    assert_eq!(
+        found["tailed"], "the latest",
+        "what was there before is not tailed"
+    );
+    assert_eq!(
+        found["all"],
+        json!([
+            "the latest",
+            "oops 6",
+            "oops 5",
+            custom,
+            "oops 3",
+            "oops 2",
+            custom
+        ])
+    );
+    assert_eq!(found["filtered"], json!(["oops 6", "oops 5", "oops 3", "oops 2"]));
+    let refused = found["refused"].as_str().unwrap();
+    assert!(
+        refused.starts_with("INVALID_ARGUMENT: ") && refused.contains("column 1: there is no key kernl"),
+        "{refused}"
+    );
+    assert_eq!(
+        (&found["issue"], &found["history"]),
+        (&json!("ISSUE_STATE_RESOLVED"), &json!("python"))
+    );
+    assert_eq!(found["hosts"], json!(["host\u{fffd}with-nul"]));
+    let services = found["services"].as_array().unwrap();
+    for service in ["Hosts", "Issues", "Query", "Statistics"] {
+        assert!(
+            services.contains(&json!(format!("telemetry.v1.{service}"))),
+            "{services:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_client_lists_tails_and_filters_through_reflection() {
     let test = "a_python_client_lists_tails_and_filters_through_reflection";
@@ -81,41 +120,7 @@ async fn a_python_client_lists_tails_and_filters_through_reflection() {
 
     let found: Value = serde_json::from_str(&line().await).expect("JSON");
     assert!(client.wait().await.unwrap().success());
-    let custom = "a custom record";
-    assert_eq!(
-        found["tailed"], "the latest",
-        "what was there before is not tailed"
-    );
-    assert_eq!(
-        found["all"],
-        json!([
-            "the latest",
-            "oops 6",
-            "oops 5",
-            custom,
-            "oops 3",
-            "oops 2",
-            custom
-        ])
-    );
-    assert_eq!(found["filtered"], json!(["oops 6", "oops 5", "oops 3", "oops 2"]));
-    let refused = found["refused"].as_str().unwrap();
-    assert!(
-        refused.starts_with("INVALID_ARGUMENT: ") && refused.contains("column 1: there is no key kernl"),
-        "{refused}"
-    );
-    assert_eq!(
-        (&found["issue"], &found["history"]),
-        (&json!("ISSUE_STATE_RESOLVED"), &json!("python"))
-    );
-    assert_eq!(found["hosts"], json!(["host\u{fffd}with-nul"]));
-    let services = found["services"].as_array().unwrap();
-    for service in ["Hosts", "Issues", "Query", "Statistics"] {
-        assert!(
-            services.contains(&json!(format!("telemetry.v1.{service}"))),
-            "{services:?}"
-        );
-    }
+    assert_as_delivered(&found);
     collector.stop().await;
 }
 

@@ -1,10 +1,11 @@
 //! Debug files: uploaded, refused, and what stored stacks become by them.
 
-use std::{fs, path::Path, process::Command};
+mod compiled;
+
+use std::{fs, path::Path};
 
 use backend::{access::Anonymous, symbols::Config};
 use bytes::Bytes;
-use faults::symbols::{Found, Place, Pointer, SymbolFile};
 use prost::Message as _;
 use proto::v1::{
     Batch, Host, KernelReport, ListFaultsRequest, MissingSymbolsRequest, ProgramCrash, Record,
@@ -15,78 +16,8 @@ use serde_json::{Value, json};
 use testing::skip;
 use tonic::{Code, Status, transport::Channel};
 
+use self::compiled::{Compiled, compile};
 use crate::support::{Collector, Database, Stream, fetch::fetch, hello, host, sender};
-
-const SOURCE: &str = "const char linux_banner[] __attribute__((used)) = BANNER;
-static inline __attribute__((always_inline)) int inner(volatile int *p) {
-    return *p / 3;
-}
-__attribute__((noinline, noclone)) int outer(volatile int *p) {
-    return inner(p) + 1;
-}
-int main(int count, char **words) {
-    volatile int number = count;
-    (void)words;
-    return outer(&number) + 2;
-}
-";
-
-/// A compiled program, which is a kernel for those who look for its banner.
-struct Compiled {
-    bytes: Vec<u8>,
-    build_id: String,
-    /// The address in `outer` at which `inner` was inlined, from its start, and its size.
-    inlined: (u64, u64),
-    /// The same place by its byte in the file.
-    byte: u64,
-}
-
-/// `None`: there is no C compiler.
-fn compile(dir: &Path, name: &str, banner: &str, debug: bool) -> Option<Compiled> {
-    let (source, program) = (dir.join("source.c"), dir.join(name));
-    fs::write(&source, SOURCE.replace("BANNER", &format!("{banner:?}"))).unwrap();
-    let output = Command::new("cc")
-        .args(["-O2", "-Wl,--build-id=sha1"])
-        .args(debug.then_some("-g"))
-        .arg("-o")
-        .args([&program, &source])
-        .output()
-        .ok()?;
-    assert!(output.status.success(), "{output:?}");
-    let bytes = fs::read(&program).unwrap();
-    let mut file = SymbolFile::read(bytes.as_slice()).unwrap();
-    let (mut inlined, mut byte) = ((0, 0), 0);
-    for at in 0..bytes.len() as u64 {
-        let Some(address) = file.address_of_byte(at) else {
-            continue;
-        };
-        let Some((offset, size)) = file
-            .function_at(address)
-            .filter(|function| function.name == "outer")
-            .map(|function| (function.offset, function.size))
-        else {
-            continue;
-        };
-        if debug && file.frames_at(address).unwrap().len() == 2 {
-            (inlined, byte) = ((offset, size), at);
-            let place = Place {
-                function: "outer",
-                offset,
-                size: Some(size),
-                pointer: Pointer::Instruction,
-            };
-            assert!(matches!(file.find(&place), Ok(Found::Frames(frames)) if frames.len() == 2));
-            break;
-        }
-    }
-    let build_id = file.build_id().unwrap().to_string();
-    Some(Compiled {
-        bytes,
-        build_id,
-        inlined,
-        byte,
-    })
-}
 
 fn sha256(bytes: &[u8]) -> Bytes {
     let sum = ring::digest::digest(&ring::digest::SHA256, bytes);
@@ -194,6 +125,65 @@ async fn assert_shown_on_pages(collector: &Collector, id: &str) {
     }
 }
 
+/// An oops in the function that was inlined.
+fn oops(kernel: &Compiled) -> Record {
+    let (offset, size) = kernel.inlined;
+    let text = format!(
+        "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
+         CPU: 0 PID: 1 Comm: x Not tainted 6.1.0-test #1\n\
+         RIP: 0010:outer+{offset:#x}/{size:#x}\nCall Trace:\n <TASK>\n nowhere+0x1/0x10\n </TASK>\n"
+    );
+    Record {
+        class: "kernel.oops".to_owned(),
+        severity: Severity::High.into(),
+        title: "oops".to_owned(),
+        kernel_release: "6.1.0-test".to_owned(),
+        payload: Some(Payload::KernelReport(KernelReport {
+            text,
+            function: "outer".to_owned(),
+            ..KernelReport::default()
+        })),
+        ..Record::default()
+    }
+}
+
+/// A crash there, called from a program that nobody knows.
+fn crash(program: &Compiled) -> Record {
+    let frame = |build_id: &str, offset| UserFrame {
+        build_id: build_id.to_owned(),
+        offset,
+        file: "/usr/bin/program".to_owned(),
+        ..UserFrame::default()
+    };
+    Record {
+        class: "program.crash".to_owned(),
+        severity: Severity::High.into(),
+        title: "crash".to_owned(),
+        payload: Some(Payload::ProgramCrash(ProgramCrash {
+            signal: 11,
+            frames: vec![frame(&program.build_id, program.byte), frame("abcdef", 16)],
+            ..ProgramCrash::default()
+        })),
+        ..Record::default()
+    }
+}
+
+/// The frame that was inlined has its line, as has the one that it is in; says which frame that is.
+fn assert_inlined(found: &ResolveFaultResponse, module: &str) -> usize {
+    let frames: Vec<_> = found.traces.iter().flat_map(|trace| &trace.frames).collect();
+    let at = frames.iter().position(|frame| frame.function == "inner");
+    let at = at.expect("an inlined frame");
+    let (inner, outer) = (frames[at], frames[at + 1]);
+    assert!(
+        inner.inlined && inner.location.ends_with("source.c:3"),
+        "{found:?}"
+    );
+    assert!(!outer.inlined && outer.function == "outer", "{found:?}");
+    assert!(outer.location.ends_with("source.c:6"), "{found:?}");
+    assert_eq!(inner.module, module);
+    at
+}
+
 #[tokio::test]
 async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
     let test = "an_uploaded_debug_file_gives_stacks_their_lines_and_inlines";
@@ -209,42 +199,7 @@ async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
     let symbols = config(dir.path(), 1 << 30);
     let collector = Collector::with_symbols(&db, symbols, Anonymous::Admin).await;
 
-    let (offset, size) = kernel.inlined;
-    let text = format!(
-        "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
-         CPU: 0 PID: 1 Comm: x Not tainted 6.1.0-test #1\n\
-         RIP: 0010:outer+{offset:#x}/{size:#x}\nCall Trace:\n <TASK>\n nowhere+0x1/0x10\n </TASK>\n"
-    );
-    let oops = Record {
-        class: "kernel.oops".to_owned(),
-        severity: Severity::High.into(),
-        title: "oops".to_owned(),
-        kernel_release: "6.1.0-test".to_owned(),
-        payload: Some(Payload::KernelReport(KernelReport {
-            text,
-            function: "outer".to_owned(),
-            ..KernelReport::default()
-        })),
-        ..Record::default()
-    };
-    let frame = |build_id: &str, offset| UserFrame {
-        build_id: build_id.to_owned(),
-        offset,
-        file: "/usr/bin/program".to_owned(),
-        ..UserFrame::default()
-    };
-    let crash = Record {
-        class: "program.crash".to_owned(),
-        severity: Severity::High.into(),
-        title: "crash".to_owned(),
-        payload: Some(Payload::ProgramCrash(ProgramCrash {
-            signal: 11,
-            frames: vec![frame(&program.build_id, program.byte), frame("abcdef", 16)],
-            ..ProgramCrash::default()
-        })),
-        ..Record::default()
-    };
-    let ids = store(&collector, &kernel.build_id, vec![oops, crash]).await;
+    let ids = store(&collector, &kernel.build_id, vec![oops(&kernel), crash(&program)]).await;
     let id = |title: &str| {
         let found = ids.iter().find(|(of, _)| of == title);
         found.unwrap().1.clone()
@@ -279,21 +234,7 @@ async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
 
     for (title, name) in [("oops", ""), ("crash", "/usr/bin/program")] {
         let found = resolve(title).await;
-        let frames: Vec<_> = found.traces.iter().flat_map(|trace| &trace.frames).collect();
-        let at = frames
-            .iter()
-            .position(|frame| frame.function == "inner")
-            .expect("an inlined frame");
-        assert!(
-            frames[at].inlined && frames[at].location.ends_with("source.c:3"),
-            "{found:?}"
-        );
-        assert!(
-            !frames[at + 1].inlined && frames[at + 1].function == "outer",
-            "{found:?}"
-        );
-        assert!(frames[at + 1].location.ends_with("source.c:6"), "{found:?}");
-        assert_eq!(frames[at].module, name);
+        let at = assert_inlined(&found, name);
         assert_eq!(found.problems.len(), 1, "what is not known is told: {found:?}");
         assert_told_by_rest(&collector, &id(title), at, &found).await;
         assert_shown_on_pages(&collector, &id(title)).await;

@@ -271,7 +271,78 @@ fn number(digits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use AccessMode::{Execute, Read, Write};
+
     use super::*;
+
+    /// What machines print, and the access that it tells of. The formats are those of 6.12: arch/*/mm/fault.c, mm/kasan/report.c, mm/kfence/report.c.
+    const ACCESSES: [(&str, Option<AccessMode>, u64); 13] = [
+        (
+            "BUG: kernel NULL pointer dereference, address: 0000000000000008\n#PF: supervisor write access in kernel mode",
+            Some(Write),
+            8,
+        ),
+        (
+            "BUG: unable to handle page fault for address: ffffc90000000000\n#PF: supervisor instruction fetch in kernel mode",
+            Some(Execute),
+            0xffff_c900_0000_0000,
+        ),
+        (
+            "BUG: unable to handle kernel NULL pointer dereference at 0000000000000010",
+            None,
+            0x10,
+        ),
+        (
+            "Oops: general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#1] SMP",
+            None,
+            0xdead_0000_0000_0122,
+        ),
+        (
+            "Unable to handle kernel paging request at virtual address dead000000000122\n  EC = 0x25: DABT (current EL), IL = 32 bits\n  CM = 0, WnR = 1, TnD = 0",
+            Some(Write),
+            0xdead_0000_0000_0122,
+        ),
+        (
+            "Unable to handle kernel paging request at virtual address 0008000000000000\nEC = 0x21: IABT (current EL), IL = 32 bits",
+            Some(Execute),
+            0x8_0000_0000_0000,
+        ),
+        (
+            "8<--- cut here ---\nUnable to handle kernel NULL pointer dereference at virtual address 00000008 when write",
+            Some(Write),
+            8,
+        ),
+        (
+            "status: 0000000200000120 badaddr: 0000000000000008 cause: 000000000000000f",
+            Some(Write),
+            8,
+        ),
+        (
+            "BUG: Kernel NULL pointer dereference on read at 0x00000008",
+            Some(Read),
+            8,
+        ),
+        (
+            "Failing address: 0000000000001000 TEID: 0000000000001483",
+            None,
+            0x1000,
+        ),
+        (
+            "Read of size 8 at addr ffff888000000040 by task a/77",
+            Some(Read),
+            0xffff_8880_0000_0040,
+        ),
+        (
+            "Out-of-bounds write at 0xffff888000000040 (1B right of kfence-#7):",
+            Some(Write),
+            0xffff_8880_0000_0040,
+        ),
+        (
+            "CPU 0 Unable to handle kernel paging request at virtual address 00000008, epc == 80123456, ra == 80123456",
+            None,
+            8,
+        ),
+    ];
 
     fn read(text: &str) -> (Option<AccessMode>, Option<u64>, Option<u64>, Option<String>) {
         let mut reader = AccessReader::default();
@@ -284,76 +355,7 @@ mod tests {
 
     #[test]
     fn accesses_of_all_machines_are_read() {
-        use AccessMode::{Execute, Read, Write};
-        // The formats are those of 6.12: arch/*/mm/fault.c, mm/kasan/report.c, mm/kfence/report.c.
-        let cases: [(&str, Option<AccessMode>, u64); 13] = [
-            (
-                "BUG: kernel NULL pointer dereference, address: 0000000000000008\n#PF: supervisor write access in kernel mode",
-                Some(Write),
-                8,
-            ),
-            (
-                "BUG: unable to handle page fault for address: ffffc90000000000\n#PF: supervisor instruction fetch in kernel mode",
-                Some(Execute),
-                0xffff_c900_0000_0000,
-            ),
-            (
-                "BUG: unable to handle kernel NULL pointer dereference at 0000000000000010",
-                None,
-                0x10,
-            ),
-            (
-                "Oops: general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#1] SMP",
-                None,
-                0xdead_0000_0000_0122,
-            ),
-            (
-                "Unable to handle kernel paging request at virtual address dead000000000122\n  EC = 0x25: DABT (current EL), IL = 32 bits\n  CM = 0, WnR = 1, TnD = 0",
-                Some(Write),
-                0xdead_0000_0000_0122,
-            ),
-            (
-                "Unable to handle kernel paging request at virtual address 0008000000000000\nEC = 0x21: IABT (current EL), IL = 32 bits",
-                Some(Execute),
-                0x8_0000_0000_0000,
-            ),
-            (
-                "8<--- cut here ---\nUnable to handle kernel NULL pointer dereference at virtual address 00000008 when write",
-                Some(Write),
-                8,
-            ),
-            (
-                "status: 0000000200000120 badaddr: 0000000000000008 cause: 000000000000000f",
-                Some(Write),
-                8,
-            ),
-            (
-                "BUG: Kernel NULL pointer dereference on read at 0x00000008",
-                Some(Read),
-                8,
-            ),
-            (
-                "Failing address: 0000000000001000 TEID: 0000000000001483",
-                None,
-                0x1000,
-            ),
-            (
-                "Read of size 8 at addr ffff888000000040 by task a/77",
-                Some(Read),
-                0xffff_8880_0000_0040,
-            ),
-            (
-                "Out-of-bounds write at 0xffff888000000040 (1B right of kfence-#7):",
-                Some(Write),
-                0xffff_8880_0000_0040,
-            ),
-            (
-                "CPU 0 Unable to handle kernel paging request at virtual address 00000008, epc == 80123456, ra == 80123456",
-                None,
-                8,
-            ),
-        ];
-        for (text, mode, address) in cases {
+        for (text, mode, address) in ACCESSES {
             let (found, at, ..) = read(text);
             assert_eq!((found, at), (mode, Some(address)), "{text}");
         }
@@ -378,15 +380,15 @@ mod tests {
     #[test]
     fn error_codes_say_what_was_tried() {
         let cases = [
-            ("Oops: ", 0, Some(AccessMode::Read)),
-            ("Oops: ", 2, Some(AccessMode::Write)),
-            ("Oops: ", 0x10, Some(AccessMode::Execute)),
-            ("Internal error: Oops: ", 0x9600_0004, Some(AccessMode::Read)),
-            ("Internal error: Oops: ", 0x9600_0044, Some(AccessMode::Write)),
-            ("Internal error: Oops: ", 0x8600_0004, Some(AccessMode::Execute)),
+            ("Oops: ", 0, Some(Read)),
+            ("Oops: ", 2, Some(Write)),
+            ("Oops: ", 0x10, Some(Execute)),
+            ("Internal error: Oops: ", 0x9600_0004, Some(Read)),
+            ("Internal error: Oops: ", 0x9600_0044, Some(Write)),
+            ("Internal error: Oops: ", 0x8600_0004, Some(Execute)),
             ("Internal error: Oops - BRK: ", 0xf200_0800, None),
-            ("Internal error: Oops: ", 0x817, Some(AccessMode::Write)),
-            ("Internal error: Oops: ", 0x17, Some(AccessMode::Read)),
+            ("Internal error: Oops: ", 0x817, Some(Write)),
+            ("Internal error: Oops: ", 0x17, Some(Read)),
             ("Oops: 0010 ilc:2 ", 0x10, None),
             ("Oops: ", 4, None),
             ("general protection fault: 0000 ", 0, None),

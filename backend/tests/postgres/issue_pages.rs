@@ -1,0 +1,217 @@
+//! The pages of issues, from what a real store holds, as a browser without scripts uses them.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use axum::{Router, response::Response};
+use backend::access::Anonymous;
+use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::pages::{ISSUE, deliver, oops, router, tell, text};
+use crate::support::{Database, ask, encoded, get, host, sender};
+
+/// Sends the form of an issue's page.
+async fn decide(router: &Router, issue: &str, fields: &[(&str, &str)]) -> Response {
+    let form: String = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    let request = Request::post(format!("/issues/{issue}"))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(form));
+    router.clone().oneshot(request.unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_is_found_looked_at_and_decided_about_without_scripts() {
+    let test = "an_issue_is_found_looked_at_and_decided_about_without_scripts";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Admin);
+    assert!(get(&router, "/issues").await.contains("No issues yet"));
+    tell(&db, 3).await;
+
+    let list = get(&router, "/issues?state=new&class=kernel.").await;
+    assert!(list.contains(&format!(r#"href="/issues/{ISSUE}""#)), "{list}");
+    assert!(list.contains("<rect"), "three hosts today are a bar:\n{list}");
+    assert!(
+        get(&router, "/issues?state=resolved")
+            .await
+            .contains("No issue matches")
+    );
+
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    for words in [
+        "3 records on 3 hosts",
+        "host\u{fffd}with-nul",
+        "The newest record",
+        "Nobody has decided",
+    ] {
+        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
+    }
+    assert!(!page.contains("<script>"), "text of strangers is no markup");
+
+    let done = decide(
+        &router,
+        ISSUE,
+        &[
+            ("who", "ann"),
+            ("state", "resolved"),
+            ("resolved_in", "6.1.120"),
+            ("owner", "ann"),
+            ("fix_url", ""),
+            ("note", "mended <b>upstream</b>"),
+        ],
+    )
+    .await;
+    assert_eq!(done.status(), StatusCode::SEE_OTHER);
+    assert_eq!(done.headers()[header::LOCATION], format!("/issues/{ISSUE}"));
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    for words in [
+        "resolved from kernel 6.1.120 on",
+        "owner: ann",
+        "mended &#60;b&#62;upstream",
+    ] {
+        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
+    }
+    assert!(!page.contains("fix url: none"), "what did not change is not told");
+
+    for (fields, why) in [
+        (vec![("state", "resolved")], "say who changes it"),
+        (
+            vec![("who", "ann"), ("state", "gone")],
+            "new, ongoing, resolved or ignored",
+        ),
+        (
+            vec![("who", "ann"), ("state", "ignored"), ("ignore_days", "x")],
+            "a number",
+        ),
+        (
+            vec![("who", "ann"), ("resolved_in", "6.2")],
+            "with the state resolved",
+        ),
+    ] {
+        let refused = decide(&router, ISSUE, &fields).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{fields:?}");
+        let page = text(refused).await;
+        assert!(page.contains(why), "{why:?} is missing in:\n{page}");
+    }
+    let nobody = "ffffffffffffffffffffffffffffffff";
+    assert_eq!(
+        decide(&router, nobody, &[("who", "ann")]).await.status(),
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_look_is_shown_no_form() {
+    let Some(db) = Database::new("who_may_only_look_is_shown_no_form").await else {
+        return;
+    };
+    tell(&db, 1).await;
+    let router = router(&db, Anonymous::Viewer);
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    assert!(!page.contains(r#"class="decide""#));
+    let refused = decide(&router, ISSUE, &[("who", "ann"), ("state", "ongoing")]).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_issues_are_decided_about_at_once() {
+    let Some(db) = Database::new("several_issues_are_decided_about_at_once").await else {
+        return;
+    };
+    tell(&db, 1).await;
+    let other = "000000000000000000000000000000b1";
+    let sender = sender();
+    db.store.hello(&sender, &host(), "1").await.unwrap();
+    let mut another = oops();
+    another.fingerprints[0].value = other.to_owned();
+    let batch = Batch {
+        first_seq: 1,
+        records: vec![encoded(&another)],
+    };
+    db.store.deliver(&sender, batch).await.unwrap();
+    db.counted().await;
+    let send = async |router: &Router, fields: &[(&str, &str)]| {
+        let form: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = Request::post("/issues").body(Body::from(form)).unwrap();
+        ask(router, request).await
+    };
+    let router = router(&db, Anonymous::Admin);
+    let both = [
+        ("issue", ISSUE),
+        ("issue", other),
+        ("who", "ann"),
+        ("state", "ignored"),
+        ("owner", ""),
+        ("note", "both are the same firmware"),
+    ];
+    let (status, text) = send(&router, &both).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
+    for issue in [ISSUE, other] {
+        let page = get(&router, &format!("/issues/{issue}")).await;
+        assert!(page.contains("both are the same firmware"), "{page}");
+        assert!(page.contains("state-ignored"), "{page}");
+    }
+    // One that is not there: nothing is changed.
+    let nobody = "ffffffffffffffffffffffffffffffff";
+    let (status, _) = send(
+        &router,
+        &[
+            ("issue", ISSUE),
+            ("issue", nobody),
+            ("who", "ann"),
+            ("state", "new"),
+        ],
+    )
+    .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    assert!(page.contains("state-ignored"), "{page}");
+    let (status, text) = send(&router, &[("who", "ann"), ("state", "new")]).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("choose 1 to 50 issues"), "{text}");
+
+    let viewer = db.router(Anonymous::Viewer, &CancellationToken::new());
+    assert!(!get(&viewer, "/issues").await.contains("type=\"checkbox\""));
+    assert_eq!(send(&viewer, &both).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn issues_of_the_same_function_are_similar() {
+    let test = "issues_of_the_same_function_are_similar";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Viewer);
+    let titled = |title: &str, issue: u8| Record {
+        title: title.to_owned(),
+        fingerprints: vec![Fingerprint {
+            version: 1,
+            level: FingerprintLevel::Title.into(),
+            value: format!("{issue:032x}"),
+        }],
+        ..oops()
+    };
+    let records = [
+        titled("KASAN: use-after-free Read in of_both", 1),
+        titled("general protection fault in of_both", 2),
+        titled("general protection fault in of_another", 3),
+        titled("BUG: no function", 4),
+    ];
+    deliver(&db, &records).await;
+    db.counted().await;
+
+    let page = get(&router, &format!("/issues/{:032x}", 1)).await;
+    assert!(page.contains("Similar issues"), "{page}");
+    assert!(page.contains(&format!("href=\"/issues/{:032x}\"", 2)), "{page}");
+    assert!(!page.contains(&format!("href=\"/issues/{:032x}\"", 3)), "{page}");
+    for alone in [3, 4] {
+        let page = get(&router, &format!("/issues/{alone:032x}")).await;
+        assert!(!page.contains("Similar issues"), "{page}");
+    }
+}
