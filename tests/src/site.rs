@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::{
     database::Database,
+    or_skip,
     process::{Agent, Backend, wait_for},
-    program,
+    programs,
     sender::{self, Answer},
-    skip,
 };
 
 /// How long anything may take.
@@ -35,15 +35,8 @@ pub struct Site {
 impl Site {
     /// None: something is missing here, and the test was skipped visibly.
     pub fn new(test: &str) -> Option<Self> {
-        let needs = || -> Result<_, String> {
-            Ok((
-                program("backend")?,
-                program("telemd")?,
-                program("telemctl")?,
-                Database::start()?,
-            ))
-        };
-        let (backend, telemd, telemctl, database) = needs().map_err(|reason| skip(test, &reason)).ok()?;
+        let [backend, telemd, telemctl] = programs(test, ["backend", "telemd", "telemctl"])?;
+        let database = or_skip(test, Database::start())?;
         let mut site = Self {
             database,
             dir: tempfile::tempdir().expect("a temporary folder"),

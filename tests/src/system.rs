@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -12,10 +12,10 @@ use std::{
 
 use crate::{
     database::Database,
+    or_skip,
     process::{Agent, Backend, wait_for},
-    program,
+    programs,
     sender::{self, Answer},
-    skip,
 };
 
 /// How long everything may take to arrive.
@@ -45,10 +45,8 @@ impl System {
     /// Starts everything, or says why the test can't run. `agent_config` is appended to the agent's configuration.
     pub fn start(test: &str, agent_config: &str) -> Option<Self> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let needs = || -> Result<(PathBuf, PathBuf, Database), String> {
-            Ok((program("backend")?, program("telemd")?, Database::start()?))
-        };
-        let (backend, telemd, database) = needs().map_err(|reason| skip(test, &reason)).ok()?;
+        let [backend, telemd] = programs(test, ["backend", "telemd"])?;
+        let database = or_skip(test, Database::start())?;
         let dir = tempfile::tempdir().expect("a temporary folder");
         let backend = Backend::start(backend, database.url(), dir.path()).expect("the collector starts");
         let agent = Agent::start(

@@ -6,7 +6,7 @@ use std::{path::Path, process::Command, thread, time::Duration};
 
 use system_tests::{
     process::wait_for,
-    program, sender, skip,
+    programs, sender,
     system::{Kept, System},
 };
 
@@ -23,9 +23,8 @@ fn telemctl(program: &Path, config: &Path, command: &str) {
 #[test]
 fn without_consent_nothing_is_recorded_and_withdrawing_it_deletes_what_is_kept() {
     let test = "without_consent_nothing_is_recorded_and_withdrawing_it_deletes_what_is_kept";
-    let control = match program("telemctl") {
-        Ok(control) => control,
-        Err(reason) => return skip(test, &reason),
+    let Some([control]) = programs(test, ["telemctl"]) else {
+        return;
     };
     let Some(mut system) = System::start(test, "") else {
         return;

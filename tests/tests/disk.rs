@@ -10,8 +10,9 @@ use std::{
 };
 
 use system_tests::{
+    or_skip,
     process::wait_for,
-    sender, skip,
+    sender,
     system::{Kept, System},
 };
 
@@ -78,13 +79,8 @@ fn mount(folder: &Path, options: &str) -> Result<(), String> {
 fn system(test: &str, options: &str) -> Option<(System, Disk)> {
     let mut system = System::start(test, NO_STORM)?;
     system.agent.process().terminate().expect("the agent stops");
-    match Disk::mount(&system.agent.state_dir(), options) {
-        Ok(disk) => Some((system, disk)),
-        Err(reason) => {
-            skip(test, &reason);
-            None
-        }
-    }
+    let disk = or_skip(test, Disk::mount(&system.agent.state_dir(), options))?;
+    Some((system, disk))
 }
 
 /// Sends what does not fit; gives how much of it was refused.

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use system_tests::{
     process::wait_for,
-    program, skip,
+    programs,
     system::{Kept, System},
 };
 
@@ -21,9 +21,8 @@ const LOOK: Duration = Duration::from_millis(300);
 #[test]
 fn what_mends_a_fault_is_told_on_the_host_that_has_it() {
     let test = "what_mends_a_fault_is_told_on_the_host_that_has_it";
-    let telemctl = match program("telemctl") {
-        Ok(telemctl) => telemctl,
-        Err(reason) => return skip(test, &reason),
+    let Some([telemctl]) = programs(test, ["telemctl"]) else {
+        return;
     };
     let Some(mut system) = System::start(test, "") else {
         return;

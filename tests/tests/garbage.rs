@@ -16,7 +16,7 @@ use proto::v1::{
 };
 use system_tests::{
     process::wait_for,
-    program, sender, skip,
+    programs, sender,
     system::{Kept, System},
 };
 use tonic::{
@@ -378,9 +378,8 @@ fn refused(what: &str, command: &mut Command) -> String {
 #[test]
 fn a_wrong_configuration_is_named_by_key_and_line_and_ends_with_64() {
     let test = "a_wrong_configuration_is_named_by_key_and_line_and_ends_with_64";
-    let telemd = match program("telemd") {
-        Ok(telemd) => telemd,
-        Err(reason) => return skip(test, &reason),
+    let Some([telemd]) = programs(test, ["telemd"]) else {
+        return;
     };
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = dir.path().join("telemd.toml");
@@ -419,9 +418,8 @@ fn a_wrong_configuration_is_named_by_key_and_line_and_ends_with_64() {
 #[test]
 fn a_wrong_command_line_of_the_collector_is_named_and_ends_with_64() {
     let test = "a_wrong_command_line_of_the_collector_is_named_and_ends_with_64";
-    let backend = match program("backend") {
-        Ok(backend) => backend,
-        Err(reason) => return skip(test, &reason),
+    let Some([backend]) = programs(test, ["backend"]) else {
+        return;
     };
     for (arguments, names) in [
         (&["serve", "--grpc", "nonsense"][..], "nonsense"),

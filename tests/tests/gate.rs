@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use system_tests::{database::Database, process::Backend, program, skip};
+use system_tests::{database::Database, or_skip, process::Backend, programs};
 
 /// 80 hosts of each of three builds, watched for ten days. A third of builds 41 and 43 have an issue, almost all of 42.
 const FLEET: [&str; 5] = [
@@ -53,9 +53,10 @@ impl Pipeline {
 #[test]
 fn a_pipeline_stops_at_a_build_that_is_worse() {
     let test = "a_pipeline_stops_at_a_build_that_is_worse";
-    let needs =
-        || -> Result<_, String> { Ok((program("backend")?, program("telemctl")?, Database::start()?)) };
-    let Ok((backend, telemctl, database)) = needs().map_err(|reason| skip(test, &reason)) else {
+    let Some([backend, telemctl]) = programs(test, ["backend", "telemctl"]) else {
+        return;
+    };
+    let Some(database) = or_skip(test, Database::start()) else {
         return;
     };
     let dir = tempfile::tempdir().expect("a temporary folder");

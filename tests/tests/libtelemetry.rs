@@ -9,7 +9,7 @@ use std::{
 };
 
 use proto::v1::Custom;
-use system_tests::{process::wait_for, program, skip, system::System};
+use system_tests::{or_skip, process::wait_for, programs, system::System};
 
 /// How long records may take to arrive.
 const ARRIVAL: Duration = Duration::from_mins(3);
@@ -20,15 +20,15 @@ struct Library {
 }
 
 impl Library {
-    /// The installed library, or why C programs cannot be built with it here.
-    fn find() -> Result<Self, String> {
-        let described = program("libtelemetry/lib/pkgconfig/libtelemetry.pc")?;
+    /// The installed library. None: C programs cannot be built with it here, and the test was skipped.
+    fn find(test: &str) -> Option<Self> {
+        let [described] = programs(test, ["libtelemetry/lib/pkgconfig/libtelemetry.pc"])?;
         for tool in ["cc", "pkg-config"] {
             let there = Command::new(tool).arg("--version").output();
-            there.map_err(|error| format!("no {tool}: {error}"))?;
+            or_skip(test, there.map_err(|error| format!("no {tool}: {error}")))?;
         }
         let prefix = described.ancestors().nth(3).expect("it is that deep below it");
-        Ok(Self {
+        Some(Self {
             prefix: prefix.to_owned(),
         })
     }
@@ -92,9 +92,8 @@ fn stored(system: &System, classification: &str, count: usize) -> Vec<Custom> {
 #[test]
 fn c_programs_send_records_that_arrive() {
     let test = "c_programs_send_records_that_arrive";
-    let library = match Library::find() {
-        Ok(library) => library,
-        Err(reason) => return skip(test, &reason),
+    let Some(library) = Library::find(test) else {
+        return;
     };
     let Some(system) = System::start(test, "[storm]\nfirst = 1000") else {
         return;

@@ -14,7 +14,7 @@ use proto::v1::{
     collector_client::CollectorClient, deliver_request::Message, record::Payload,
 };
 use serde_json::Value;
-use system_tests::{database::Database, process::Backend, program, skip};
+use system_tests::{database::Database, or_skip, process::Backend, programs, skip};
 
 /// A program whose function `third` begins in its second line.
 const SOURCE: &str = "
@@ -138,9 +138,10 @@ fn stack(backend: &Backend) -> Value {
 #[test]
 fn debug_files_are_brought_once_and_give_a_stack_its_lines() {
     let test = "debug_files_are_brought_once_and_give_a_stack_its_lines";
-    let needs =
-        || -> Result<_, String> { Ok((program("backend")?, program("telemctl")?, Database::start()?)) };
-    let Ok((backend, telemctl, database)) = needs().map_err(|reason| skip(test, &reason)) else {
+    let Some([backend, telemctl]) = programs(test, ["backend", "telemctl"]) else {
+        return;
+    };
+    let Some(database) = or_skip(test, Database::start()) else {
         return;
     };
     let dir = tempfile::tempdir().expect("a temporary folder");

@@ -1,6 +1,6 @@
 //! Packages of programs that are built already: what is in them, and what lintian says.
 
-use std::{path::PathBuf, process::Command};
+use std::process::Command;
 
 use super::{Packages, build::Built, checksum, deb, pack};
 use crate::paths;
@@ -58,9 +58,7 @@ const CONTENTS: [(&str, &[&str]); 4] = [
 
 /// What `cargo xtask test` has built, or why it cannot be packed here.
 fn built() -> Result<Built, String> {
-    let programs = std::env::var_os("TELEMETRICS_BIN_DIR")
-        .map(PathBuf::from)
-        .ok_or("the programs are built by `cargo xtask test`")?;
+    let programs = testing::programs()?;
     for (program, package) in [
         ("dh", "debhelper"),
         ("dpkg-buildpackage", "dpkg-dev"),
