@@ -7,23 +7,21 @@
 //!
 //! Each host has two memory modules. One in some thousand module-days has an error by chance, and one module in a hundred a day on
 //! which one cell has many and then no more; bad ones begin to fail on some day, and go on in ever more places of a bank.
+//!
+//! What was reported is a kernel's log that `faults` has read; of the newest days it is there as records.
 
 mod measure;
 mod memory;
-mod titles;
+mod reports;
 
 pub use measure::{Measured, Share, measure};
 
 use fastrand::Rng;
 
-use crate::store::FleetTables;
+use crate::store::{FleetTables, SIMULATED_KERNEL as KERNEL};
 
-/// Issues of a fleet, each with a title.
+/// Issues of a fleet.
 const ISSUES: i32 = 40;
-const _: () = assert!(
-    titles::ISSUES.len() == ISSUES as usize,
-    "an issue has no title, or a title no issue"
-);
 /// Hardware models.
 const MODELS: i32 = 8;
 /// Hosts are bad one in so many.
@@ -88,7 +86,7 @@ impl Plan {
         let mut fleet = Fleet {
             tables: FleetTables {
                 days,
-                issues: titles::ISSUES.to_vec(),
+                reports: reports::records(),
                 ..FleetTables::default()
             },
             bad_hosts: Vec::new(),
@@ -179,6 +177,11 @@ struct Life {
     rate: f64,
     /// The first day of build B.
     upgraded: i32,
+}
+
+/// The fingerprint of an issue.
+pub fn fingerprint(issue: i32) -> String {
+    format!("{issue:032x}")
 }
 
 /// A factor, evenly on a logarithmic scale.

@@ -108,8 +108,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     progress::say(format!("\n      The page: {}\n", collector.page()));
     let mut demo = Demo {
+        // Of the history nothing is told.
+        seen: collector.faults()?,
         collector,
-        seen: Vec::new(),
         expected: Vec::new(),
         guest: Ledger::default(),
         failures: Vec::new(),

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use anyhow::bail;
 use backend::{
-    simulation::{BAD_MODEL, NEW_IN_B, Plan, Share, Story, WORSE_IN_B, measure},
+    simulation::{BAD_MODEL, NEW_IN_B, Plan, Share, Story, WORSE_IN_B, fingerprint, measure},
     store::Store,
 };
 use clap::Args;
@@ -64,7 +64,6 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         bail!(NOT_EMPTY);
     }
     store.count_population().await?;
-    let issue = |number: i32| format!("{number:032x}");
     let bad_hosts: Vec<String> = fleet
         .bad_hosts
         .iter()
@@ -77,7 +76,7 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
     if options.json {
         let truth = json!({
             "hosts": options.hosts, "days": options.days, "seed": options.seed, "from": "A", "to": "B",
-            "worse": [issue(WORSE_IN_B), issue(NEW_IN_B)], "bad_model": format!("model {BAD_MODEL}"), "bad_hosts": bad_hosts, "bad_modules": bad_modules,
+            "worse": [fingerprint(WORSE_IN_B), fingerprint(NEW_IN_B)], "bad_model": format!("model {BAD_MODEL}"), "bad_hosts": bad_hosts, "bad_modules": bad_modules,
         });
         return Ok(truth.to_string());
     }
@@ -86,8 +85,8 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         options.hosts,
         options.days,
         fleet.tables.host.len(),
-        issue(WORSE_IN_B),
-        issue(NEW_IN_B),
+        fingerprint(WORSE_IN_B),
+        fingerprint(NEW_IN_B),
         bad_hosts.join(", "),
         bad_modules.join(", ")
     ))

@@ -3,7 +3,7 @@
 use proto::v1::PartFilter;
 use serde::Serialize;
 
-use super::{BAD_MODEL, Fleet, NEW_IN_B, Plan, RISING, Story, WORSE_IN_B};
+use super::{BAD_MODEL, Fleet, NEW_IN_B, Plan, RISING, Story, WORSE_IN_B, fingerprint};
 use crate::{
     analysis::{self, AnalysisError, Asked},
     record::part::PartKind,
@@ -119,7 +119,7 @@ async fn ask(store: &Store, fleet: &Fleet, plan: Plan, measured: &mut Measured) 
                 .filter(|one| one.worse)
                 .map(|one| one.issue);
             measured.regressions.add(
-                &[digits(WORSE_IN_B), digits(NEW_IN_B)],
+                &[fingerprint(WORSE_IN_B), fingerprint(NEW_IN_B)],
                 &worse.collect::<Vec<_>>(),
             );
             let found = analysis::outliers(store, &watch, RATIO, 1.0 - FALSE_PART).await?;
@@ -143,7 +143,7 @@ async fn ask(store: &Store, fleet: &Fleet, plan: Plan, measured: &mut Measured) 
         Story::Rise => {
             let found = analysis::escalations(store, &watch, FALSE_PART).await?;
             let rising: Vec<String> = found.into_iter().map(|one| one.issue).collect();
-            measured.rises.add(&[digits(RISING)], &rising);
+            measured.rises.add(&[fingerprint(RISING)], &rising);
         }
         Story::Quiet => {
             let found = compare(store, watch).await?;
@@ -184,8 +184,4 @@ async fn compare(store: &Store, watch: Watch) -> Result<analysis::Comparison, An
         watch,
     };
     analysis::compare(store, &asked).await
-}
-
-fn digits(issue: i32) -> String {
-    format!("{issue:032x}")
 }

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use prost::Message as _;
+use proto::v1::Record;
+use tokio_postgres::{Client, Transaction};
+use uuid::Uuid;
 
-use super::{Store, StoreError, connect};
+use super::{Store, StoreError, connect, id, time::Micros};
+
+/// The kernel of all hosts.
+pub const SIMULATED_KERNEL: &str = "6.1.0-simulated";
 
 /// A fleet as numbers: hosts, models, days and issues from 0 on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FleetTables {
     /// Days that it was watched, the last of them yesterday.
     pub days: i32,
@@ -15,8 +21,8 @@ pub struct FleetTables {
     pub model: Vec<i32>,
     /// Day on which each host went from build `A` to build `B`.
     pub upgraded: Vec<i32>,
-    /// Class and title of each issue, from number 1 on.
-    pub issues: Vec<(&'static str, &'static str)>,
+    /// What hosts report that have an issue, from number 1 on.
+    pub reports: Vec<Record>,
     /// Sightings as columns: the host,
     pub host: Vec<i32>,
     /// the day,
@@ -39,8 +45,12 @@ pub struct FleetTables {
 
 /// How long writing or clearing may take.
 const WITHIN: Duration = Duration::from_mins(30);
+/// Days whose records are stored, as far back as the pages count. Those before are in the sums only, as if they had been given up.
+const RECORD_DAYS: i32 = 7;
+/// Records that are stored, the newest: more tell nothing new, and would take longer than all else.
+const RECORDS: i64 = 5000;
 
-/// A host's agent id and an issue's fingerprint.
+/// A host's agent id, an issue's fingerprint, and what is made up, as it is to be read.
 const FUNCTIONS: &str = "
     CREATE FUNCTION pg_temp.host(number integer) RETURNS uuid IMMUTABLE LANGUAGE sql AS
         $$ SELECT md5('simulated host ' || number)::uuid $$;
@@ -48,34 +58,44 @@ const FUNCTIONS: &str = "
         $$ SELECT lpad(to_hex(number), 32, '0')::uuid $$;
     CREATE FUNCTION pg_temp.day(number integer, days integer) RETURNS timestamptz STABLE LANGUAGE sql AS
         $$ SELECT date_trunc('day', now(), 'UTC') + (number - days) * interval '1 day' $$;
-    CREATE TEMPORARY TABLE named (number integer, class text, title text, version bigint) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer) ON COMMIT DROP;
+    -- Always the same time of a day.
+    CREATE FUNCTION pg_temp.time(host integer, day integer, issue integer) RETURNS interval IMMUTABLE LANGUAGE sql AS
+        $$ SELECT (hashtext(host || ' ' || day || ' ' || issue) & 65535) * interval '1.3 seconds' $$;
+    CREATE TEMPORARY TABLE named (number integer, class text, title text, severity smallint, version bigint) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer, kernel text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE erring (host integer, module text, hour integer, errors bigint, spot text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
 
 /// From the temporary tables into those of the store; `$1` are the days.
-const FILL: [&str; 9] = [
+const FILL: [&str; 11] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
                         memory_bytes, product, board, bios, boot_id, agent_version)
      SELECT pg_temp.host(number), 'simulated-' || number, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
-            '6.1.0-simulated', '', 'x86_64', '', 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model, '', 'simulated'
+            kernel, '', 'x86_64', '', 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model, '', 'simulated'
      FROM fleet",
     "INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
-     SELECT pg_temp.host(number), pg_temp.day(day, $1), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END, '6.1.0-simulated',
+     SELECT pg_temp.host(number), pg_temp.day(day, $1), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END, kernel,
             'model ' || model, 86400
      FROM fleet, generate_series(0, $1 - 1) AS day",
     "INSERT INTO sightings (agent_id, day, issue, os_build, kernel_release, product, first_at, records)
      SELECT pg_temp.host(host), pg_temp.day(day, $1), pg_temp.issue(issue), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END,
-            '6.1.0-simulated', 'model ' || model, pg_temp.day(day, $1) + interval '30 minutes', records
+            kernel, 'model ' || model, pg_temp.day(day, $1) + pg_temp.time(host, day, issue), records
      FROM seen JOIN fleet ON number = host",
     "INSERT INTO fingerprints (agent_id, fingerprint, level, version, issue, class, title, severity, first_seen, last_seen,
                                occurrences)
-     SELECT s.agent_id, s.issue, 1, n.version, s.issue, n.class, n.title, 3, min(s.first_at), max(s.first_at), sum(s.records)
+     SELECT s.agent_id, s.issue, 1, n.version, s.issue, n.class, n.title, n.severity, min(s.first_at), max(s.first_at),
+            sum(s.records)
      FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue
-     WHERE $1 > 0 GROUP BY s.agent_id, s.issue, n.version, n.class, n.title",
+     WHERE $1 > 0 GROUP BY s.agent_id, s.issue, n.version, n.class, n.title, n.severity",
     "INSERT INTO triage (issue, class, title, severity, first_seen, last_seen, occurrences, hosts)
      SELECT issue, max(class), max(title), max(severity), min(first_seen), max(last_seen), sum(occurrences), count(*)
      FROM fingerprints WHERE $1 > 0 GROUP BY issue",
+    "INSERT INTO rollups_daily (agent_id, day, class, kernel_release, severity, records)
+     SELECT s.agent_id, s.day, n.class, s.kernel_release, n.severity, sum(s.records)
+     FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue WHERE $1 > 0 GROUP BY 1, 2, 3, 4, 5",
+    "INSERT INTO rollups (agent_id, hour, class, kernel_release, severity, records)
+     SELECT s.agent_id, date_trunc('hour', s.first_at, 'UTC'), n.class, s.kernel_release, n.severity, sum(s.records)
+     FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue WHERE $1 > 0 GROUP BY 1, 2, 3, 4, 5",
     "INSERT INTO part_hours (agent_id, kind, part, hour, model, corrected, uncorrected, fatal, spots, stored_at)
      SELECT pg_temp.host(host), 'dimm', module, pg_temp.day(0, $1) + hour * interval '1 hour', '', sum(errors), 0, 0,
             array_agg(DISTINCT spot), now()
@@ -112,8 +132,8 @@ impl Store {
         let numbers: Vec<i32> = (0..).take(fleet.model.len()).collect();
         transaction
             .execute(
-                "INSERT INTO fleet SELECT * FROM unnest($1::int[], $2::int[], $3::int[])",
-                &[&numbers, &fleet.model, &fleet.upgraded],
+                "INSERT INTO fleet SELECT *, $4 FROM unnest($1::int[], $2::int[], $3::int[])",
+                &[&numbers, &fleet.model, &fleet.upgraded, &SIMULATED_KERNEL],
             )
             .await?;
         transaction
@@ -134,26 +154,16 @@ impl Store {
                 ],
             )
             .await?;
-        let (classes, titles): (Vec<&str>, Vec<&str>) = fleet.issues.iter().copied().unzip();
-        let numbers: Vec<i32> = (1..).take(titles.len()).collect();
-        transaction
-            .execute(
-                "INSERT INTO named SELECT *, $4 FROM unnest($1::int[], $2::text[], $3::text[])",
-                &[
-                    &numbers,
-                    &classes,
-                    &titles,
-                    &i64::from(faults::fingerprint::VERSION),
-                ],
-            )
-            .await?;
+        name_issues(&transaction, &fleet.reports).await?;
         for fill in FILL {
             transaction.execute(fill, &[&fleet.days]).await?;
         }
+        write_records(&transaction, fleet).await?;
         transaction.commit().await?;
         client
             .batch_execute(
-                "ANALYZE hosts; ANALYZE exposure; ANALYZE sightings; ANALYZE fingerprints; ANALYZE triage",
+                "ANALYZE hosts; ANALYZE exposure; ANALYZE sightings; ANALYZE fingerprints; ANALYZE triage; ANALYZE rollups;
+                 ANALYZE rollups_daily; ANALYZE records",
             )
             .await?;
         Ok(true)
@@ -164,7 +174,8 @@ impl Store {
         let client = self.patient().await?;
         client
             .batch_execute(
-                "TRUNCATE hosts, exposure, sightings, fingerprints, triage, part_hours, parts, population, updates;
+                "TRUNCATE hosts, exposure, sightings, fingerprints, triage, part_hours, parts, population, updates, rollups, rollups_daily,
+                          records, senders, counted;
                  UPDATE part_work SET scored_to = '-infinity'",
             )
             .await?;
@@ -177,4 +188,67 @@ impl Store {
         client.batch_execute(&limit).await?;
         Ok(client)
     }
+}
+
+async fn name_issues(transaction: &Transaction<'_>, reports: &[Record]) -> Result<(), StoreError> {
+    let numbers: Vec<i32> = (1..).take(reports.len()).collect();
+    let classes: Vec<&str> = reports.iter().map(|report| report.class.as_str()).collect();
+    let titles: Vec<&str> = reports.iter().map(|report| report.title.as_str()).collect();
+    let severities: Vec<i32> = reports.iter().map(|report| report.severity).collect();
+    let version = i64::from(faults::fingerprint::VERSION);
+    transaction
+        .execute(
+            "INSERT INTO named SELECT *, $5 FROM unnest($1::int[], $2::text[], $3::text[], $4::int[])",
+            &[&numbers, &classes, &titles, &severities, &version],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Stores the newest records, each host's in an epoch of its own, in which they are counted already.
+async fn write_records(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
+    let newest = transaction
+        .query(
+            "SELECT s.agent_id, s.first_at, n.number FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue
+             WHERE s.day >= pg_temp.day($1::int - $2::int, $1) ORDER BY s.day DESC, s.agent_id, s.issue LIMIT $3",
+            &[&fleet.days, &RECORD_DAYS, &RECORDS],
+        )
+        .await?;
+    let (mut ids, mut agents, mut moments, mut numbers, mut records) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for row in newest {
+        let (agent, at, number): (Uuid, Micros, i32) = (row.get(0), row.get(1), row.get(2));
+        let report = usize::try_from(number - 1)
+            .ok()
+            .and_then(|place| fleet.reports.get(place));
+        let record = Record {
+            occurred_at_unix_ns: at.unix_ns(),
+            ..report.cloned().unwrap_or_default()
+        };
+        ids.push(id::new(at, 0, fastrand::u64(..)));
+        agents.push(agent);
+        moments.push(at);
+        numbers.push(number);
+        records.push(record.encode_to_vec());
+    }
+    transaction
+        .execute(
+            "INSERT INTO records (id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, title,
+                                  kernel_release, issue, fingerprints, record)
+             SELECT r.id, r.at, r.agent_id, r.agent_id, row_number() OVER (PARTITION BY r.agent_id ORDER BY r.at, r.id), r.at,
+                    n.class, n.severity, false, n.title, $6, pg_temp.issue(n.number), ARRAY[pg_temp.issue(n.number)], r.record
+             FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::bytea[]) AS r(id, agent_id, at, number, record)
+             JOIN named n ON n.number = r.number",
+            &[&ids, &agents, &moments, &numbers, &records, &SIMULATED_KERNEL],
+        )
+        .await?;
+    transaction
+        .batch_execute(
+            "INSERT INTO senders (agent_id, epoch, stored_seq, stored_at, records)
+             SELECT agent_id, epoch, count(*), max(received_at), count(*) FROM records WHERE agent_id = epoch GROUP BY 1, 2;
+             INSERT INTO counted (agent_id, epoch, seq, at)
+             SELECT agent_id, epoch, stored_seq, stored_at FROM senders WHERE agent_id = epoch",
+        )
+        .await?;
+    Ok(())
 }

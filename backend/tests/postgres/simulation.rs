@@ -6,7 +6,73 @@ use faults::Class;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::{statistics::ok, support::Database};
+use backend::{access::Anonymous, store::SIMULATED_KERNEL};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    statistics::ok,
+    support::{Database, get},
+};
+
+/// Makes a fleet up; gives what is true of it.
+async fn made(db: &Database) -> Value {
+    let made = Command::new(env!("CARGO_BIN_EXE_backend"))
+        .args(["simulate", "--json", "--database", &db.url])
+        .output()
+        .await
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    serde_json::from_slice(&made.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_newest_faults_of_a_made_up_fleet_can_be_read_and_all_are_summed_up() {
+    let test = "the_newest_faults_of_a_made_up_fleet_can_be_read_and_all_are_summed_up";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    made(&db).await;
+    db.assert_balanced().await;
+    for rollups in ["rollups", "rollups_daily"] {
+        let apart = format!(
+            "SELECT (SELECT sum(records) FROM {rollups})::bigint - (SELECT sum(records) FROM sightings)::bigint"
+        );
+        assert_eq!(db.count(&apart).await, 0, "{rollups}");
+    }
+    let other_days = "SELECT count(*) FROM records r
+                      LEFT JOIN sightings s ON s.agent_id = r.agent_id AND s.issue = r.issue AND s.first_at = r.received_at
+                      WHERE s.agent_id IS NULL OR r.received_at < now() - interval '9 days'";
+    assert_eq!(db.count(other_days).await, 0);
+
+    let faults = ok(&db, "/api/v1/faults").await;
+    let faults = faults["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 50);
+    for fault in faults {
+        let (host, record) = (&fault["host"], &fault["record"]);
+        assert!(
+            host["hostname"].as_str().unwrap().starts_with("simulated-"),
+            "{fault}"
+        );
+        assert_eq!(record["kernel_release"], SIMULATED_KERNEL);
+    }
+    let fault = ok(
+        &db,
+        &format!("/api/v1/faults/{}", faults[0]["id"].as_str().unwrap()),
+    )
+    .await;
+    let record = &fault["record"];
+    let text = record["kernel_report"]["text"].as_str().unwrap();
+    assert!(text.contains("simulated"), "{text}");
+    assert_eq!(
+        faults::reports(text.as_bytes())[0].report.title,
+        record["title"].as_str().unwrap()
+    );
+
+    let router = db.router(Anonymous::Viewer, &CancellationToken::new());
+    let overview = get(&router, "/").await;
+    assert!(overview.contains("/faults?class=kernel.oops"), "{overview}");
+    assert!(get(&router, "/faults").await.contains("What they are"));
+}
 
 #[tokio::test]
 async fn a_made_up_fleet_has_issues_with_names_and_a_history_of_builds_and_updates() {
@@ -14,13 +80,7 @@ async fn a_made_up_fleet_has_issues_with_names_and_a_history_of_builds_and_updat
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let made = Command::new(env!("CARGO_BIN_EXE_backend"))
-        .args(["simulate", "--json", "--database", &db.url])
-        .output()
-        .await
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let truth: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let truth = made(&db).await;
 
     let issues = ok(&db, "/api/v1/issues?page_size=500").await;
     let issues = issues["issues"].as_array().unwrap();
