@@ -97,7 +97,7 @@ function keys(event) {
   }
 }
 
-// What may come next in a filter, as whole texts: the browser offers those that begin with what is written.
+// What may come next in a filter, as whole texts: the browser offers those that have what is written in them or in their label.
 function complete(field) {
   let asked = 0;
   field.addEventListener("input", async () => {
@@ -112,7 +112,8 @@ function complete(field) {
     const options = candidates.map(({ text, help }) => {
       const option = document.createElement("option");
       option.value = kept + text;
-      option.label = help;
+      // A value in quotes as it is written before anybody knows that it takes quotes.
+      option.label = help || kept + text.replace(/^"|"$|\\(?=.)/g, "");
       return option;
     });
     field.list.replaceChildren(...options);

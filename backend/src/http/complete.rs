@@ -77,10 +77,9 @@ pub(super) async fn complete(
         })
         .collect();
     if let Some(Key::Of(field)) = found.key {
-        let values = app
-            .store
-            .known_values(field, &before[found.from..], VALUES)
-            .await?;
+        // A value that is being quoted begins with its quote.
+        let begun = before[found.from..].trim_start_matches('"');
+        let values = app.store.known_values(field, begun, VALUES).await?;
         candidates.extend(values.iter().map(|value| Candidate {
             text: filter::value_text(field, value),
             help: "",

@@ -1,56 +1,41 @@
 //! The pages in a real browser: looked at, clicked, followed, in light and dark, on a telephone, and without scripts.
 
 mod driver;
+mod explorer;
+mod hostile;
+mod lifelike;
 mod window;
 
-use backend::{access::Anonymous, analysis};
-use proto::v1::{
-    Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, Host, KernelReport, ProgramCrash, Record,
-    Severity, record::Payload,
-};
+use backend::access::Anonymous;
+use proto::v1::{Batch, Record};
 use tokio_util::sync::CancellationToken;
 
+use self::hostile::ISSUE;
 use self::window::Window;
-use crate::hardware::failing;
-use crate::population::runs;
-use crate::statistics::fleet;
 use crate::support::{Collector, Database, encoded, get, host, record, sender};
 
-/// What strangers write who mean harm: markup, and a character that turns what follows it around.
-const HOSTILE: &str =
-    "\"'><img src=x onerror=\"hostile=true\"><script>hostile=true</script>\u{202e}</td></table>";
-/// The issue of which everything is hostile.
-const ISSUE: &str = "00112233445566778899aabbccddeeff";
-
-/// A fleet with something on every page, much of it hostile.
+/// A collector on a database with a fleet.
 struct World {
     db: Database,
     collector: Collector,
 }
 
 impl World {
-    async fn new(test: &str) -> Option<Self> {
+    async fn hostile(test: &str) -> Option<Self> {
         let db = Database::new(test).await?;
-        fleet(&db).await;
-        failing(&db).await;
-        hostile(&db).await;
-        let mover = sender();
-        for build in ["41", HOSTILE, "41"] {
-            runs(&db, &mover, build).await;
-        }
-        db.store.score_parts(analysis::score).await.unwrap();
-        db.store.count_population().await.unwrap();
-        db.counted().await;
-        let now = std::time::Duration::from_hours(1);
-        let store = &db.store;
-        store.create_token(&[7; 32], None, 3, now, HOSTILE).await.unwrap();
-        store.audit(HOSTILE, "test", HOSTILE).await.unwrap();
-        store
-            .silence("rule", HOSTILE, now, HOSTILE, HOSTILE)
-            .await
-            .unwrap();
+        hostile::fill(&db).await;
+        Some(Self::of(db).await)
+    }
+
+    async fn lifelike(test: &str) -> Option<Self> {
+        let db = Database::new(test).await?;
+        lifelike::fill(&db).await;
+        Some(Self::of(db).await)
+    }
+
+    async fn of(db: Database) -> Self {
         let collector = Collector::start(&db).await;
-        Some(Self { db, collector })
+        Self { db, collector }
     }
 
     fn origin(&self) -> String {
@@ -66,136 +51,93 @@ impl World {
         text[begins..begins + end].to_owned()
     }
 
-    /// Every page, by the name of its screenshot.
-    async fn pages(&self) -> Vec<(&'static str, String)> {
+    /// Every page, by the name of its picture: of this issue, and with these builds compared.
+    async fn pages(&self, issue: &str, [from, to]: [&str; 2]) -> Vec<(&'static str, String)> {
+        let fault = self.link("/faults?class=kernel.oops", "/faults/").await;
+        let host = self.link(&fault, "/hosts/").await;
         let fixed = [
             ("overview", "/"),
             ("faults", "/faults"),
             ("faults-of-nobody", "/faults?host=nobody"),
             ("issues", "/issues"),
-            ("issue", "/issues/00112233445566778899aabbccddeeff"),
             ("crashes", "/crashes"),
             ("hosts", "/hosts"),
             ("hardware", "/hardware"),
             ("probes", "/probes"),
-            ("builds", "/builds?by=build&from=41&to=42"),
             ("updates", "/updates"),
             ("population", "/population"),
             ("admin", "/admin"),
             ("login", "/login"),
         ];
-        let mut pages: Vec<(&str, String)> = fixed
-            .into_iter()
-            .map(|(name, path)| (name, path.to_owned()))
-            .collect();
-        let fault = self.link("/faults?class=kernel.oops", "/faults/").await;
-        let part = self.link("/hardware", "/hardware/").await;
-        let host = self.link(&fault, "/hosts/").await;
-        pages.extend([("fault", fault), ("part", part), ("host", host)]);
+        let mut pages = vec![
+            ("issue", format!("/issues/{issue}")),
+            ("builds", format!("/builds?by=build&from={from}&to={to}")),
+            ("part", self.link("/hardware", "/hardware/").await),
+            ("fault", fault),
+            ("host", host),
+        ];
+        pages.extend(fixed.map(|(name, path)| (name, path.to_owned())));
         pages
     }
 }
 
-fn hostile_record(class: &str, title: &str, payload: Payload) -> Record {
-    Record {
-        class: class.to_owned(),
-        severity: Severity::High.into(),
-        title: title.to_owned(),
-        kernel_release: HOSTILE.to_owned(),
-        boot_id: "a boot".to_owned(),
-        payload: Some(payload),
-        ..record("")
+/// Everything that is wrong with pages in light, in the dark and on a telephone; `pictures` of them are taken.
+fn wrong_with(window: &Window, pages: &[(&str, String)], pictures: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut note = |page: String, found: Vec<String>| {
+        wrong.extend(found.into_iter().map(|one| format!("{page}: {one}")));
+    };
+    let picture = |name: String| {
+        if pictures {
+            window.screenshot(&name);
+        }
+    };
+    for (name, path) in pages {
+        window.wide();
+        window.dark(false);
+        window.go(path);
+        note(path.clone(), window.unsound());
+        note(path.clone(), window.inaccessible());
+        picture((*name).to_owned());
+        window.dark(true);
+        note(format!("{path} in the dark"), window.inaccessible());
+        picture(format!("{name}-dark"));
+        window.narrow();
+        window.dark(false);
+        window.go(path);
+        note(format!("{path} on a telephone"), window.unsound());
+        picture(format!("{name}-narrow"));
     }
-}
-
-fn fingerprint(value: &str) -> Vec<Fingerprint> {
-    vec![Fingerprint {
-        version: 1,
-        level: FingerprintLevel::Title.into(),
-        value: value.to_owned(),
-    }]
-}
-
-/// A host whose every text is hostile, with records of each kind that pages tell of.
-async fn hostile(db: &Database) {
-    let sender = sender();
-    let told = Host {
-        hostname: HOSTILE.to_owned(),
-        os_id: HOSTILE.to_owned(),
-        kernel_release: HOSTILE.to_owned(),
-        product: HOSTILE.to_owned(),
-        cpu_model: HOSTILE.to_owned(),
-        bios: HOSTILE.to_owned(),
-        command_line: HOSTILE.to_owned(),
-        ..host()
-    };
-    db.store.hello(&sender, &told, HOSTILE).await.unwrap();
-    let report = Payload::KernelReport(KernelReport {
-        text: format!("{HOSTILE}\n{}", HOSTILE.repeat(50)),
-        function: HOSTILE.to_owned(),
-        comm: "x".to_owned(),
-        ..KernelReport::default()
-    });
-    let crash = Payload::ProgramCrash(ProgramCrash {
-        signal: 11,
-        executable: format!("/usr/bin/{HOSTILE}"),
-        build_id: "0123456789abcdef".to_owned(),
-        ..ProgramCrash::default()
-    });
-    let beat = Payload::Heartbeat(Heartbeat {
-        hooks: vec![HookState {
-            name: "<script>hostile=true</script>".to_owned(),
-            reason: HOSTILE.to_owned(),
-            ..HookState::default()
-        }],
-        ..Heartbeat::default()
-    });
-    let records = [
-        Record {
-            fingerprints: fingerprint(ISSUE),
-            ..hostile_record("kernel.oops", HOSTILE, report)
-        },
-        Record {
-            fingerprints: fingerprint("00112233445566778899aabbccddee00"),
-            ..hostile_record("program.crash", HOSTILE, crash)
-        },
-        hostile_record("telemetry.heartbeat", "heartbeat", beat),
-    ];
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    wrong
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_sound_and_accessible_in_light_and_dark_and_on_a_telephone() {
-    let test = "every_page_is_sound_and_accessible_in_light_and_dark_and_on_a_telephone";
-    let Some(world) = World::new(test).await else {
+async fn every_page_is_sound_and_accessible_whatever_strangers_write() {
+    let test = "every_page_is_sound_and_accessible_whatever_strangers_write";
+    let Some(world) = World::hostile(test).await else {
         return;
     };
     let Some(window) = Window::open(test, world.origin()) else {
         return;
     };
-    let mut wrong = Vec::new();
-    let mut note = |page: String, found: Vec<String>| {
-        wrong.extend(found.into_iter().map(|one| format!("{page}: {one}")));
+    let pages = world.pages(ISSUE, ["41", "42"]).await;
+    let wrong = wrong_with(&window, &pages, false);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    drop(window);
+    world.collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_a_usual_fleet_is_sound_and_accessible_and_has_its_picture_taken() {
+    let test = "every_page_of_a_usual_fleet_is_sound_and_accessible_and_has_its_picture_taken";
+    let Some(world) = World::lifelike(test).await else {
+        return;
     };
-    for (name, path) in world.pages().await {
-        window.wide();
-        window.dark(false);
-        window.go(&path);
-        note(path.clone(), window.unsound());
-        note(path.clone(), window.inaccessible());
-        window.screenshot(name);
-        window.dark(true);
-        note(format!("{path} in the dark"), window.inaccessible());
-        window.screenshot(&format!("{name}-dark"));
-        window.narrow();
-        window.dark(false);
-        note(format!("{path} on a telephone"), window.unsound());
-        window.screenshot(&format!("{name}-narrow"));
-    }
+    let Some(window) = Window::open(test, world.origin()) else {
+        return;
+    };
+    let pages = world.pages(&lifelike::issue(), ["A", "B"]).await;
+    let wrong = wrong_with(&window, &pages, true);
     assert!(wrong.is_empty(), "{wrong:#?}");
     drop(window);
     world.collector.stop().await;
@@ -204,7 +146,7 @@ async fn every_page_is_sound_and_accessible_in_light_and_dark_and_on_a_telephone
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
     let test = "faults_are_filtered_followed_and_decided_about_in_a_browser";
-    let Some(world) = World::new(test).await else {
+    let Some(world) = World::hostile(test).await else {
         return;
     };
     let Some(window) = Window::open(test, world.origin()) else {
@@ -261,13 +203,13 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_work_in_a_browser_without_scripts() {
     let test = "pages_work_in_a_browser_without_scripts";
-    let Some(world) = World::new(test).await else {
+    let Some(world) = World::hostile(test).await else {
         return;
     };
     let Some(window) = Window::open(test, world.origin()) else {
         return;
     };
-    window.without_scripts();
+    window.scripts(false);
     window.go("/faults");
     assert!(
         !window.find(".live").is_displayed(),

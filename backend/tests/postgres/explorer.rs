@@ -17,7 +17,7 @@ use crate::support::{Database, ask, encoded, get, host, record, sender};
 const PASSWORD: &str = "a lot of words";
 
 /// Stores so many oopses of a host with this build.
-async fn oopses(db: &Database, name: &str, build: &str, count: u64) {
+pub(crate) async fn oopses(db: &Database, name: &str, build: &str, count: u64) {
     let sender = sender();
     let told = Host {
         hostname: name.to_owned(),

@@ -184,30 +184,67 @@ fn assert_inlined(found: &ResolveFaultResponse, module: &str) -> usize {
     at
 }
 
+/// A collector with an oops and a crash whose stacks debug files give lines to.
+pub(crate) struct Stacks {
+    pub(crate) collector: Collector,
+    kernel: Compiled,
+    program: Compiled,
+    /// Of the records, by their titles.
+    ids: Vec<(String, String)>,
+    _dir: tempfile::TempDir,
+}
+
+impl Stacks {
+    /// None: there is no C compiler, and the test was skipped visibly.
+    pub(crate) async fn new(test: &str, db: &Database) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let banner = "Linux version 6.1.0-test (a@b) #1 SMP";
+        let Some(kernel) = compile(dir.path(), "vmlinux", banner, true) else {
+            skip(test, "there is no C compiler: install gcc");
+            return None;
+        };
+        let program = compile(dir.path(), "program", "", true).unwrap();
+        let symbols = config(dir.path(), 1 << 30);
+        let collector = Collector::with_symbols(db, symbols, Anonymous::Admin).await;
+        let records = vec![oops(&kernel), crash(&program)];
+        Some(Self {
+            ids: store(&collector, &kernel.build_id, records).await,
+            collector,
+            kernel,
+            program,
+            _dir: dir,
+        })
+    }
+
+    /// Brings the debug files; the same again are not taken.
+    pub(crate) async fn upload(&self) {
+        let mut client = SymbolsClient::new(self.collector.channel().await);
+        for (file, name) in [(&self.kernel, "vmlinux"), (&self.program, "program")] {
+            assert!(upload(&mut client, head(file, name), &file.bytes).await.unwrap());
+            assert!(!upload(&mut client, head(file, name), &file.bytes).await.unwrap());
+        }
+    }
+
+    pub(crate) fn id(&self, title: &str) -> &str {
+        let found = self.ids.iter().find(|(of, _)| of == title);
+        &found.unwrap().1
+    }
+}
+
 #[tokio::test]
 async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
     let test = "an_uploaded_debug_file_gives_stacks_their_lines_and_inlines";
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let dir = tempfile::tempdir().unwrap();
-    let banner = "Linux version 6.1.0-test (a@b) #1 SMP";
-    let Some(kernel) = compile(dir.path(), "vmlinux", banner, true) else {
-        return skip(test, "there is no C compiler: install gcc");
+    let Some(stacks) = Stacks::new(test, &db).await else {
+        return;
     };
-    let program = compile(dir.path(), "program", "", true).unwrap();
-    let symbols = config(dir.path(), 1 << 30);
-    let collector = Collector::with_symbols(&db, symbols, Anonymous::Admin).await;
-
-    let ids = store(&collector, &kernel.build_id, vec![oops(&kernel), crash(&program)]).await;
-    let id = |title: &str| {
-        let found = ids.iter().find(|(of, _)| of == title);
-        found.unwrap().1.clone()
-    };
-    let mut client = SymbolsClient::new(collector.channel().await);
+    let mut client = SymbolsClient::new(stacks.collector.channel().await);
     let mut resolve = async |title: &str| {
-        let request = ResolveFaultRequest { id: id(title) };
-        client.resolve_fault(request).await.unwrap().into_inner()
+        let id = stacks.id(title).to_owned();
+        let found = client.resolve_fault(ResolveFaultRequest { id }).await;
+        found.unwrap().into_inner()
     };
     let before = resolve("oops").await;
     assert!(
@@ -225,21 +262,15 @@ async fn an_uploaded_debug_file_gives_stacks_their_lines_and_inlines() {
         "{before:?}"
     );
 
-    let files = [(&kernel, "vmlinux"), (&program, "program")];
-    let mut uploads = SymbolsClient::new(collector.channel().await);
-    for (file, name) in files {
-        assert!(upload(&mut uploads, head(file, name), &file.bytes).await.unwrap());
-        assert!(!upload(&mut uploads, head(file, name), &file.bytes).await.unwrap());
-    }
-
+    stacks.upload().await;
     for (title, name) in [("oops", ""), ("crash", "/usr/bin/program")] {
         let found = resolve(title).await;
         let at = assert_inlined(&found, name);
         assert_eq!(found.problems.len(), 1, "what is not known is told: {found:?}");
-        assert_told_by_rest(&collector, &id(title), at, &found).await;
-        assert_shown_on_pages(&collector, &id(title)).await;
+        assert_told_by_rest(&stacks.collector, stacks.id(title), at, &found).await;
+        assert_shown_on_pages(&stacks.collector, stacks.id(title)).await;
     }
-    collector.stop().await;
+    stacks.collector.stop().await;
 }
 
 #[tokio::test]

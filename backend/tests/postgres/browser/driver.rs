@@ -83,9 +83,9 @@ impl Driver {
     }
 
     /// A command of the protocol of Chromium's own tools.
-    pub(super) fn tool(&self, command: &str, parameters: &Value) {
+    pub(super) fn tool(&self, command: &str, parameters: &Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
-        self.post("/goog/cdp/execute", &body).expect(command);
+        self.post("/goog/cdp/execute", &body).expect(command)
     }
 
     /// None: there is none at the moment.
@@ -107,10 +107,15 @@ impl Driver {
         entries.map(Value::to_string).collect()
     }
 
-    /// What is to be seen, as PNG.
+    /// The whole page, as PNG.
     pub(super) fn screenshot(&self) -> Vec<u8> {
-        let picture = self.get("/screenshot").expect("a screenshot");
-        STANDARD.decode(picture.as_str().expect("text")).expect("base64")
+        let taken = self.tool(
+            "Page.captureScreenshot",
+            &json!({ "captureBeyondViewport": true }),
+        );
+        STANDARD
+            .decode(taken["data"].as_str().expect("text"))
+            .expect("base64")
     }
 
     fn post(&self, command: &str, body: &Value) -> Result<Value, String> {

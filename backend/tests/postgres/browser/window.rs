@@ -103,16 +103,22 @@ impl Window {
         self.driver.tool("Emulation.setEmulatedMedia", &feature);
     }
 
-    /// From the next page on.
-    pub(super) fn without_scripts(&self) {
+    /// Whether pages may run scripts, from the next one on.
+    pub(super) fn scripts(&self, run: bool) {
         self.driver
-            .tool("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+            .tool("Emulation.setScriptExecutionDisabled", &json!({ "value": !run }));
     }
 
     /// Waits until there is an element; gives it.
     pub(super) fn find(&self, css: &str) -> Element<'_> {
         let found = looks().find_map(|()| self.driver.find(css));
         found.unwrap_or_else(|| panic!("{css} does not appear"))
+    }
+
+    /// Waits until there is no such element.
+    pub(super) fn without(&self, css: &str) {
+        let gone = looks().any(|()| self.driver.find(css).is_none());
+        assert!(gone, "{css} does not go");
     }
 
     /// Waits until the text of an element has these words.
