@@ -79,19 +79,42 @@ async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<
 }
 
 fn told(found: &Comparison) -> Finding {
-    let ratio = found
-        .ratio
-        .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times"));
-    let worst = found.issues.iter().find(|issue| issue.worse);
-    let worst = worst.map_or_else(String::new, |issue| format!("; first of all {}", issue.title));
     let (from, to) = (&found.from, &found.to);
+    let mut worse = found.issues.iter().filter(|issue| issue.worse);
+    // Few issues are lost in the sum of all that happens.
+    let summary = match (worse.next(), worse.count()) {
+        (Some(first), others) => format!(
+            "{} is worse than {}: {} on {} hosts beside {}{}",
+            to.name,
+            from.name,
+            first.title,
+            first.to_affected,
+            first.from_affected,
+            match others {
+                0 => String::new(),
+                others => format!(", and {others} more"),
+            }
+        ),
+        (None, _) => format!(
+            "{} fails {} as often as {}: {} of {} hosts beside {} of {}",
+            to.name,
+            found
+                .ratio
+                .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times")),
+            from.name,
+            to.affected,
+            to.hosts,
+            from.affected,
+            from.hosts
+        ),
+    };
+    let compared = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("by", "build"), ("from", &from.name), ("to", &to.name)])
+        .finish();
     Finding {
         object: to.name.clone(),
         severity: 3,
-        summary: format!(
-            "{} fails {ratio} as often as {}: {} of {} hosts beside {} of {}{worst}",
-            to.name, from.name, to.affected, to.hosts, from.affected, from.hosts
-        ),
-        path: "/".to_owned(),
+        summary,
+        path: format!("/builds?{compared}"),
     }
 }

@@ -1,9 +1,12 @@
 //! The pages of the fleet, its hosts and builds, from what a real store holds, as a browser without scripts uses them.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::{Router, response::Response};
 use backend::access::Anonymous;
+use backend::alerts::{Rules, look};
 use proto::v1::{
     Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, KernelReport, Obituary, Record, Severity,
     record::Payload,
@@ -92,6 +95,20 @@ async fn the_overview_tells_how_the_fleet_is() {
         "a new issue asks to be looked at"
     );
     assert!(page.contains("host-hours, "), "days have words");
+    assert!(
+        page.contains("from=41&#38;to=42") || page.contains("from=42&#38;to=41"),
+        "{page}"
+    );
+
+    // What the rules of alerts find is there until it is silenced.
+    let rules = "[[rule]]\nname = 'new'\nwhen = { new_issue = { hosts = 1, within = '1d' } }\ntargets = []";
+    assert!(!page.contains("rules of the alerts file"), "{page}");
+    look(&db.store, &Rules::parse(rules).unwrap()).await.unwrap();
+    let page = get(&router, "/").await;
+    assert!(page.contains("rules of the alerts file"), "{page}");
+    let hour = Duration::from_hours(1);
+    db.store.silence("new", "", hour, "ann", "").await.unwrap();
+    assert!(!get(&router, "/").await.contains("rules of the alerts file"));
 
     // The list of faults was here once.
     let request = Request::get("/?host=web-07").body(Body::empty()).unwrap();

@@ -57,6 +57,7 @@ pub(in crate::http) async fn overview(
     };
     let mut page = OverviewPage::new(OverviewInput {
         overview: app.store.overview(OVERVIEW_DAYS, analysis::BAD_SCORE).await?,
+        alerts: app.store.open_alerts_listed().await?,
         attention,
         days_of_issues: app.store.issue_days(&ids, SPARK_DAYS).await?,
         builds: analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE).await?,

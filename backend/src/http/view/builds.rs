@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::hosts::host_page_href;
 use super::issues::issue_href;
 use super::list::Choice;
 use super::rates::{RateRow, bounds, end_of_axis, figure, hours, probability};
@@ -74,6 +75,8 @@ pub(in crate::http) struct ComparedIssue {
 pub(in crate::http) struct OutlierRow {
     pub(in crate::http) kind: &'static str,
     pub(in crate::http) name: String,
+    /// The page of a host; empty: it is none.
+    pub(in crate::http) href: String,
     pub(in crate::http) ratio: String,
     pub(in crate::http) days: String,
     pub(in crate::http) expected: String,
@@ -211,6 +214,10 @@ fn outliers(found: Outliers) -> Vec<OutlierRow> {
         move |outlier: Outlier| OutlierRow {
             kind,
             name: outlier.name,
+            href: match outlier.agent_id.as_str() {
+                "" => String::new(),
+                agent_id => host_page_href(agent_id),
+            },
             ratio: figure(outlier.ratio),
             days: grouped(outlier.beginnings),
             expected: figure(outlier.expected),

@@ -27,6 +27,9 @@ pub(in crate::http) const TREND_DAYS: u16 = 60;
 const TREND: (u32, u32) = (900, 110);
 /// Kernels or builds that are compared.
 const GROUPS: usize = 12;
+/// Hosts that are shown.
+const HOSTS: usize = 20;
+
 /// The page `/issues/{issue}`.
 #[derive(Debug, Template)]
 #[template(path = "issue.html")]
@@ -172,7 +175,11 @@ impl IssuePage {
                 counted(unusual.hosts, "host")
             ),
             unusual: unusual.facts.into_iter().map(UnusualRow::from).collect(),
-            hosts: hosts.into_iter().map(|host| HostRow::new(host, now)).collect(),
+            hosts: hosts
+                .into_iter()
+                .take(HOSTS)
+                .map(|host| HostRow::new(host, now))
+                .collect(),
             similar: similar
                 .iter()
                 .map(|issue| IssueRow::new(issue, &HashMap::new(), now))

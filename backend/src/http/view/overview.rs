@@ -3,12 +3,13 @@
 use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, Issue};
+use serde_json::Value;
 
 use super::chart::Bars;
 use super::issues::{IssueRow, days_before};
 use super::list::Row;
 use super::rates::{RateRow, end_of_axis};
-use super::{class_href, counted, grouped};
+use super::{admin::AlertRow, class_href, counted, grouped};
 use crate::analysis::Rate;
 use crate::http::access::Frame;
 use crate::store::{CLASS_DAYS, FleetDay, HEARD_MINUTES, Overview};
@@ -19,6 +20,10 @@ pub(in crate::http) const DAYS: u16 = 30;
 const CHART: (u32, u32) = (900, 120);
 /// Builds that are shown.
 const BUILDS: usize = 6;
+/// Today says something once hosts were watched for such a part of yesterday's hours.
+const TODAY: f64 = 0.1;
+/// Alerts that are shown.
+const ALERTS: usize = 5;
 /// The chart's unit: a bar of n is n thousandths.
 const THOUSANDTHS: f64 = 1000.0;
 
@@ -27,6 +32,9 @@ const THOUSANDTHS: f64 = 1000.0;
 #[template(path = "overview.html")]
 pub(in crate::http) struct OverviewPage {
     pub(in crate::http) tiles: Vec<Tile>,
+    pub(in crate::http) alerts: Vec<AlertRow>,
+    /// `and 3 more`; empty: all are shown.
+    pub(in crate::http) more_alerts: String,
     pub(in crate::http) days: Bars,
     pub(in crate::http) chart_days: u16,
     /// No host had a fault in these days.
@@ -35,6 +43,8 @@ pub(in crate::http) struct OverviewPage {
     pub(in crate::http) from: String,
     pub(in crate::http) attention: Vec<IssueRow>,
     pub(in crate::http) builds: Vec<RateRow>,
+    /// The two that were watched longest, one against the other.
+    pub(in crate::http) compare: Option<Compare>,
     pub(in crate::http) classes: Vec<ClassRow>,
     pub(in crate::http) class_days: i32,
     pub(in crate::http) ends: Vec<Row>,
@@ -54,6 +64,13 @@ pub(in crate::http) struct Tile {
     pub(in crate::http) bad: bool,
 }
 
+/// Two builds to be compared.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::http) struct Compare {
+    pub(in crate::http) words: String,
+    pub(in crate::http) href: String,
+}
+
 /// A class and what there was of it.
 #[derive(Debug)]
 pub(in crate::http) struct ClassRow {
@@ -67,6 +84,8 @@ pub(in crate::http) struct ClassRow {
 #[derive(Debug)]
 pub(in crate::http) struct OverviewInput {
     pub(in crate::http) overview: Overview,
+    /// As `Store::open_alerts_listed` tells them.
+    pub(in crate::http) alerts: Vec<Value>,
     /// New, regressed and escalating issues.
     pub(in crate::http) attention: Vec<Issue>,
     pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<crate::store::IssueDay>>,
@@ -80,6 +99,7 @@ impl OverviewPage {
     pub(in crate::http) fn new(input: OverviewInput) -> Self {
         let OverviewInput {
             overview,
+            alerts,
             attention,
             days_of_issues,
             mut builds,
@@ -87,6 +107,11 @@ impl OverviewPage {
             now,
         } = input;
         builds.truncate(BUILDS);
+        let alerts: Vec<AlertRow> = alerts
+            .iter()
+            .map(AlertRow::from)
+            .filter(|alert| !alert.silenced)
+            .collect();
         let end = end_of_axis(&builds);
         let rates = rates_by_day(&overview.days, now);
         let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
@@ -98,6 +123,12 @@ impl OverviewPage {
         });
         Self {
             tiles: tiles(&overview),
+            more_alerts: match alerts.len().saturating_sub(ALERTS) {
+                0 => String::new(),
+                more => format!("and {more} more"),
+            },
+            alerts: alerts.into_iter().take(ALERTS).collect(),
+            compare: compare(&builds),
             chart_days: DAYS,
             well: most == 0,
             most: per_thousand(most),
@@ -119,6 +150,20 @@ impl OverviewPage {
             frame: Frame::default(),
         }
     }
+}
+
+/// Those that were watched longest are the first.
+fn compare(builds: &[Rate]) -> Option<Compare> {
+    let [to, from, ..] = builds else {
+        return None;
+    };
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("by", "build"), ("from", &from.name), ("to", &to.name)])
+        .finish();
+    Some(Compare {
+        words: format!("{} against {}", to.name, from.name),
+        href: format!("/builds?{query}"),
+    })
 }
 
 fn tiles(overview: &Overview) -> Vec<Tile> {
@@ -180,10 +225,14 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
 /// Hosts with a fault in 1,000 host-hours of each day, in thousandths, with words.
 fn rates_by_day(days: &[FleetDay], now: Timestamp) -> Vec<(u64, String)> {
     let ago = (0..days.len() as u64).rev();
+    let yesterday = days.iter().rev().nth(1).map_or(0.0, |day| day.hours);
     let of_day = |(day, ago): (&FleetDay, u64)| {
         let date = days_before(now, ago);
         if day.hours <= 0.0 {
             return (0, format!("{date}: no host was watched"));
+        }
+        if ago == 0 && day.hours < yesterday * TODAY {
+            return (0, format!("{date}: watched for too few hours yet"));
         }
         #[expect(
             clippy::cast_precision_loss,
@@ -245,5 +294,14 @@ mod tests {
             (2500, "2026-11-26: 2.50 in 1,000 host-hours, 6 hosts".to_owned())
         );
         assert_eq!(rates[1], (0, "2026-11-27: no host was watched".to_owned()));
+
+        // Soon after midnight few hours have gone by, and one host is many in a thousand of them.
+        let rates = rates_by_day(&[day(2400.0, 6), day(239.0, 6)], now);
+        assert_eq!(
+            rates[1],
+            (0, "2026-11-27: watched for too few hours yet".to_owned())
+        );
+        let rates = rates_by_day(&[day(2400.0, 6), day(240.0, 6)], now);
+        assert_eq!(rates[1].0, 25_000);
     }
 }

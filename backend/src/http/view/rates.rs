@@ -4,6 +4,9 @@ use super::chart::Range;
 use super::grouped;
 use crate::analysis::{Bounds, Rate};
 
+/// Such a part of the hours of what was watched longest is not few.
+const LONG: f64 = 0.01;
+
 /// The rate of a kernel, a build or a model.
 #[derive(Debug)]
 pub(in crate::http) struct RateRow {
@@ -35,11 +38,13 @@ impl RateRow {
     }
 }
 
-/// Where an axis ends that has room for these rates and their bounds.
+/// Where an axis ends that has room for these rates and their bounds: those of few hours go beyond it, whose bounds are so wide
+/// that all others would look alike.
 pub(super) fn end_of_axis<'a>(rates: impl IntoIterator<Item = &'a Rate>) -> f64 {
-    let highs = rates
-        .into_iter()
-        .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
+    let rates: Vec<&Rate> = rates.into_iter().collect();
+    let longest = rates.iter().map(|rate| rate.host_hours).fold(0.0, f64::max);
+    let long = rates.iter().filter(|rate| rate.host_hours >= longest * LONG);
+    let highs = long.map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
     highs.fold(0.0, f64::max)
 }
 
@@ -79,4 +84,30 @@ pub(super) fn hours(hours: f64) -> String {
     )]
     let whole = hours.round() as u64;
     format!("{} h", grouped(whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_hardly_watched_does_not_make_the_axis() {
+        let rate = |host_hours, rate, high| Rate {
+            name: String::new(),
+            hosts: 1,
+            host_hours,
+            affected: 1,
+            fault_days: 1,
+            faults: 1,
+            rate,
+            rate_bounds: Bounds {
+                low: 0.0,
+                high: Some(high),
+            },
+        };
+        let (usual, short) = (rate(10_000.0, 4.0, 5.0), rate(48.0, 41.7, 151.0));
+        assert!((end_of_axis([&usual, &short]) - 5.0).abs() < f64::EPSILON);
+        assert!((end_of_axis([&short]) - 151.0).abs() < f64::EPSILON);
+        assert!(end_of_axis([]).abs() < f64::EPSILON);
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use backend::alerts::{Rules, look};
 use backend::analysis;
 use backend::simulation::{self, Plan, Story, WORSE_IN_B};
 use backend::store::{IssueChange, SavedSearch, Sender};
@@ -57,6 +58,11 @@ const TODAY: &str = "INSERT INTO exposure (agent_id, hour, os_build, kernel_rele
     SELECT agent_id, date_trunc('day', now(), 'UTC'), os_build, kernel_release, product,
            extract(epoch FROM now() - date_trunc('day', now(), 'UTC'))::float8
     FROM hosts WHERE os_id = 'simulated'";
+/// Days for which the hosts have been running: longer than build A.
+const DAYS: u64 = 40;
+/// What people want to be told.
+const RULES: &str =
+    "[[rule]]\nname = 'worse build'\nwhen = { worse_build = { max_ratio = 1.5 } }\ntargets = []";
 const DAY_NS: u64 = 86_400_000_000_000;
 /// Between two records of a host.
 const APART_NS: u64 = 7 * 60 * 1_000_000_000;
@@ -76,6 +82,7 @@ pub(super) async fn fill(db: &Database) {
     db.counted().await;
     store.score_parts(analysis::score).await.unwrap();
     store.count_population().await.unwrap();
+    look(store, &Rules::parse(RULES).unwrap()).await.unwrap();
     decide(db).await;
 }
 
@@ -113,7 +120,7 @@ async fn decide(db: &Database) {
     store.audit("ada", "alert.silence", "regression").await.unwrap();
 }
 
-/// Stores the heartbeats of a month of a host, and what it had today, the last of it just now.
+/// Stores the heartbeats of a host, and what it had today, the last of it just now.
 async fn deliver(db: &Database, (name, product, build, kernel, logs): (&str, &str, &str, &str, &[&str])) {
     let told = Host {
         hostname: name.to_owned(),
@@ -132,7 +139,7 @@ async fn deliver(db: &Database, (name, product, build, kernel, logs): (&str, &st
     let sender = Sender::new(Uuid::new_v4(), Uuid::new_v4(), kernel);
     db.store.hello(&sender, &told, "0.1.0").await.unwrap();
     let now = u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
-    let beats = (0..30).rev().map(|day| (day * DAY_NS, heartbeat(30 - day)));
+    let beats = (0..DAYS).rev().map(|day| (day * DAY_NS, heartbeat(DAYS - day)));
     let mut happened: Vec<Record> = logs.iter().flat_map(|log| of_log(log)).collect();
     happened.extend([crash(name), end()]);
     let ages = (0..happened.len() as u64).rev().map(|place| place * APART_NS);
