@@ -4,18 +4,22 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread,
+    time::Duration,
 };
 
 use system_tests::{
-    process::wait_for,
+    process::{Addresses, wait_for},
     site::{PATIENCE, Site, said},
     skip,
 };
 
+/// Several times of what nginx waits where a test has it be impatient.
+const SILENCE: Duration = Duration::from_secs(4);
 /// Its module for streams, where Debian puts it; other builds have it inside.
 const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
@@ -29,20 +33,20 @@ struct Nginx {
     certificate: PathBuf,
 }
 
+/// Other words in the files: each that is there, and what takes its place.
+#[derive(Default)]
+struct Changes<'a> {
+    pages: &'a [(&'a str, &'a str)],
+    agents: &'a [(&'a str, &'a str)],
+}
+
 impl Nginx {
     /// With the files as they are. None: something is missing here, and the test was skipped visibly.
-    fn start(test: &str, site: &Site, pages: SocketAddr, grpc: SocketAddr) -> Option<Self> {
-        Self::start_with(test, site, pages, grpc, &[])
+    fn start(test: &str, site: &Site, to: &Addresses) -> Option<Self> {
+        Self::start_with(test, site, to, &Changes::default())
     }
 
-    /// With other words in the file of the pages: each that is there, and what takes its place.
-    fn start_with(
-        test: &str,
-        site: &Site,
-        pages: SocketAddr,
-        grpc: SocketAddr,
-        changes: &[(&str, &str)],
-    ) -> Option<Self> {
+    fn start_with(test: &str, site: &Site, to: &Addresses, changes: &Changes<'_>) -> Option<Self> {
         if let Some(reason) = missing() {
             skip(test, &reason);
             return None;
@@ -52,8 +56,8 @@ impl Nginx {
         let certificate = certify(&dir);
         let (https, agents) = (free_port(), free_port());
         let own = [
-            ("server 127.0.0.1:7131;", format!("server {pages};")),
-            ("server 127.0.0.1:7130;", format!("server {grpc};")),
+            ("server 127.0.0.1:7131;", format!("server {};", to.http)),
+            ("server 127.0.0.1:7130;", format!("server {};", to.grpc)),
             ("listen 80;", format!("listen {};", free_port())),
             ("listen 443 ssl", format!("listen {https} ssl")),
             (
@@ -66,16 +70,16 @@ impl Nginx {
             ),
         ];
         let own = own.iter().map(|(from, to)| (*from, to.as_str()));
-        let all: Vec<_> = own.chain(changes.iter().copied()).collect();
+        let all: Vec<_> = own.chain(changes.pages.iter().copied()).collect();
         fs::write(dir.join("pages.conf"), rendered("telemetrics.conf", &all)).expect("write");
-        let agents_file = rendered(
-            "telemetrics-agents.conf",
-            &[
-                ("server 127.0.0.1:7140", &format!("server {grpc}")),
-                ("listen 7130", &format!("listen {agents}")),
-            ],
-        );
-        fs::write(dir.join("agents.conf"), agents_file).expect("write");
+        let server = format!("server {}", to.grpc);
+        let listen = format!("listen {agents}");
+        let own = [
+            ("server 127.0.0.1:7140", server.as_str()),
+            ("listen 7130", listen.as_str()),
+        ];
+        let all = [&own[..], changes.agents].concat();
+        fs::write(dir.join("agents.conf"), rendered("telemetrics-agents.conf", &all)).expect("write");
         let mut nginx = Self {
             process: run(&dir),
             https,
@@ -229,7 +233,7 @@ fn an_agent_enrols_and_delivers_through_nginx_with_its_own_certificate() {
     };
     let collector = site.collector("collector", &[]);
     let addresses = collector.addresses();
-    let Some(nginx) = Nginx::start(test, &site, addresses.http, addresses.grpc) else {
+    let Some(nginx) = Nginx::start(test, &site, &addresses) else {
         return;
     };
     let mut host = site.agent("host", "");
@@ -252,7 +256,7 @@ fn pages_behind_nginx_are_live_and_those_who_ask_too_much_are_refused() {
     };
     let collector = site.collector("collector", &["--anonymous", "viewer"]);
     let addresses = collector.addresses();
-    let Some(nginx) = Nginx::start(test, &site, addresses.http, addresses.grpc) else {
+    let Some(nginx) = Nginx::start(test, &site, &addresses) else {
         return;
     };
     let page = text(&nginx.curl("/", &["--include"]).output().expect("curl runs")).to_lowercase();
@@ -300,8 +304,11 @@ fn a_live_list_on_which_nothing_happens_stays_open_behind_nginx() {
     let collector = site.collector("collector", &["--anonymous", "viewer"]);
     let addresses = collector.addresses();
     // An hour is too long for a test. What has to hold for any time: the collector says something more often than nginx gives up.
-    let shorter = [("proxy_read_timeout 1h;", "proxy_read_timeout 20s;")];
-    let Some(nginx) = Nginx::start_with(test, &site, addresses.http, addresses.grpc, &shorter) else {
+    let shorter = Changes {
+        pages: &[("proxy_read_timeout 1h;", "proxy_read_timeout 20s;")],
+        ..Changes::default()
+    };
+    let Some(nginx) = Nginx::start_with(test, &site, &addresses, &shorter) else {
         return;
     };
     let mut curl = nginx.curl("/live", &["--no-buffer"]);
@@ -325,4 +332,91 @@ fn a_live_list_on_which_nothing_happens_stays_open_behind_nginx() {
     );
     live.kill().ok();
     live.wait().ok();
+}
+
+/// Waits until a stream has these bytes. False: it ended, or they did not come.
+fn comes(out: &mut impl Read, words: &str) -> bool {
+    let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = out.read(&mut piece) {
+        all.extend_from_slice(&piece[..count]);
+        if all.windows(words.len()).any(|window| window == words.as_bytes()) {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn grpc_streams_on_which_nothing_happens_outlive_what_nginx_does_by_itself() {
+    let test = "grpc_streams_on_which_nothing_happens_outlive_what_nginx_does_by_itself";
+    let Some(site) = Site::new(test) else {
+        return;
+    };
+    let collector = site.collector("collector", &["--anonymous", "viewer"]);
+    // Where nothing is said nginx gives up after 1 s here instead of a minute: what is said has to hold for these streams.
+    let ended = site.dir().join("ended");
+    let impatient = format!(
+        "log_format ended '$status $session_time'; access_log {} ended; proxy_timeout 1s; upstream telemetrics_agents {{",
+        ended.display()
+    );
+    let changes = Changes {
+        pages: &[
+            (
+                "upstream telemetrics_pages {",
+                "grpc_read_timeout 1s; grpc_send_timeout 1s; upstream telemetrics_pages {",
+            ),
+            // The collector of this test speaks TLS to those who ask, too.
+            ("grpc_pass grpc://", "grpc_pass grpcs://"),
+        ],
+        agents: &[("upstream telemetrics_agents {", &impatient)],
+    };
+    let Some(nginx) = Nginx::start_with(test, &site, &collector.addresses(), &changes) else {
+        return;
+    };
+    let mut host = site.agent("host", "");
+    host.enrolled(&format!("https://{}", nginx.agents));
+    wait_for("the end of the enrolment", PATIENCE, || {
+        !sessions(&ended).is_empty()
+    })
+    .expect("it ends");
+    let other_sessions = sessions(&ended);
+    host.agent.restart().expect("it starts");
+    host.deliver("before the silence");
+
+    let request = site.dir().join("tail");
+    // A message of gRPC: not compressed, and of no bytes.
+    fs::write(&request, [0; 5]).expect("write");
+    let body = format!("@{}", request.display());
+    let headers = [
+        "--header",
+        "content-type: application/grpc",
+        "--header",
+        "te: trailers",
+    ];
+    let mut curl = nginx.curl("/telemetry.v1.Query/TailFaults", &headers);
+    let mut tail = curl
+        .args(["--no-buffer", "--max-time", "60", "--data-binary", &body])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("curl runs");
+    let mut out = tail.stdout.take().expect("a pipe");
+    thread::sleep(SILENCE);
+    assert!(
+        tail.try_wait().expect("curl runs").is_none(),
+        "the tail has ended"
+    );
+    host.deliver("after the silence");
+    assert!(comes(&mut out, "after the silence"), "the tail ended without it");
+    assert_eq!(
+        sessions(&ended),
+        other_sessions,
+        "the agent's stream was ended, and it made another"
+    );
+    tail.kill().ok();
+    tail.wait().ok();
+}
+
+/// What nginx has written about streams of agents that have ended.
+fn sessions(log: &Path) -> String {
+    fs::read_to_string(log).expect("nginx has made its log")
 }
