@@ -62,8 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let program = build()?;
     let mut failed = Vec::new();
     for target in &targets {
-        let mut command = command(args, target, &program)?;
-        if let Err(error) = progress::run(format!("fuzz {target}"), &mut command) {
+        if let Err(error) = fuzz(args, target, &program) {
             progress::print_error(&error);
             failed.push(target.as_str());
         }
@@ -78,6 +77,29 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     progress::result(format!("{} targets, nothing found", targets.len()));
     Ok(())
+}
+
+/// Runs one target, and sees that it was led by the branches that inputs take.
+fn fuzz(args: &Args, target: &str, program: &Path) -> Result<()> {
+    let output = progress::output(format!("fuzz {target}"), &mut command(args, target, program)?)?;
+    if args.input.is_none() {
+        let (inputs, branches) =
+            done(&output).context("libFuzzer counted no branches: does rustc still take the flags?")?;
+        progress::say(format!("      {inputs} inputs, {branches} branches"));
+    }
+    Ok(())
+}
+
+/// How many inputs were tried, and how many branches they took in all, by libFuzzer's line `#N DONE cov: N ft: ...`; what it
+/// has counted none of it leaves out.
+fn done(output: &str) -> Option<(u64, u64)> {
+    let mut words = output
+        .lines()
+        .find(|line| line.contains("DONE"))?
+        .split_ascii_whitespace();
+    let inputs = words.next()?.strip_prefix('#')?.parse().ok()?;
+    words.find(|word| *word == "cov:")?;
+    Some((inputs, words.next()?.parse().ok()?))
 }
 
 fn folder() -> PathBuf {
@@ -178,6 +200,17 @@ mod tests {
         for name in all_targets().unwrap() {
             assert!(list.contains(&format!("\n    {name}\n")), "{name}");
         }
+    }
+
+    #[test]
+    fn what_was_tried_is_read_and_blindness_is_noticed() {
+        let output = "INFO: seed corpus: files: 12\n#2\tINITED cov: 7 ft: 9\n#1000\tDONE   cov: 345 ft: 567 corp: 9/96b lim: 4 \
+                      exec/s: 0 rss: 44Mb\nDone 1000 runs in 0 second(s)\n";
+        assert_eq!(done(output), Some((1000, 345)));
+        assert_eq!(
+            done("#1000\tDONE   corp: 1/1b lim: 4 exec/s: 0 rss: 44Mb\n"),
+            None
+        );
     }
 
     #[test]

@@ -113,6 +113,11 @@ pub(crate) fn print_error(error: &anyhow::Error) {
 
 /// Runs a command as a step. Its output is shown only when it fails: the last lines, with the command itself.
 pub(crate) fn run(what: impl Into<String>, command: &mut Command) -> Result<()> {
+    output(what, command).map(drop)
+}
+
+/// The same, for what the command prints.
+pub(crate) fn output(what: impl Into<String>, command: &mut Command) -> Result<String> {
     let step = step(what);
     let mut output = tempfile::tempfile().context("create a temporary file for the command's output")?;
     let status = command
@@ -121,15 +126,15 @@ pub(crate) fn run(what: impl Into<String>, command: &mut Command) -> Result<()> 
         .stderr(output.try_clone()?)
         .status()
         .with_context(|| format!("start {}", command.get_program().display()))?;
-    if status.success() {
-        step.done();
-        return Ok(());
-    }
-    drop(step);
     let mut bytes = Vec::new();
     output.rewind()?;
     output.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
+    if status.success() {
+        step.done();
+        return Ok(text.into_owned());
+    }
+    drop(step);
     let lines: Vec<&str> = text.lines().collect();
     for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
         eprintln!("      {line}");
