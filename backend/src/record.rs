@@ -52,8 +52,11 @@ pub fn is_housekeeping(record: &Record) -> bool {
     matches!(record.payload, Some(Payload::Heartbeat(_) | Payload::Loss(_)))
 }
 
-/// The fingerprint that a record is grouped by: the one of the title, or else the least specific.
+/// The fingerprint that a record is grouped by: the one of the title, or else the least specific. Housekeeping is no issue.
 pub fn issue(record: &Record) -> Option<&proto::v1::Fingerprint> {
+    if is_housekeeping(record) {
+        return None;
+    }
     let title = |level: &&proto::v1::Fingerprint| level.level() == FingerprintLevel::Title;
     record
         .fingerprints

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use proto::v1::{
-    Context, CrashThread, Custom, Evidence, Fingerprint, HardwareError, KernelEvent, Loss, Obituary, OomKill,
+    Context, CrashThread, Custom, Evidence, Fingerprint, FingerprintLevel, HardwareError, Heartbeat, KernelEvent, Loss, Obituary, OomKill,
     Precursor, ProgramCrash, UserFrame,
 };
 
@@ -73,6 +73,30 @@ fn each_broken_limit_is_named() {
     assert!(refused(&record).contains("count"));
 
     assert!(decode(&vec![0; limits::RECORD_BYTES + 1]).is_err());
+}
+
+#[test]
+fn a_heartbeat_is_no_issue_whatever_it_carries() {
+    let fingerprint = Fingerprint {
+        level: FingerprintLevel::Title.into(),
+        value: "0".repeat(32),
+        ..Fingerprint::default()
+    };
+    let fault = Record {
+        fingerprints: vec![fingerprint.clone()],
+        ..custom()
+    };
+    assert_eq!(issue(&fault), Some(&fingerprint));
+    for payload in [
+        Payload::Heartbeat(Heartbeat::default()),
+        Payload::Loss(Loss::default()),
+    ] {
+        let told = Record {
+            payload: Some(payload),
+            ..fault.clone()
+        };
+        assert_eq!(issue(&told), None, "{told:?}");
+    }
 }
 
 /// Payloads that break one limit each, with its name.
