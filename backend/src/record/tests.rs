@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use proto::v1::{
-    Context, CrashThread, Custom, Evidence, Fingerprint, FingerprintLevel, HardwareError, Heartbeat, KernelEvent, Loss, Obituary, OomKill,
-    Precursor, ProgramCrash, UserFrame,
+    Context, CrashThread, Custom, Evidence, Fingerprint, FingerprintLevel, HardwareError, Heartbeat,
+    KernelEvent, Loss, Obituary, OomKill, Precursor, ProgramCrash, UserFrame,
 };
 
 use super::*;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::chart::Bars;
 use super::issues::{IssueRow, days_before};
 use super::list::Row;
-use super::rates::{RateRow, end_of_axis};
+use super::rates::{RateRow, end_of_axis, longest, sets_scale};
 use super::{admin::AlertRow, class_href, counted, grouped};
 use crate::analysis::Rate;
 use crate::http::access::Frame;
@@ -20,8 +20,6 @@ pub(in crate::http) const DAYS: u16 = 30;
 const CHART: (u32, u32) = (900, 120);
 /// Builds that are shown.
 const BUILDS: usize = 6;
-/// Today says something once hosts were watched for such a part of yesterday's hours.
-const TODAY: f64 = 0.1;
 /// Alerts that are shown.
 const ALERTS: usize = 5;
 /// The chart's unit: a bar of n is n thousandths.
@@ -36,9 +34,8 @@ pub(in crate::http) struct OverviewPage {
     /// `and 3 more`; empty: all are shown.
     pub(in crate::http) more_alerts: String,
     pub(in crate::http) days: Bars,
-    pub(in crate::http) chart_days: u16,
-    /// No host had a fault in these days.
-    pub(in crate::http) well: bool,
+    /// Why the chart has no bar, where it has none.
+    pub(in crate::http) no_rate: String,
     pub(in crate::http) most: String,
     pub(in crate::http) from: String,
     pub(in crate::http) attention: Vec<IssueRow>,
@@ -129,8 +126,13 @@ impl OverviewPage {
             },
             alerts: alerts.into_iter().take(ALERTS).collect(),
             compare: compare(&builds),
-            chart_days: DAYS,
-            well: most == 0,
+            no_rate: match most {
+                0 if overview.days.iter().any(|day| day.affected > 0) => {
+                    "Some hosts had one; no day was watched for long enough for a rate yet.".to_owned()
+                }
+                0 => format!("No host had one in the last {DAYS} days."),
+                _ => String::new(),
+            },
             most: per_thousand(most),
             from: days_before(now, u64::from(DAYS) - 1),
             days: Bars::new(
@@ -224,15 +226,19 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
 
 /// Hosts with a fault in 1,000 host-hours of each day, in thousandths, with words.
 fn rates_by_day(days: &[FleetDay], now: Timestamp) -> Vec<(u64, String)> {
+    let longest = longest(days.iter().map(|day| day.hours));
     let ago = (0..days.len() as u64).rev();
-    let yesterday = days.iter().rev().nth(1).map_or(0.0, |day| day.hours);
     let of_day = |(day, ago): (&FleetDay, u64)| {
         let date = days_before(now, ago);
         if day.hours <= 0.0 {
             return (0, format!("{date}: no host was watched"));
         }
-        if ago == 0 && day.hours < yesterday * TODAY {
-            return (0, format!("{date}: watched for too few hours yet"));
+        if !sets_scale(day.hours, longest) {
+            let hosts = counted(day.affected, "host");
+            return (
+                0,
+                format!("{date}: {hosts}, watched for too short a time for a rate"),
+            );
         }
         #[expect(
             clippy::cast_precision_loss,
@@ -288,20 +294,13 @@ mod tests {
     fn rates_are_those_of_watched_hours() {
         let day = |hours, affected| FleetDay { hours, affected };
         let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
-        let rates = rates_by_day(&[day(2400.0, 6), day(0.0, 0)], now);
-        assert_eq!(
-            rates[0],
-            (2500, "2026-11-26: 2.50 in 1,000 host-hours, 6 hosts".to_owned())
-        );
-        assert_eq!(rates[1], (0, "2026-11-27: no host was watched".to_owned()));
-
-        // Soon after midnight few hours have gone by, and one host is many in a thousand of them.
-        let rates = rates_by_day(&[day(2400.0, 6), day(239.0, 6)], now);
-        assert_eq!(
-            rates[1],
-            (0, "2026-11-27: watched for too few hours yet".to_owned())
-        );
-        let rates = rates_by_day(&[day(2400.0, 6), day(240.0, 6)], now);
-        assert_eq!(rates[1].0, 25_000);
+        let rates = rates_by_day(&[day(2400.0, 6), day(0.0, 0), day(0.002, 2)], now);
+        let short = "2026-11-27: 2 hosts, watched for too short a time for a rate";
+        let expected = [
+            (2500, "2026-11-25: 2.50 in 1,000 host-hours, 6 hosts"),
+            (0, "2026-11-26: no host was watched"),
+            (0, short),
+        ];
+        assert_eq!(rates, expected.map(|(rate, words)| (rate, words.to_owned())));
     }
 }

@@ -4,8 +4,10 @@ use super::chart::Range;
 use super::grouped;
 use crate::analysis::{Bounds, Rate};
 
-/// Such a part of the hours of what was watched longest is not few.
-const LONG: f64 = 0.01;
+/// Host-hours from which on a rate is told: one fault in less makes a rate that no fleet has.
+const TOLD_HOURS: f64 = 1.0;
+/// What was watched for less than this part of what was watched longest has no say in how far an axis goes.
+const SCALE_PART: f64 = 0.1;
 
 /// The rate of a kernel, a build or a model.
 #[derive(Debug)]
@@ -13,7 +15,8 @@ pub(in crate::http) struct RateRow {
     pub(in crate::http) name: String,
     pub(in crate::http) rate: String,
     pub(in crate::http) bounds: String,
-    pub(in crate::http) range: Range,
+    /// None: it was watched for too short a time.
+    pub(in crate::http) range: Option<Range>,
     /// `3 of 120`.
     pub(in crate::http) hosts: String,
     pub(in crate::http) watched: String,
@@ -27,25 +30,40 @@ impl RateRow {
             rate_bounds,
             ..
         } = rate;
+        let told = rate.host_hours >= TOLD_HOURS;
         Self {
             name: rate.name.clone(),
-            rate: figure(*estimate),
-            bounds: bounds(*rate_bounds),
-            range: Range::new(rate_bounds.low, *estimate, rate_bounds.high, end),
+            rate: if told { figure(*estimate) } else { "–".to_owned() },
+            bounds: if told {
+                bounds(*rate_bounds)
+            } else {
+                "watched for less than an hour".to_owned()
+            },
+            range: told.then(|| Range::new(rate_bounds.low, *estimate, rate_bounds.high, end)),
             hosts: format!("{} of {}", grouped(rate.affected), grouped(rate.hosts)),
             watched: hours(rate.host_hours),
         }
     }
 }
 
-/// Where an axis ends that has room for these rates and their bounds: those of few hours go beyond it, whose bounds are so wide
-/// that all others would look alike.
-pub(super) fn end_of_axis<'a>(rates: impl IntoIterator<Item = &'a Rate>) -> f64 {
-    let rates: Vec<&Rate> = rates.into_iter().collect();
-    let longest = rates.iter().map(|rate| rate.host_hours).fold(0.0, f64::max);
-    let long = rates.iter().filter(|rate| rate.host_hours >= longest * LONG);
-    let highs = long.map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
+/// Where an axis ends that has room for these rates and their bounds.
+pub(super) fn end_of_axis<'a>(rates: impl IntoIterator<Item = &'a Rate> + Clone) -> f64 {
+    let longest = longest(rates.clone().into_iter().map(|rate| rate.host_hours));
+    let highs = rates
+        .into_iter()
+        .filter(|rate| sets_scale(rate.host_hours, longest))
+        .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
     highs.fold(0.0, f64::max)
+}
+
+/// The longest of some times.
+pub(super) fn longest(hours: impl IntoIterator<Item = f64>) -> f64 {
+    hours.into_iter().fold(0.0, f64::max)
+}
+
+/// Whether what was watched for so many hours has a say in how far an axis goes, beside what was watched longest.
+pub(super) fn sets_scale(hours: f64, longest: f64) -> bool {
+    hours >= TOLD_HOURS.max(longest * SCALE_PART)
 }
 
 /// `0.31 – 0.80`.
@@ -90,24 +108,29 @@ pub(super) fn hours(hours: f64) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_was_hardly_watched_does_not_make_the_axis() {
-        let rate = |host_hours, rate, high| Rate {
-            name: String::new(),
-            hosts: 1,
+    fn rate(host_hours: f64, high: f64) -> Rate {
+        Rate {
+            name: "42".to_owned(),
+            hosts: 2,
             host_hours,
             affected: 1,
             fault_days: 1,
             faults: 1,
-            rate,
+            rate: high / 2.0,
             rate_bounds: Bounds {
                 low: 0.0,
                 high: Some(high),
             },
-        };
-        let (usual, short) = (rate(10_000.0, 4.0, 5.0), rate(48.0, 41.7, 151.0));
-        assert!((end_of_axis([&usual, &short]) - 5.0).abs() < f64::EPSILON);
-        assert!((end_of_axis([&short]) - 151.0).abs() < f64::EPSILON);
-        assert!(end_of_axis([]).abs() < f64::EPSILON);
+        }
+    }
+
+    #[test]
+    fn what_was_hardly_watched_says_nothing_and_squeezes_nothing() {
+        let rates = [rate(50_000.0, 4.0), rate(100.0, 90.0), rate(0.002, 3e6)];
+        let end = end_of_axis(&rates);
+        assert!((end - 4.0).abs() < 1e-9, "{end}");
+        let [usual, short, none] = rates.map(|rate| RateRow::new(&rate, end));
+        assert_eq!([usual.rate, short.rate, none.rate], ["2.00", "45.0", "–"]);
+        assert!(short.range.is_some() && none.range.is_none());
     }
 }
