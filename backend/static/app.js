@@ -88,7 +88,7 @@ function keys(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   const step = { j: 1, k: -1 }[event.key];
   if (event.key === "/") {
-    const field = document.querySelector(".filters input[name=host]");
+    const field = document.querySelector(".filters input");
     if (field) { event.preventDefault(); field.focus(); }
   } else if (step) {
     const links = [...document.querySelectorAll(".faults .title")];
@@ -104,7 +104,7 @@ function complete(field) {
     const written = field.value;
     if (field.selectionStart !== written.length) return;
     const turn = (asked += 1);
-    const url = `/api/v1/filter/complete?${new URLSearchParams({ q: written })}`;
+    const url = `/api/v1/filter/complete?${new URLSearchParams({ q: written, of: field.dataset.complete })}`;
     const answer = await fetch(url).catch(() => null);
     if (!answer?.ok || turn !== asked) return;
     const { from, candidates } = await answer.json();

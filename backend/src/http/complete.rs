@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use filter::Key;
+use filter::{Key, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,6 +22,8 @@ pub(super) struct Written {
     q: String,
     /// Where the cursor is, in bytes from its beginning. Left out: at its end.
     at: Option<usize>,
+    /// What is asked for: faults, issues or hosts. Left out: faults.
+    of: Option<String>,
 }
 
 /// What fits there.
@@ -56,7 +58,15 @@ pub(super) async fn complete(
     State(app): State<App>,
     written: Result<Query<Written>, QueryRejection>,
 ) -> Result<Json<Offered>, ApiError> {
-    let Query(Written { q, at }) = written.map_err(|error| Refusal::Request(error.body_text()))?;
+    let Query(Written { q, at, of }) = written.map_err(|error| Refusal::Request(error.body_text()))?;
+    let subject = match of.as_deref() {
+        None => Subject::Faults,
+        Some(of) => {
+            let mut all = Subject::ALL.into_iter();
+            let named = all.find(|(name, _)| *name == of).map(|(_, subject)| subject);
+            named.ok_or_else(|| Refusal::Request("of is faults, issues or hosts".to_owned()))?
+        }
+    };
     let before = q
         .get(..at.unwrap_or(q.len()))
         .filter(|_| q.len() <= filter::BYTES);
@@ -67,7 +77,7 @@ pub(super) async fn complete(
         );
         Refusal::Request(place)
     })?;
-    let found = filter::complete(before);
+    let found = filter::complete(before, subject);
     let mut candidates: Vec<Candidate> = found
         .candidates
         .into_iter()

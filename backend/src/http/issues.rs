@@ -23,6 +23,8 @@ pub(super) struct Asked {
     state: String,
     /// Only those of this class, or of the classes with this prefix where it ends in a dot.
     class: String,
+    /// A filter in the language of `docs/filter.md`, of issues.
+    q: String,
     /// How many, at most 500.
     page_size: u32,
     /// `next_page_token` of the page before.
@@ -48,6 +50,7 @@ pub(super) async fn list(
     let filter = IssueFilter {
         state: state(&asked.state)?.into(),
         class: asked.class,
+        query: asked.q,
     };
     let page = app
         .store

@@ -74,17 +74,19 @@ async fn distinct(client: &Object, column: &str) -> Result<Vec<String>, StoreErr
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// The column of `hosts` that a field is about; `None`: it is about records.
-fn of_hosts(field: Field) -> Option<&'static str> {
+/// The table and column that a field is about; `None`: it is about records.
+fn column_of(field: Field) -> Option<(&'static str, &'static str)> {
+    let of_hosts = |column| Some(("hosts", column));
     match field {
         Field::Class | Field::Kernel => None,
-        Field::Host => Some("hostname"),
-        Field::Build => Some("os_build"),
-        Field::Model => Some("product"),
-        Field::Os => Some("os_id"),
-        Field::Arch => Some("arch"),
-        Field::Cpu => Some("cpu_model"),
-        Field::Bios => Some("bios"),
+        Field::Host => of_hosts("hostname"),
+        Field::Build => of_hosts("os_build"),
+        Field::Model => of_hosts("product"),
+        Field::Os => of_hosts("os_id"),
+        Field::Arch => of_hosts("arch"),
+        Field::Cpu => of_hosts("cpu_model"),
+        Field::Bios => of_hosts("bios"),
+        Field::Owner => Some(("triage", "owner")),
     }
 }
 
@@ -117,11 +119,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let client = self.client().await?;
-        let mut values = match of_hosts(field) {
-            Some(column) => {
+        let mut values = match column_of(field) {
+            Some((table, column)) => {
                 let values = client
                     .prepare_cached(&format!(
-                        "SELECT DISTINCT {column} FROM hosts WHERE {column} ^@ $1 ORDER BY 1 LIMIT $2"
+                        "SELECT DISTINCT {column} FROM {table} WHERE {column} ^@ $1 ORDER BY 1 LIMIT $2"
                     ))
                     .await?;
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -2,7 +2,7 @@
 
 mod expression;
 
-use ::filter::{Condition, Expression};
+use ::filter::{Condition, Expression, Subject};
 use proto::v1::{FaultFilter, Severity};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -43,8 +43,7 @@ pub(super) struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     pub(super) fn new(filter: &'a FaultFilter) -> Result<Self, StoreError> {
-        let query = ::filter::parse(&filter.query)
-            .map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))?;
+        let query = parsed(&filter.query, Subject::Faults)?;
         Ok(Self { filter, query })
     }
 
@@ -106,12 +105,19 @@ impl<'a> Asked<'a> {
 
 /// Checks a query for hosts and turns it into a condition on `hosts f`.
 pub(super) fn of_hosts(query: &str, parameters: &mut Parameters) -> Result<String, StoreError> {
-    let query =
-        ::filter::parse(query).map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))?;
-    expression::sql_of_hosts(&query, parameters).ok_or_else(|| {
-        let keys = "hosts are asked for by host, kernel, build, model, os, arch, cpu and bios; the rest is of faults";
-        StoreError::InvalidFilter(format!("query: {keys}"))
-    })
+    Ok(expression::of_hosts(&parsed(query, Subject::Hosts)?, parameters))
+}
+
+/// Checks a query for issues and turns it into a condition on `v_issues i`.
+pub(super) fn of_issues(query: &str, parameters: &mut Parameters) -> Result<String, StoreError> {
+    Ok(expression::of_issues(
+        &parsed(query, Subject::Issues)?,
+        parameters,
+    ))
+}
+
+fn parsed(query: &str, subject: Subject) -> Result<Expression, StoreError> {
+    ::filter::parse(query, subject).map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))
 }
 
 /// The condition that a column is of a class: that one, or any with this prefix where it ends in a dot. None: any class at all.

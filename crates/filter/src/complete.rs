@@ -1,6 +1,6 @@
 //! What may come next.
 
-use crate::{Key, Severity, lexer::is_of_word};
+use crate::{Key, Severity, State, Subject, lexer::is_of_word};
 
 /// What may stand at the end of a filter that is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +30,9 @@ const MOMENTS: [(&str, &str); 4] = [
 ];
 const FLAGS: [(&str, &str); 2] = [("true", "heartbeats and losses"), ("false", "none of them")];
 
-/// What may stand at the end of `written`, the part of a filter before the cursor. Within a quoted text nothing is offered.
-pub fn complete(written: &str) -> Completion {
+/// What may stand at the end of `written`, the part of a filter for a subject before the cursor. Within a quoted text nothing
+/// is offered.
+pub fn complete(written: &str, subject: Subject) -> Completion {
     let mut from = unfinished(written);
     let word = &written[from..];
     if word.starts_with('"') {
@@ -42,10 +43,12 @@ pub fn complete(written: &str) -> Completion {
         };
     }
     let sign = word.find([':', '=', '<', '>']);
-    let Some(key) = sign.and_then(|at| Key::of(&word[..at])) else {
-        let keys = Key::ALL.iter().map(|(name, key, help)| match key {
-            Key::Severity => (format!("{name}>="), *help),
-            _ => (format!("{name}:"), *help),
+    let known = sign.and_then(|at| Key::of(&word[..at]));
+    let Some(key) = known.filter(|key| key.is_of(subject)) else {
+        let of_subject = Key::ALL.iter().filter(|(_, key, _)| key.is_of(subject));
+        let keys = of_subject.map(|(name, key, help)| {
+            let sign = if key.has_order() { ">=" } else { ":" };
+            (format!("{name}{sign}"), *help)
         });
         return Completion {
             from,
@@ -61,7 +64,8 @@ pub fn complete(written: &str) -> Completion {
         Key::Severity => Severity::ALL.map(|(name, _)| (name.to_owned(), "")).to_vec(),
         Key::After | Key::Before => MOMENTS.map(|(text, help)| (text.to_owned(), help)).to_vec(),
         Key::Housekeeping => FLAGS.map(|(text, help)| (text.to_owned(), help)).to_vec(),
-        Key::Of(_) | Key::Issue | Key::Fingerprint | Key::Event => Vec::new(),
+        Key::State => State::ALL.map(|(name, _)| (name.to_owned(), "")).to_vec(),
+        Key::Of(_) | Key::Issue | Key::Fingerprint | Key::Event | Key::Hosts | Key::Records => Vec::new(),
     };
     Completion {
         from,

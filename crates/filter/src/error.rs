@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{BYTES, CONDITIONS, DEPTH, Key};
+use crate::{BYTES, CONDITIONS, DEPTH, Key, Subject};
 
 /// A filter that is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,11 @@ pub enum Reason {
         name: String,
         /// What may be meant.
         meant: Option<&'static str>,
+        /// What is asked for.
+        subject: Subject,
     },
+    /// The subject cannot be asked for by the key.
+    OtherSubject(Key, Subject),
     /// The key takes `:` only.
     NoOrder(Key),
     /// There is nothing behind the operator.
@@ -66,20 +70,31 @@ impl fmt::Display for Reason {
                 "this parenthesis was not opened; a text that has one needs quotation marks"
             ),
             Self::Nothing => write!(f, "a condition is missing here"),
-            Self::UnknownKey { name, meant } => {
+            Self::UnknownKey { name, meant, subject } => {
                 write!(f, "there is no key {name}; ")?;
                 if let Some(meant) = meant {
                     write!(f, "did you mean {meant}?")?;
                 } else {
-                    write!(f, "there are {}.", Key::ALL.map(|(name, ..)| name).join(", "))?;
+                    write!(f, "there are {}.", names_of(*subject))?;
                 }
                 write!(f, " A text with a colon needs quotation marks")
             }
+            Self::OtherSubject(key, subject) => write!(
+                f,
+                "{} cannot be asked for by {}, but by {}",
+                subject.name(),
+                key.name(),
+                names_of(*subject)
+            ),
             Self::NoOrder(key) => write!(f, "{} takes a colon, no other sign", key.name()),
             Self::NoValue(key) => write!(f, "{} needs a value: {}", key.name(), help(*key)),
             Self::BadValue(key) => write!(f, "this is no value of {}: {}", key.name(), help(*key)),
         }
     }
+}
+
+fn names_of(subject: Subject) -> String {
+    Key::names_of(subject).collect::<Vec<_>>().join(", ")
 }
 
 fn help(key: Key) -> &'static str {

@@ -19,6 +19,23 @@ pub enum Key {
     Before,
     /// `housekeeping:true`.
     Housekeeping,
+    /// `state:new`.
+    State,
+    /// `hosts>=10`: also `:`, `=`, `>`, `<`, `<=`.
+    Hosts,
+    /// `records>1000`, likewise.
+    Records,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Records of faults.
+    Faults,
+    /// Issues, which faults are grouped to.
+    Issues,
+    /// Hosts.
+    Hosts,
 }
 
 /// A text that faults are told apart by.
@@ -42,6 +59,25 @@ pub enum Field {
     Cpu,
     /// Version of the host's firmware.
     Bios,
+    /// Who looks after the issue.
+    Owner,
+}
+
+/// What became of an issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody decided anything, and it is not old.
+    New,
+    /// It is known.
+    Ongoing,
+    /// It is more than before.
+    Escalating,
+    /// It came again after it was resolved.
+    Regressed,
+    /// It is mended.
+    Resolved,
+    /// Nobody wants to hear of it.
+    Ignored,
 }
 
 /// How bad a fault is.
@@ -59,7 +95,7 @@ pub enum Severity {
 
 impl Key {
     /// All keys with what they are for, in the order in which they are offered.
-    pub const ALL: [(&'static str, Self, &'static str); 16] = [
+    pub const ALL: [(&'static str, Self, &'static str); 20] = [
         (
             "class",
             Self::Of(Field::Class),
@@ -82,6 +118,22 @@ impl Key {
         ),
         ("cpu", Self::Of(Field::Cpu), "processor model of the host"),
         ("bios", Self::Of(Field::Bios), "firmware version of the host"),
+        (
+            "state",
+            Self::State,
+            "new, ongoing, escalating, regressed, resolved or ignored",
+        ),
+        ("owner", Self::Of(Field::Owner), "who looks after the issue"),
+        (
+            "hosts",
+            Self::Hosts,
+            "how many hosts have it; also with >= and the like",
+        ),
+        (
+            "records",
+            Self::Records,
+            "how many records it has; also with >= and the like",
+        ),
         (
             "issue",
             Self::Issue,
@@ -120,6 +172,65 @@ impl Key {
     pub fn name(self) -> &'static str {
         let mut all = Self::ALL.iter();
         all.find(|(_, key, _)| *key == self).map_or("", |(name, ..)| name)
+    }
+
+    /// Whether a subject can be asked for by it.
+    pub fn is_of(self, subject: Subject) -> bool {
+        match self {
+            Self::Of(Field::Owner) | Self::State | Self::Hosts | Self::Records => subject == Subject::Issues,
+            Self::Of(Field::Class) | Self::Severity | Self::Issue | Self::After | Self::Before => {
+                subject != Subject::Hosts
+            }
+            Self::Fingerprint | Self::Event | Self::Housekeeping => subject == Subject::Faults,
+            Self::Of(_) => true,
+        }
+    }
+
+    /// Whether it takes `>=` and the like beside `:`.
+    pub fn has_order(self) -> bool {
+        matches!(self, Self::Severity | Self::Hosts | Self::Records)
+    }
+
+    /// The names of those by which a subject can be asked for, in the order in which they are offered.
+    pub fn names_of(subject: Subject) -> impl Iterator<Item = &'static str> {
+        let of_it = Self::ALL
+            .into_iter()
+            .filter(move |(_, key, _)| key.is_of(subject));
+        of_it.map(|(name, ..)| name)
+    }
+}
+
+impl Subject {
+    /// All of them by their names.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("faults", Self::Faults),
+        ("issues", Self::Issues),
+        ("hosts", Self::Hosts),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, subject)| *subject == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+impl State {
+    /// All of them by their names.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("new", Self::New),
+        ("ongoing", Self::Ongoing),
+        ("escalating", Self::Escalating),
+        ("regressed", Self::Regressed),
+        ("resolved", Self::Resolved),
+        ("ignored", Self::Ignored),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, state)| *state == self).map_or("", |(name, _)| name)
     }
 }
 

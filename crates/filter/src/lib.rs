@@ -1,4 +1,4 @@
-//! The language in which faults are asked for, on the page, by REST, gRPC and on the command line.
+//! The language in which faults, issues and hosts are asked for, on the page, by REST, gRPC and on the command line.
 //!
 //! ```text
 //! class:kernel.* severity>=high kernel:6.1.* -host:build-* after:-7d (nvme or "I/O error")
@@ -6,8 +6,8 @@
 //!
 //! | form | holds for |
 //! | --- | --- |
-//! | `word`, `"some words"` | faults with that text in their title, in any case |
-//! | `key:value` | see [`Key`]; `*` in a value stands for anything, quoted values are meant literally |
+//! | `word`, `"some words"` | faults and issues with that text in their title, hosts with it in their name, in any case |
+//! | `key:value` | see [`Key`], and [`Key::is_of`] for what can be asked of what; `*` in a value stands for anything, quoted values are meant literally |
 //! | `a b`, `a and b` | both |
 //! | `a or b` | at least one; binds less than the above |
 //! | `-a` | not a |
@@ -28,7 +28,7 @@ mod tests;
 
 pub use complete::{Candidate, Completion, complete};
 pub use error::{Error, Reason};
-pub use key::{Field, Key, Severity};
+pub use key::{Field, Key, Severity, State, Subject};
 pub use parser::parse;
 pub use pattern::Pattern;
 pub use print::value_text;
@@ -58,7 +58,7 @@ pub enum Expression {
 /// A condition on a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// The title has this text, in any case. Not empty, no NUL.
+    /// The title, or the name of a host, has this text, in any case. Not empty, no NUL.
     Text(String),
     /// A text of the fault or of its host is like this.
     Matches(Field, Pattern),
@@ -70,26 +70,32 @@ pub enum Condition {
     Fingerprint(u128),
     /// The event that the program which made it says it is of.
     Event(u128),
-    /// It was stored then or later.
+    /// It, or a record of it, was stored then or later.
     After(Moment),
-    /// It was stored earlier.
+    /// It, or a record of it, was stored earlier.
     Before(Moment),
     /// It is a heartbeat or a loss, or it is none.
     Housekeeping(bool),
+    /// What became of it.
+    State(State),
+    /// How many hosts have it.
+    Hosts(Comparison, u32),
+    /// How many records it has.
+    Records(Comparison, u32),
 }
 
-/// How a severity is held against another.
+/// How a severity or a number is held against another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// The same.
     Equal,
-    /// Worse.
+    /// Worse, or more.
     Above,
-    /// As bad or worse.
+    /// As bad or worse, or as many or more.
     AtLeast,
-    /// Less bad.
+    /// Less bad, or fewer.
     Below,
-    /// As bad or less.
+    /// As bad or less, or as many or fewer.
     AtMost,
 }
 

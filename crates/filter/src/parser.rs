@@ -7,6 +7,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     BYTES, CONDITIONS, Comparison, Condition, DEPTH, Expression, Field, Key, Moment, Pattern, Severity,
+    State, Subject,
     error::{Error, Reason},
     lexer::{Kind, Operator, Token, tokens},
 };
@@ -14,8 +15,8 @@ use crate::{
 /// Characters of a key that an error repeats.
 const SHOWN: usize = 32;
 
-/// Understands a filter. An empty one matches everything.
-pub fn parse(filter: &str) -> Result<Expression, Error> {
+/// Understands a filter for a subject. An empty one matches everything.
+pub fn parse(filter: &str, subject: Subject) -> Result<Expression, Error> {
     if filter.len() > BYTES {
         let column = filter[..filter.floor_char_boundary(BYTES)].chars().count() + 1;
         return Err(error(column, Reason::TooLong));
@@ -24,6 +25,7 @@ pub fn parse(filter: &str) -> Result<Expression, Error> {
         return Err(error(place + 1, Reason::Control));
     }
     let mut parser = Parser {
+        subject,
         tokens: tokens(filter)?.into_iter().peekable(),
         end: filter.chars().count() + 1,
         conditions: 0,
@@ -44,6 +46,7 @@ fn error(column: usize, reason: Reason) -> Error {
 }
 
 struct Parser {
+    subject: Subject,
     tokens: Peekable<IntoIter<Token>>,
     /// The column behind the last character.
     end: usize,
@@ -104,7 +107,7 @@ impl Parser {
                 value_column,
                 quoted,
             } => {
-                let key = known(&key).map_err(|reason| error(column, reason))?;
+                let key = known(&key, self.subject).map_err(|reason| error(column, reason))?;
                 condition(key, operator, &value, quoted).map_err(|reason| error(value_column, reason))?
             }
         };
@@ -138,18 +141,21 @@ fn several(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) 
     parts.pop().unwrap_or(Expression::EVERYTHING)
 }
 
-fn known(name: &str) -> Result<Key, Reason> {
-    Key::of(name).ok_or_else(|| {
-        let lower = name.to_lowercase();
-        let near = Key::ALL
-            .iter()
-            .map(|(known, ..)| (strsim::osa_distance(&lower, known), *known))
-            .filter(|(distance, known)| *distance * 2 < known.len())
-            .min();
-        Reason::UnknownKey {
-            name: name.chars().take(SHOWN).collect(),
-            meant: near.map(|(_, known)| known),
-        }
+fn known(name: &str, subject: Subject) -> Result<Key, Reason> {
+    match Key::of(name) {
+        Some(key) if key.is_of(subject) => return Ok(key),
+        Some(key) => return Err(Reason::OtherSubject(key, subject)),
+        None => {}
+    }
+    let lower = name.to_lowercase();
+    let near = Key::names_of(subject)
+        .map(|known| (strsim::osa_distance(&lower, known), known))
+        .filter(|(distance, known)| *distance * 2 < known.len())
+        .min();
+    Err(Reason::UnknownKey {
+        name: name.chars().take(SHOWN).collect(),
+        meant: near.map(|(_, known)| known),
+        subject,
     })
 }
 
@@ -157,7 +163,7 @@ fn condition(key: Key, operator: Operator, value: &str, quoted: bool) -> Result<
     if value.is_empty() {
         return Err(Reason::NoValue(key));
     }
-    if operator != Operator::Is && key != Key::Severity {
+    if operator != Operator::Is && !key.has_order() {
         return Err(Reason::NoOrder(key));
     }
     let found = match key {
@@ -171,6 +177,13 @@ fn condition(key: Key, operator: Operator, value: &str, quoted: bool) -> Result<
         Key::After => moment(value).map(Condition::After),
         Key::Before => moment(value).map(Condition::Before),
         Key::Housekeeping => value.parse().ok().map(Condition::Housekeeping),
+        Key::State => {
+            let mut all = State::ALL.into_iter();
+            all.find(|(name, _)| *name == value)
+                .map(|(_, state)| Condition::State(state))
+        }
+        Key::Hosts => number(value).map(|number| Condition::Hosts(comparison(operator), number)),
+        Key::Records => number(value).map(|number| Condition::Records(comparison(operator), number)),
     };
     found.ok_or(Reason::BadValue(key))
 }
@@ -194,6 +207,12 @@ fn comparison(operator: Operator) -> Comparison {
         Operator::Below => Comparison::Below,
         Operator::AtMost => Comparison::AtMost,
     }
+}
+
+/// Digits alone: no sign, as the operator could be read as one.
+fn number(value: &str) -> Option<u32> {
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| value.parse().ok()).flatten()
 }
 
 fn fingerprint(value: &str) -> Option<u128> {

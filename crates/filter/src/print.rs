@@ -60,6 +60,9 @@ impl fmt::Display for Condition {
             Self::After(moment) => write!(f, "after:{moment}"),
             Self::Before(moment) => write!(f, "before:{moment}"),
             Self::Housekeeping(is) => write!(f, "housekeeping:{is}"),
+            Self::State(state) => write!(f, "state:{}", state.name()),
+            Self::Hosts(comparison, number) => write!(f, "hosts{}{number}", sign(*comparison)),
+            Self::Records(comparison, number) => write!(f, "records{}{number}", sign(*comparison)),
         }
     }
 }

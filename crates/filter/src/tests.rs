@@ -26,7 +26,7 @@ fn a_filter_is_understood() {
         Expression::Not(Box::new(text("word"))),
         Expression::Any(vec![text("I/O error"), text("b")]),
     ]);
-    assert_eq!(parse(filter), Ok(expected));
+    assert_eq!(parse(filter, Subject::Faults), Ok(expected));
 }
 
 #[test]
@@ -35,9 +35,9 @@ fn or_binds_less_than_and() {
         Expression::All(vec![text("a"), text("b")]),
         Expression::All(vec![text("c"), text("d")]),
     ]);
-    assert_eq!(parse("a b or c and d"), Ok(expected.clone()));
-    assert_eq!(parse("(a b) OR (c d)"), Ok(expected));
-    assert_eq!(parse(" \t "), Ok(Expression::EVERYTHING));
+    assert_eq!(parse("a b or c and d", Subject::Faults), Ok(expected.clone()));
+    assert_eq!(parse("(a b) OR (c d)", Subject::Faults), Ok(expected));
+    assert_eq!(parse(" \t ", Subject::Hosts), Ok(Expression::EVERYTHING));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn moments_are_days_ago_dates_and_instants() {
         ("2026-02-28T09:30:00+01:00", at("2026-02-28T08:30:00Z")),
     ] {
         assert_eq!(
-            parse(&format!("before:{value}")),
+            parse(&format!("before:{value}"), Subject::Faults),
             Ok(is(Condition::Before(moment))),
             "{value}"
         );
@@ -99,17 +99,75 @@ fn mistakes_are_told_with_their_column() {
         (deep.as_str(), "column 17: at most 16 parentheses"),
         (many.as_str(), "column 129: a filter has at most 64 conditions"),
     ] {
-        let error = parse(filter).expect_err(filter).to_string();
+        let error = parse(filter, Subject::Faults).expect_err(filter).to_string();
         assert!(error.starts_with(told), "{filter:?}: {error}");
     }
-    let error = parse("host:a clas:b").unwrap_err();
+    let error = parse("host:a clas:b", Subject::Faults).unwrap_err();
     assert_eq!(error.underlined("host:a clas:b"), "host:a clas:b\n       ^");
+}
+
+#[test]
+fn each_subject_has_its_keys() {
+    let expected = Expression::All(vec![
+        is(Condition::State(State::Regressed)),
+        is(Condition::Hosts(Comparison::AtLeast, 10)),
+        is(Condition::Records(Comparison::Below, 4_294_967_295)),
+        is(Condition::Matches(Field::Owner, Pattern::literal("ann"))),
+    ]);
+    let filter = "state:regressed hosts>=10 records<4294967295 owner:ann";
+    assert_eq!(parse(filter, Subject::Issues), Ok(expected));
+    for (filter, subject, told) in [
+        (
+            "x state:new",
+            Subject::Faults,
+            "column 3: faults cannot be asked for by state, but by class,",
+        ),
+        (
+            "class:a",
+            Subject::Hosts,
+            "column 1: hosts cannot be asked for by class, but by kernel,",
+        ),
+        (
+            "event:1",
+            Subject::Issues,
+            "column 1: issues cannot be asked for by event, but by class,",
+        ),
+        (
+            "stat:new",
+            Subject::Issues,
+            "column 1: there is no key stat; did you mean state?",
+        ),
+        (
+            "stat:new",
+            Subject::Hosts,
+            "column 1: there is no key stat; there are kernel,",
+        ),
+        (
+            "state:odd",
+            Subject::Issues,
+            "column 7: this is no value of state: new, ongoing,",
+        ),
+        ("state>new", Subject::Issues, "column 7: state takes a colon"),
+        (
+            "hosts>=-1",
+            Subject::Issues,
+            "column 8: this is no value of hosts: how many",
+        ),
+        (
+            "records:4294967296",
+            Subject::Issues,
+            "column 9: this is no value of records",
+        ),
+    ] {
+        let error = parse(filter, subject).expect_err(filter).to_string();
+        assert!(error.starts_with(told), "{filter:?}: {error}");
+    }
 }
 
 #[test]
 fn what_may_come_next_is_offered() {
     let offered = |written: &str| {
-        let completion = complete(written);
+        let completion = complete(written, Subject::Faults);
         let texts: Vec<String> = completion.candidates.into_iter().map(|one| one.text).collect();
         (completion.from, texts.join(" "))
     };
@@ -128,9 +186,12 @@ fn what_may_come_next_is_offered() {
                 .replace("build: before: bios:", "build: bios: before:")
         )
     );
-    assert_eq!(complete("").candidates.len(), Key::ALL.len());
-    assert_eq!(complete("host:w").key, Some(Key::Of(Field::Host)));
-    assert_eq!(complete("host:w").from, 5);
+    let keys = complete("", Subject::Issues).candidates;
+    assert_eq!(keys.len(), Key::names_of(Subject::Issues).count());
+    let states = complete("hosts>=2 state:re", Subject::Issues).candidates;
+    assert_eq!(states.len(), 2, "{states:?}");
+    let host = complete("host:w", Subject::Hosts);
+    assert_eq!((host.key, host.from), (Some(Key::Of(Field::Host)), 5));
 }
 
 #[test]
@@ -185,14 +246,23 @@ fn any_condition() -> impl Strategy<Value = Condition> {
     prop_oneof![
         "[^\\p{Cc}]{1,12}".prop_map(Condition::Text),
         (field, pattern).prop_map(|(field, pattern)| Condition::Matches(field, pattern)),
-        (comparison, severity).prop_map(|(comparison, severity)| Condition::Severity(comparison, severity)),
+        (comparison.clone(), severity)
+            .prop_map(|(comparison, severity)| Condition::Severity(comparison, severity)),
         any::<u128>().prop_map(Condition::Issue),
         any::<u128>().prop_map(Condition::Fingerprint),
         any::<u128>().prop_map(Condition::Event),
         moment().prop_map(Condition::After),
         moment().prop_map(Condition::Before),
         any::<bool>().prop_map(Condition::Housekeeping),
+        prop::sample::select(State::ALL.map(|(_, state)| Condition::State(state)).to_vec()),
+        (comparison.clone(), any::<u32>())
+            .prop_map(|(comparison, number)| Condition::Hosts(comparison, number)),
+        (comparison, any::<u32>()).prop_map(|(comparison, number)| Condition::Records(comparison, number)),
     ]
+}
+
+fn any_subject() -> impl Strategy<Value = Subject> {
+    prop::sample::select(Subject::ALL.map(|(_, subject)| subject).to_vec())
 }
 
 fn any_expression() -> impl Strategy<Value = Expression> {
@@ -209,26 +279,33 @@ fn any_expression() -> impl Strategy<Value = Expression> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(expression in any_expression()) {
+    fn what_is_written_is_read_back(expression in any_expression(), subject in any_subject()) {
         let written = expression.to_string();
         prop_assume!(written.len() <= BYTES);
-        prop_assert_eq!(parse(&written), Ok(expression), "{}", written);
+        match parse(&written, subject) {
+            Ok(read) => prop_assert_eq!(read, expression, "{}", written),
+            Err(error) => prop_assert!(matches!(error.reason, Reason::OtherSubject(..)), "{}: {}", written, error),
+        }
     }
 
     #[test]
-    fn any_text_is_understood_or_told_where_not(filter in r#"([a-z]{0,8}[:<>=]{0,2}["()* -]{0,3}|\PC{0,4}){0,12}"#) {
-        match parse(&filter) {
-            Ok(expression) => prop_assert_eq!(parse(&expression.to_string()), Ok(expression)),
+    fn any_text_is_understood_or_told_where_not(
+        filter in r#"([a-z]{0,8}[:<>=]{0,2}["()* -]{0,3}|\PC{0,4}){0,12}"#,
+        subject in any_subject(),
+    ) {
+        match parse(&filter, subject) {
+            Ok(expression) => prop_assert_eq!(parse(&expression.to_string(), subject), Ok(expression)),
             Err(error) => prop_assert!((1..=filter.chars().count() + 1).contains(&error.column)),
         }
-        let completion = complete(&filter);
+        let completion = complete(&filter, subject);
         prop_assert!(filter.is_char_boundary(completion.from));
     }
 
     #[test]
-    fn what_is_offered_is_taken(filter in "[a-z]{0,3}( [a-z]{1,3}){0,3}") {
-        for candidate in complete(&filter).candidates {
-            prop_assert!(candidate.text.starts_with(&filter[complete(&filter).from..]));
+    fn what_is_offered_is_taken(filter in "[a-z]{0,3}( [a-z]{1,3}){0,3}", subject in any_subject()) {
+        let completion = complete(&filter, subject);
+        for candidate in completion.candidates {
+            prop_assert!(candidate.text.starts_with(&filter[completion.from..]));
         }
     }
 }

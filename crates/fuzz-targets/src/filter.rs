@@ -4,15 +4,17 @@ pub(crate) fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    match filter::parse(text) {
-        Ok(expression) => {
-            let written = expression.to_string();
-            // Writing it out may make it longer than a filter may be.
-            if written.len() <= filter::BYTES {
-                assert_eq!(filter::parse(&written), Ok(expression));
+    for (_, subject) in filter::Subject::ALL {
+        match filter::parse(text, subject) {
+            Ok(expression) => {
+                let written = expression.to_string();
+                // Writing it out may make it longer than a filter may be.
+                if written.len() <= filter::BYTES {
+                    assert_eq!(filter::parse(&written, subject), Ok(expression));
+                }
             }
+            Err(error) => assert!((1..=text.chars().count() + 1).contains(&error.column)),
         }
-        Err(error) => assert!((1..=text.chars().count() + 1).contains(&error.column)),
+        assert!(text.is_char_boundary(filter::complete(text, subject).from));
     }
-    assert!(text.is_char_boundary(filter::complete(text).from));
 }

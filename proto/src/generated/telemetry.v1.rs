@@ -2476,6 +2476,9 @@ pub struct IssueFilter {
     /// Exact class, or a prefix that ends in ".". At most 64 characters.
     #[prost(string, tag = "2")]
     pub class: ::prost::alloc::string::String,
+    /// A filter in the language of docs/filter.md, of issues. Empty: all.
+    #[prost(string, tag = "3")]
+    pub query: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListIssuesRequest {

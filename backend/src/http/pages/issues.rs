@@ -28,7 +28,7 @@ const CONFIDENCE: f64 = 0.95;
 /// Part of what is called unusual that may be false.
 const FALSE_PART: f64 = 0.05;
 
-/// `GET /issues`: `state`, `class` and `after`, as the API takes them.
+/// `GET /issues`: `state`, `q` and `page_token`, as the API takes them.
 pub(in crate::http) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -37,17 +37,16 @@ pub(in crate::http) async fn list(
     let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let filter = IssueFilter {
         state: state(&asked.state)?.into(),
-        class: asked.class.clone(),
+        query: asked.q.clone(),
+        ..IssueFilter::default()
     };
     let list = app.store.list_issues(&filter, PAGE, &asked.page_token).await?;
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
-    let facets = app.store.facets().await?;
-    let mut page = IssuesPage::new(IssuesInput {
+    let mut page = IssuesPage::new(&IssuesInput {
         asked: &asked,
         list: &list,
         days: &days,
-        classes: facets.classes,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
     });

@@ -38,7 +38,7 @@ pub(in crate::http) async fn overview(
     for state in ATTENTION {
         let filter = IssueFilter {
             state: state.into(),
-            class: String::new(),
+            ..IssueFilter::default()
         };
         attention.extend(app.store.list_issues(&filter, ISSUES, "").await?.issues);
     }

@@ -41,8 +41,7 @@ const DECISIONS: [IssueState; 4] = [
 #[template(path = "issues.html")]
 pub(in crate::http) struct IssuesPage {
     pub(in crate::http) states: Vec<Choice>,
-    pub(in crate::http) class: String,
-    pub(in crate::http) classes: Vec<String>,
+    pub(in crate::http) query: String,
     pub(in crate::http) rows: Vec<IssueRow>,
     pub(in crate::http) filtered: bool,
     /// What can be decided about several at once; empty: who looks at it may not.
@@ -79,8 +78,8 @@ pub(in crate::http) struct IssueRow {
 pub(in crate::http) struct IssuesAsked {
     /// Only those in this state.
     pub(in crate::http) state: String,
-    /// Only those of this class, or with this prefix where it ends in a dot.
-    pub(in crate::http) class: String,
+    /// A filter in the language of `docs/filter.md`.
+    pub(in crate::http) q: String,
     /// The end of the page before.
     pub(in crate::http) page_token: String,
 }
@@ -91,21 +90,19 @@ pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) asked: &'a IssuesAsked,
     pub(in crate::http) list: &'a ListIssuesResponse,
     pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
-    pub(in crate::http) classes: Vec<String>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
 }
 
 impl IssuesPage {
-    pub(in crate::http) fn new(input: IssuesInput<'_>) -> Self {
+    pub(in crate::http) fn new(input: &IssuesInput<'_>) -> Self {
         let IssuesInput {
             asked,
             list,
             days,
-            classes,
             may_change,
             now,
-        } = input;
+        } = *input;
         let states = STATES.map(issue_state_name).map(|state| Choice {
             value: state.to_owned(),
             label: state.to_owned(),
@@ -113,8 +110,7 @@ impl IssuesPage {
         });
         Self {
             states: states.into(),
-            class: asked.class.clone(),
-            classes,
+            query: asked.q.clone(),
             rows: list
                 .issues
                 .iter()
@@ -124,10 +120,10 @@ impl IssuesPage {
                 })
                 .collect(),
             decisions: if may_change { decisions() } else { Vec::new() },
-            filtered: !asked.state.is_empty() || !asked.class.is_empty(),
+            filtered: !asked.state.is_empty() || !asked.q.is_empty(),
             next: next_href(
                 "/issues",
-                &[("state", &asked.state), ("class", &asked.class)],
+                &[("state", &asked.state), ("q", &asked.q)],
                 &list.next_page_token,
             ),
             frame: Frame::default(),

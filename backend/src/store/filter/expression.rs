@@ -45,19 +45,19 @@ pub(super) fn event(query: &Expression, parameters: &mut Parameters) -> Option<S
     parts(query)
         .into_iter()
         .find(|part| matches!(part, Expression::Is(Condition::Event(_))))
-        .map(|event| sql(event, parameters))
+        .map(|event| of_records(event, parameters))
 }
 
 /// What the expression says about the time of all matching records, as conditions on `records r`.
 pub(super) fn moments(query: &Expression, parameters: &mut Parameters) -> Vec<String> {
     let moments = parts(query).into_iter().filter(|part| is_moment(part));
-    moments.map(|part| sql(part, parameters)).collect()
+    moments.map(|part| of_records(part, parameters)).collect()
 }
 
 /// The rest of it.
 pub(super) fn without_moments(query: &Expression, parameters: &mut Parameters) -> Vec<String> {
     let rest = parts(query).into_iter().filter(|part| !is_moment(part));
-    rest.map(|part| sql(part, parameters)).collect()
+    rest.map(|part| of_records(part, parameters)).collect()
 }
 
 fn is_moment(part: &Expression) -> bool {
@@ -73,31 +73,45 @@ fn parts(query: &Expression) -> Vec<&Expression> {
 }
 
 /// The expression as a condition on `records r`. It is true or false, never null.
-pub(super) fn sql(expression: &Expression, parameters: &mut Parameters) -> String {
+pub(super) fn of_records(expression: &Expression, parameters: &mut Parameters) -> String {
+    sql(expression, &mut |condition| of_record(condition, parameters))
+}
+
+/// The expression as a condition on `v_issues i`, likewise.
+pub(super) fn of_issues(expression: &Expression, parameters: &mut Parameters) -> String {
+    sql(expression, &mut |condition| of_issue(condition, parameters))
+}
+
+/// The expression as a condition on `hosts f`, likewise.
+pub(super) fn of_hosts(expression: &Expression, parameters: &mut Parameters) -> String {
+    sql(expression, &mut |condition| of_host(condition, parameters))
+}
+
+fn sql(expression: &Expression, is: &mut impl FnMut(&Condition) -> String) -> String {
+    let mut joined = |parts: &[Expression], by: &str| {
+        let parts: Vec<String> = parts.iter().map(|part| sql(part, is)).collect();
+        format!("({})", parts.join(by))
+    };
     match expression {
         Expression::All(parts) if parts.is_empty() => "true".to_owned(),
-        Expression::All(parts) => joined(parts, " AND ", parameters),
-        Expression::Any(parts) => joined(parts, " OR ", parameters),
-        Expression::Not(part) => format!("NOT {}", sql(part, parameters)),
-        Expression::Is(condition) => of_condition(condition, parameters),
+        Expression::All(parts) => joined(parts, " AND "),
+        Expression::Any(parts) => joined(parts, " OR "),
+        Expression::Not(part) => format!("NOT {}", sql(part, is)),
+        Expression::Is(condition) => is(condition),
     }
 }
 
-fn joined(parts: &[Expression], by: &str, parameters: &mut Parameters) -> String {
-    let parts: Vec<String> = parts.iter().map(|part| sql(part, parameters)).collect();
-    format!("({})", parts.join(by))
+/// What nothing of the subject has. The parser lets no such key by.
+fn none() -> String {
+    "false".to_owned()
 }
 
-fn of_condition(condition: &Condition, parameters: &mut Parameters) -> String {
+fn of_record(condition: &Condition, parameters: &mut Parameters) -> String {
     match condition {
-        Condition::Text(text) => {
-            let text = parameters.bind(text.clone());
-            format!("(strpos(lower(r.title), lower({text})) > 0)")
-        }
+        Condition::Text(text) => has_text("r.title", text, parameters),
         Condition::Matches(field, pattern) => matches(*field, pattern, parameters),
         Condition::Severity(comparison, severity) => {
-            let severity = parameters.bind(severity.number());
-            format!("(r.severity {} {severity})", operator(*comparison))
+            compares("r.severity", *comparison, &parameters.bind(severity.number()))
         }
         Condition::Issue(issue) => {
             let issue = parameters.bind(Uuid::from_u128(*issue));
@@ -120,17 +134,79 @@ fn of_condition(condition: &Condition, parameters: &mut Parameters) -> String {
         Condition::Before(moment) => format!("(r.received_at < {})", of_moment(*moment, parameters)),
         Condition::Housekeeping(true) => "r.housekeeping".to_owned(),
         Condition::Housekeeping(false) => "(NOT r.housekeeping)".to_owned(),
+        Condition::State(_) | Condition::Hosts(..) | Condition::Records(..) => none(),
     }
 }
 
-fn operator(comparison: Comparison) -> &'static str {
-    match comparison {
+/// Those of kernels, builds and the like are of issues that were seen in them.
+fn of_issue(condition: &Condition, parameters: &mut Parameters) -> String {
+    match condition {
+        Condition::Text(text) => has_text("i.title", text, parameters),
+        Condition::Matches(field, pattern) => match field {
+            Field::Class => like("i.class", pattern, parameters),
+            Field::Owner => like("i.owner", pattern, parameters),
+            Field::Kernel => seen_in("", &like("s.kernel_release", pattern, parameters)),
+            Field::Build => seen_in("", &like("s.os_build", pattern, parameters)),
+            Field::Model => seen_in("", &like("s.product", pattern, parameters)),
+            Field::Host | Field::Os | Field::Arch | Field::Cpu | Field::Bios => seen_in(
+                "JOIN hosts f ON f.agent_id = s.agent_id",
+                &matches_host(*field, pattern, parameters),
+            ),
+        },
+        Condition::Severity(comparison, severity) => compares(
+            "i.severity::smallint",
+            *comparison,
+            &parameters.bind(severity.number()),
+        ),
+        Condition::Hosts(comparison, number) => compares(
+            "i.hosts::bigint",
+            *comparison,
+            &parameters.bind(i64::from(*number)),
+        ),
+        Condition::Records(comparison, number) => compares(
+            "i.occurrences::bigint",
+            *comparison,
+            &parameters.bind(i64::from(*number)),
+        ),
+        Condition::State(state) => format!("(i.state = {})", parameters.bind(state.name())),
+        Condition::Issue(issue) => format!("(i.issue = {})", parameters.bind(Uuid::from_u128(*issue))),
+        Condition::After(moment) => format!("(i.last_seen >= {})", of_moment(*moment, parameters)),
+        Condition::Before(moment) => format!("(i.first_seen < {})", of_moment(*moment, parameters)),
+        Condition::Fingerprint(_) | Condition::Event(_) | Condition::Housekeeping(_) => none(),
+    }
+}
+
+fn of_host(condition: &Condition, parameters: &mut Parameters) -> String {
+    match condition {
+        Condition::Text(text) => has_text("f.hostname", text, parameters),
+        Condition::Matches(field, pattern) => matches_host(*field, pattern, parameters),
+        _ => none(),
+    }
+}
+
+/// The issue, or one that was merged into it, was seen so.
+fn seen_in(join: &str, condition: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM sightings s {join}
+                 WHERE (s.issue = i.issue OR s.issue IN (SELECT issue FROM triage WHERE merged_into = i.issue))
+                   AND {condition})"
+    )
+}
+
+fn has_text(column: &str, text: &str, parameters: &mut Parameters) -> String {
+    let text = parameters.bind(text.to_owned());
+    format!("(strpos(lower({column}), lower({text})) > 0)")
+}
+
+fn compares(column: &str, comparison: Comparison, value: &str) -> String {
+    let operator = match comparison {
         Comparison::Equal => "=",
         Comparison::Above => ">",
         Comparison::AtLeast => ">=",
         Comparison::Below => "<",
         Comparison::AtMost => "<=",
-    }
+    };
+    format!("({column} {operator} {value})")
 }
 
 fn of_moment(moment: Moment, parameters: &mut Parameters) -> String {
@@ -154,10 +230,10 @@ fn matches(field: Field, pattern: &Pattern, parameters: &mut Parameters) -> Stri
     }
 }
 
-/// What is known about hosts as a condition on `hosts f`. Classes are of records: no host has one.
+/// What is known about hosts as a condition on `hosts f`.
 fn matches_host(field: Field, pattern: &Pattern, parameters: &mut Parameters) -> String {
     let column = match field {
-        Field::Class => return "false".to_owned(),
+        Field::Class | Field::Owner => return none(),
         Field::Host => {
             let hostname = like("f.hostname", pattern, parameters);
             let agent_id = pattern.exact().and_then(|host| Uuid::try_parse(host).ok());
@@ -175,23 +251,6 @@ fn matches_host(field: Field, pattern: &Pattern, parameters: &mut Parameters) ->
         Field::Bios => "f.bios",
     };
     like(column, pattern, parameters)
-}
-
-/// The expression as a condition on `hosts f`. `None`: it asks for what only records have.
-pub(super) fn sql_of_hosts(expression: &Expression, parameters: &mut Parameters) -> Option<String> {
-    let mut all = |parts: &[Expression], by: &str| {
-        let parts: Option<Vec<String>> = parts.iter().map(|part| sql_of_hosts(part, parameters)).collect();
-        parts.map(|parts| format!("({})", parts.join(by)))
-    };
-    match expression {
-        Expression::All(parts) if parts.is_empty() => Some("true".to_owned()),
-        Expression::All(parts) => all(parts, " AND "),
-        Expression::Any(parts) => all(parts, " OR "),
-        Expression::Not(part) => sql_of_hosts(part, parameters).map(|part| format!("NOT {part}")),
-        Expression::Is(Condition::Matches(Field::Class, _)) => None,
-        Expression::Is(Condition::Matches(field, pattern)) => Some(matches_host(*field, pattern, parameters)),
-        Expression::Is(_) => None,
-    }
 }
 
 fn like(column: &str, pattern: &Pattern, parameters: &mut Parameters) -> String {

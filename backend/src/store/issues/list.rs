@@ -6,7 +6,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::super::{
-    Store, StoreError, filter,
+    Store, StoreError,
+    filter::{self, Parameters},
     list::{last_of_page, size_of_page},
     time::Micros,
     token,
@@ -36,35 +37,23 @@ impl Store {
         page_token: &str,
     ) -> Result<ListIssuesResponse, StoreError> {
         let size = size_of_page(page_size)?;
-        text("class", &filter.class, proto::limits::CLASS_CHARS).map_err(StoreError::InvalidFilter)?;
-        if filter.class.contains('\0') {
-            return Err(StoreError::InvalidFilter("NUL is not allowed".to_owned()));
+        let mut parameters = Parameters::default();
+        let mut conditions = matching(filter, &mut parameters)?;
+        if let Some(key) = token::decode(LIST, page_token, filter)? {
+            let (last_seen, last) = place(&key).ok_or(StoreError::InvalidPageToken)?;
+            let (last_seen, last) = (parameters.bind(last_seen), parameters.bind(last));
+            conditions.push(format!("(i.last_seen, i.issue) < ({last_seen}, {last})"));
         }
-        let state = IssueState::try_from(filter.state)
-            .map_err(|_unknown| StoreError::InvalidFilter(format!("state {} is unknown", filter.state)))?;
-        let (last_seen, last) = token::decode(LIST, page_token, filter)?
-            .map(|key| place(&key).ok_or(StoreError::InvalidPageToken))
-            .transpose()?
-            .unzip();
-        let of_class = filter::is_of_class("i.class", "$2");
+        // One more than asked for tells whether there is another page.
+        let limit = parameters.bind(i64::from(size) + 1);
         let client = self.client().await?;
         let list = client
             .prepare_cached(&format!(
-                "SELECT {ISSUE} FROM v_issues i
-                 WHERE ($1 = '' OR i.state = $1)
-                   AND {of_class}
-                   AND ($3::timestamptz IS NULL OR (i.last_seen, i.issue) < ($3, $4))
-                 ORDER BY i.last_seen DESC, i.issue DESC LIMIT $5"
+                "SELECT {ISSUE} FROM v_issues i WHERE {} ORDER BY i.last_seen DESC, i.issue DESC LIMIT {limit}",
+                conditions.join(" AND ")
             ))
             .await?;
-        // One more than asked for tells whether there is another page.
-        let limit = i64::from(size) + 1;
-        let rows = client
-            .query(
-                &list,
-                &[&state_name(state), &filter.class, &last_seen, &last, &limit],
-            )
-            .await?;
+        let rows = client.query(&list, &parameters.values()).await?;
         let last = last_of_page(&rows, size);
         Ok(ListIssuesResponse {
             issues: rows.iter().take(size as usize).map(issue).collect(),
@@ -93,6 +82,24 @@ impl Store {
             ..issue(&row)
         }))
     }
+}
+
+/// Checks a filter and turns it into conditions on `v_issues i`, all of which must hold.
+fn matching(filter: &IssueFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
+    let wrong = |what: &str| Err(StoreError::InvalidFilter(what.to_owned()));
+    text("class", &filter.class, proto::limits::CLASS_CHARS).map_err(StoreError::InvalidFilter)?;
+    if filter.class.contains('\0') {
+        return wrong("NUL is not allowed");
+    }
+    let Ok(state) = IssueState::try_from(filter.state) else {
+        return wrong(&format!("state {} is unknown", filter.state));
+    };
+    let mut conditions = vec![filter::of_issues(&filter.query, parameters)?];
+    conditions.extend(filter::of_class("i.class", &filter.class, parameters));
+    if state != IssueState::Unspecified {
+        conditions.push(format!("i.state = {}", parameters.bind(state_name(state))));
+    }
+    Ok(conditions)
 }
 
 fn key(row: &Row) -> Vec<u8> {

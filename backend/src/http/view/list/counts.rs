@@ -1,6 +1,6 @@
 //! What the faults that a filter selects are, with their numbers: each narrows the filter further.
 
-use ::filter::{Comparison, Condition, Expression, Field, Severity, value_text};
+use ::filter::{Comparison, Condition, Expression, Field, Severity, Subject, value_text};
 use proto::v1::FaultFilter;
 
 use crate::http::view::chart::Share;
@@ -134,7 +134,7 @@ fn toggled(by: CountedBy, value: &str, filter: &FaultFilter) -> Option<(FaultFil
 
 fn toggle_value(query: &mut String, key: &str, field: Field, value: &str) -> Option<bool> {
     let term = format!("{key}:{}", value_text(field, value));
-    match ::filter::parse(&term).ok()? {
+    match ::filter::parse(&term, Subject::Faults).ok()? {
         Expression::Is(condition) => Some(toggle_term(query, &condition, &term)),
         _ => None,
     }
@@ -143,7 +143,7 @@ fn toggle_value(query: &mut String, key: &str, field: Field, value: &str) -> Opt
 /// Adds a condition to a query, or takes it out of it where it is one of those that must all hold, and says whether it was.
 fn toggle_term(query: &mut String, condition: &Condition, term: &str) -> bool {
     let is_it = |part: &Expression| *part == Expression::Is(condition.clone());
-    let parsed = ::filter::parse(query).unwrap_or(Expression::EVERYTHING);
+    let parsed = ::filter::parse(query, Subject::Faults).unwrap_or(Expression::EVERYTHING);
     let without = match parsed {
         part if is_it(&part) => Some(Expression::EVERYTHING),
         Expression::All(mut parts) if parts.iter().any(is_it) => {
