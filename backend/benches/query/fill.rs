@@ -19,6 +19,21 @@ const DAYS: i32 = 10;
 /// Copies of everything that are made at once.
 const COPIES: i64 = 10;
 
+/// All hosts were watched for a month.
+const WATCHED: &str = "
+    INSERT INTO exposure
+    SELECT agent_id, hour, os_build, kernel_release, product, 3600
+    FROM hosts, generate_series(date_trunc('hour', now()) - interval '30 days', now(), interval '1 hour') AS hour;
+    INSERT INTO exposure_daily
+    SELECT agent_id, date_trunc('day', hour, 'UTC'), os_build, kernel_release, product, sum(seconds)
+    FROM exposure GROUP BY 1, 2, 3, 4, 5";
+/// They came to have their issues in the last ten days.
+const SPREAD: &str = "
+    CREATE FUNCTION pg_temp.ago(agent uuid, issue uuid) RETURNS interval IMMUTABLE LANGUAGE sql AS
+        $$ SELECT abs(hashtext(agent::text || issue::text) % 10) * interval '24 hours' $$;
+    UPDATE sightings SET day = day - pg_temp.ago(agent_id, issue), first_at = first_at - pg_temp.ago(agent_id, issue);
+    UPDATE fingerprints SET first_seen = first_seen - pg_temp.ago(agent_id, issue)";
+
 /// What can be asked for.
 pub(crate) struct Known {
     pub(crate) host: String,
@@ -48,6 +63,7 @@ pub(crate) async fn fill(store: &Store, url: &str, records: u64) -> Result<Known
     }
     let (sql, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
+    sql.batch_execute(&format!("{WATCHED}; {SPREAD}")).await?;
     copy(&sql, i64::try_from(records / (HOSTS * RECORDS))?).await?;
     last.context("no hosts")
 }

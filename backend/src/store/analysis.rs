@@ -1,4 +1,4 @@
-//! Sums for the analysis: of `sightings` and `exposure`, never of records.
+//! Sums for the analysis: of `sightings` and `exposure_daily`, never of records.
 //!
 //! What is counted is hosts, or days of hosts, because faults of one host are not independent of each other.
 
@@ -35,7 +35,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// The column that `sightings`, `exposure` and `hosts` have.
+    /// The column that `sightings`, `exposure_daily` and `hosts` have.
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::Build => "os_build",
@@ -73,31 +73,33 @@ impl Watch {
         Ok(())
     }
 
-    /// The start of the time that is looked at, as SQL.
+    /// The start of the time that is looked at, as SQL: computed once, not for every row.
     fn since(&self, parameters: &mut Parameters) -> String {
         let days = parameters.bind(f64::from(self.days) * 86_400.0);
-        format!("date_trunc('day', now() - make_interval(secs => {days}), 'UTC')")
+        format!("(SELECT date_trunc('day', now() - make_interval(secs => {days}), 'UTC'))")
+    }
+
+    /// The conditions on `triage t` that its issue is looked at.
+    fn of_issues(&self, parameters: &mut Parameters) -> String {
+        let severity = parameters.bind(self.min_severity);
+        let class = filter::of_class("t.class", &self.class, parameters)
+            .map_or_else(String::new, |condition| format!(" AND {condition}"));
+        let issue = self.issue.map_or_else(String::new, |issue| {
+            let issue = parameters.bind(issue);
+            format!(" AND (t.issue = {issue} OR t.merged_into = {issue})")
+        });
+        format!("t.severity >= {severity} AND t.class NOT LIKE 'telemetry.%'{class}{issue}")
     }
 
     /// The query of the sightings that are looked at, those of merged issues as ones of what they were merged into.
     fn seen(&self, parameters: &mut Parameters) -> String {
         let since = self.since(parameters);
-        let severity = parameters.bind(self.min_severity);
-        let class = filter::of_class("f.class", &self.class, parameters)
-            .map_or_else(String::new, |condition| format!(" AND {condition}"));
-        let issue = self.issue.map_or_else(String::new, |issue| {
-            format!(
-                " AND coalesce(t.merged_into, s.issue) = {}",
-                parameters.bind(issue)
-            )
-        });
+        let of_issues = self.of_issues(parameters);
         format!(
-            "SELECT s.agent_id, s.day, coalesce(t.merged_into, s.issue) AS issue, s.os_build, s.kernel_release, s.product,
-                    s.first_at, s.records, f.class, f.title, f.severity, f.first_seen
-             FROM sightings s
-             JOIN fingerprints f ON f.agent_id = s.agent_id AND f.fingerprint = s.issue
-             LEFT JOIN triage t ON t.issue = s.issue
-             WHERE s.day >= {since} AND f.severity >= {severity} AND f.class NOT LIKE 'telemetry.%'{class}{issue}"
+            "SELECT s.agent_id, s.day, coalesce(t.merged_into, t.issue) AS issue, s.os_build, s.kernel_release, s.product,
+                    s.first_at, s.records
+             FROM sightings s JOIN triage t ON t.issue = s.issue
+             WHERE s.day >= {since} AND {of_issues}"
         )
     }
 }

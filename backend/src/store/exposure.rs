@@ -12,7 +12,7 @@ use super::{StoreError, plan::Plan, time::Micros};
 /// Between two heartbeats that account for all of the time, at most; the longest interval that telemd may be set to. Seconds.
 const LONGEST_S: f64 = 86_400.0;
 
-/// Adds the heartbeats among the rows to `boots` and `exposure`.
+/// Adds the heartbeats among the rows to `boots`, `exposure` and `exposure_daily`.
 pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
     let beats = Beats::of(plan);
     if beats.at.is_empty() {
@@ -40,6 +40,12 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
                  FROM beats GROUP BY agent_id, boot_id ORDER BY agent_id, boot_id
                  ON CONFLICT (agent_id, boot_id) DO UPDATE
                  SET last_beat_at = greatest(k.last_beat_at, excluded.last_beat_at)
+             ), daily AS (
+                 INSERT INTO exposure_daily AS e (agent_id, day, os_build, kernel_release, product, seconds)
+                 SELECT agent_id, date_trunc('day', hour, 'UTC') AS day, os_build, kernel_release, product, sum(seconds)
+                 FROM watched WHERE seconds > 0 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+                 ON CONFLICT (agent_id, day, os_build, kernel_release, product)
+                 DO UPDATE SET seconds = e.seconds + excluded.seconds
              )
              INSERT INTO exposure AS e (agent_id, hour, os_build, kernel_release, product, seconds)
              SELECT * FROM watched WHERE seconds > 0

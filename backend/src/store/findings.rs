@@ -61,9 +61,9 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT os_build FROM exposure WHERE os_build <> ''
-                 GROUP BY os_build HAVING max(hour) > now() - make_interval(days => $1)
-                 ORDER BY min(hour) DESC, os_build LIMIT 2",
+                "SELECT os_build FROM exposure_daily WHERE os_build <> ''
+                 GROUP BY os_build HAVING max(day) > now() - make_interval(days => $1)
+                 ORDER BY min(day) DESC, os_build LIMIT 2",
                 &[&i32::try_from(days).unwrap_or(i32::MAX)],
             )
             .await?;

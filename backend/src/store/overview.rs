@@ -81,8 +81,8 @@ impl Store {
                  FROM generate_series(date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1),
                                       date_trunc('day', now(), 'UTC'), interval '1 day') AS d(day)
                  LEFT JOIN (
-                     SELECT date_trunc('day', hour, 'UTC') AS day, sum(seconds) / 3600 AS hours FROM exposure
-                     WHERE hour >= date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1) GROUP BY 1
+                     SELECT day, sum(seconds) / 3600 AS hours FROM exposure_daily
+                     WHERE day >= date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1) GROUP BY 1
                  ) e ON e.day = d.day
                  LEFT JOIN (
                      SELECT s.day, count(DISTINCT s.agent_id) AS hosts

@@ -85,7 +85,7 @@ impl Store {
         let days = client
             .query(
                 "SELECT d.day FROM generate_series(
-                     date_trunc('day', greatest((SELECT min(hour) FROM exposure), now() - make_interval(days => $1)), 'UTC'),
+                     date_trunc('day', greatest((SELECT min(day) FROM exposure_daily), now() - make_interval(days => $1)), 'UTC'),
                      now(), interval '24 hours') AS d(day)
                  WHERE d.day > now() - interval '3 days'
                     OR NOT EXISTS (SELECT FROM population p WHERE p.day = d.day)",
@@ -108,8 +108,8 @@ impl Store {
                                      WHEN grouping(e.product) = 0 THEN 'model' WHEN grouping(e.cpu) = 0 THEN 'cpu' ELSE 'all' END,
                             coalesce(e.os_build, e.kernel_release, e.product, e.cpu, ''), count(DISTINCT e.agent_id),
                             sum(e.seconds) / 3600
-                     FROM (SELECT x.*, coalesce(h.cpu_model, '') AS cpu FROM exposure x LEFT JOIN hosts h USING (agent_id)
-                           WHERE x.hour >= $1 AND x.hour < $1 + interval '24 hours') e
+                     FROM (SELECT x.*, coalesce(h.cpu_model, '') AS cpu FROM exposure_daily x LEFT JOIN hosts h USING (agent_id)
+                           WHERE x.day = $1) e
                      GROUP BY GROUPING SETS ((e.os_build), (e.kernel_release), (e.product), (e.cpu), ())
                      HAVING count(*) > 0",
                     &[&day],

@@ -17,7 +17,7 @@ END
 $$;
 
 -- Stores what agents and netconsole tell. Deletes only what netconsole told and the host told itself.
-GRANT SELECT, INSERT, UPDATE ON hosts, senders, counted, records, fingerprints, rollups, rollups_daily, sightings, boots, exposure,
+GRANT SELECT, INSERT, UPDATE ON hosts, senders, counted, records, fingerprints, rollups, rollups_daily, sightings, boots, exposure, exposure_daily,
     netconsole_boots, netconsole_open, host_modules, host_dimms, part_hours, parts TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON triage TO telemetrics_ingest;
 GRANT SELECT, INSERT ON updates TO telemetrics_ingest;

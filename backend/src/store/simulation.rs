@@ -67,7 +67,7 @@ const FUNCTIONS: &str = "
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
 
 /// From the temporary tables into those of the store; `$1` are the days.
-const FILL: [&str; 11] = [
+const FILL: [&str; 12] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
                         memory_bytes, product, board, bios, boot_id, agent_version)
      SELECT pg_temp.host(number), 'simulated-' || number, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
@@ -77,6 +77,9 @@ const FILL: [&str; 11] = [
      SELECT pg_temp.host(number), pg_temp.day(day, $1), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END, kernel,
             'model ' || model, 86400
      FROM fleet, generate_series(0, $1 - 1) AS day",
+    // Hosts of a fleet that was made up tell of a day at once.
+    "INSERT INTO exposure_daily (agent_id, day, os_build, kernel_release, product, seconds)
+     SELECT agent_id, hour, os_build, kernel_release, product, seconds FROM exposure WHERE $1 > 0",
     "INSERT INTO sightings (agent_id, day, issue, os_build, kernel_release, product, first_at, records)
      SELECT pg_temp.host(host), pg_temp.day(day, $1), pg_temp.issue(issue), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END,
             kernel, 'model ' || model, pg_temp.day(day, $1) + pg_temp.time(host, day, issue), records
@@ -162,7 +165,7 @@ impl Store {
         transaction.commit().await?;
         client
             .batch_execute(
-                "ANALYZE hosts; ANALYZE exposure; ANALYZE sightings; ANALYZE fingerprints; ANALYZE triage; ANALYZE rollups;
+                "ANALYZE hosts; ANALYZE exposure; ANALYZE exposure_daily; ANALYZE sightings; ANALYZE fingerprints; ANALYZE triage; ANALYZE rollups;
                  ANALYZE rollups_daily; ANALYZE records",
             )
             .await?;
@@ -174,7 +177,7 @@ impl Store {
         let client = self.patient().await?;
         client
             .batch_execute(
-                "TRUNCATE hosts, exposure, sightings, fingerprints, triage, part_hours, parts, population, updates, rollups, rollups_daily,
+                "TRUNCATE hosts, exposure, exposure_daily, sightings, fingerprints, triage, part_hours, parts, population, updates, rollups, rollups_daily,
                           records, senders, counted;
                  UPDATE part_work SET scored_to = '-infinity'",
             )

@@ -65,6 +65,11 @@ async fn heartbeats_account_for_the_time_that_a_host_was_watched() {
         2,
         "by hours of the host's clock"
     );
+    assert_eq!(
+        db.count("SELECT sum(seconds)::bigint FROM exposure_daily").await,
+        760,
+        "and by days"
+    );
     db.assert_balanced().await;
 }
 

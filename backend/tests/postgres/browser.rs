@@ -183,7 +183,7 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
     window.says(".live", "Paused");
 
     // To an issue by its link, and a decision by its form.
-    window.go("/issues?class=kernel.");
+    window.go("/issues?q=class:kernel.*");
     window.click(&format!(".faults a[href='/issues/{ISSUE}']"));
     window.write(".decide input[name=who]", "ann");
     window.click(".decide select[name=state] option[value=resolved]");

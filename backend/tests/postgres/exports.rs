@@ -251,6 +251,13 @@ async fn a_filter_is_completed_with_values_that_are_known() {
         offered("severity%3E=h%20nvme", "&at=11").await,
         (10, vec!["high".to_owned()])
     );
+    assert_eq!(
+        offered("hosts%3E=2%20st", "&of=issues").await,
+        (9, vec!["state:".to_owned()])
+    );
+    assert_eq!(offered("st", "&of=hosts").await, (0, Vec::new()));
+    let (status, _) = get_json(&db, "/api/v1/filter/complete?q=a&of=people").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
     let (status, _) = get_json(&db, "/api/v1/filter/complete?q=%C3%A4&at=1").await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "not between characters");
 }

@@ -32,7 +32,7 @@ async fn an_issue_is_found_looked_at_and_decided_about_without_scripts() {
     assert!(get(&router, "/issues").await.contains("No issues yet"));
     tell(&db, 3).await;
 
-    let list = get(&router, "/issues?state=new&class=kernel.").await;
+    let list = get(&router, "/issues?state=new&q=class:kernel.*+hosts%3E=3").await;
     assert!(list.contains(&format!(r#"href="/issues/{ISSUE}""#)), "{list}");
     assert!(list.contains("<rect"), "three hosts today are a bar:\n{list}");
     assert!(

@@ -59,7 +59,7 @@ pub(crate) async fn fleet(db: &Database) {
                                        '{model}', '', '{bios}', '', '1');
              INSERT INTO host_dimms VALUES ('{agent}', 1, 'A1', '', 'maker', '{bios}', '', 1, 0, 0, 0),
                                            ('{agent}', 2, 'A2', '', 'maker', '{bios}', '', 1, 0, 0, 0);
-             INSERT INTO exposure
+             INSERT INTO exposure_daily
              SELECT '{agent}', day(back), '{build}', '6.1', '{model}', 86400 FROM generate_series(1, 10) back;"
         )
         .unwrap();
@@ -71,7 +71,8 @@ pub(crate) async fn fleet(db: &Database) {
                  INSERT INTO sightings
                  SELECT '{agent}', day(back), '{issue}', '{build}', '6.1', '{model}', day(back) + interval '1 hour', 3
                  FROM generate_series(1, {from}) back;
-                 INSERT INTO triage (issue) VALUES ('{issue}') ON CONFLICT DO NOTHING;"
+                 INSERT INTO triage (issue, class, title, severity)
+                 VALUES ('{issue}', 'kernel.oops', 'oops {issue}', 3) ON CONFLICT DO NOTHING;"
             )
             .unwrap();
         };

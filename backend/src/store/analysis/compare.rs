@@ -44,7 +44,7 @@ pub struct Affected {
     pub severity: i16,
     /// Hosts that had it for the first time, ever; where it is any, in the days that are looked at.
     pub hosts: u64,
-    /// Host-hours after hosts had it first, wherever that was: they had nothing left to have first.
+    /// Host-hours of the days after hosts had it first, wherever that was: they had nothing left to have first.
     pub hours_after: f64,
 }
 
@@ -69,7 +69,7 @@ impl Store {
         let since = watch.since(&mut parameters);
         let sql = format!(
             "SELECT {column} = {b}, product, count(DISTINCT agent_id), sum(seconds) / 3600
-             FROM exposure WHERE hour >= {since} AND {column} IN ({a}, {b}) GROUP BY 1, 2"
+             FROM exposure_daily WHERE day >= {since} AND {column} IN ({a}, {b}) GROUP BY 1, 2"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &parameters.values()).await?;
@@ -85,30 +85,31 @@ impl Store {
         let (a, b) = (parameters.bind(from.to_owned()), parameters.bind(to.to_owned()));
         let seen = watch.seen(&mut parameters);
         // When each host had each issue first of all, and any (the nil UUID); in which of the two that was, if in one; then what
-        // each of them was watched after it. A host that had an issue before is not a new one for either.
+        // each of them was watched on days after it. A host that had an issue before is not a new one for either.
         let since = watch.since(&mut parameters);
         let sql = format!(
-            "WITH seen AS MATERIALIZED ({seen}), firsts AS (
-                 (SELECT DISTINCT ON (agent_id, issue) agent_id, issue, CASE WHEN ever >= {since} THEN {column} END AS of,
-                         product, class, title, severity, least(first_at, ever) AS first_at
-                  FROM (SELECT *, min(first_seen) OVER (PARTITION BY agent_id, issue) AS ever FROM seen) seen
-                  ORDER BY agent_id, issue, seen.first_at)
+            "WITH seen AS MATERIALIZED (SELECT agent_id, issue, {column} AS of, product, day, first_at FROM ({seen}) seen),
+             firsts AS MATERIALIZED (
+                 SELECT f.agent_id, f.issue, CASE WHEN k.agent_id IS NULL THEN f.of END AS of, f.product,
+                        CASE WHEN k.agent_id IS NULL THEN f.day ELSE '-infinity' END AS day
+                 FROM (SELECT DISTINCT ON (agent_id, issue) * FROM seen ORDER BY agent_id, issue, first_at) f
+                 LEFT JOIN (
+                     SELECT DISTINCT k.agent_id, coalesce(t.merged_into, t.issue) AS issue
+                     FROM fingerprints k JOIN triage t ON t.issue = k.fingerprint WHERE k.first_seen < {since}
+                 ) k ON k.agent_id = f.agent_id AND k.issue = f.issue
                  UNION ALL
-                 (SELECT DISTINCT ON (agent_id) agent_id, '{any}'::uuid, {column}, product, '', '', 0::smallint, first_at
-                  FROM seen ORDER BY agent_id, seen.first_at)
+                 (SELECT DISTINCT ON (agent_id) agent_id, '{any}'::uuid, of, product, day FROM seen ORDER BY agent_id, first_at)
              ), events AS (
-                 SELECT of = {b} AS is_to, product, issue, max(class) AS class, max(title) AS title,
-                        max(severity) AS severity, count(*) AS hosts
+                 SELECT of = {b} AS is_to, product, issue, count(*) AS hosts
                  FROM firsts WHERE of IN ({a}, {b}) GROUP BY 1, 2, 3
              ), after AS (
                  SELECT e.{column} = {b} AS is_to, e.product, f.issue, sum(e.seconds) / 3600 AS hours
-                 FROM firsts f
-                 JOIN exposure e ON e.agent_id = f.agent_id AND e.hour > date_trunc('hour', f.first_at, 'UTC')
-                 WHERE e.{column} IN ({a}, {b}) AND e.hour >= {since} GROUP BY 1, 2, 3
+                 FROM firsts f JOIN exposure_daily e ON e.agent_id = f.agent_id AND e.day > f.day
+                 WHERE e.{column} IN ({a}, {b}) AND e.day >= {since} GROUP BY 1, 2, 3
              )
-             SELECT is_to, product, issue, coalesce(class, ''), coalesce(title, ''), coalesce(severity, 0::smallint),
+             SELECT is_to, product, issue, coalesce(t.class, ''), coalesce(t.title, ''), coalesce(t.severity, 0::smallint),
                     coalesce(hosts, 0), coalesce(hours, 0)::float8
-             FROM events FULL JOIN after USING (is_to, product, issue)",
+             FROM events FULL JOIN after USING (is_to, product, issue) LEFT JOIN triage t USING (issue)",
             any = Uuid::nil(),
         );
         let statement = client.prepare_cached(&sql).await?;

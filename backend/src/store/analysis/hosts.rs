@@ -135,7 +135,7 @@ impl Store {
                  ) seen GROUP BY 1, 2, 3
              ), watched AS (
                  SELECT agent_id, product, os_build, sum(seconds) / 3600 AS hours
-                 FROM exposure WHERE hour >= {since} GROUP BY 1, 2, 3
+                 FROM exposure_daily WHERE day >= {since} GROUP BY 1, 2, 3
              )
              SELECT w.agent_id, coalesce(h.hostname, ''), w.product, w.os_build, w.hours, coalesce(t.days, 0)
              FROM watched w

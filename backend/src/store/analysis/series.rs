@@ -79,7 +79,7 @@ impl Store {
                  ) hosts GROUP BY 1
              ), watched AS (
                  SELECT {column} AS name, count(DISTINCT agent_id) AS hosts, sum(seconds) / 3600 AS hours
-                 FROM exposure WHERE hour >= {since} GROUP BY 1
+                 FROM exposure_daily WHERE day >= {since} GROUP BY 1
              )
              SELECT w.name, w.hosts, w.hours, coalesce(t.affected, 0), coalesce(t.host_days, 0), coalesce(t.squares, 0),
                     coalesce(t.records, 0)
@@ -109,8 +109,7 @@ impl Store {
         let since = watch.since(&mut parameters);
         let sql = format!(
             "SELECT coalesce(sum(e.seconds) / 3600, 0)::float8
-             FROM generate_series({since}, now(), interval '1 day') AS d(day)
-             LEFT JOIN exposure e ON e.hour >= d.day AND e.hour < d.day + interval '1 day'
+             FROM generate_series({since}, now(), interval '1 day') AS d(day) LEFT JOIN exposure_daily e ON e.day = d.day
              GROUP BY d.day ORDER BY d.day"
         );
         let statement = client.prepare_cached(&sql).await?;
@@ -119,18 +118,22 @@ impl Store {
 
         let mut parameters = Parameters::default();
         let since = watch.since(&mut parameters);
-        let seen = watch.seen(&mut parameters);
+        let of_issues = watch.of_issues(&mut parameters);
+        // `fingerprint = issue` as it is would be estimated to hold for one row in two hundred: it does for most.
         let sql = format!(
-            "SELECT issue, max(class), max(title), array_agg(place ORDER BY place), array_agg(hosts ORDER BY place)
+            "SELECT issue, t.class, t.title, places, hosts
              FROM (
-                 SELECT issue, max(class) AS class, max(title) AS title, count(*) AS hosts,
-                        (extract(epoch FROM day - {since}) / 86400)::integer AS place
+                 SELECT issue, array_agg(place ORDER BY place) AS places, array_agg(hosts ORDER BY place) AS hosts
                  FROM (
-                     SELECT agent_id, issue, max(class) AS class, max(title) AS title, min(day) AS day
-                     FROM ({seen}) seen GROUP BY agent_id, issue HAVING min(first_seen) >= {since}
-                 ) firsts GROUP BY issue, day
-             ) days
-             GROUP BY issue ORDER BY issue"
+                     SELECT issue, count(*) AS hosts, floor(extract(epoch FROM first_seen - {since}) / 86400)::integer AS place
+                     FROM (
+                         SELECT f.agent_id, coalesce(t.merged_into, t.issue) AS issue, min(f.first_seen) AS first_seen
+                         FROM fingerprints f JOIN triage t ON t.issue = f.fingerprint
+                         WHERE coalesce(f.fingerprint = f.issue, false) AND {of_issues}
+                         GROUP BY 1, 2
+                     ) firsts WHERE first_seen >= {since} GROUP BY issue, place
+                 ) days GROUP BY issue
+             ) issues JOIN triage t USING (issue) ORDER BY issue"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &parameters.values()).await?;
@@ -169,13 +172,12 @@ impl Store {
         let limit = parameters.bind(LIVES);
         let sql = format!(
             "WITH firsts AS (
-                 SELECT agent_id, min(first_at) AS first_at FROM ({seen}) seen WHERE {column} = {name} GROUP BY agent_id
+                 SELECT agent_id, min(day) AS day FROM ({seen}) seen WHERE {column} = {name} GROUP BY agent_id
              )
-             SELECT coalesce(sum(e.seconds) FILTER (WHERE f.first_at IS NULL
-                                                       OR e.hour <= date_trunc('hour', f.first_at, 'UTC')), 0)::float8 / 3600,
-                    bool_or(f.first_at IS NOT NULL)
-             FROM exposure e LEFT JOIN firsts f ON f.agent_id = e.agent_id
-             WHERE e.{column} = {name} AND e.hour >= {since}
+             SELECT coalesce(sum(e.seconds) FILTER (WHERE f.day IS NULL OR e.day <= f.day), 0)::float8 / 3600,
+                    bool_or(f.day IS NOT NULL)
+             FROM exposure_daily e LEFT JOIN firsts f ON f.agent_id = e.agent_id
+             WHERE e.{column} = {name} AND e.day >= {since}
              GROUP BY e.agent_id ORDER BY e.agent_id LIMIT {limit}"
         );
         let client = self.client().await?;
