@@ -63,7 +63,8 @@ async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
     };
     fleet(&db).await;
     // Build 42 came a day after 41.
-    let sql = "DELETE FROM exposure_daily WHERE os_build = '42' AND day = (SELECT min(day) FROM exposure_daily)";
+    let sql =
+        "DELETE FROM exposure_daily WHERE os_build = '42' AND day = (SELECT min(day) FROM exposure_daily)";
     db.sql().await.batch_execute(sql).await.unwrap();
     let worse = |max_ratio| Condition::WorseBuild {
         max_ratio,

@@ -108,7 +108,7 @@ impl Store {
                  WHERE e.{column} IN ({a}, {b}) AND e.day >= {since} GROUP BY 1, 2, 3
              )
              SELECT is_to, product, issue, coalesce(t.class, ''), coalesce(t.title, ''), coalesce(t.severity, 0::smallint),
-                    coalesce(hosts, 0), coalesce(hours, 0)::float8
+                    coalesce(events.hosts, 0), coalesce(after.hours, 0)::float8
              FROM events FULL JOIN after USING (is_to, product, issue) LEFT JOIN triage t USING (issue)",
             any = Uuid::nil(),
         );

@@ -121,7 +121,7 @@ impl Store {
         let of_issues = watch.of_issues(&mut parameters);
         // `fingerprint = issue` as it is would be estimated to hold for one row in two hundred: it does for most.
         let sql = format!(
-            "SELECT issue, t.class, t.title, places, hosts
+            "SELECT issue, t.class, t.title, issues.places, issues.hosts
              FROM (
                  SELECT issue, array_agg(place ORDER BY place) AS places, array_agg(hosts ORDER BY place) AS hosts
                  FROM (
