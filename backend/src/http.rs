@@ -51,6 +51,7 @@ mod query;
 #[cfg(test)]
 mod samples;
 mod statistics;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod view;

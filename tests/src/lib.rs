@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 
 pub mod database;
+pub mod nginx;
 pub mod process;
 pub mod sender;
 pub mod site;

@@ -49,7 +49,9 @@ const OWN: &str = "/searches";
 
 /// The role that a request takes.
 fn needed(method: &Method, path: &str) -> Role {
-    if method.is_safe() || path == OWN {
+    if path == ADMIN.0 {
+        Role::Admin
+    } else if method.is_safe() || path == OWN {
         Role::Viewer
     } else {
         Role::Triager
@@ -133,22 +135,11 @@ const PLACES: [(&str, &str); 10] = [
 /// The one that only admins are shown.
 const ADMIN: (&str, &str) = ("/admin", "Admin");
 
-/// Who asks, for the frame of pages: the name, and whether signing in would let them do more. `here` is the address of one of
-/// the places of the navigation.
-pub(super) fn frame(caller: &Caller, here: &'static str) -> Frame {
-    Frame {
-        here,
-        name: caller.name.clone().unwrap_or_default(),
-        is_admin: caller.role == Role::Admin,
-        may_sign_in: caller.name.is_none() && caller.role < Role::Admin,
-    }
-}
-
 /// What the frame of a page says about who looks at it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
-    /// Which place of the navigation it is; empty: none.
-    here: &'static str,
+    /// Which place of the navigation it is.
+    here: Option<&'static str>,
     /// Empty: a stranger.
     pub(super) name: String,
     pub(super) may_sign_in: bool,
@@ -165,13 +156,25 @@ pub(super) struct Place {
 }
 
 impl Frame {
+    /// Of a page at this path: the place of the navigation is its first part.
+    pub(super) fn new(caller: &Caller, path: &str) -> Self {
+        let place = path.split('/').nth(1).unwrap_or_default();
+        let mut all = PLACES.into_iter().chain([ADMIN]);
+        Self {
+            here: all.find_map(|(href, _)| (href.strip_prefix('/') == Some(place)).then_some(href)),
+            name: caller.name.clone().unwrap_or_default(),
+            is_admin: caller.role == Role::Admin,
+            may_sign_in: caller.name.is_none() && caller.role < Role::Admin,
+        }
+    }
+
     /// The links of the navigation.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         let all = PLACES.into_iter().chain(self.is_admin.then_some(ADMIN));
         all.map(|(href, name)| Place {
             href,
             name,
-            here: href == self.here,
+            here: Some(href) == self.here,
         })
     }
 }
@@ -204,6 +207,24 @@ fn local(next: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_at_the_place_that_its_address_begins_with() {
+        let caller = Caller {
+            name: None,
+            role: Role::Viewer,
+        };
+        let here = |path| {
+            let frame = Frame::new(&caller, path);
+            let here: Vec<_> = frame.places().filter(|place| place.here).collect();
+            here.iter().map(|place| place.href).collect::<Vec<_>>()
+        };
+        assert_eq!(here("/"), ["/"]);
+        assert_eq!(here("/faults/1/stack"), ["/faults"]);
+        assert_eq!(here("/issues"), ["/issues"]);
+        assert!(here("/admin").is_empty(), "viewers are not shown it");
+        assert!(here("/faultss").is_empty());
+    }
 
     #[test]
     fn nobody_is_led_to_another_server() {

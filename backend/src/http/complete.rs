@@ -1,14 +1,14 @@
 //! What may come next in a filter.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use filter::{Key, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::error::{ApiError, Refusal};
+use super::taken::FromQuery;
 
 /// Values that are offered.
 const VALUES: usize = 20;
@@ -56,9 +56,8 @@ struct Candidate {
 )]
 pub(super) async fn complete(
     State(app): State<App>,
-    written: Result<Query<Written>, QueryRejection>,
+    FromQuery(Written { q, at, of }): FromQuery<Written>,
 ) -> Result<Json<Offered>, ApiError> {
-    let Query(Written { q, at, of }) = written.map_err(|error| Refusal::Request(error.body_text()))?;
     let subject = match of.as_deref() {
         None => Subject::Faults,
         Some(of) => {

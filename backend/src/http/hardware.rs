@@ -1,8 +1,7 @@
 //! Parts of machines by REST: which had errors, and how healthy they are.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use proto::v1::PartFilter;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +11,7 @@ use uuid::Uuid;
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
+use super::taken::FromQuery;
 
 /// Which parts are listed.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -41,9 +41,8 @@ pub(super) struct Asked {
 )]
 pub(super) async fn list(
     State(app): State<App>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    FromQuery(asked): FromQuery<Asked>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let filter = PartFilter {
         kind: asked.kind,
         host: asked.host,

@@ -1,8 +1,7 @@
 //! Hosts and the builds that they run, by REST.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use proto::v1::HostFilter;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +11,7 @@ use uuid::Uuid;
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
+use super::taken::FromQuery;
 
 /// Which hosts are listed.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -48,9 +48,8 @@ pub(super) struct BuildsAsked {
 )]
 pub(super) async fn list(
     State(app): State<App>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    FromQuery(asked): FromQuery<Asked>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let filter = HostFilter { query: asked.q };
     let page = app
         .store
@@ -85,9 +84,8 @@ pub(super) async fn host(State(app): State<App>, Path(agent): Path<String>) -> R
 )]
 pub(super) async fn builds(
     State(app): State<App>,
-    asked: Result<Query<BuildsAsked>, QueryRejection>,
+    FromQuery(asked): FromQuery<BuildsAsked>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let page = app.store.list_builds(asked.page_size, &asked.page_token).await?;
     Ok(Json(page.to_json()))
 }

@@ -1,7 +1,7 @@
 //! Issues by REST: list, look at, change.
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use proto::v1::{IssueFilter, IssueState};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
+use super::taken::FromQuery;
 use crate::access::Caller;
 use crate::store::{IssueChange, SplitGroup, issue_state};
 
@@ -44,9 +45,8 @@ pub(super) struct Asked {
 )]
 pub(super) async fn list(
     State(app): State<App>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    FromQuery(asked): FromQuery<Asked>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let filter = IssueFilter {
         state: state(&asked.state)?.into(),
         class: asked.class,

@@ -11,7 +11,7 @@ pub(super) mod population;
 pub(super) mod probes;
 pub(super) mod searches;
 
-use askama::Template as _;
+use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
@@ -20,12 +20,15 @@ use futures::future::try_join_all;
 use proto::v1::Fault;
 use uuid::Uuid;
 
-use super::access::frame;
+use super::access::Frame;
 use super::error::{PageError, Refusal};
 use super::view::{FaultPage, ListInput, ListPage, StackPage, whole_text};
 use super::{App, query};
 use crate::access::Caller;
 use crate::text::host_name;
+
+/// A page, or why there is none.
+type Page = Result<Html<String>, PageError>;
 
 /// Characters of a UUID with hyphens: the one form of an id.
 const ID_CHARS: usize = 36;
@@ -36,9 +39,10 @@ const FINGERPRINTS: usize = 8;
 pub(super) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    frame: Frame,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
-) -> Result<Html<String>, PageError> {
+) -> Page {
     let request = query::parse(&raw.unwrap_or_default())?;
     let filter = request.filter.clone().unwrap_or_default();
     let list = app
@@ -57,7 +61,7 @@ pub(super) async fn list(
         None
     };
     let owner = caller.name.as_deref().unwrap_or_default();
-    let mut page = ListPage::new(ListInput {
+    let page = ListPage::new(ListInput {
         request: &request,
         list: &list,
         facets,
@@ -67,17 +71,13 @@ pub(super) async fn list(
         same,
         collector: collector_name(&headers),
         now: (app.now)(),
+        frame,
     });
-    page.frame = frame(&caller, "/faults");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }
 
 /// `GET /faults/{id}`.
-pub(super) async fn fault(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Html<String>, PageError> {
+pub(super) async fn fault(State(app): State<App>, frame: Frame, Path(id): Path<String>) -> Page {
     let fault = fault_of(&app, &id).await?;
     let fingerprints = fault
         .record
@@ -90,22 +90,16 @@ pub(super) async fn fault(
         .map(|print| app.store.fingerprint_facts(&print.value));
     let known: Vec<_> = try_join_all(lookups).await?.into_iter().flatten().collect();
     let resolvable = app.symbols.may_resolve(&fault).await?;
-    let mut page = FaultPage::new(&fault, &known, resolvable, (app.now)());
-    page.frame = frame(&caller, "/faults");
-    Ok(Html(page.render()?))
+    let page = FaultPage::new(&fault, &known, resolvable, (app.now)(), frame);
+    rendered(&page)
 }
 
 /// `GET /faults/{id}/stack`: with files and lines. It takes as long as debug files take to be read; the page of the fault puts it
 /// in place of the stacks as they came.
-pub(super) async fn stack(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Html<String>, PageError> {
+pub(super) async fn stack(State(app): State<App>, frame: Frame, Path(id): Path<String>) -> Page {
     let fault = fault_of(&app, &id).await?;
-    let mut page = StackPage::new(&fault, app.symbols.resolve(&fault).await?);
-    page.frame = frame(&caller, "/faults");
-    Ok(Html(page.render()?))
+    let page = StackPage::new(&fault, app.symbols.resolve(&fault).await?, frame);
+    rendered(&page)
 }
 
 /// `GET /faults/{id}/text`: the text of a record as it came.
@@ -121,6 +115,10 @@ pub(super) async fn text(
         .ok_or(Refusal::NoText)?;
     let plain = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
     Ok(([plain], text.to_owned()))
+}
+
+fn rendered(page: &impl Template) -> Page {
+    Ok(Html(page.render()?))
 }
 
 /// The fault that an address names.

@@ -1,13 +1,13 @@
 //! Who runs what, and how updates went, by REST.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::error::{ApiError, Refusal};
+use super::error::ApiError;
+use super::taken::FromQuery;
 use crate::store::{Population, PopulationBy, UpdatePath};
 
 /// What can be asked.
@@ -65,9 +65,8 @@ fn a_month() -> u32 {
 )]
 pub(super) async fn population(
     State(app): State<App>,
-    asked: Result<Query<Question>, QueryRejection>,
+    FromQuery(Question { by, days }): FromQuery<Question>,
 ) -> Result<Json<PopulationAnswer>, ApiError> {
-    let Query(Question { by, days }) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let population = app.store.population(by, days).await?;
     Ok(Json(PopulationAnswer { by, population }))
 }
@@ -83,9 +82,8 @@ pub(super) async fn population(
 )]
 pub(super) async fn updates(
     State(app): State<App>,
-    asked: Result<Query<Days>, QueryRejection>,
+    FromQuery(Days { days }): FromQuery<Days>,
 ) -> Result<Json<UpdatesAnswer>, ApiError> {
-    let Query(Days { days }) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
     let updates = app.store.update_matrix(days).await?;
     Ok(Json(UpdatesAnswer { updates }))
 }

@@ -4,8 +4,7 @@
 //! the formulas.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +13,7 @@ use uuid::Uuid;
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::query;
+use super::taken::FromQuery;
 use crate::analysis;
 pub(super) use crate::analysis::usual::{CONFIDENCE, MAX_RATIO, RATIO};
 use crate::analysis::usual::{DAYS, FALSE_PART, FALSE_PART_ASKED};
@@ -107,11 +107,8 @@ pub(super) struct EscalationsAnswer {
     escalations: Vec<analysis::Escalation>,
 }
 
-pub(super) type Asked = Result<Query<Question>, QueryRejection>;
-
 /// What is asked of a route that takes these questions, beside those that all take.
-pub(super) fn taken(asked: Asked, names: &[&str]) -> Result<(Question, Watch), Refusal> {
-    let Query(question) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+pub(super) fn taken(question: Question, names: &[&str]) -> Result<(Question, Watch), Refusal> {
     // Invariant: a question is made of texts and numbers, which JSON has.
     let given = serde_json::to_value(&question).unwrap_or_default();
     for (name, value) in given.as_object().into_iter().flatten() {
@@ -146,7 +143,10 @@ fn needed(value: Option<String>, name: &str) -> Result<String, Refusal> {
     params(Rates),
     responses((status = 200, description = "Rates, each with its bounds", body = RatesAnswer), super::openapi::Refusals)
 )]
-pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<RatesAnswer>, ApiError> {
+pub(super) async fn rates(
+    State(app): State<App>,
+    FromQuery(asked): FromQuery<Question>,
+) -> Result<Json<RatesAnswer>, ApiError> {
     let (question, watch) = taken(asked, Rates::NAMES)?;
     let confidence = question.confidence.unwrap_or(CONFIDENCE);
     let rates = analysis::rates(&app.store, question.by.unwrap_or_default(), &watch, confidence).await?;
@@ -168,7 +168,7 @@ pub(super) async fn rates(State(app): State<App>, asked: Asked) -> Result<Json<R
 )]
 pub(super) async fn compare(
     State(app): State<App>,
-    asked: Asked,
+    FromQuery(asked): FromQuery<Question>,
 ) -> Result<Json<analysis::Comparison>, ApiError> {
     let (question, watch) = taken(asked, Compare::NAMES)?;
     let asked = analysis::Asked {
@@ -193,7 +193,7 @@ pub(super) async fn compare(
 )]
 pub(super) async fn escalations(
     State(app): State<App>,
-    asked: Asked,
+    FromQuery(asked): FromQuery<Question>,
 ) -> Result<Json<EscalationsAnswer>, ApiError> {
     let (question, watch) = taken(asked, Escalations::NAMES)?;
     let false_part = question.false_part.unwrap_or(FALSE_PART);
@@ -215,7 +215,7 @@ pub(super) async fn escalations(
 )]
 pub(super) async fn survival(
     State(app): State<App>,
-    asked: Asked,
+    FromQuery(asked): FromQuery<Question>,
 ) -> Result<Json<analysis::Survival>, ApiError> {
     let (question, watch) = taken(asked, Survival::NAMES)?;
     let by = question.by.unwrap_or_default();
@@ -237,7 +237,7 @@ pub(super) async fn survival(
 )]
 pub(super) async fn outliers(
     State(app): State<App>,
-    asked: Asked,
+    FromQuery(asked): FromQuery<Question>,
 ) -> Result<Json<analysis::Outliers>, ApiError> {
     let (question, watch) = taken(asked, Outliers::NAMES)?;
     let ratio = question.ratio.unwrap_or(RATIO);
@@ -259,7 +259,7 @@ pub(super) async fn outliers(
 pub(super) async fn unusual(
     State(app): State<App>,
     Path(issue): Path<String>,
-    asked: Asked,
+    FromQuery(asked): FromQuery<Question>,
 ) -> Result<Json<analysis::Unusual>, ApiError> {
     let (question, watch) = taken(asked, Unusual::NAMES)?;
     let issue = Uuid::try_parse(&issue).map_err(|_no_digits| Refusal::NoIssue)?;

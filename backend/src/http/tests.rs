@@ -1,5 +1,6 @@
 //! The pages, rendered from values, and the routes; with a real store they are tested in `backend/tests/http.rs`.
 
+mod description;
 mod routes;
 
 use std::time::{Duration, SystemTime};
@@ -11,6 +12,7 @@ use proto::v1::{
     Fault, FaultFilter, FingerprintLevel, ListFaultsRequest, ListFaultsResponse, Severity, record::Payload,
 };
 
+use super::access::Frame;
 use super::samples;
 use super::view::{FaultPage, ListInput, ListPage, Row, RowTemplate};
 use crate::access::{Caller, Role};
@@ -98,12 +100,13 @@ fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) 
         same: None,
         collector: "collector.example".into(),
         now: now(),
+        frame: Frame::default(),
     };
     ListPage::new(input).render().unwrap()
 }
 
 fn fault_page(fault: &Fault) -> String {
-    FaultPage::new(fault, &known(fault), true, now())
+    FaultPage::new(fault, &known(fault), true, now(), Frame::default())
         .render()
         .unwrap()
 }
@@ -183,6 +186,7 @@ fn a_page_narrowed_to_one_fault_names_it() {
         same,
         collector: String::new(),
         now: now(),
+        frame: Frame::default(),
     };
     let page = ListPage::new(input).render().unwrap();
     assert!(page.contains("1,234 records on 7 hosts"));
@@ -260,7 +264,7 @@ fn a_fault_without_a_record_or_a_host_still_has_a_page() {
         ..Fault::default()
     };
     assert!(
-        FaultPage::new(&bare, &[], false, now())
+        FaultPage::new(&bare, &[], false, now(), Frame::default())
             .render()
             .unwrap()
             .contains("untitled")

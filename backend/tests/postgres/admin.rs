@@ -202,8 +202,20 @@ async fn only_admins_are_shown_administration() {
     assert!(!get(&triager, "/issues").await.contains("href=\"/admin\""));
     let look = Request::get("/admin").body(Body::empty()).unwrap();
     assert_eq!(ask(&triager, look).await.0, StatusCode::FORBIDDEN);
-    let (status, _) = send(&triager, &[("do", "revoke-token"), ("id", "0000")]).await;
-    assert_eq!(status, StatusCode::FORBIDDEN);
+    for form in [
+        &[("do", "revoke-token"), ("id", "0000")][..],
+        &[("do", "nonsense")],
+    ] {
+        assert_eq!(send(&triager, form).await.0, StatusCode::FORBIDDEN, "{form:?}");
+    }
+    for by_another_name in ["/%61dmin", "/admin/", "//admin", "/./admin"] {
+        let look = Request::get(by_another_name).body(Body::empty()).unwrap();
+        assert_eq!(
+            ask(&triager, look).await.0,
+            StatusCode::NOT_FOUND,
+            "{by_another_name}"
+        );
+    }
 
     // Another site cannot have the browser of an admin do something.
     let admin = router(&db, Anonymous::Admin);

@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use askama::Template as _;
 use axum::Extension;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::App;
+use super::{App, Page, rendered};
 use crate::access::{Caller, ENROLMENT_TOKEN_PREFIX, Role, hash, person_name, secret};
 use crate::authority::sha256;
-use crate::http::access::frame;
+use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::query;
+use crate::http::taken::FromForm;
 use crate::http::view::{AdminInput, AdminPage};
 use crate::store::{KEEP_DAYS, RetentionRule};
 use crate::text::{duration, hexadecimal};
@@ -85,24 +84,23 @@ enum Done {
 pub(in crate::http) async fn admin(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-) -> Result<Html<String>, PageError> {
-    admins_only(&caller)?;
-    shown(&app, &caller, String::new()).await
+    frame: Frame,
+) -> Page {
+    shown(&app, &caller, frame, String::new()).await
 }
 
 /// `POST /admin`.
 pub(in crate::http) async fn act(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    action: Result<Form<Action>, FormRejection>,
+    frame: Frame,
+    FromForm(action): FromForm<Action>,
 ) -> Result<Response, PageError> {
-    admins_only(&caller)?;
-    let Form(action) = action.map_err(|error| Refusal::Request(error.body_text()))?;
     let who = caller.name.as_deref().unwrap_or(STRANGER);
     match done(&app, who, action).await? {
         Done::In(part) => Ok(Redirect::to(&format!("/admin#{part}")).into_response()),
         Done::Token(token) => {
-            let mut response = shown(&app, &caller, token).await?.into_response();
+            let mut response = shown(&app, &caller, frame, token).await?.into_response();
             let nowhere = HeaderValue::from_static("no-store");
             response.headers_mut().insert(header::CACHE_CONTROL, nowhere);
             Ok(response)
@@ -110,15 +108,8 @@ pub(in crate::http) async fn act(
     }
 }
 
-fn admins_only(caller: &Caller) -> Result<(), Refusal> {
-    if caller.role < Role::Admin {
-        return Err(Refusal::Role(caller.role, Role::Admin));
-    }
-    Ok(())
-}
-
-async fn shown(app: &App, caller: &Caller, made: String) -> Result<Html<String>, PageError> {
-    let mut page = AdminPage::new(AdminInput {
+async fn shown(app: &App, caller: &Caller, frame: Frame, made: String) -> Page {
+    let page = AdminPage::new(AdminInput {
         made,
         tokens: app.store.tokens().await?,
         people: app.store.people().await?,
@@ -127,10 +118,10 @@ async fn shown(app: &App, caller: &Caller, made: String) -> Result<Html<String>,
         silences: app.store.silences().await?,
         audit: app.store.audit_log().await?,
         you: caller.name.clone(),
+        frame,
         now: (app.now)(),
     });
-    page.frame = frame(caller, "/admin");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }
 
 async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {

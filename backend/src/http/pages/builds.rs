@@ -1,24 +1,20 @@
 //! The page of builds, kernels and models.
 
-use askama::Template as _;
-use axum::Extension;
 use axum::extract::State;
-use axum::response::Html;
 
-use super::App;
-use crate::access::Caller;
+use super::{App, Page, rendered};
 use crate::analysis;
-use crate::http::access::frame;
-use crate::http::error::PageError;
-use crate::http::statistics::{self, Asked};
+use crate::http::access::Frame;
+use crate::http::statistics::{self, Question};
+use crate::http::taken::FromQuery;
 use crate::http::view::{BuildsInput, BuildsPage};
 
 /// `GET /builds`: `by`, `days`, `class` and `min_severity` as the analysis takes them, `from`, `to` and `max_ratio` to compare.
 pub(in crate::http) async fn builds(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    asked: Asked,
-) -> Result<Html<String>, PageError> {
+    frame: Frame,
+    FromQuery(asked): FromQuery<Question>,
+) -> Page {
     let (question, watch) = statistics::taken(asked, &["by", "from", "to", "max_ratio"])?;
     let by = question.by.unwrap_or_default();
     let max_ratio = question.max_ratio.unwrap_or(statistics::MAX_RATIO);
@@ -36,13 +32,13 @@ pub(in crate::http) async fn builds(
         }
         _ => None,
     };
-    let mut page = BuildsPage::new(BuildsInput {
+    let page = BuildsPage::new(BuildsInput {
         question: &question,
         days: watch.days,
         rates: analysis::rates(&app.store, by, &watch, statistics::CONFIDENCE).await?,
         comparison,
         outliers: analysis::outliers(&app.store, &watch, statistics::RATIO, statistics::CONFIDENCE).await?,
+        frame,
     });
-    page.frame = frame(&caller, "/builds");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }

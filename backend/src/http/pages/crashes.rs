@@ -1,16 +1,11 @@
 //! The page of programs that crashed.
 
-use askama::Template as _;
-use axum::Extension;
 use axum::extract::State;
-use axum::response::Html;
 use proto::v1::IssueFilter;
 use uuid::Uuid;
 
-use super::App;
-use crate::access::Caller;
-use crate::http::access::frame;
-use crate::http::error::PageError;
+use super::{App, Page, rendered};
+use crate::http::access::Frame;
 use crate::http::view::{CrashesInput, CrashesPage, SPARK_DAYS, issue_id};
 
 /// Issues that are looked at: those with the latest records. A page of them has less than 200 KB.
@@ -19,23 +14,20 @@ const ISSUES: u32 = 100;
 const CLASS: &str = "program.crash";
 
 /// `GET /crashes`.
-pub(in crate::http) async fn crashes(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Html<String>, PageError> {
+pub(in crate::http) async fn crashes(State(app): State<App>, frame: Frame) -> Page {
     let filter = IssueFilter {
         class: CLASS.to_owned(),
         ..IssueFilter::default()
     };
     let list = app.store.list_issues(&filter, ISSUES, "").await?;
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
-    let mut page = CrashesPage::new(&CrashesInput {
+    let page = CrashesPage::new(CrashesInput {
         more: !list.next_page_token.is_empty(),
         newest: app.store.newest_records(&ids).await?,
         days: app.store.issue_days(&ids, SPARK_DAYS).await?,
         issues: list.issues,
         now: (app.now)(),
+        frame,
     });
-    page.frame = frame(&caller, "/crashes");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }

@@ -1,18 +1,14 @@
 //! The pages of parts of machines.
 
-use askama::Template as _;
-use axum::Extension;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::response::Html;
+use axum::extract::{Path, State};
 use proto::v1::PartFilter;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::App;
-use crate::access::Caller;
-use crate::http::access::frame;
-use crate::http::error::{PageError, Refusal};
+use super::{App, Page, rendered};
+use crate::http::access::Frame;
+use crate::http::error::Refusal;
+use crate::http::taken::FromQuery;
 use crate::http::view::{HardwarePage, PartPage};
 
 /// Parts of a page.
@@ -33,30 +29,23 @@ pub(in crate::http) struct Asked {
 /// `GET /hardware`.
 pub(in crate::http) async fn list(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Html<String>, PageError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    frame: Frame,
+    FromQuery(asked): FromQuery<Asked>,
+) -> Page {
     let filter = PartFilter {
         kind: asked.kind,
         host: asked.host,
         min_score: 0.0,
     };
     let list = app.store.list_parts(&filter, PAGE, &asked.page_token).await?;
-    let mut page = HardwarePage::new(&filter, &list, (app.now)());
-    page.frame = frame(&caller, "/hardware");
-    Ok(Html(page.render()?))
+    let page = HardwarePage::new(&filter, &list, (app.now)(), frame);
+    rendered(&page)
 }
 
 /// `GET /hardware/{id}`.
-pub(in crate::http) async fn part(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Html<String>, PageError> {
+pub(in crate::http) async fn part(State(app): State<App>, frame: Frame, Path(id): Path<String>) -> Page {
     let id = Uuid::try_parse(&id).map_err(|_no_id| Refusal::NoPart)?;
     let part = app.store.get_part(id).await?.ok_or(Refusal::NoPart)?;
-    let mut page = PartPage::new(&part, (app.now)());
-    page.frame = frame(&caller, "/hardware");
-    Ok(Html(page.render()?))
+    let page = PartPage::new(&part, (app.now)(), frame);
+    rendered(&page)
 }

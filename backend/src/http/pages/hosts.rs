@@ -1,18 +1,14 @@
 //! The pages of hosts.
 
-use askama::Template as _;
-use axum::Extension;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::response::Html;
+use axum::extract::{Path, State};
 use proto::v1::{Fault, FaultFilter, HostFilter, PartFilter};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{App, fault_id};
-use crate::access::Caller;
-use crate::http::access::frame;
+use super::{App, Page, fault_id, rendered};
+use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
+use crate::http::taken::FromQuery;
 use crate::http::view::{HostInput, HostPage, HostsPage};
 
 /// Hosts of a page.
@@ -37,23 +33,17 @@ pub(in crate::http) struct Asked {
 /// `GET /hosts`.
 pub(in crate::http) async fn list(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Html<String>, PageError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    frame: Frame,
+    FromQuery(asked): FromQuery<Asked>,
+) -> Page {
     let filter = HostFilter { query: asked.q };
     let list = app.store.list_hosts(&filter, PAGE, &asked.page_token).await?;
-    let mut page = HostsPage::new(&filter.query, &list, (app.now)());
-    page.frame = frame(&caller, "/hosts");
-    Ok(Html(page.render()?))
+    let page = HostsPage::new(&filter.query, &list, (app.now)(), frame);
+    rendered(&page)
 }
 
 /// `GET /hosts/{agent}`.
-pub(in crate::http) async fn host(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(agent): Path<String>,
-) -> Result<Html<String>, PageError> {
+pub(in crate::http) async fn host(State(app): State<App>, frame: Frame, Path(agent): Path<String>) -> Page {
     let agent_id = Uuid::try_parse(&agent).map_err(|_no_id| Refusal::AgentId)?;
     let host = app.store.host(agent_id).await?.ok_or(Refusal::NoHost)?;
     let of_class = |class: &str, include_housekeeping| FaultFilter {
@@ -73,7 +63,7 @@ pub(in crate::http) async fn host(
         host: agent_id.to_string(),
         ..PartFilter::default()
     };
-    let mut page = HostPage::new(HostInput {
+    let page = HostPage::new(HostInput {
         host,
         parts: app.store.list_parts(&parts, PARTS, "").await?.parts,
         story: app.store.story(agent_id).await?,
@@ -81,7 +71,7 @@ pub(in crate::http) async fn host(
         ends: faults(of_class("boot.end", false), ENDS).await?,
         beat,
         now: (app.now)(),
+        frame,
     });
-    page.frame = frame(&caller, "/hosts");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }

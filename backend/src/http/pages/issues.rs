@@ -1,21 +1,20 @@
 //! The pages of issues.
 
-use askama::Template as _;
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Path, Query, State};
-use axum::response::{Html, Redirect};
+use axum::extract::{Path, State};
+use axum::response::Redirect;
 use proto::v1::{Fault, FaultFilter, Issue, IssueFilter};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{App, fault_id};
+use super::{App, Page, fault_id, rendered};
 use crate::access::{Caller, Role};
 use crate::analysis;
-use crate::http::access::frame;
+use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::issues::state;
+use crate::http::taken::{FromForm, FromQuery};
 use crate::http::view::{
     IssueInput, IssuePage, IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, TREND_DAYS, issue_href, issue_id,
 };
@@ -32,9 +31,9 @@ const FALSE_PART: f64 = 0.05;
 pub(in crate::http) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    asked: Result<Query<IssuesAsked>, QueryRejection>,
-) -> Result<Html<String>, PageError> {
-    let Query(asked) = asked.map_err(|error| Refusal::Request(error.body_text()))?;
+    frame: Frame,
+    FromQuery(asked): FromQuery<IssuesAsked>,
+) -> Page {
     let filter = IssueFilter {
         state: state(&asked.state)?.into(),
         query: asked.q.clone(),
@@ -43,23 +42,24 @@ pub(in crate::http) async fn list(
     let list = app.store.list_issues(&filter, PAGE, &asked.page_token).await?;
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
-    let mut page = IssuesPage::new(&IssuesInput {
+    let page = IssuesPage::new(IssuesInput {
         asked: &asked,
         list: &list,
         days: &days,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
+        frame,
     });
-    page.frame = frame(&caller, "/issues");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }
 
 /// `GET /issues/{issue}`.
 pub(in crate::http) async fn issue(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    frame: Frame,
     Path(issue): Path<String>,
-) -> Result<Html<String>, PageError> {
+) -> Page {
     let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
     let id = issue_id(&found).ok_or(Refusal::NoIssue)?;
     let watch = Watch {
@@ -82,7 +82,7 @@ pub(in crate::http) async fn issue(
         Some(fault) => app.symbols.may_resolve(fault).await?,
         None => false,
     };
-    let mut page = IssuePage::new(IssueInput {
+    let page = IssuePage::new(IssueInput {
         days: days.remove(&id).unwrap_or_default(),
         rates: vec![("kernel", kernels), ("build", builds), ("model", models)],
         unusual,
@@ -93,9 +93,9 @@ pub(in crate::http) async fn issue(
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         issue: found,
+        frame,
     });
-    page.frame = frame(&caller, "/issues");
-    Ok(Html(page.render()?))
+    rendered(&page)
 }
 
 /// What the form of an issue's page sends: texts, empty where nothing was written.
@@ -201,9 +201,8 @@ pub(in crate::http) async fn decide(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(issue): Path<String>,
-    decision: Result<Form<Decision>, FormRejection>,
+    FromForm(decision): FromForm<Decision>,
 ) -> Result<Redirect, PageError> {
-    let Form(decision) = decision.map_err(|error| Refusal::Request(error.body_text()))?;
     let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
     let change = decision.change(&found, &caller)?;
     let changed = app.store.change_issue(&found.issue, &change).await?;

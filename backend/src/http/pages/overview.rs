@@ -1,16 +1,13 @@
 //! The first page.
 
-use askama::Template as _;
-use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use proto::v1::{FaultFilter, IssueFilter, IssueState, Severity};
 use uuid::Uuid;
 
-use super::App;
-use crate::access::Caller;
+use super::{App, rendered};
 use crate::analysis;
-use crate::http::access::frame;
+use crate::http::access::Frame;
 use crate::http::error::PageError;
 use crate::http::query;
 use crate::http::statistics::CONFIDENCE;
@@ -27,7 +24,7 @@ const ENDS: u32 = 5;
 /// `GET /`. The list of faults was here: addresses with its parameters lead there.
 pub(in crate::http) async fn overview(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
+    frame: Frame,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     if let Some(query) = query.filter(|query| !query.is_empty()) {
@@ -55,7 +52,7 @@ pub(in crate::http) async fn overview(
         min_severity: Severity::Medium.into(),
         ..FaultFilter::default()
     };
-    let mut page = OverviewPage::new(OverviewInput {
+    let page = OverviewPage::new(OverviewInput {
         overview: app.store.overview(OVERVIEW_DAYS, analysis::BAD_SCORE).await?,
         alerts: app.store.open_alerts_listed().await?,
         attention,
@@ -63,7 +60,7 @@ pub(in crate::http) async fn overview(
         builds: analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE).await?,
         ends: app.store.list_faults(&ends, ENDS, "").await?.faults,
         now: (app.now)(),
+        frame,
     });
-    page.frame = frame(&caller, "/");
-    Ok(Html(page.render()?).into_response())
+    Ok(rendered(&page)?.into_response())
 }

@@ -1,8 +1,7 @@
 //! Searches that people keep.
 
 use axum::Extension;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Redirect;
 use serde::Deserialize;
 
@@ -10,6 +9,7 @@ use super::App;
 use crate::access::{Caller, Role};
 use crate::http::error::{PageError, Refusal};
 use crate::http::query;
+use crate::http::taken::FromForm;
 use crate::http::view::list_href;
 use crate::store::{SAVED_SEARCHES, SavedSearch};
 
@@ -42,9 +42,8 @@ pub(in crate::http) enum Act {
 pub(in crate::http) async fn act(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    act: Result<Form<Act>, FormRejection>,
+    FromForm(act): FromForm<Act>,
 ) -> Result<Redirect, PageError> {
-    let Form(act) = act.map_err(|error| Refusal::Request(error.body_text()))?;
     let takes = |role: Role| {
         if caller.role < role {
             Err(Refusal::Role(caller.role, role))

@@ -115,6 +115,7 @@ pub(in crate::http) struct AdminInput {
     /// The name of who looks at it.
     pub(in crate::http) you: Option<String>,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl AdminPage {
@@ -151,7 +152,7 @@ impl AdminPage {
                 .take(AUDIT)
                 .map(|entry| AuditRow::new(entry, now))
                 .collect(),
-            frame: Frame::default(),
+            frame: input.frame,
         }
     }
 }

@@ -91,6 +91,7 @@ pub(in crate::http) struct BuildsInput<'a> {
     pub(in crate::http) rates: Vec<Rate>,
     pub(in crate::http) comparison: Option<Comparison>,
     pub(in crate::http) outliers: Outliers,
+    pub(in crate::http) frame: Frame,
 }
 
 impl BuildsPage {
@@ -114,7 +115,7 @@ impl BuildsPage {
             to: names(&input.rates, input.question.to.as_deref()),
             comparison: input.comparison.map(Compared::from),
             outliers: outliers(input.outliers),
-            frame: Frame::default(),
+            frame: input.frame,
         }
     }
 }

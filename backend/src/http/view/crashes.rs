@@ -62,16 +62,17 @@ pub(in crate::http) struct CrashesInput {
     pub(in crate::http) newest: HashMap<Uuid, Record>,
     pub(in crate::http) days: HashMap<Uuid, Vec<IssueDay>>,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl CrashesPage {
-    pub(in crate::http) fn new(input: &CrashesInput) -> Self {
+    pub(in crate::http) fn new(input: CrashesInput) -> Self {
         let mut programs: Vec<(String, u64, Program)> = Vec::new();
         for issue in &input.issues {
             let record = issue_id(issue).and_then(|id| input.newest.get(&id));
             let crash = record.and_then(crash);
             let path = path(record, crash, &issue.title);
-            let row = CrashRow::new(issue, crash, input);
+            let row = CrashRow::new(issue, crash, &input);
             match programs.iter_mut().find(|(known, ..)| *known == path) {
                 Some((_, records, program)) => {
                     *records = records.saturating_add(issue.occurrences);
@@ -88,7 +89,7 @@ impl CrashesPage {
         Self {
             programs: programs.collect(),
             only: input.more.then_some(input.issues.len()),
-            frame: Frame::default(),
+            frame: input.frame,
         }
     }
 }
@@ -179,7 +180,7 @@ mod tests {
             })),
             ..Record::default()
         };
-        let page = CrashesPage::new(&CrashesInput {
+        let page = CrashesPage::new(CrashesInput {
             issues: vec![issue(1, 2), issue(2, 4), issue(3, 3), issue(4, 1)],
             more: false,
             newest: HashMap::from([
@@ -189,6 +190,7 @@ mod tests {
             ]),
             days: HashMap::new(),
             now: Timestamp::UNIX_EPOCH,
+            frame: Frame::default(),
         });
         let programs: Vec<_> = page
             .programs

@@ -80,6 +80,7 @@ impl FaultPage {
         known: &[FingerprintFacts],
         resolvable: bool,
         now: Timestamp,
+        frame: Frame,
     ) -> Self {
         let no_record = Record::default();
         let record = fault.record.as_ref().unwrap_or(&no_record);
@@ -88,7 +89,7 @@ impl FaultPage {
         let occurrences = title_facts.map(|facts| Occurrences::new(facts, now));
         let kernel = record.kernel_release.clone();
         Self {
-            frame: Frame::default(),
+            frame,
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
             class: record.class.clone(),

@@ -77,7 +77,12 @@ pub(in crate::http) struct SignRow {
 }
 
 impl HardwarePage {
-    pub(in crate::http) fn new(filter: &PartFilter, list: &ListPartsResponse, now: Timestamp) -> Self {
+    pub(in crate::http) fn new(
+        filter: &PartFilter,
+        list: &ListPartsResponse,
+        now: Timestamp,
+        frame: Frame,
+    ) -> Self {
         let kinds = PartKind::ALL.map(|kind| Choice {
             value: kind.name().to_owned(),
             label: noun(kind.name()).to_owned(),
@@ -93,7 +98,7 @@ impl HardwarePage {
                 &[("kind", &filter.kind), ("host", &filter.host)],
                 &list.next_page_token,
             ),
-            frame: Frame::default(),
+            frame,
         }
     }
 }
@@ -125,7 +130,7 @@ impl PartRow {
 }
 
 impl PartPage {
-    pub(in crate::http) fn new(part: &Part, now: Timestamp) -> Self {
+    pub(in crate::http) fn new(part: &Part, now: Timestamp, frame: Frame) -> Self {
         let days = errors_by_day(&part.hours, now);
         let mut spots: Vec<String> = part.hours.iter().flat_map(|hour| hour.spots.clone()).collect();
         spots.sort_unstable();
@@ -142,7 +147,7 @@ impl PartPage {
                 .into_iter()
                 .filter(|facts| !facts.facts.is_empty())
                 .collect(),
-            frame: Frame::default(),
+            frame,
         }
     }
 }

@@ -37,12 +37,12 @@ pub(in crate::http) struct HostRow {
 }
 
 impl HostsPage {
-    pub(in crate::http) fn new(query: &str, list: &ListHostsResponse, now: Timestamp) -> Self {
+    pub(in crate::http) fn new(query: &str, list: &ListHostsResponse, now: Timestamp, frame: Frame) -> Self {
         Self {
             query: query.to_owned(),
             rows: list.hosts.iter().map(|host| HostRow::new(host, now)).collect(),
             next: next_href("/hosts", &[("q", query)], &list.next_page_token),
-            frame: Frame::default(),
+            frame,
         }
     }
 }
@@ -153,6 +153,7 @@ pub(in crate::http) struct HostInput {
     /// Its latest heartbeat, whole.
     pub(in crate::http) beat: Option<Fault>,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl HostPage {
@@ -165,6 +166,7 @@ impl HostPage {
             ends,
             beat,
             now,
+            frame,
         } = input;
         let host = known.host.clone().unwrap_or_default();
         let record = beat.as_ref().and_then(|beat| beat.record.as_ref());
@@ -201,7 +203,7 @@ impl HostPage {
                 .collect(),
             dimms: host.dimms.iter().map(DimmRow::from).collect(),
             modules: host.modules.iter().map(|module| module.name.clone()).collect(),
-            frame: Frame::default(),
+            frame,
         }
     }
 }

@@ -79,6 +79,7 @@ pub(in crate::http) struct IssueInput {
     pub(in crate::http) similar: Vec<Issue>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 /// What mends an issue.
@@ -150,6 +151,7 @@ impl IssuePage {
             similar,
             may_change,
             now,
+            frame,
         } = input;
         let record = newest.as_ref().and_then(|fault| fault.record.as_ref());
         let kernels = report::kernels(&rates);
@@ -200,7 +202,7 @@ impl IssuePage {
                 .map(|event| HistoryRow::new(event, now))
                 .collect(),
             may_change,
-            frame: Frame::default(),
+            frame,
             issue,
         }
     }

@@ -92,17 +92,19 @@ pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl IssuesPage {
-    pub(in crate::http) fn new(input: &IssuesInput<'_>) -> Self {
+    pub(in crate::http) fn new(input: IssuesInput<'_>) -> Self {
         let IssuesInput {
             asked,
             list,
             days,
             may_change,
             now,
-        } = *input;
+            frame,
+        } = input;
         let states = STATES.map(issue_state_name).map(|state| Choice {
             value: state.to_owned(),
             label: state.to_owned(),
@@ -126,7 +128,7 @@ impl IssuesPage {
                 &[("state", &asked.state), ("q", &asked.q)],
                 &list.next_page_token,
             ),
-            frame: Frame::default(),
+            frame,
         }
     }
 }

@@ -127,6 +127,7 @@ pub(in crate::http) struct ListInput<'a> {
     pub(in crate::http) same: Option<FingerprintFacts>,
     pub(in crate::http) collector: String,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl ListPage {
@@ -141,6 +142,7 @@ impl ListPage {
             same,
             collector,
             now,
+            frame,
         } = input;
         let filter = request.filter.clone().unwrap_or_default();
         let first = request.page_token.is_empty();
@@ -153,7 +155,7 @@ impl ListPage {
         let rows: Vec<Row> = list.faults.iter().map(|fault| Row::new(fault, now)).collect();
         let count = rows.len();
         Self {
-            frame: Frame::default(),
+            frame,
             form: Form::new(&filter, facets),
             same: Same::new(&filter, same),
             shown: format!("{}, newest first", counted(count as u64, "fault")),

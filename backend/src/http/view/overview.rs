@@ -90,6 +90,7 @@ pub(in crate::http) struct OverviewInput {
     /// The last ends of boots that were not as they should be.
     pub(in crate::http) ends: Vec<Fault>,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl OverviewPage {
@@ -102,6 +103,7 @@ impl OverviewPage {
             mut builds,
             ends,
             now,
+            frame,
         } = input;
         builds.truncate(BUILDS);
         let alerts: Vec<AlertRow> = alerts
@@ -149,7 +151,7 @@ impl OverviewPage {
             class_days: CLASS_DAYS,
             ends: ends.iter().map(|fault| Row::new(fault, now)).collect(),
             empty: overview.hosts == 0,
-            frame: Frame::default(),
+            frame,
         }
     }
 }

@@ -66,6 +66,7 @@ pub(in crate::http) struct PopulationInput {
     /// All hosts.
     pub(in crate::http) all: Vec<Population>,
     pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
 }
 
 impl PopulationPage {
@@ -76,6 +77,7 @@ impl PopulationPage {
             named,
             all,
             now,
+            frame,
         } = input;
         let calendar: Vec<String> = (0..u64::from(days))
             .rev()
@@ -122,7 +124,7 @@ impl PopulationPage {
                 hosts.get(day).copied().unwrap_or(0)
             }),
             last_day,
-            frame: Frame::default(),
+            frame,
         }
     }
 }
@@ -185,6 +187,7 @@ mod tests {
             ],
             all: vec![day("2026-11-27", "", 4), day("2026-11-26", "", 4)],
             now: "2026-11-27T12:00:00Z".parse().unwrap(),
+            frame: Frame::default(),
         });
         let rows: Vec<_> = page
             .rows

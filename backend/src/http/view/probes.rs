@@ -68,7 +68,7 @@ struct Told<'a> {
 
 impl ProbesPage {
     /// From the newest heartbeat of each host that was heard lately.
-    pub(in crate::http) fn new(newest: &Beats) -> Self {
+    pub(in crate::http) fn new(newest: &Beats, frame: Frame) -> Self {
         let mut told: BTreeMap<&str, Told<'_>> = BTreeMap::new();
         let (mut hosts, mut whole) = (0_u64, 0_u64);
         for beat in &newest.beats {
@@ -106,7 +106,7 @@ impl ProbesPage {
                 .map(|(name, of_it)| HookRow::new(name, of_it))
                 .collect(),
             more,
-            frame: Frame::default(),
+            frame,
         }
     }
 }
@@ -202,13 +202,13 @@ mod tests {
 
     fn page(beats: Vec<HostBeat>) -> ProbesPage {
         let hosts = beats.len() as u64;
-        ProbesPage::new(&Beats { beats, hosts })
+        ProbesPage::new(&Beats { beats, hosts }, Frame::default())
     }
 
     #[test]
     fn the_page_says_when_it_is_not_of_all_hosts() {
         let beats = vec![beat(1, &[("console", "tp_btf", "")])];
-        let page = ProbesPage::new(&Beats { beats, hosts: 1234 });
+        let page = ProbesPage::new(&Beats { beats, hosts: 1234 }, Frame::default());
         assert_eq!(page.hosts, "1 of 1,234 hosts heard within a day, the latest");
     }
 

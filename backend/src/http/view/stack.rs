@@ -23,7 +23,7 @@ pub(in crate::http) struct StackPage {
 }
 
 impl StackPage {
-    pub(in crate::http) fn new(fault: &Fault, stacks: ResolveFaultResponse) -> Self {
+    pub(in crate::http) fn new(fault: &Fault, stacks: ResolveFaultResponse, frame: Frame) -> Self {
         let no_record = Record::default();
         let record = fault.record.as_ref().unwrap_or(&no_record);
         let whole = Sections::of_fault(&fault.id, record, false);
@@ -38,7 +38,7 @@ impl StackPage {
                 ..Sections::default()
             },
             problems: stacks.problems,
-            frame: Frame::default(),
+            frame,
         }
     }
 }

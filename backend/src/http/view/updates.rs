@@ -58,7 +58,7 @@ pub(in crate::http) struct PathRow {
 
 impl UpdatesPage {
     /// `paths` are those of the last `days` days, those that most hosts tried first.
-    pub(in crate::http) fn new(days: u32, paths: &[UpdatePath]) -> Self {
+    pub(in crate::http) fn new(days: u32, paths: &[UpdatePath], frame: Frame) -> Self {
         let from = side(paths, |path| &path.from);
         let to = side(paths, |path| &path.to);
         let rows = from.into_iter().map(|from| FromRow {
@@ -77,7 +77,7 @@ impl UpdatesPage {
             to: to.iter().map(|to| named(to)).collect(),
             paths: paths.iter().take(LISTED).map(PathRow::new).collect(),
             more: paths.len().saturating_sub(LISTED),
-            frame: Frame::default(),
+            frame,
         }
     }
 }
@@ -172,6 +172,7 @@ mod tests {
                 path("9", "41270", 200, 200, 0),
                 path("41270", "41280", 100, 90, 10),
             ],
+            Frame::default(),
         );
         assert_eq!(page.to, ["41270", "41280"]);
         let rows: Vec<&str> = page.rows.iter().map(|row| row.from.as_str()).collect();
@@ -189,7 +190,7 @@ mod tests {
         let paths: Vec<UpdatePath> = (0..200)
             .map(|build| path(&build.to_string(), &(build + 1).to_string(), 1, 1, 0))
             .collect();
-        let page = UpdatesPage::new(30, &paths);
+        let page = UpdatesPage::new(30, &paths, Frame::default());
         assert_eq!((page.rows.len(), page.to.len(), page.more), (16, 16, 100));
     }
 }
