@@ -62,16 +62,13 @@ async fn hosts_and_builds_are_listed_by_pages() {
     ] {
         assert_eq!(names(query).await.unwrap(), expected, "{query}");
     }
-    for query in [
-        "class:kernel.*",
-        "severity>=high",
-        "after:-7d",
-        "nvme",
-        "-(host:a or nvme)",
-    ] {
+    for query in ["class:kernel.*", "severity>=high", "after:-7d"] {
         let refused = names(query).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{query}");
-        assert!(refused.message().contains("hosts are asked for by"), "{refused}");
+        assert!(
+            refused.message().contains("hosts cannot be asked for by"),
+            "{refused}"
+        );
     }
     let (mut builds, mut page_token) = (Vec::new(), String::new());
     loop {
