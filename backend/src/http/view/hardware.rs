@@ -47,7 +47,7 @@ pub(in crate::http) struct PartRow {
     pub(in crate::http) what: String,
     pub(in crate::http) host: String,
     pub(in crate::http) host_href: String,
-    /// The weightiest sign.
+    /// The weightiest sign, without what it is measured by: that is on the page of the part.
     pub(in crate::http) says: String,
     pub(in crate::http) corrected: String,
     pub(in crate::http) uncorrected: String,
@@ -121,7 +121,10 @@ impl PartRow {
             what: what(part),
             host: name_of_host(&part.hostname, &agent_id),
             host_href: host_page_href(&agent_id),
-            says: weightiest.map(|sign| sign.says.clone()).unwrap_or_default(),
+            says: weightiest
+                .and_then(|sign| sign.says.split("; ").next())
+                .unwrap_or_default()
+                .to_owned(),
             corrected: grouped(part.corrected),
             uncorrected: grouped(part.uncorrected.saturating_add(part.fatal)),
             last: Moment::new(part.last_seen_unix_ns, now),
@@ -287,6 +290,24 @@ mod tests {
         assert_eq!(days.len(), 30);
         assert_eq!(days[28], (3, "2026-11-26: 3 corrected, 0 not".to_owned()));
         assert_eq!(days[29].0, u64::MAX, "sums end where numbers do");
+    }
+
+    #[test]
+    fn a_list_says_what_weighs_most_and_leaves_its_measure_to_the_page() {
+        let sign = |says: &str, weight| PartSign {
+            says: says.to_owned(),
+            weight,
+            ..PartSign::default()
+        };
+        let part = Part {
+            evidence: vec![
+                sign("errors on 2 of the last 30 days", 0.2),
+                sign("53 corrected errors within 24 hours; 10 are usual", 0.5),
+            ],
+            ..Part::default()
+        };
+        let row = PartRow::new(&part, Timestamp::UNIX_EPOCH);
+        assert_eq!(row.says, "53 corrected errors within 24 hours");
     }
 
     #[test]

@@ -54,10 +54,14 @@ const HOSTS: [(&str, &str, &str, &str, &[&str]); 4] = [
     ),
 ];
 /// Simulated hosts are watched until yesterday.
-const TODAY: &str = "INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
-    SELECT agent_id, date_trunc('day', now(), 'UTC'), os_build, kernel_release, product,
-           extract(epoch FROM now() - date_trunc('day', now(), 'UTC'))::float8
-    FROM hosts WHERE os_id = 'simulated'";
+const TODAY: &str = "WITH today AS (
+        INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
+        SELECT agent_id, date_trunc('day', now(), 'UTC'), os_build, kernel_release, product,
+               extract(epoch FROM now() - date_trunc('day', now(), 'UTC'))::float8
+        FROM hosts WHERE os_id = 'simulated' RETURNING *
+    )
+    INSERT INTO exposure_daily (agent_id, day, os_build, kernel_release, product, seconds)
+    SELECT agent_id, hour, os_build, kernel_release, product, seconds FROM today";
 /// Days for which the hosts have been running: longer than build A.
 const DAYS: u64 = 40;
 /// What people want to be told.
