@@ -78,6 +78,18 @@ async fn the_overview_tells_how_the_fleet_is() {
     let router = router(&db, Anonymous::Admin);
     assert!(get(&router, "/").await.contains("No host was heard yet"));
     tell(&db, 2).await;
+    let milder = format!("{:032x}", 7);
+    let later = Record {
+        severity: Severity::Medium.into(),
+        fingerprints: vec![Fingerprint {
+            version: 1,
+            level: FingerprintLevel::Title.into(),
+            value: milder.clone(),
+        }],
+        ..oops()
+    };
+    deliver(&db, &[later]).await;
+    db.counted().await;
     fleet(&db).await;
     let page = get(&router, "/").await;
     for words in [
@@ -90,10 +102,9 @@ async fn the_overview_tells_how_the_fleet_is() {
     ] {
         assert!(page.contains(words), "{words:?} is missing in:\n{page}");
     }
-    assert!(
-        page.contains(&format!(r#"href="/issues/{ISSUE}""#)),
-        "a new issue asks to be looked at"
-    );
+    let places = [ISSUE, &milder].map(|issue| page.find(&format!(r#"href="/issues/{issue}""#)));
+    assert!(places[0].is_some(), "a new issue asks to be looked at");
+    assert!(places[0] < places[1], "the most severe first");
     assert!(page.contains("host-hours, "), "days have words");
     assert!(
         page.contains("from=41&#38;to=42") || page.contains("from=42&#38;to=41"),

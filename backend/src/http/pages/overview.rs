@@ -1,5 +1,7 @@
 //! The first page.
 
+use std::cmp::Reverse;
+
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use proto::v1::{FaultFilter, IssueFilter, IssueState, Severity};
@@ -37,7 +39,9 @@ pub(in crate::http) async fn overview(
             state: state.into(),
             ..IssueFilter::default()
         };
-        attention.extend(app.store.list_issues(&filter, ISSUES, "").await?.issues);
+        let mut found = app.store.list_issues(&filter, ISSUES, "").await?.issues;
+        found.sort_by_key(|issue| Reverse((issue.severity, issue.hosts)));
+        attention.extend(found);
     }
     attention.truncate(ISSUES as usize);
     let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
