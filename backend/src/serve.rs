@@ -27,7 +27,7 @@ use crate::{
     ingest::{Ingest, Quota, Quotas},
     metrics::Metrics,
     netconsole,
-    store::{Store, StoreError, chain},
+    store::{KEPT, Store, StoreError, chain},
     symbols::{self, Symbols, SymbolsError},
 };
 use listeners::{Addresses, Listeners};
@@ -180,7 +180,7 @@ async fn serve(
     listeners: Listeners,
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
-    let store = Store::new(url)?;
+    let store = Store::new(url)?.keeping(KEPT);
     let Some(migrated) = shutdown
         .run_until_cancelled(prepare(&store, config.migrate))
         .await

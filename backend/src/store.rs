@@ -21,6 +21,7 @@ mod hosts;
 mod id;
 mod inventory;
 mod issues;
+mod kept;
 mod list;
 mod losses;
 mod netconsole;
@@ -69,6 +70,7 @@ pub use issues::{
     AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
     state_named as issue_state,
 };
+pub use kept::KEPT;
 pub(crate) use list::Older;
 pub use netconsole::{OpenRecord, Owner};
 pub use newest::{Beats, HostBeat};
@@ -92,6 +94,7 @@ const PING: Duration = Duration::from_secs(5);
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
+    kept: kept::Kept,
 }
 
 impl Store {
@@ -105,6 +108,7 @@ impl Store {
         Ok(Self {
             pool: connect::pool(config.clone())?,
             config,
+            kept: kept::Kept::default(),
         })
     }
 

@@ -120,10 +120,13 @@ pub struct ComparisonOfIssue {
 /// with at most about α. `fine` takes that a ratio above the allowed one is refuted with the confidence.
 pub async fn compare(store: &Store, asked: &Asked) -> Result<Comparison, AnalysisError> {
     alpha(asked.confidence)?;
-    let (watched, affected) = store
-        .side_by_side(asked.by, &asked.from, &asked.to, &asked.watch)
-        .await?;
-    judge(asked, &watched, &affected)
+    let question = format!("compare {asked:?}");
+    let judged = async {
+        let sums = store.side_by_side(asked.by, &asked.from, &asked.to, &asked.watch);
+        let (watched, affected) = sums.await?;
+        judge(asked, &watched, &affected)
+    };
+    store.kept(question, judged).await
 }
 
 fn judge(asked: &Asked, watched: &[Watched], affected: &[Affected]) -> Result<Comparison, AnalysisError> {

@@ -45,7 +45,9 @@ pub async fn escalations(
     if !(0.0..=1.0).contains(&false_part) {
         return Err(statistics::Invalid::Probability.into());
     }
-    found(store.series(watch).await?, false_part)
+    let question = format!("escalations {watch:?} {false_part}");
+    let found = async { found(store.series(watch).await?, false_part) };
+    store.kept(question, found).await
 }
 
 fn found(series: Series, false_part: f64) -> Result<Vec<Escalation>, AnalysisError> {

@@ -51,7 +51,9 @@ pub async fn outliers(
     confidence: f64,
 ) -> Result<Outliers, AnalysisError> {
     super::alpha(confidence)?;
-    found(&store.cells(watch).await?, ratio, confidence)
+    let question = format!("outliers {watch:?} {ratio} {confidence}");
+    let found = async { found(&store.cells(watch).await?, ratio, confidence) };
+    store.kept(question, found).await
 }
 
 /// The rate of a cell is taken to be the product of a rate, a factor of its model and a factor of its build, which are fitted by

@@ -39,7 +39,8 @@ pub async fn rates(
     confidence: f64,
 ) -> Result<Vec<Rate>, AnalysisError> {
     let alpha = alpha(confidence)?;
-    let groups = store.groups(by, watch).await?;
+    let question = format!("rates {by:?} {watch:?}");
+    let groups = store.kept(question, store.groups(by, watch)).await?;
     let rates = groups.into_iter().map(|group| {
         let rate = statistics::rate::rate(clustered(&group), alpha)?;
         Ok(Rate {

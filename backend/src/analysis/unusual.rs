@@ -50,7 +50,9 @@ pub async fn unusual(
     if !(0.0..=1.0).contains(&false_part) {
         return Err(statistics::Invalid::Probability.into());
     }
-    found(store.facts_of(issue, watch).await?, false_part)
+    let question = format!("unusual {issue} {watch:?} {false_part}");
+    let found = async { found(store.facts_of(issue, watch).await?, false_part) };
+    store.kept(question, found).await
 }
 
 fn found(facts: Facts, false_part: f64) -> Result<Unusual, AnalysisError> {

@@ -75,6 +75,33 @@ impl Store {
                  GROUP BY class ORDER BY 2 DESC, 1 LIMIT $2",
             )
             .await?;
+        let fleet = client
+            .query_one(&fleet, &[&HEARD_MINUTES, &CLASS_DAYS, &bad_score])
+            .await?;
+        let states = client.query(&states, &[]).await?;
+        let classes = client.query(&classes, &[&CLASS_DAYS, &CLASSES]).await?;
+        Ok(Overview {
+            hosts: count(fleet.get(0)),
+            heard: count(fleet.get(1)),
+            unbalanced: count(fleet.get(2)),
+            lost: count(fleet.get(3)),
+            bad_parts: count(fleet.get(4)),
+            states: states.iter().map(|row| (row.get(0), count(row.get(1)))).collect(),
+            classes: classes
+                .iter()
+                .map(|row| ClassSum {
+                    class: row.get(0),
+                    records: count(row.get(1)),
+                    hosts: count(row.get(2)),
+                })
+                .collect(),
+            days: self.kept(format!("days {days}"), self.days(days)).await?,
+        })
+    }
+
+    /// The last `days` days.
+    async fn days(&self, days: u16) -> Result<Vec<FleetDay>, StoreError> {
+        let client = self.client().await?;
         let by_day = client
             .prepare_cached(
                 "SELECT coalesce(e.hours, 0)::float8, coalesce(r.hosts, 0)
@@ -94,34 +121,11 @@ impl Store {
                  ORDER BY d.day",
             )
             .await?;
-        let fleet = client
-            .query_one(&fleet, &[&HEARD_MINUTES, &CLASS_DAYS, &bad_score])
-            .await?;
-        let states = client.query(&states, &[]).await?;
-        let classes = client.query(&classes, &[&CLASS_DAYS, &CLASSES]).await?;
-        let by_day = client.query(&by_day, &[&i32::from(days)]).await?;
-        Ok(Overview {
-            hosts: count(fleet.get(0)),
-            heard: count(fleet.get(1)),
-            unbalanced: count(fleet.get(2)),
-            lost: count(fleet.get(3)),
-            bad_parts: count(fleet.get(4)),
-            states: states.iter().map(|row| (row.get(0), count(row.get(1)))).collect(),
-            classes: classes
-                .iter()
-                .map(|row| ClassSum {
-                    class: row.get(0),
-                    records: count(row.get(1)),
-                    hosts: count(row.get(2)),
-                })
-                .collect(),
-            days: by_day
-                .iter()
-                .map(|row| FleetDay {
-                    hours: row.get(0),
-                    affected: count(row.get(1)),
-                })
-                .collect(),
-        })
+        let rows = client.query(&by_day, &[&i32::from(days)]).await?;
+        let day = |row: &tokio_postgres::Row| FleetDay {
+            hours: row.get(0),
+            affected: count(row.get(1)),
+        };
+        Ok(rows.iter().map(day).collect())
     }
 }

@@ -1,0 +1,145 @@
+//! Answers that are kept for a moment: what a month of a fleet adds up to is computed once for all who look at it.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync, time::Instant};
+
+use super::Store;
+
+/// For how long a collector keeps an answer.
+pub const KEPT: Duration = Duration::from_secs(30);
+
+/// Answers that are kept at the same time. Beyond, all are given up.
+const ANSWERS: usize = 256;
+
+type Answer = Arc<dyn Any + Send + Sync>;
+/// Locked by who makes the answer, so that others wait for it.
+type Slot = Arc<sync::Mutex<Option<(Instant, Answer)>>>;
+
+/// Answers by their questions, shared by all clones of a store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    /// Nothing is kept where it is zero.
+    within: Duration,
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+}
+
+impl Kept {
+    fn slot(&self, question: String) -> Slot {
+        // Nobody panics while it is locked.
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= ANSWERS && !slots.contains_key(&question) {
+            slots.clear();
+        }
+        Arc::clone(slots.entry(question).or_default())
+    }
+}
+
+impl Store {
+    /// This store, with the answers of statistics kept for so long.
+    #[must_use]
+    pub fn keeping(self, within: Duration) -> Self {
+        let kept = Kept {
+            within,
+            ..Kept::default()
+        };
+        Self { kept, ..self }
+    }
+
+    /// What `make` answers to a question, or has answered a moment ago. Errors are not kept.
+    pub(crate) async fn kept<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        question: String,
+        make: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        if self.kept.within.is_zero() {
+            return make.await;
+        }
+        let slot = self.kept.slot(question);
+        let mut slot = slot.lock().await;
+        if let Some((at, answer)) = &*slot
+            && at.elapsed() < self.kept.within
+            && let Some(answer) = answer.downcast_ref::<T>()
+        {
+            return Ok(answer.clone());
+        }
+        let answer = make.await?;
+        *slot = Some((Instant::now(), Arc::new(answer.clone())));
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    fn store(within: Duration) -> Store {
+        Store::new("host=/nowhere user=nobody").unwrap().keeping(within)
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_made_once_for_all_who_ask_within_its_time() {
+        let (store, made) = (store(Duration::from_hours(1)), AtomicU32::new(0));
+        let ask = async |question: &str| {
+            let make = async {
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(made.fetch_add(1, Ordering::Relaxed))
+            };
+            store.kept(question.to_owned(), make).await.unwrap()
+        };
+        let (first, meanwhile, other) = tokio::join!(ask("a"), ask("a"), ask("b"));
+        assert_eq!(first, meanwhile);
+        assert_ne!(first, other);
+        assert_eq!((ask("a").await, ask("b").await), (first, other));
+    }
+
+    #[tokio::test]
+    async fn an_old_answer_is_made_anew() {
+        let store = store(Duration::from_millis(1));
+        let ask = async |answer: u32| {
+            store
+                .kept("a".to_owned(), async { Ok::<_, Infallible>(answer) })
+                .await
+        };
+        assert_eq!(ask(1).await, Ok(1));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(ask(2).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn neither_errors_are_kept_nor_answers_without_end() {
+        let store = store(Duration::from_hours(1));
+        let failed = store.kept("a".to_owned(), async { Err::<u32, _>("no") }).await;
+        assert_eq!(failed, Err("no"));
+        for question in 0..=ANSWERS {
+            let kept = store
+                .kept(question.to_string(), async { Ok::<_, Infallible>(question) })
+                .await;
+            assert_eq!(kept, Ok(question));
+        }
+        assert!(store.kept.slots.lock().unwrap().len() <= ANSWERS);
+    }
+
+    #[tokio::test]
+    async fn a_store_keeps_nothing_unless_it_is_told_to() {
+        let store = store(Duration::ZERO);
+        for number in 0..2 {
+            assert_eq!(
+                store
+                    .kept("a".to_owned(), async { Ok::<_, Infallible>(number) })
+                    .await,
+                Ok(number)
+            );
+        }
+    }
+}
