@@ -18,7 +18,7 @@ pub use measure::{Measured, Share, measure};
 
 use fastrand::Rng;
 
-use crate::store::{FleetTables, SIMULATED_KERNEL as KERNEL};
+use crate::store::{FleetTables, SIMULATED_KERNEL as KERNEL, simulated_host};
 
 /// Issues of a fleet.
 const ISSUES: i32 = 40;
@@ -73,6 +73,20 @@ pub struct Fleet {
     pub bad_hosts: Vec<i32>,
     /// Memory modules that are bad: the host and the slot.
     pub bad_modules: Vec<(i32, &'static str)>,
+}
+
+impl Fleet {
+    /// The names of the hosts that are bad.
+    pub fn bad_host_names(&self) -> Vec<String> {
+        self.bad_hosts.iter().copied().map(simulated_host).collect()
+    }
+
+    /// The memory modules that are bad, each as its host's name and its slot.
+    pub fn bad_module_names(&self) -> Vec<String> {
+        let bad = self.bad_modules.iter();
+        bad.map(|(host, slot)| format!("{} {slot}", simulated_host(*host)))
+            .collect()
+    }
 }
 
 impl Plan {

@@ -64,15 +64,7 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         bail!(NOT_EMPTY);
     }
     store.count_population().await?;
-    let bad_hosts: Vec<String> = fleet
-        .bad_hosts
-        .iter()
-        .map(|host| format!("simulated-{host}"))
-        .collect();
-    let modules = fleet.bad_modules.iter();
-    let bad_modules: Vec<String> = modules
-        .map(|(host, slot)| format!("simulated-{host} {slot}"))
-        .collect();
+    let (bad_hosts, bad_modules) = (fleet.bad_host_names(), fleet.bad_module_names());
     if options.json {
         let truth = json!({
             "hosts": options.hosts, "days": options.days, "seed": options.seed, "from": "A", "to": "B",

@@ -128,17 +128,10 @@ async fn ask(store: &Store, fleet: &Fleet, plan: Plan, measured: &mut Measured) 
             measured
                 .models
                 .add(&[format!("model {BAD_MODEL}")], &names(found.models));
-            let bad: Vec<String> = fleet
-                .bad_hosts
-                .iter()
-                .map(|host| format!("simulated-{host}"))
-                .collect();
-            measured.hosts.add(&bad, &names(found.hosts));
-            let bad = fleet.bad_modules.iter();
-            let bad: Vec<String> = bad
-                .map(|(host, slot)| format!("simulated-{host} {slot}"))
-                .collect();
-            measured.modules.add(&bad, &bad_modules(store).await?);
+            measured.hosts.add(&fleet.bad_host_names(), &names(found.hosts));
+            measured
+                .modules
+                .add(&fleet.bad_module_names(), &bad_modules(store).await?);
         }
         Story::Rise => {
             let found = analysis::escalations(store, &watch, FALSE_PART).await?;

@@ -62,7 +62,7 @@ const FUNCTIONS: &str = "
     CREATE FUNCTION pg_temp.time(host integer, day integer, issue integer) RETURNS interval IMMUTABLE LANGUAGE sql AS
         $$ SELECT (hashtext(host || ' ' || day || ' ' || issue) & 65535) * interval '1.3 seconds' $$;
     CREATE TEMPORARY TABLE named (number integer, class text, title text, severity smallint, version bigint) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer, kernel text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer, hostname text, kernel text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE erring (host integer, module text, hour integer, errors bigint, spot text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
 
@@ -70,7 +70,7 @@ const FUNCTIONS: &str = "
 const FILL: [&str; 12] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
                         memory_bytes, product, board, bios, boot_id, agent_version)
-     SELECT pg_temp.host(number), 'simulated-' || number, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
+     SELECT pg_temp.host(number), hostname, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
             kernel, '', 'x86_64', '', 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model, '', 'simulated'
      FROM fleet",
     "INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
@@ -116,6 +116,11 @@ const FILL: [&str; 12] = [
      FROM fleet WHERE upgraded < $1 - 1 AND number % 40 = 0",
 ];
 
+/// The name of a host, which sorts as its number does.
+pub fn simulated_host(number: i32) -> String {
+    format!("simulated-{number:06}")
+}
+
 impl Store {
     /// Writes a fleet into a database without hosts. False: there are hosts, and nothing was written.
     pub async fn write_fleet(&self, fleet: &FleetTables) -> Result<bool, StoreError> {
@@ -133,10 +138,11 @@ impl Store {
         }
         transaction.batch_execute(FUNCTIONS).await?;
         let numbers: Vec<i32> = (0..).take(fleet.model.len()).collect();
+        let names: Vec<String> = numbers.iter().map(|number| simulated_host(*number)).collect();
         transaction
             .execute(
-                "INSERT INTO fleet SELECT *, $4 FROM unnest($1::int[], $2::int[], $3::int[])",
-                &[&numbers, &fleet.model, &fleet.upgraded, &SIMULATED_KERNEL],
+                "INSERT INTO fleet SELECT *, $5 FROM unnest($1::int[], $2::int[], $3::int[], $4::text[])",
+                &[&numbers, &fleet.model, &fleet.upgraded, &names, &SIMULATED_KERNEL],
             )
             .await?;
         transaction

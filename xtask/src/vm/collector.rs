@@ -116,7 +116,7 @@ impl Collector {
             Command::new(programs.join("backend")).args([
                 "simulate",
                 "--hosts",
-                "300",
+                "500",
                 "--database",
                 &database,
             ]),
