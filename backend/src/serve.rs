@@ -257,14 +257,11 @@ fn start_background(
     metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> Option<JoinHandle<()>> {
-    tokio::spawn(analysis::keep_up(store.clone(), shutdown.clone()));
+    // What is decided is decided by what is known now.
+    let fresh = store.clone().keeping(Duration::ZERO);
+    tokio::spawn(analysis::keep_up(fresh.clone(), shutdown.clone()));
     if let Some(rules) = config.alerts.clone() {
-        tokio::spawn(alerts::run(
-            store.clone(),
-            rules,
-            metrics.clone(),
-            shutdown.clone(),
-        ));
+        tokio::spawn(alerts::run(fresh, rules, metrics.clone(), shutdown.clone()));
     }
     netconsole.map(|socket| {
         tokio::spawn(netconsole::run(

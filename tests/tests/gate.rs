@@ -12,7 +12,7 @@ use serde_json::Value;
 use system_tests::{database::Database, or_skip, process::Backend, programs};
 
 /// 80 hosts of each of three builds, watched for ten days. A third of builds 41 and 43 have an issue, almost all of 42.
-const FLEET: [&str; 5] = [
+const FLEET: [&str; 6] = [
     "CREATE UNLOGGED TABLE fleet AS
      SELECT ('00000000-0000-4000-8000-' || lpad((build * 1000 + host)::text, 12, '0'))::uuid AS agent_id, build::text AS build,
             host < CASE build WHEN 42 THEN 75 ELSE 27 END AS affected,
@@ -21,12 +21,13 @@ const FLEET: [&str; 5] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
                         memory_bytes, product, board, bios, boot_id, agent_version)
      SELECT agent_id, '', '', build, '', '', '', '', 1, 1, 'model', '', '', '', '' FROM fleet",
-    "INSERT INTO exposure SELECT agent_id, start + day * interval '1 day', build, '', 'model', 86400
+    "INSERT INTO exposure_daily SELECT agent_id, start + day * interval '1 day', build, '', 'model', 86400
      FROM fleet, generate_series(0, 9) AS day",
     "INSERT INTO fingerprints (agent_id, fingerprint, level, version, issue, class, title, severity, first_seen, last_seen,
                                occurrences)
      SELECT agent_id, md5('x')::uuid, 1, 1, md5('x')::uuid, 'kernel.oops', 'an oops', 3, start + interval '5 days', now(), 1
      FROM fleet WHERE affected",
+    "INSERT INTO triage (issue, class, title, severity) VALUES (md5('x')::uuid, 'kernel.oops', 'an oops', 3)",
     "INSERT INTO sightings (agent_id, day, issue, os_build, kernel_release, product, first_at, records)
      SELECT agent_id, start + interval '5 days', md5('x')::uuid, build, '', 'model', start + interval '5 days', 1
      FROM fleet WHERE affected",

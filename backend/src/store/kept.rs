@@ -7,15 +7,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync, time::Instant};
+use tokio::{
+    sync,
+    time::{Instant, timeout},
+};
 
 use super::Store;
 
 /// For how long a collector keeps an answer.
 pub const KEPT: Duration = Duration::from_secs(30);
 
-/// Answers that are kept at the same time. Beyond, all are given up.
-const ANSWERS: usize = 256;
+/// Answers that are kept at the same time.
+const ANSWERS: usize = 64;
+/// Who waited so long for another's answer makes his own.
+const WAIT: Duration = Duration::from_secs(10);
 
 type Answer = Arc<dyn Any + Send + Sync>;
 /// Locked by who makes the answer, so that others wait for it.
@@ -34,9 +39,22 @@ impl Kept {
         // Nobody panics while it is locked.
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= ANSWERS && !slots.contains_key(&question) {
-            slots.clear();
+            // One that is locked is being made.
+            slots.retain(|_, slot| {
+                slot.try_lock()
+                    .map_or(true, |slot| self.fresh(slot.as_ref()).is_some())
+            });
+            if slots.len() >= ANSWERS {
+                slots.clear();
+            }
         }
         Arc::clone(slots.entry(question).or_default())
+    }
+
+    /// The answer of a slot, unless it is too old.
+    fn fresh<'a>(&self, slot: Option<&'a (Instant, Answer)>) -> Option<&'a Answer> {
+        let answer = slot.filter(|(at, _)| at.elapsed() < self.within);
+        answer.map(|(_, answer)| answer)
     }
 }
 
@@ -51,6 +69,15 @@ impl Store {
         Self { kept, ..self }
     }
 
+    /// Gives all answers up: what they add up has changed.
+    pub(super) fn forget_answers(&self) {
+        self.kept
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// What `make` answers to a question, or has answered a moment ago. Errors are not kept.
     pub(crate) async fn kept<T: Clone + Send + Sync + 'static, E>(
         &self,
@@ -61,11 +88,11 @@ impl Store {
             return make.await;
         }
         let slot = self.kept.slot(question);
-        let mut slot = slot.lock().await;
-        if let Some((at, answer)) = &*slot
-            && at.elapsed() < self.kept.within
-            && let Some(answer) = answer.downcast_ref::<T>()
-        {
+        let Ok(mut slot) = timeout(WAIT, slot.lock()).await else {
+            return make.await;
+        };
+        let fresh = self.kept.fresh(slot.as_ref());
+        if let Some(answer) = fresh.and_then(|answer| answer.downcast_ref::<T>()) {
             return Ok(answer.clone());
         }
         let answer = make.await?;
@@ -132,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_keeps_nothing_unless_it_is_told_to() {
-        let store = store(Duration::ZERO);
+        let store = Store::new("host=/nowhere user=nobody").unwrap();
         for number in 0..2 {
             assert_eq!(
                 store

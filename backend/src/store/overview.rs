@@ -54,6 +54,8 @@ pub struct FleetDay {
 impl Store {
     /// A fleet at a glance, with its last `days` days. From the score `bad_score` on a part is bad.
     pub async fn overview(&self, days: u16, bad_score: f64) -> Result<Overview, StoreError> {
+        // Before this takes a connection of its own: who waits for another's answer holds none.
+        let days = self.kept(format!("days {days}"), self.days(days)).await?;
         let client = self.client().await?;
         let fleet = client
             .prepare_cached(
@@ -95,7 +97,7 @@ impl Store {
                     hosts: count(row.get(2)),
                 })
                 .collect(),
-            days: self.kept(format!("days {days}"), self.days(days)).await?,
+            days,
         })
     }
 

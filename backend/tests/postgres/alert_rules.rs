@@ -82,6 +82,17 @@ async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
         )
     );
     assert!(alerts::find(&db.store, &worse(1000.0)).await.unwrap().is_empty());
+
+    // It came hours after it, on the same day.
+    let sql = "
+        DELETE FROM exposure_daily WHERE os_build = '41' AND day = (SELECT min(day) FROM exposure_daily);
+        INSERT INTO exposure
+        SELECT agent_id, day + interval '3 hours' * (os_build = '42')::int, os_build, kernel_release, product, 3600
+        FROM exposure_daily WHERE day = (SELECT min(day) FROM exposure_daily)";
+    db.sql().await.batch_execute(sql).await.unwrap();
+    let found = alerts::find(&db.store, &worse(1.1)).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].object, "42");
 }
 
 /// A host with this kernel says how each hook is attached; empty: it is not.

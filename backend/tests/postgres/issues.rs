@@ -321,6 +321,16 @@ async fn a_split_issue_is_one_for_each_of_its_top_frames_until_it_is_put_togethe
         let seen = format!("SELECT sum(records)::bigint FROM sightings WHERE issue = '{issue}'");
         assert_eq!(db.count(&seen).await, records, "{issue}");
     }
+    let watched = "INSERT INTO exposure_daily
+        SELECT agent_id, date_trunc('day', now(), 'UTC') - back * interval '1 day', '', '', '', 86400
+        FROM hosts, generate_series(0, 5) AS back";
+    db.sql().await.batch_execute(watched).await.unwrap();
+    let (_, rising) = get(&router, "/api/v1/statistics/escalations?days=10&false_part=1").await;
+    for (issue, hosts) in [(A, 1), (B, 2), (&*c, 1)] {
+        let mut all = rising["escalations"].as_array().unwrap().iter();
+        let found = all.find(|one| one["issue"] == issue).unwrap();
+        assert_eq!(found["hosts"][10], hosts, "{issue}: {rising:#}");
+    }
     let all = format!("/api/v1/faults?fingerprint={A}");
     assert_eq!(get(&router, &all).await.1["faults"].as_array().unwrap().len(), 5);
     let (status, _) = change(&router, B, &json!({ "who": "ann", "split": true })).await;

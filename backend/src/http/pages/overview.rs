@@ -1,10 +1,8 @@
 //! The first page.
 
-use std::cmp::Reverse;
-
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use proto::v1::{FaultFilter, IssueFilter, IssueState, Severity};
+use proto::v1::{FaultFilter, Severity};
 use uuid::Uuid;
 
 use super::{App, rendered};
@@ -16,10 +14,8 @@ use crate::http::statistics::CONFIDENCE;
 use crate::http::view::{OVERVIEW_DAYS, OverviewInput, OverviewPage, SPARK_DAYS, issue_id, list_href};
 use crate::store::{Dimension, Watch};
 
-/// States of issues that ask to be looked at, the most urgent first.
-const ATTENTION: [IssueState; 3] = [IssueState::Regressed, IssueState::Escalating, IssueState::New];
 /// Issues that are shown.
-const ISSUES: u32 = 8;
+const ISSUES: u8 = 8;
 /// Ends of boots that are shown.
 const ENDS: u32 = 5;
 
@@ -33,17 +29,7 @@ pub(in crate::http) async fn overview(
         let request = query::parse(&query)?;
         return Ok(Redirect::permanent(&list_href(&request)).into_response());
     }
-    let mut attention = Vec::new();
-    for state in ATTENTION {
-        let filter = IssueFilter {
-            state: state.into(),
-            ..IssueFilter::default()
-        };
-        let mut found = app.store.list_issues(&filter, ISSUES, "").await?.issues;
-        found.sort_by_key(|issue| Reverse((issue.severity, issue.hosts)));
-        attention.extend(found);
-    }
-    attention.truncate(ISSUES as usize);
+    let attention = app.store.issues_to_look_at(ISSUES).await?;
     let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
     let watch = Watch {
         days: OVERVIEW_DAYS.into(),
@@ -61,6 +47,7 @@ pub(in crate::http) async fn overview(
         alerts: app.store.open_alerts_listed().await?,
         attention,
         days_of_issues: app.store.issue_days(&ids, SPARK_DAYS).await?,
+        newest_builds: app.store.newest_builds(OVERVIEW_DAYS.into()).await?,
         builds: analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE).await?,
         ends: app.store.list_faults(&ends, ENDS, "").await?.faults,
         now: (app.now)(),

@@ -86,6 +86,8 @@ pub(in crate::http) struct OverviewInput {
     /// New, regressed and escalating issues.
     pub(in crate::http) attention: Vec<Issue>,
     pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<crate::store::IssueDay>>,
+    /// The two that hosts began to run last, the newest first.
+    pub(in crate::http) newest_builds: Vec<String>,
     pub(in crate::http) builds: Vec<Rate>,
     /// The last ends of boots that were not as they should be.
     pub(in crate::http) ends: Vec<Fault>,
@@ -100,6 +102,7 @@ impl OverviewPage {
             alerts,
             attention,
             days_of_issues,
+            newest_builds,
             mut builds,
             ends,
             now,
@@ -127,7 +130,7 @@ impl OverviewPage {
                 more => format!("and {more} more"),
             },
             alerts: alerts.into_iter().take(ALERTS).collect(),
-            compare: compare(&builds),
+            compare: compare(&newest_builds),
             no_rate: match most {
                 0 if overview.days.iter().any(|day| day.affected > 0) => {
                     "Some hosts had one; no day was watched for long enough for a rate yet.".to_owned()
@@ -156,16 +159,16 @@ impl OverviewPage {
     }
 }
 
-/// Those that were watched longest are the first.
-fn compare(builds: &[Rate]) -> Option<Compare> {
+/// The newest against the one before it.
+fn compare(builds: &[String]) -> Option<Compare> {
     let [to, from, ..] = builds else {
         return None;
     };
     let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("by", "build"), ("from", &from.name), ("to", &to.name)])
+        .extend_pairs([("by", "build"), ("from", from.as_str()), ("to", to)])
         .finish();
     Some(Compare {
-        words: format!("{} against {}", to.name, from.name),
+        words: format!("{to} against {from}"),
         href: format!("/builds?{query}"),
     })
 }

@@ -188,7 +188,7 @@ fn of_host(condition: &Condition, parameters: &mut Parameters) -> String {
 fn seen_in(join: &str, condition: &str) -> String {
     format!(
         "EXISTS (SELECT FROM sightings s {join}
-                 WHERE (s.issue = i.issue OR s.issue IN (SELECT issue FROM triage WHERE merged_into = i.issue))
+                 WHERE s.issue = ANY (array_prepend(i.issue, ARRAY(SELECT issue FROM triage WHERE merged_into = i.issue)))
                    AND {condition})"
     )
 }

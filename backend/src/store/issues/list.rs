@@ -61,6 +61,20 @@ impl Store {
         })
     }
 
+    /// Regressed, escalating and new issues, the most severe first, without their history.
+    pub async fn issues_to_look_at(&self, limit: u8) -> Result<Vec<Issue>, StoreError> {
+        let client = self.client().await?;
+        let list = client
+            .prepare_cached(&format!(
+                "SELECT {ISSUE} FROM v_issues i WHERE i.state IN ('regressed', 'escalating', 'new')
+                 ORDER BY i.severity DESC, array_position(ARRAY['regressed', 'escalating', 'new'], i.state), i.hosts DESC,
+                          i.last_seen DESC, i.issue LIMIT $1"
+            ))
+            .await?;
+        let rows = client.query(&list, &[&i64::from(limit)]).await?;
+        Ok(rows.iter().map(issue).collect())
+    }
+
     /// One issue, by its 32 hexadecimal digits, with its history.
     pub async fn get_issue(&self, issue_id: &str) -> Result<Option<Issue>, StoreError> {
         let id = filter::fingerprint(issue_id)?;
