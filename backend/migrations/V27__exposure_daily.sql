@@ -1,5 +1,8 @@
 -- Statistics are of days: for how long hosts were watched is added up by day too, which is a 24th of the rows.
 
+-- What a collector adds meanwhile would be in none of the days.
+LOCK TABLE exposure IN SHARE ROW EXCLUSIVE MODE;
+
 CREATE TABLE exposure_daily (
     agent_id        uuid             NOT NULL,
     day             timestamptz      NOT NULL,

@@ -81,7 +81,9 @@ async fn read(
             last: at,
             records: 1,
         };
-        tally.add(Kind::of(&record, row.get(3), at).into_owned(), seen);
+        // Of older collectors there is housekeeping that was an issue.
+        let issue = record.issue.and(row.get(3));
+        tally.add(Kind::of(&record, issue, at).into_owned(), seen);
     }
     if rows.len() < usize::try_from(RECORDS).unwrap_or(usize::MAX) {
         // What is behind the last one never came.

@@ -36,7 +36,7 @@ pub(super) struct Kind<'a> {
     /// Start of the hour (UTC) of `received_at`.
     pub(super) hour: Micros,
     pub(super) class: Cow<'a, str>,
-    /// Empty where nothing that has a title counts them.
+    /// Empty of records without an issue: nothing that has a title counts them.
     pub(super) title: Cow<'a, str>,
     pub(super) kernel_release: Cow<'a, str>,
     pub(super) severity: i16,
@@ -44,6 +44,7 @@ pub(super) struct Kind<'a> {
     pub(super) issue: Option<Uuid>,
     /// What they would be grouped by if nobody had split that.
     pub(super) coarse: Option<Uuid>,
+    /// None of records without an issue: housekeeping is grouped by nothing.
     pub(super) levels: Cow<'a, [Level]>,
 }
 
@@ -155,16 +156,16 @@ impl Hash for Kind<'_> {
 
 impl<'a> Kind<'a> {
     pub(super) fn of(row: &'a Row, issue: Option<Uuid>, at: Micros) -> Self {
-        let titled = issue.is_some() || !row.levels.is_empty();
+        let grouped = issue.is_some();
         Self {
             hour: at.hour(),
             class: Cow::Borrowed(&row.class),
-            title: Cow::Borrowed(if titled { &row.title } else { "" }),
+            title: Cow::Borrowed(if grouped { &row.title } else { "" }),
             kernel_release: Cow::Borrowed(&row.kernel_release),
             severity: row.severity,
             issue,
             coarse: row.issue,
-            levels: Cow::Borrowed(&row.levels),
+            levels: Cow::Borrowed(if grouped { &row.levels } else { &[] }),
         }
     }
 
