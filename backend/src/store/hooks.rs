@@ -43,12 +43,17 @@ impl Store {
     pub(crate) async fn hook_sums(&self, by: Dimension) -> Result<HookSums, StoreError> {
         let client = self.client().await?;
         let column = by.column();
+        // A host that runs another kernel since has told nothing of it yet.
+        let same = match by {
+            Dimension::Kernel => "WHERE r.kernel_release = h.kernel_release",
+            Dimension::Build | Dimension::Model => "",
+        };
         let statement = client
             .prepare_cached(&format!(
                 "SELECT h.{column}, r.record FROM (
                      SELECT agent_id, {column} FROM hosts
                      WHERE last_seen > now() - make_interval(hours => $1) AND {column} <> '' ORDER BY agent_id LIMIT $2
-                 ) h {NEWEST_BEAT}"
+                 ) h {NEWEST_BEAT} {same}"
             ))
             .await?;
         let parameters: [&(dyn ToSql + Sync); 2] = [&BEAT_HOURS, &HOSTS];

@@ -14,7 +14,7 @@ const BEATS: i64 = 500;
 pub(super) const BEAT_HOURS: i32 = 24;
 /// Joins the newest heartbeat `r` of each host `h` that sent one in `$1` hours.
 pub(super) const NEWEST_BEAT: &str = "CROSS JOIN LATERAL (
-    SELECT record FROM records
+    SELECT record, kernel_release FROM records
     WHERE agent_id = h.agent_id AND received_at > now() - make_interval(hours => $1) AND class = 'telemetry.heartbeat'
     ORDER BY received_at DESC, id DESC LIMIT 1
 ) r";

@@ -111,6 +111,7 @@ async fn watches(db: &Database, kernel: &str, hooks: &[(&str, &str)]) {
     });
     let beat = Record {
         class: "telemetry.heartbeat".to_owned(),
+        kernel_release: kernel.to_owned(),
         payload: Some(Payload::Heartbeat(Heartbeat {
             hooks: hooks.collect(),
             ..Heartbeat::default()
@@ -156,8 +157,18 @@ async fn a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason() {
         "it should be everywhere"
     );
 
-    // What hosts said that were not heard since counts no longer.
+    // What hosts said of another kernel, before they were started anew, does not count for the one that they run.
     let sql = db.sql().await;
+    let runs = async |kernel: &str| {
+        let update = format!("UPDATE hosts SET kernel_release = '{kernel}' WHERE kernel_release <> '6.1'");
+        sql.batch_execute(&update).await.unwrap();
+    };
+    runs("6.13").await;
+    assert!(find(missing(1, &[])).await.is_empty());
+    runs("6.12").await;
+    assert_eq!(find(missing(1, &[])).await.len(), 1);
+
+    // What hosts said that were not heard since counts no longer.
     sql.batch_execute(
         "UPDATE hosts SET last_seen = now() - interval '25 hours' WHERE kernel_release = '6.12'",
     )
