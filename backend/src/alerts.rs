@@ -51,27 +51,39 @@ pub async fn run(store: Store, rules: Rules, metrics: Metrics, shutdown: Cancell
     }
 }
 
-/// Looks once at every rule.
+/// Looks once at every rule; one that fails is logged, and the others are looked at all the same.
 pub async fn look(store: &Store, rules: &Rules) -> Result<(), AnalysisError> {
     let names: Vec<&str> = rules.rules().iter().map(|rule| rule.name.as_str()).collect();
     store.end_alerts_of_others(&names).await?;
     for rule in rules.rules() {
-        let found = find(store, &rule.when).await?;
-        store.open_alerts(&rule.name, &found).await?;
-        let changes = store.alerts_to_tell(&rule.name, rules.remind(rule)).await?;
-        for alert in &changes {
-            let ended = alert.state == AlertState::Resolved;
-            tracing::info!(
-                rule = rule.name,
-                object = alert.object,
-                ended,
-                "{}",
-                alert.summary
-            );
+        match look_by(store, rules, rule).await {
+            Ok(()) => {}
+            // No other rule could be looked at.
+            Err(error @ AnalysisError::Store(StoreError::Unavailable(_))) => return Err(error),
+            Err(error) => {
+                tracing::warn!(rule = rule.name, error = %chain(&error), "a rule could not be looked at");
+            }
         }
-        store.told(&rule.targets, &changes).await?;
     }
     Ok(())
+}
+
+/// Looks at one. What is open of it stays so when that fails.
+async fn look_by(store: &Store, rules: &Rules, rule: &Rule) -> Result<(), AnalysisError> {
+    let found = find(store, &rule.when).await?;
+    store.open_alerts(&rule.name, &found).await?;
+    let changes = store.alerts_to_tell(&rule.name, rules.remind(rule)).await?;
+    for alert in &changes {
+        let ended = alert.state == AlertState::Resolved;
+        tracing::info!(
+            rule = rule.name,
+            object = alert.object,
+            ended,
+            "{}",
+            alert.summary
+        );
+    }
+    Ok(store.told(&rule.targets, &changes).await?)
 }
 
 /// Sends what waits.

@@ -322,3 +322,44 @@ async fn what_is_silenced_is_told_when_the_silence_ends() {
     alerts::look(&db.store, &rules).await.unwrap();
     assert!(db.store.open_alerts_listed().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_rule_that_fails_leaves_the_others_alone_and_its_own_alerts_open() {
+    let test = "a_rule_that_fails_leaves_the_others_alone_and_its_own_alerts_open";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let rules = Rules::parse(
+        "[[target]]
+         name = \"nobody\"
+         by = { webhook = { url = \"http://127.0.0.1:1/\" } }
+         [[rule]]
+         name = \"spreads\"
+         when = { new_issue = { hosts = 1, within = \"1d\" } }
+         targets = [\"nobody\"]
+         [[rule]]
+         name = \"silent\"
+         when = { silence = { longer_than = \"2h\" } }
+         targets = [\"nobody\"]",
+    )
+    .unwrap();
+    spread(&db, 1).await;
+    db.counted().await;
+    alerts::look(&db.store, &rules).await.unwrap();
+    let open = db.store.open_alerts_listed().await.unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+
+    let sql = db.sql().await;
+    sql.batch_execute(
+        "UPDATE hosts SET last_seen = now() - interval '3 hours';
+         ALTER VIEW v_issues RENAME COLUMN state TO gone",
+    )
+    .await
+    .unwrap();
+    let fails = alerts::find(&db.store, &rules.rules()[0].when).await;
+    assert!(fails.is_err(), "{fails:?}");
+    alerts::look(&db.store, &rules).await.unwrap();
+    let open = db.store.open_alerts_listed().await.unwrap();
+    let open: Vec<_> = open.iter().map(|alert| alert["rule"].as_str().unwrap()).collect();
+    assert_eq!(open, ["silent", "spreads"]);
+}
