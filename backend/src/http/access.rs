@@ -49,7 +49,8 @@ const OWN: &str = "/searches";
 
 /// The role that a request takes.
 fn needed(method: &Method, path: &str) -> Role {
-    if path == ADMIN.0 {
+    let below_admin = path.strip_prefix(ADMIN.0);
+    if below_admin.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         Role::Admin
     } else if method.is_safe() || path == OWN {
         Role::Viewer
@@ -224,6 +225,15 @@ mod tests {
         assert_eq!(here("/issues"), ["/issues"]);
         assert!(here("/admin").is_empty(), "viewers are not shown it");
         assert!(here("/faultss").is_empty());
+    }
+
+    #[test]
+    fn administration_is_for_admins_at_every_address_below_it() {
+        for path in ["/admin", "/admin/", "/admin/tokens"] {
+            assert_eq!(needed(&Method::GET, path), Role::Admin, "{path}");
+            assert_eq!(needed(&Method::POST, path), Role::Admin, "{path}");
+        }
+        assert_eq!(needed(&Method::GET, "/administration"), Role::Viewer);
     }
 
     #[test]

@@ -208,13 +208,14 @@ async fn only_admins_are_shown_administration() {
     ] {
         assert_eq!(send(&triager, form).await.0, StatusCode::FORBIDDEN, "{form:?}");
     }
-    for by_another_name in ["/%61dmin", "/admin/", "//admin", "/./admin"] {
+    for (by_another_name, status) in [
+        ("/%61dmin", StatusCode::NOT_FOUND),
+        ("/admin/", StatusCode::FORBIDDEN),
+        ("//admin", StatusCode::NOT_FOUND),
+        ("/./admin", StatusCode::NOT_FOUND),
+    ] {
         let look = Request::get(by_another_name).body(Body::empty()).unwrap();
-        assert_eq!(
-            ask(&triager, look).await.0,
-            StatusCode::NOT_FOUND,
-            "{by_another_name}"
-        );
+        assert_eq!(ask(&triager, look).await.0, status, "{by_another_name}");
     }
 
     // Another site cannot have the browser of an admin do something.
