@@ -39,7 +39,7 @@ pub(crate) struct Simulate {
     json: bool,
 }
 
-const NOT_EMPTY: &str = "the database has hosts: make a new one for this (createdb), what is made up must not be among what is true";
+const NOT_EMPTY: &str = "the database has hosts or records: make a new one for this (createdb), what is made up must not be among what is true";
 
 pub(crate) async fn simulate(options: Simulate) -> anyhow::Result<()> {
     let store = Store::new(&options.database)?;

@@ -122,18 +122,15 @@ pub fn simulated_host(number: i32) -> String {
 }
 
 impl Store {
-    /// Writes a fleet into a database without hosts. False: there are hosts, and nothing was written.
+    /// Writes a fleet into a database without hosts and records. False: there are some, and nothing was written.
     pub async fn write_fleet(&self, fleet: &FleetTables) -> Result<bool, StoreError> {
         let mut client = self.patient().await?;
         let transaction = client.transaction().await?;
         transaction
             .batch_execute("LOCK TABLE hosts IN EXCLUSIVE MODE")
             .await?;
-        if transaction
-            .query_opt("SELECT FROM hosts LIMIT 1", &[])
-            .await?
-            .is_some()
-        {
+        let in_use = "SELECT EXISTS (SELECT FROM hosts) OR EXISTS (SELECT FROM records)";
+        if transaction.query_one(in_use, &[]).await?.get(0) {
             return Ok(false);
         }
         transaction.batch_execute(FUNCTIONS).await?;

@@ -338,4 +338,13 @@ async fn what_is_wrong_with_made_up_fleets_is_found_and_little_else() {
     let among_others = simulation::measure(&db.store, 10, 5, 1).await.unwrap();
     assert_eq!(among_others, None, "a database with hosts is left alone");
     assert_eq!(db.count("SELECT count(*) FROM hosts").await, 10);
+
+    // Hosts that are forgotten may have left records.
+    let sql = db.sql().await;
+    sql.batch_execute("TRUNCATE hosts").await.unwrap();
+    let records = db.count("SELECT count(*) FROM records").await;
+    assert!(records > 0);
+    let beside_records = simulation::measure(&db.store, 10, 5, 1).await.unwrap();
+    assert_eq!(beside_records, None, "a database with records is left alone");
+    assert_eq!(db.count("SELECT count(*) FROM records").await, records);
 }
