@@ -97,6 +97,12 @@ fn prepare(tally: &mut Tally, bin_dir: &mut Option<std::path::PathBuf>) {
     if let Err(error) = packages::ensure_program("prometheus-alertmanager", "prometheus-alertmanager") {
         progress::print_error(&error.context("Alertmanager could not be installed: its test will skip"));
     }
+    let writer = "/lib/systemd/systemd-journal-remote";
+    if let Err(error) = packages::ensure_program(writer, "systemd-journal-remote") {
+        progress::print_error(
+            &error.context("what writes journals could not be installed: its test will skip"),
+        );
+    }
     if let Err(error) = browser::ensure() {
         progress::print_error(&error.context("the browser could not be installed: its tests will skip"));
     }

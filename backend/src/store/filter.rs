@@ -61,11 +61,10 @@ impl<'a> Asked<'a> {
     /// Checks the host and turns it into a query of its agents. None: all agents.
     pub(super) fn agents(&self, parameters: &mut Parameters) -> Result<Option<String>, StoreError> {
         text("host", &self.filter.host, 256).map_err(StoreError::InvalidFilter)?;
-        let host = match self.filter.host.as_str() {
-            "" => expression::only_host(&self.query),
-            host => Some(host),
-        };
-        let Some(host) = host else {
+        let Some(host) = Some(self.filter.host.as_str())
+            .filter(|host| !host.is_empty())
+            .or_else(|| self.only_host())
+        else {
             return Ok(None);
         };
         let hostname = parameters.bind(storable(host)?);
@@ -98,8 +97,14 @@ impl<'a> Asked<'a> {
     /// Housekeeping as a field is not among them, nor the host: it depends on the query how they are found fast.
     pub(super) fn matching(&self, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
         let mut conditions = fields(self.filter, parameters)?;
-        conditions.extend(expression::without_moments(&self.query, parameters));
+        conditions.extend(expression::rest(&self.query, self.only_host(), parameters));
         Ok(conditions)
+    }
+
+    /// The host by which the query's records are found, if it names one and the field does not.
+    fn only_host(&self) -> Option<&str> {
+        let by_field = !self.filter.host.is_empty();
+        expression::only_host(&self.query).filter(|_host| !by_field)
     }
 }
 

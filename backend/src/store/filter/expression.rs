@@ -54,9 +54,12 @@ pub(super) fn moments(query: &Expression, parameters: &mut Parameters) -> Vec<St
     moments.map(|part| of_records(part, parameters)).collect()
 }
 
-/// The rest of it.
-pub(super) fn without_moments(query: &Expression, parameters: &mut Parameters) -> Vec<String> {
-    let rest = parts(query).into_iter().filter(|part| !is_moment(part));
+/// The rest of it, without the host that all matching records are of and are found by.
+pub(super) fn rest(query: &Expression, found_by: Option<&str>, parameters: &mut Parameters) -> Vec<String> {
+    let is_found_by = |part: &Expression| found_by.is_some() && only_host(part) == found_by;
+    let rest = parts(query)
+        .into_iter()
+        .filter(|part| !is_moment(part) && !is_found_by(part));
     rest.map(|part| of_records(part, parameters)).collect()
 }
 
