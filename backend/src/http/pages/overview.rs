@@ -42,13 +42,18 @@ pub(in crate::http) async fn overview(
         min_severity: Severity::Medium.into(),
         ..FaultFilter::default()
     };
+    // Both add up a month.
+    let (overview, builds) = tokio::join!(
+        app.store.overview(OVERVIEW_DAYS, analysis::BAD_SCORE),
+        analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE),
+    );
     let page = OverviewPage::new(OverviewInput {
-        overview: app.store.overview(OVERVIEW_DAYS, analysis::BAD_SCORE).await?,
+        overview: overview?,
         alerts: app.store.open_alerts_listed().await?,
         attention,
         days_of_issues: app.store.issue_days(&ids, SPARK_DAYS).await?,
         newest_builds: app.store.newest_builds(OVERVIEW_DAYS.into()).await?,
-        builds: analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE).await?,
+        builds: builds?,
         ends: app.store.list_faults(&ends, ENDS, "").await?.faults,
         now: (app.now)(),
         frame,
