@@ -118,11 +118,8 @@ fn of_record(condition: &Condition, parameters: &mut Parameters) -> String {
         }
         Condition::Issue(issue) => {
             let issue = parameters.bind(Uuid::from_u128(*issue));
-            // With those that were merged into it. Never null, so that it can be negated.
-            format!(
-                "coalesce(r.issue = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage
-                     WHERE merged_into = {issue}))), false)"
-            )
+            // Never null, so that it can be negated.
+            format!("coalesce({}, false)", is_of_issue("r.issue", &issue))
         }
         Condition::Fingerprint(fingerprint) => {
             let fingerprint = parameters.bind(Uuid::from_u128(*fingerprint));
@@ -189,10 +186,14 @@ fn of_host(condition: &Condition, parameters: &mut Parameters) -> String {
 
 /// The issue, or one that was merged into it, was seen so.
 fn seen_in(join: &str, condition: &str) -> String {
+    let of_issue = is_of_issue("s.issue", "i.issue");
+    format!("EXISTS (SELECT FROM sightings s {join} WHERE {of_issue} AND {condition})")
+}
+
+/// A column is an issue, or one that was merged into it: by the index on the column.
+fn is_of_issue(column: &str, issue: &str) -> String {
     format!(
-        "EXISTS (SELECT FROM sightings s {join}
-                 WHERE s.issue = ANY (array_prepend(i.issue, ARRAY(SELECT issue FROM triage WHERE merged_into = i.issue)))
-                   AND {condition})"
+        "{column} = ANY (array_prepend({issue}, ARRAY(SELECT issue FROM triage WHERE merged_into = {issue})))"
     )
 }
 
