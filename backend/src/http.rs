@@ -56,6 +56,8 @@ mod taken;
 mod tests;
 mod view;
 
+pub(crate) use self::view::compare_href;
+
 use std::sync::Arc;
 use std::time::Duration;
 

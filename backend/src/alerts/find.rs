@@ -3,6 +3,7 @@
 use super::hooks::{self, Wanted};
 use super::rules::Condition;
 use crate::analysis::{AnalysisError, Asked, Comparison, Verdict, compare};
+use crate::http::compare_href;
 use crate::store::{Dimension, Finding, Store, Watch};
 
 /// How sure a comparison has to be that wakes somebody.
@@ -108,13 +109,10 @@ fn told(found: &Comparison) -> Finding {
             from.hosts
         ),
     };
-    let compared = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("by", "build"), ("from", &from.name), ("to", &to.name)])
-        .finish();
     Finding {
         object: to.name.clone(),
         severity: 3,
         summary,
-        path: format!("/builds?{compared}"),
+        path: compare_href(&from.name, &to.name),
     }
 }

@@ -174,6 +174,14 @@ fn next_href(path: &str, asked: &[(&str, &str)], page_token: &str) -> String {
     format!("{path}?{query}")
 }
 
+/// The address of the page that compares two builds.
+pub(crate) fn compare_href(from: &str, to: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("by", "build"), ("from", from), ("to", to)])
+        .finish();
+    format!("/builds?{query}")
+}
+
 /// The host's name; its agent's id where it has none.
 fn name_of_host(hostname: &str, agent_id: impl Display) -> String {
     if hostname.is_empty() {

@@ -9,7 +9,7 @@ use super::chart::Bars;
 use super::issues::{IssueRow, days_before};
 use super::list::Row;
 use super::rates::{RateRow, end_of_axis, longest, sets_scale};
-use super::{admin::AlertRow, class_href, counted, grouped};
+use super::{admin::AlertRow, class_href, compare_href, counted, grouped};
 use crate::analysis::Rate;
 use crate::http::access::Frame;
 use crate::store::{CLASS_DAYS, FleetDay, HEARD_MINUTES, Overview};
@@ -164,12 +164,9 @@ fn compare(builds: &[String]) -> Option<Compare> {
     let [to, from, ..] = builds else {
         return None;
     };
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("by", "build"), ("from", from.as_str()), ("to", to)])
-        .finish();
     Some(Compare {
         words: format!("{to} against {from}"),
-        href: format!("/builds?{query}"),
+        href: compare_href(from, to),
     })
 }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::chart::percent;
-use super::grouped;
+use super::{compare_href, grouped};
 use crate::http::access::Frame;
 use crate::store::UpdatePath;
 
@@ -134,9 +134,6 @@ impl Cell {
 
 impl PathRow {
     fn new(path: &UpdatePath) -> Self {
-        let query: String = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("by", "build"), ("from", &path.from), ("to", &path.to)])
-            .finish();
         Self {
             from: named(&path.from),
             to: named(&path.to),
@@ -144,7 +141,7 @@ impl PathRow {
             succeeded: grouped(path.succeeded),
             failed: grouped(path.failed),
             went_back: grouped(path.went_back),
-            compare: format!("/builds?{query}"),
+            compare: compare_href(&path.from, &path.to),
         }
     }
 }
