@@ -42,6 +42,7 @@ mod refusals;
 mod regrouped_alerts;
 mod regrouping;
 mod simulation;
+mod statements;
 mod statistics;
 mod support;
 mod symbols;
