@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use backend::access::{Anonymous, Role, hash, secret};
 use backend::authority::sha256;
 use backend::ingest::Quota;
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, ListFaultsRequest, Record};
+use proto::v1::{ListFaultsRequest, Record};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tower::ServiceExt as _;
 
-use crate::support::{Collector, Database, encoded, host, record, sender};
+use crate::support::{Collector, Database, of_issue, record};
 
 const ISSUE: &str = "00112233445566778899aabbccddee0c";
 const PASSWORD: &str = "a lot of words";
@@ -100,23 +100,13 @@ async fn add(db: &Database, name: &str, role: Role) {
 }
 
 async fn tell_of_an_issue(db: &Database) {
-    let sender = sender();
-    db.store.hello(&sender, &host(), "1").await.unwrap();
     let oops = Record {
         class: "kernel.oops".to_owned(),
         title: "BUG: unable to handle page fault in example".to_owned(),
-        fingerprints: vec![Fingerprint {
-            level: FingerprintLevel::Title.into(),
-            value: ISSUE.to_owned(),
-            version: 1,
-        }],
+        fingerprints: of_issue(ISSUE),
         ..record("")
     };
-    let batch = Batch {
-        first_seq: 1,
-        records: vec![encoded(&oops)],
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.tell(&[oops]).await;
 }
 
 #[tokio::test]

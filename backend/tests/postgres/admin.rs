@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use backend::access::Anonymous;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Database, ask, get};
+use crate::support::{Database, ask, assert_says, get};
 
 fn router(db: &Database, strangers: Anonymous) -> Router {
     db.router(strangers, &CancellationToken::new())
@@ -110,9 +110,10 @@ async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
     };
     let router = router(&db, Anonymous::Admin);
     let page = get(&router, "/admin").await;
-    for words in ["None was made yet", "nothing is given up", "Nothing is open"] {
-        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
-    }
+    assert_says(
+        &page,
+        &["None was made yet", "nothing is given up", "Nothing is open"],
+    );
 
     token_is_shown_once_and_revoked(&db, &router).await;
     person_comes_and_goes(&db, &router).await;

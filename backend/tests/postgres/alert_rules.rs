@@ -2,11 +2,11 @@
 
 use backend::alerts::{self, Condition};
 use backend::store::Dimension;
-use proto::v1::{Batch, Heartbeat, HookState, Host, Record, record::Payload};
+use proto::v1::{Heartbeat, HookState, Host, Record, record::Payload};
 
 use crate::alerts::spread;
 use crate::statistics::fleet;
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, host, record, sender};
 
 #[tokio::test]
 async fn every_condition_is_asked_in_right_sql() {
@@ -118,11 +118,7 @@ async fn watches(db: &Database, kernel: &str, hooks: &[(&str, &str)]) {
         })),
         ..record("")
     };
-    let batch = Batch {
-        first_seq: 1,
-        records: vec![encoded(&beat)],
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.deliver(&sender, &[beat]).await;
 }
 
 #[tokio::test]

@@ -11,14 +11,14 @@ use axum::routing::post;
 use backend::alerts::{self, Rules};
 use backend::metrics::Metrics;
 use backend::text::hexadecimal;
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
+use proto::v1::{Record, Severity};
 use ring::hmac;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Database, PATIENCE, encoded, host, record, sender};
+use crate::support::{Database, PATIENCE, host, of_issue, record, sender};
 
 pub(crate) const ISSUE: &str = "00112233445566778899aabbccddee0d";
 const SECRET: &str = "sixteen bytes !!";
@@ -109,24 +109,14 @@ async fn mail_server() -> (SocketAddr, Inbox) {
 /// Tells of an issue on so many hosts.
 pub(crate) async fn spread(db: &Database, hosts: usize) {
     for _ in 0..hosts {
-        let sender = sender();
-        db.store.hello(&sender, &host(), "1").await.unwrap();
         let oops = Record {
             class: "kernel.oops".to_owned(),
             severity: Severity::High.into(),
             title: "BUG: unable to handle page fault in\r\nexample".to_owned(),
-            fingerprints: vec![Fingerprint {
-                version: 1,
-                level: FingerprintLevel::Title.into(),
-                value: ISSUE.to_owned(),
-            }],
+            fingerprints: of_issue(ISSUE),
             ..record("")
         };
-        let batch = Batch {
-            first_seq: 1,
-            records: vec![encoded(&oops)],
-        };
-        db.store.deliver(&sender, batch).await.unwrap();
+        db.tell(&[oops]).await;
     }
 }
 

@@ -7,12 +7,12 @@ mod lifelike;
 mod window;
 
 use backend::access::Anonymous;
-use proto::v1::{Batch, Record};
+use proto::v1::Record;
 use tokio_util::sync::CancellationToken;
 
 use self::hostile::ISSUE;
 use self::window::Window;
-use crate::support::{Collector, Database, encoded, get, host, record, sender};
+use crate::support::{Collector, Database, get, record};
 
 /// A collector on a database with a fleet.
 struct World {
@@ -165,18 +165,12 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
 
     // What is stored now appears by itself.
     window.says(".live", "Live");
-    let sender = sender();
-    world.db.store.hello(&sender, &host(), "1").await.unwrap();
     let oops = Record {
         class: "kernel.oops".to_owned(),
         title: "BUG: it happened while somebody looked".to_owned(),
         ..record("")
     };
-    let batch = Batch {
-        first_seq: 1,
-        records: vec![encoded(&oops)],
-    };
-    world.db.store.deliver(&sender, batch).await.unwrap();
+    world.db.tell(&[oops]).await;
     window.says("tr.fresh .title", "while somebody looked");
     window.says("[data-new]", "1 new");
     window.click(".live");

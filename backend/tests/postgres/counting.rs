@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use backend::store::{DeliverError, Message, Sender, Stored};
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Gap, LossReason, Record, Severity};
+use proto::v1::{Batch, FingerprintLevel, Gap, LossReason, Record, Severity};
 
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, encoded, fingerprint, host, record, sender};
 
 /// Fingerprints of the title, the top frames and the whole stack.
-const OOPS: [&str; 3] = [
-    "0000000000000000000000000000000a",
-    "000000000000000000000000000000a1",
-    "000000000000000000000000000000a2",
+const OOPS: [(FingerprintLevel, &str); 3] = [
+    (FingerprintLevel::Title, "0000000000000000000000000000000a"),
+    (FingerprintLevel::TopFrames, "000000000000000000000000000000a1"),
+    (FingerprintLevel::Stack, "000000000000000000000000000000a2"),
 ];
 
 /// All that is counted, without moments.
@@ -31,17 +31,13 @@ const COUNTS: &str = "
 /// Three faults of two kernels, and a record that is none.
 fn batch(first_seq: u64) -> Batch {
     let oops = |kernel_release: &str| {
-        let fingerprints = (1..).zip(OOPS).map(|(level, value)| Fingerprint {
-            version: 1,
-            level: FingerprintLevel::try_from(level).expect("there are three").into(),
-            value: value.to_owned(),
-        });
+        let fingerprints = OOPS.map(|(level, value)| fingerprint(level, value));
         encoded(&Record {
             class: "kernel.oops".to_owned(),
             severity: Severity::High.into(),
             title: "an oops".to_owned(),
             kernel_release: kernel_release.to_owned(),
-            fingerprints: fingerprints.collect(),
+            fingerprints: fingerprints.to_vec(),
             ..record("")
         })
     };

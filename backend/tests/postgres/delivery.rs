@@ -3,9 +3,9 @@
 use backend::store::{DeliverError, Delivered};
 use bytes::Bytes;
 use prost::Message as _;
-use proto::v1::{Batch, Fingerprint, Gap, Loss, LossReason, Record, Severity, record::Payload};
+use proto::v1::{Batch, FingerprintLevel, Gap, Loss, LossReason, Record, Severity, record::Payload};
 
-use crate::support::{Collector, Database, Stream, batch, encoded, host, record, sender};
+use crate::support::{Collector, Database, Stream, batch, encoded, fingerprint, host, record, sender};
 
 #[tokio::test]
 async fn resent_and_overlapping_batches_are_stored_once() {
@@ -333,18 +333,13 @@ async fn garbage_records_are_stored_as_undecodable_and_spoil_no_batch() {
 
 /// A fault with fingerprints of two levels, made from a name.
 fn fault(name: &str) -> Record {
-    let fingerprint = |level, value: String| Fingerprint {
-        version: 1,
-        level,
-        value,
-    };
     Record {
         class: "kernel.oops".to_owned(),
         severity: Severity::High.into(),
         title: format!("oops {name}"),
         fingerprints: vec![
-            fingerprint(1, format!("{name:0>32}")),
-            fingerprint(2, format!("{name:a>32}")),
+            fingerprint(FingerprintLevel::Title, &format!("{name:0>32}")),
+            fingerprint(FingerprintLevel::TopFrames, &format!("{name:a>32}")),
         ],
         ..record(name)
     }

@@ -9,10 +9,10 @@ use backend::{
     access::{Anonymous, Role, hash},
     store::{CountedBy, Counts},
 };
-use proto::v1::{Batch, FaultFilter, Heartbeat, Host, Record, Severity, record::Payload};
+use proto::v1::{FaultFilter, Heartbeat, Host, Record, Severity, record::Payload};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Database, ask, encoded, get, host, record, sender};
+use crate::support::{Database, ask, assert_says, get, host, record, sender};
 
 const PASSWORD: &str = "a lot of words";
 
@@ -37,13 +37,9 @@ pub(crate) async fn oopses(db: &Database, name: &str, build: &str, count: u64) {
         payload: Some(Payload::Heartbeat(Heartbeat::default())),
         ..record("")
     };
-    let mut records = vec![encoded(&beat), encoded(&record("custom"))];
-    records.extend((0..count).map(|_| encoded(&oops)));
-    let batch = Batch {
-        first_seq: 1,
-        records,
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    let mut records = vec![beat, record("custom")];
+    records.extend((0..count).map(|_| oops.clone()));
+    db.deliver(&sender, &records).await;
 }
 
 fn asks(query: &str) -> FaultFilter {
@@ -110,14 +106,15 @@ async fn faults_are_counted_by_what_they_are_as_the_filter_selects_them() {
     // On the page each is a link that narrows the list.
     let router = db.router(Anonymous::Viewer, &CancellationToken::new());
     let page = get(&router, "/faults").await;
-    for words in [
-        "/faults?class=kernel.oops",
-        "/faults?q=severity%3Ahigh",
-        "/faults?q=model%3A%22Example+%5C%22Server%5C%22%22",
-        "the last 7 days",
-    ] {
-        assert!(page.contains(words), "{words} is missing in:\n{page}");
-    }
+    assert_says(
+        &page,
+        &[
+            "/faults?class=kernel.oops",
+            "/faults?q=severity%3Ahigh",
+            "/faults?q=model%3A%22Example+%5C%22Server%5C%22%22",
+            "the last 7 days",
+        ],
+    );
     let narrowed = get(&router, "/faults?q=build%3A13").await;
     assert!(narrowed.contains("3 faults, newest first"), "{narrowed}");
     assert!(narrowed.contains("aria-current=\"true\""), "{narrowed}");

@@ -15,12 +15,12 @@ use parquet::{
     file::reader::{FileReader as _, SerializedFileReader},
     record::RowAccessor as _,
 };
-use proto::v1::{Batch, Custom, Host, KernelReport, Record, Severity, record::Payload};
+use proto::v1::{Custom, Host, KernelReport, Record, Severity, record::Payload};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, batch, encoded, host, record, sender};
+use crate::support::{Database, batch, host, record, sender};
 
 /// Records of the large export.
 const MANY: i64 = 200_000;
@@ -69,12 +69,7 @@ async fn tell(db: &Database) {
         })),
         ..record("")
     };
-    let records = vec![encoded(&oops), encoded(&hello)];
-    let told = Batch {
-        first_seq: 1,
-        records,
-    };
-    db.store.deliver(&sender, told).await.unwrap();
+    db.deliver(&sender, &[oops, hello]).await;
 }
 
 #[tokio::test]

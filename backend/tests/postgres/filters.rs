@@ -1,20 +1,17 @@
 //! What is asked for is found, and nothing else.
 
 use backend::store::Sender;
-use proto::v1::{Batch, Custom, FaultFilter, Fingerprint, Heartbeat, Record, Severity, record::Payload};
+use proto::v1::{Custom, FaultFilter, FingerprintLevel, Heartbeat, Record, Severity, record::Payload};
 
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, fingerprint, host, record, sender};
 
 /// An oops and a warning of one title, a custom record and a heartbeat.
 pub(crate) fn faults() -> [Record; 4] {
     let levels = |deeper: &str| {
-        [(1, "a"), (2, deeper)]
-            .map(|(level, digit)| Fingerprint {
-                version: 1,
-                level,
-                value: digit.repeat(32),
-            })
-            .to_vec()
+        vec![
+            fingerprint(FingerprintLevel::Title, &"a".repeat(32)),
+            fingerprint(FingerprintLevel::TopFrames, &deeper.repeat(32)),
+        ]
     };
     let fault = |class: &str, severity: Severity, deeper: &str| Record {
         class: class.to_owned(),
@@ -44,17 +41,7 @@ pub(crate) async fn deliver_faults(db: &Database, sender: &Sender, hostname: &st
         ..host()
     };
     db.store.hello(sender, &host, "1").await.unwrap();
-    let records = faults().iter().map(encoded).collect();
-    db.store
-        .deliver(
-            sender,
-            Batch {
-                first_seq: 1,
-                records,
-            },
-        )
-        .await
-        .unwrap();
+    db.deliver(sender, &faults()).await;
 }
 
 #[tokio::test]
@@ -218,18 +205,13 @@ async fn records_of_an_event_are_found_by_it() {
             event_id: event_id.to_owned(),
             ..Custom::default()
         };
-        encoded(&Record {
+        Record {
             payload: Some(Payload::Custom(custom)),
             ..record("")
-        })
+        }
     };
-    for sender in [sender(), sender()] {
-        db.store.hello(&sender, &host(), "1").await.unwrap();
-        let batch = Batch {
-            first_seq: 1,
-            records: [one, other, "", "no event at all"].map(of_event).to_vec(),
-        };
-        db.store.deliver(&sender, batch).await.unwrap();
+    for _host in 0..2 {
+        db.tell(&[one, other, "", "no event at all"].map(of_event)).await;
     }
     for (query, count) in [
         (format!("event:{one}"), 2),

@@ -3,16 +3,13 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backend::{access::Anonymous, analysis};
-use proto::v1::{
-    Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, Host, ProgramCrash, Record, Severity,
-    record::Payload,
-};
+use proto::v1::{Heartbeat, HookState, Host, ProgramCrash, Record, Severity, record::Payload};
 use tokio_util::sync::CancellationToken;
 
 use crate::hardware::failing;
 use crate::population::runs;
 use crate::statistics::fleet;
-use crate::support::{Database, ask, encoded, get, host, record, sender};
+use crate::support::{Database, ask, assert_says, get, host, of_issue, record, sender};
 
 fn router(db: &Database) -> axum::Router {
     db.router(Anonymous::Admin, &CancellationToken::new())
@@ -22,12 +19,6 @@ async fn refused(router: &axum::Router, address: &str, status: StatusCode) {
     let request = Request::get(address).body(Body::empty()).unwrap();
     let (answered, text) = ask(router, request).await;
     assert_eq!(answered, status, "{address}: {text}");
-}
-
-fn assert_says(page: &str, all: &[&str]) {
-    for words in all {
-        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
-    }
 }
 
 #[tokio::test]
@@ -144,11 +135,7 @@ async fn what_the_fleet_watches_is_shown_by_hook() {
             })),
             ..record("")
         };
-        let batch = Batch {
-            first_seq: 1,
-            records: vec![encoded(&beat("")), encoded(&beat(attach))],
-        };
-        db.store.deliver(&sender, batch).await.unwrap();
+        db.deliver(&sender, &[beat(""), beat(attach)]).await;
     }
     let probes = get(&router, "/probes").await;
     assert_says(
@@ -171,17 +158,11 @@ async fn crashes_are_shown_by_program_signal_and_build() {
     };
     let router = router(&db);
     assert_says(&get(&router, "/crashes").await, &["No program crashed"]);
-    let sender = sender();
-    db.store.hello(&sender, &host(), "1").await.unwrap();
     let crash = |number: u32, signal| Record {
         class: "program.crash".to_owned(),
         severity: Severity::Medium.into(),
         title: format!("crash {number} in <b>f</b>"),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: format!("{number:032x}"),
-        }],
+        fingerprints: of_issue(&format!("{number:032x}")),
         payload: Some(Payload::ProgramCrash(ProgramCrash {
             executable: "/usr/bin/example".to_owned(),
             build_id: "0123456789abcdef0123456789abcdef01234567".to_owned(),
@@ -190,14 +171,7 @@ async fn crashes_are_shown_by_program_signal_and_build() {
         })),
         ..record("")
     };
-    let batch = Batch {
-        first_seq: 1,
-        records: [crash(1, 11), crash(1, 11), crash(2, 6)]
-            .iter()
-            .map(encoded)
-            .collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.tell(&[crash(1, 11), crash(1, 11), crash(2, 6)]).await;
     db.counted().await;
     let crashes = get(&router, "/crashes").await;
     assert_says(

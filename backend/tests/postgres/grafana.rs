@@ -9,7 +9,7 @@ use backend::{
     analysis,
     simulation::{Plan, Story},
 };
-use proto::v1::{Batch, HookState, LossReason, Record, Severity, record::Payload};
+use proto::v1::{HookState, LossReason, Record, Severity, record::Payload};
 use serde_json::Value;
 use testing::skip;
 use tokio_postgres::Client;
@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 use crate::hardware::failing;
 use crate::population::runs;
 use crate::statistics::ok;
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, record, sender};
 
 /// The role that Grafana's user is given.
 const ROLE: &str = "telemetrics_grafana";
@@ -162,8 +162,6 @@ async fn told(db: &Database) {
     for build in ["A", "B"] {
         runs(db, &mover, build).await;
     }
-    let told = sender();
-    db.store.hello(&told, &host(), "1").await.unwrap();
     let of = |class: &str, severity: Severity, payload: Payload| Record {
         class: class.to_owned(),
         severity: severity.into(),
@@ -201,11 +199,7 @@ async fn told(db: &Database) {
         ),
         record("custom"),
     ];
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&told, batch).await.unwrap();
+    db.tell(&records).await;
     db.counted().await;
     db.store.score_parts(analysis::score).await.unwrap();
     db.store.count_population().await.unwrap();

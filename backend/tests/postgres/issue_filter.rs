@@ -9,12 +9,12 @@ use backend::{
     access::Anonymous,
     store::{IssueChange, IssueState, Sender},
 };
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Host, Record, Severity};
+use proto::v1::{Host, Record, Severity};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{Database, ask, encoded, host, record};
+use crate::support::{Database, ask, host, of_issue, record};
 
 /// An oops that two hosts had, one of them twice, and a warning of one host.
 const OOPS: &str = "00112233445566778899aabbccddee0a";
@@ -25,11 +25,7 @@ fn fault(issue: &str, class: &str, severity: Severity, title: &str) -> Record {
         class: class.to_owned(),
         severity: severity.into(),
         title: title.to_owned(),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: issue.to_owned(),
-        }],
+        fingerprints: of_issue(issue),
         ..record("")
     }
 }
@@ -59,11 +55,7 @@ async fn tell(db: &Database, name: &str, build: &str, kernel: &str, records: &[R
         ..host()
     };
     db.store.hello(&sender, &host, "1").await.unwrap();
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.deliver(&sender, records).await;
 }
 
 #[tokio::test]

@@ -4,12 +4,12 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::{Router, response::Response};
 use backend::access::Anonymous;
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record};
+use proto::v1::Record;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::pages::{ISSUE, deliver, oops, router, tell, text};
-use crate::support::{Database, ask, encoded, get, host, sender};
+use crate::pages::{ISSUE, oops, router, tell, text};
+use crate::support::{Database, ask, assert_says, get, of_issue};
 
 /// Sends the form of an issue's page.
 async fn decide(router: &Router, issue: &str, fields: &[(&str, &str)]) -> Response {
@@ -42,14 +42,15 @@ async fn an_issue_is_found_looked_at_and_decided_about_without_scripts() {
     );
 
     let page = get(&router, &format!("/issues/{ISSUE}")).await;
-    for words in [
-        "3 records on 3 hosts",
-        "host\u{fffd}with-nul",
-        "The newest record",
-        "Nobody has decided",
-    ] {
-        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
-    }
+    assert_says(
+        &page,
+        &[
+            "3 records on 3 hosts",
+            "host\u{fffd}with-nul",
+            "The newest record",
+            "Nobody has decided",
+        ],
+    );
     assert!(!page.contains("<script>"), "text of strangers is no markup");
 
     let done = decide(
@@ -68,15 +69,25 @@ async fn an_issue_is_found_looked_at_and_decided_about_without_scripts() {
     assert_eq!(done.status(), StatusCode::SEE_OTHER);
     assert_eq!(done.headers()[header::LOCATION], format!("/issues/{ISSUE}"));
     let page = get(&router, &format!("/issues/{ISSUE}")).await;
-    for words in [
-        "resolved from kernel 6.1.120 on",
-        "owner: ann",
-        "mended &#60;b&#62;upstream",
-    ] {
-        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
-    }
+    assert_says(
+        &page,
+        &[
+            "resolved from kernel 6.1.120 on",
+            "owner: ann",
+            "mended &#60;b&#62;upstream",
+        ],
+    );
     assert!(!page.contains("fix url: none"), "what did not change is not told");
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_that_make_no_sense_are_refused_with_what_is_wrong() {
+    let test = "decisions_that_make_no_sense_are_refused_with_what_is_wrong";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    tell(&db, 1).await;
+    let router = router(&db, Anonymous::Admin);
     for (fields, why) in [
         (vec![("state", "resolved")], "say who changes it"),
         (
@@ -94,8 +105,7 @@ async fn an_issue_is_found_looked_at_and_decided_about_without_scripts() {
     ] {
         let refused = decide(&router, ISSUE, &fields).await;
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{fields:?}");
-        let page = text(refused).await;
-        assert!(page.contains(why), "{why:?} is missing in:\n{page}");
+        assert_says(&text(refused).await, &[why]);
     }
     let nobody = "ffffffffffffffffffffffffffffffff";
     assert_eq!(
@@ -124,15 +134,9 @@ async fn several_issues_are_decided_about_at_once() {
     };
     tell(&db, 1).await;
     let other = "000000000000000000000000000000b1";
-    let sender = sender();
-    db.store.hello(&sender, &host(), "1").await.unwrap();
     let mut another = oops();
     another.fingerprints[0].value = other.to_owned();
-    let batch = Batch {
-        first_seq: 1,
-        records: vec![encoded(&another)],
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.tell(&[another]).await;
     db.counted().await;
     let send = async |router: &Router, fields: &[(&str, &str)]| {
         let form: String = form_urlencoded::Serializer::new(String::new())
@@ -190,11 +194,7 @@ async fn issues_of_the_same_function_are_similar() {
     let router = router(&db, Anonymous::Viewer);
     let titled = |title: &str, issue: u8| Record {
         title: title.to_owned(),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: format!("{issue:032x}"),
-        }],
+        fingerprints: of_issue(&format!("{issue:032x}")),
         ..oops()
     };
     let records = [
@@ -203,7 +203,7 @@ async fn issues_of_the_same_function_are_similar() {
         titled("general protection fault in of_another", 3),
         titled("BUG: no function", 4),
     ];
-    deliver(&db, &records).await;
+    db.tell(&records).await;
     db.counted().await;
 
     let page = get(&router, &format!("/issues/{:032x}", 1)).await;

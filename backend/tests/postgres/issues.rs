@@ -6,12 +6,12 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use backend::{access::Anonymous, store::Sender};
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
+use proto::v1::{Batch, FingerprintLevel, Record, Severity};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, encoded, fingerprint, host, of_issue, record, sender};
 
 const A: &str = "00112233445566778899aabbccddee0a";
 const B: &str = "00112233445566778899aabbccddee0b";
@@ -62,11 +62,7 @@ impl<'a> Teller<'a> {
             severity: Severity::High.into(),
             title: format!("oops {issue}"),
             kernel_release: kernel_release.to_owned(),
-            fingerprints: vec![Fingerprint {
-                version: 1,
-                level: FingerprintLevel::Title.into(),
-                value: issue.to_owned(),
-            }],
+            fingerprints: of_issue(issue),
             ..record("")
         };
         let batch = Batch {
@@ -241,21 +237,40 @@ async fn changes_that_make_no_sense_are_refused_with_a_reason() {
 
 /// An oops in A whose stack is `frames`.
 fn oops_by(frames: &str) -> Record {
-    let level = |level: FingerprintLevel, value: &str| Fingerprint {
-        version: 1,
-        level: level.into(),
-        value: value.to_owned(),
-    };
     Record {
         class: "kernel.oops".to_owned(),
         severity: Severity::High.into(),
         title: "oops".to_owned(),
         fingerprints: vec![
-            level(FingerprintLevel::Title, A),
-            level(FingerprintLevel::TopFrames, frames),
-            level(FingerprintLevel::Stack, &frames.replace("0b", "0d")),
+            fingerprint(FingerprintLevel::Title, A),
+            fingerprint(FingerprintLevel::TopFrames, frames),
+            fingerprint(FingerprintLevel::Stack, &frames.replace("0b", "0d")),
         ],
         ..record("")
+    }
+}
+
+/// Issues have so many records, and so many of them were sighted.
+async fn assert_moved(db: &Database, issues: &[(&str, i64)]) {
+    for (issue, records) in issues {
+        let count = format!("SELECT count(*) FROM records WHERE issue = '{issue}'");
+        assert_eq!(db.count(&count).await, *records, "{issue}");
+        let seen = format!("SELECT sum(records)::bigint FROM sightings WHERE issue = '{issue}'");
+        assert_eq!(db.count(&seen).await, *records, "{issue}");
+    }
+}
+
+/// Issues are told to spread to so many hosts today, by all hosts being watched since five days.
+async fn assert_rising(db: &Database, router: &Router, issues: &[(&str, i64)]) {
+    let watched = "INSERT INTO exposure_daily
+        SELECT agent_id, date_trunc('day', now(), 'UTC') - back * interval '1 day', '', '', '', 86400
+        FROM hosts, generate_series(0, 5) AS back";
+    db.sql().await.batch_execute(watched).await.unwrap();
+    let (_, rising) = get(router, "/api/v1/statistics/escalations?days=10&false_part=1").await;
+    for (issue, hosts) in issues {
+        let mut all = rising["escalations"].as_array().unwrap().iter();
+        let found = all.find(|one| one["issue"] == *issue).unwrap();
+        assert_eq!(found["hosts"][10], *hosts, "{issue}: {rising:#}");
     }
 }
 
@@ -315,22 +330,8 @@ async fn a_split_issue_is_one_for_each_of_its_top_frames_until_it_is_put_togethe
     );
     assert_eq!(counted(B).await, (Some(2), Some(2)));
     assert_eq!(counted(&c).await, (Some(2), Some(1)));
-    for (issue, records) in [(A, 1), (B, 2), (&*c, 2)] {
-        let count = format!("SELECT count(*) FROM records WHERE issue = '{issue}'");
-        assert_eq!(db.count(&count).await, records, "{issue}");
-        let seen = format!("SELECT sum(records)::bigint FROM sightings WHERE issue = '{issue}'");
-        assert_eq!(db.count(&seen).await, records, "{issue}");
-    }
-    let watched = "INSERT INTO exposure_daily
-        SELECT agent_id, date_trunc('day', now(), 'UTC') - back * interval '1 day', '', '', '', 86400
-        FROM hosts, generate_series(0, 5) AS back";
-    db.sql().await.batch_execute(watched).await.unwrap();
-    let (_, rising) = get(&router, "/api/v1/statistics/escalations?days=10&false_part=1").await;
-    for (issue, hosts) in [(A, 1), (B, 2), (&*c, 1)] {
-        let mut all = rising["escalations"].as_array().unwrap().iter();
-        let found = all.find(|one| one["issue"] == issue).unwrap();
-        assert_eq!(found["hosts"][10], hosts, "{issue}: {rising:#}");
-    }
+    assert_moved(&db, &[(A, 1), (B, 2), (&c, 2)]).await;
+    assert_rising(&db, &router, &[(A, 1), (B, 2), (&c, 1)]).await;
     let all = format!("/api/v1/faults?fingerprint={A}");
     assert_eq!(get(&router, &all).await.1["faults"].as_array().unwrap().len(), 5);
     let (status, _) = change(&router, B, &json!({ "who": "ann", "split": true })).await;

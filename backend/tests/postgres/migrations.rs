@@ -2,12 +2,12 @@
 
 use backend::access::Anonymous;
 use backend::store::Sender;
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Heartbeat, Record, record::Payload};
+use proto::v1::{Batch, Heartbeat, Record, record::Payload};
 use refinery::Target;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Database, batch, encoded, get, host, record, sender};
+use crate::support::{Database, batch, encoded, get, host, of_issue, record, sender};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -77,11 +77,7 @@ fn heartbeat() -> Record {
         class: "telemetry.heartbeat".to_owned(),
         title: "Heartbeat".to_owned(),
         payload: Some(Payload::Heartbeat(Heartbeat::default())),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: BEAT.replace('-', ""),
-        }],
+        fingerprints: of_issue(&BEAT.replace('-', "")),
         ..record("")
     }
 }

@@ -4,9 +4,9 @@ use std::net::UdpSocket;
 
 use backend::store::Sender;
 use prost::Message as _;
-use proto::v1::{Batch, Host, Record, record::Payload};
+use proto::v1::{Host, Record, record::Payload};
 
-use crate::support::{Collector, Database, PATIENCE, encoded, host, sender};
+use crate::support::{Collector, Database, PATIENCE, host, sender};
 
 const TOKEN: &str = "00112233445566778899aabbccddeeff";
 const BOOT_ID: &str = "3c6e1f0a-9d5b-4a53-8f55-0e7a4dcb1b11";
@@ -130,11 +130,7 @@ async fn what_a_living_host_told_is_not_stored_again() {
         return;
     };
     let agent = introduced(&db).await;
-    let batch = Batch {
-        first_seq: 1,
-        records: vec![encoded(&of_agent(OOPS))],
-    };
-    db.store.deliver(&agent, batch).await.unwrap();
+    db.deliver(&agent, &[of_agent(OOPS)]).await;
     let collector = Collector::start(&db).await;
     send(&collector, OOPS, &user_data());
     collector.stop().await;
@@ -164,11 +160,7 @@ async fn what_a_host_tells_after_its_death_takes_the_place_of_what_was_heard() {
     collector.stop().await;
     assert_eq!(db.count("SELECT count(*) FROM netconsole_open").await, 1);
 
-    let batch = Batch {
-        first_seq: 1,
-        records: vec![encoded(&of_agent(&text))],
-    };
-    db.store.deliver(&agent, batch).await.unwrap();
+    db.deliver(&agent, &[of_agent(&text)]).await;
     let collector = Collector::start(&db).await;
     tokio::time::timeout(PATIENCE, async {
         while db.count("SELECT count(*) FROM records").await > 1 {

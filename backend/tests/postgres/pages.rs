@@ -7,15 +7,12 @@ use axum::http::{Request, StatusCode, header};
 use axum::{Router, response::Response};
 use backend::access::Anonymous;
 use backend::alerts::{Rules, look};
-use proto::v1::{
-    Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, KernelReport, Obituary, Record, Severity,
-    record::Payload,
-};
+use proto::v1::{Heartbeat, HookState, KernelReport, Obituary, Record, Severity, record::Payload};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::statistics::fleet;
-use crate::support::{Database, encoded, get, host, record, sender};
+use crate::support::{Database, assert_says, get, host, of_issue, record, sender};
 
 /// What [`oops`] is grouped by.
 pub(crate) const ISSUE: &str = "00112233445566778899aabbccddeeff";
@@ -38,11 +35,7 @@ pub(crate) fn oops() -> Record {
         severity: Severity::High.into(),
         title: "BUG: unable to handle <script>alert('x')</script> in example".to_owned(),
         kernel_release: "6.1.0-35-amd64".to_owned(),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: ISSUE.to_owned(),
-        }],
+        fingerprints: of_issue(ISSUE),
         payload: Some(Payload::KernelReport(KernelReport {
             text: "BUG: the text <script>of</script> the report".to_owned(),
             function: "example".to_owned(),
@@ -55,19 +48,8 @@ pub(crate) fn oops() -> Record {
 /// Stores the oops from so many hosts.
 pub(crate) async fn tell(db: &Database, hosts: usize) {
     for _ in 0..hosts {
-        deliver(db, &[oops()]).await;
+        db.tell(&[oops()]).await;
     }
-}
-
-/// Stores records of a new host.
-pub(crate) async fn deliver(db: &Database, records: &[Record]) {
-    let sender = sender();
-    db.store.hello(&sender, &host(), "1").await.unwrap();
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,27 +63,24 @@ async fn the_overview_tells_how_the_fleet_is() {
     let milder = format!("{:032x}", 7);
     let later = Record {
         severity: Severity::Medium.into(),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: milder.clone(),
-        }],
+        fingerprints: of_issue(&milder),
         ..oops()
     };
-    deliver(&db, &[later]).await;
+    db.tell(&[later]).await;
     db.counted().await;
     fleet(&db).await;
     let page = get(&router, "/").await;
-    for words in [
-        "Hosts heard",
-        "nothing lost in 7 days",
-        "balanced",
-        "kernel.oops",
-        "2 hosts",
-        r#"class="mono">42<"#,
-    ] {
-        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
-    }
+    assert_says(
+        &page,
+        &[
+            "Hosts heard",
+            "nothing lost in 7 days",
+            "balanced",
+            "kernel.oops",
+            "2 hosts",
+            r#"class="mono">42<"#,
+        ],
+    );
     let places = [ISSUE, &milder].map(|issue| page.find(&format!(r#"href="/issues/{issue}""#)));
     assert!(places[0].is_some(), "a new issue asks to be looked at");
     assert!(places[0] < places[1], "the most severe first");
@@ -159,11 +138,7 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
         ..record("")
     };
     let records = [beat("the boot before"), oops(), end, beat("this boot")];
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.deliver(&sender, &records).await;
 
     let address = format!("/hosts/{}", sender.agent_id);
     assert!(get(&router, "/hosts").await.contains(&address));
@@ -174,16 +149,17 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
             .contains("No host matches")
     );
     let page = get(&router, &address).await;
-    for words in [
-        "Latest faults",
-        &format!("/issues/{ISSUE}"),
-        "panic: &#60;b&#62;example",
-        "not told",
-        "console",
-        "balanced",
-    ] {
-        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
-    }
+    assert_says(
+        &page,
+        &[
+            "Latest faults",
+            &format!("/issues/{ISSUE}"),
+            "panic: &#60;b&#62;example",
+            "not told",
+            "console",
+            "balanced",
+        ],
+    );
     assert!(!page.contains("<script>") && !page.contains("<b>example"));
     for (address, status) in [
         ("/hosts/nobody", StatusCode::BAD_REQUEST),
@@ -235,7 +211,7 @@ async fn however_long_a_text_is_its_page_is_short_and_leads_to_the_whole() {
     if let Some(Payload::KernelReport(report)) = &mut long.payload {
         report.text.clone_from(&whole);
     }
-    deliver(&db, &[long, record(&whole[..60_000])]).await;
+    db.tell(&[long, record(&whole[..60_000])]).await;
     db.counted().await;
 
     let list = get(&router, "/faults").await;

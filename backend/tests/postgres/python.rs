@@ -7,13 +7,13 @@ use axum::{
     http::Request,
 };
 use backend::access::Anonymous;
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record, Severity};
+use proto::v1::{Batch, Record, Severity};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Collector, Database, PATIENCE, encoded, host, python::python, record, sender};
+use crate::support::{Collector, Database, PATIENCE, encoded, of_issue, python::python, record};
 
 /// As of 2026; the client uses none of their newer features.
 const GRPC: [&str; 2] = ["grpcio==1.85.1", "grpcio-reflection==1.85.1"];
@@ -26,11 +26,7 @@ fn oops(number: u64) -> Record {
         class: "kernel.oops".to_owned(),
         severity: Severity::High.into(),
         title: format!("oops {number}"),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: "0a".repeat(16),
-        }],
+        fingerprints: of_issue(&"0a".repeat(16)),
         ..record("")
     }
 }
@@ -83,15 +79,8 @@ async fn a_python_client_lists_tails_and_filters_through_reflection() {
     let Some(python) = python(test, &GRPC) else {
         return;
     };
-    let sender = sender();
-    db.store.hello(&sender, &host(), "1").await.unwrap();
     let records = [record("1"), oops(2), oops(3), record("4"), oops(5)];
-    let records = records.iter().map(encoded).collect();
-    let told = Batch {
-        first_seq: 1,
-        records,
-    };
-    db.store.deliver(&sender, told).await.unwrap();
+    let sender = db.tell(&records).await;
     let collector = Collector::start(&db).await;
 
     let mut client = tokio::process::Command::new(python)

@@ -65,17 +65,7 @@ async fn a_record_comes_back_whole() {
         payload: Some(Payload::Heartbeat(Heartbeat::default())),
         ..record("")
     };
-    let records = vec![encoded(&sent), encoded(&beat)];
-    db.store
-        .deliver(
-            &sender,
-            Batch {
-                first_seq: 1,
-                records,
-            },
-        )
-        .await
-        .unwrap();
+    db.deliver(&sender, &[sent.clone(), beat.clone()]).await;
 
     let filter = FaultFilter {
         include_housekeeping: true,

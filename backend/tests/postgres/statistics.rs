@@ -7,12 +7,12 @@ use axum::{
     http::{Request, StatusCode},
 };
 use backend::{access::Anonymous, simulation};
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Host, Record, Severity};
+use proto::v1::{Batch, Host, Record, Severity};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, encoded, host, of_issue, record, sender};
 
 /// Issues that all builds have.
 const OLD: [&str; 2] = [
@@ -221,11 +221,7 @@ async fn what_is_delivered_is_counted_by_host_day_and_issue() {
             class: "kernel.oops".to_owned(),
             severity: Severity::High.into(),
             kernel_release: kernel_release.to_owned(),
-            fingerprints: vec![Fingerprint {
-                version: 1,
-                level: FingerprintLevel::Title.into(),
-                value: issue.to_owned(),
-            }],
+            fingerprints: of_issue(issue),
             ..record("")
         })
     };

@@ -15,7 +15,9 @@ use axum::{
 use backend::store::Sender;
 use bytes::Bytes;
 use prost::Message as _;
-use proto::v1::{Batch, Custom, Hello, Host, Record, Severity, record::Payload};
+use proto::v1::{
+    Batch, Custom, Fingerprint, FingerprintLevel, Hello, Host, Record, Severity, record::Payload,
+};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -37,6 +39,13 @@ pub(crate) async fn get(router: &Router, address: &str) -> String {
     .await;
     assert_eq!(status, StatusCode::OK, "{address}");
     text
+}
+
+/// A page has all these words.
+pub(crate) fn assert_says(page: &str, all: &[&str]) {
+    for words in all {
+        assert!(page.contains(words), "{words:?} is missing in:\n{page}");
+    }
 }
 
 /// The status of an answer, and its text.
@@ -82,6 +91,20 @@ pub(crate) fn record(payload: &str) -> Record {
             ..Custom::default()
         })),
         ..Record::default()
+    }
+}
+
+/// What makes a record one of an issue.
+pub(crate) fn of_issue(issue: &str) -> Vec<Fingerprint> {
+    vec![fingerprint(FingerprintLevel::Title, issue)]
+}
+
+/// By the present rules, with these 32 digits.
+pub(crate) fn fingerprint(level: FingerprintLevel, value: &str) -> Fingerprint {
+    Fingerprint {
+        version: 1,
+        level: level.into(),
+        value: value.to_owned(),
     }
 }
 

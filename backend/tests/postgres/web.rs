@@ -6,14 +6,12 @@ use axum::body::{Body, BodyDataStream};
 use axum::{Router, http::Request};
 use backend::{access::Anonymous, store::Sender};
 use futures::StreamExt as _;
-use proto::v1::{
-    Batch, Fingerprint, FingerprintLevel, Heartbeat, KernelReport, Record, Severity, record::Payload,
-};
+use proto::v1::{Heartbeat, KernelReport, Record, Severity, record::Payload};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, PATIENCE, batch, encoded, get, host, record, sender};
+use crate::support::{Database, PATIENCE, batch, get, host, of_issue, record, sender};
 
 const FINGERPRINT: &str = "00112233445566778899aabbccddeeff";
 const NOTHING_SEEN: &str = "00000000-0000-0000-0000-000000000000";
@@ -33,28 +31,13 @@ async fn known_sender(db: &Database) -> Sender {
     sender
 }
 
-/// Stores these records of a new sender.
-async fn store(db: &Database, records: &[Record]) -> Sender {
-    let sender = known_sender(db).await;
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
-    sender
-}
-
 fn oops() -> Record {
     Record {
         class: "kernel.oops".to_owned(),
         severity: Severity::High.into(),
         title: "BUG: unable to handle kernel <b>paging</b> request in example".to_owned(),
         kernel_release: "6.1.0-35-amd64".to_owned(),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: FINGERPRINT.to_owned(),
-        }],
+        fingerprints: of_issue(FINGERPRINT),
         payload: Some(Payload::KernelReport(KernelReport {
             text: "BUG: the text of the report".to_owned(),
             function: "example".to_owned(),
@@ -73,7 +56,7 @@ async fn the_api_answers_with_what_was_stored() {
         payload: Some(Payload::Heartbeat(Heartbeat::default())),
         ..record("")
     };
-    let sender = store(&db, &[record("first"), oops(), beat]).await;
+    let sender = db.tell(&[record("first"), oops(), beat]).await;
     let router = router(&db);
 
     let list = get_json(&router, "/api/v1/faults").await;
@@ -165,7 +148,7 @@ async fn the_pages_show_what_was_stored() {
     let router = router(&db);
     assert!(get(&router, "/faults").await.contains("No faults yet"));
 
-    store(&db, &[oops()]).await;
+    db.tell(&[oops()]).await;
     let list = get(&router, "/faults").await;
     assert!(
         list.contains("kernel &#60;b&#62;paging&#60;/b&#62; request"),
@@ -202,7 +185,7 @@ async fn the_live_list_gets_each_fault_once() {
     let Some(db) = Database::new("the_live_list_gets_each_fault_once").await else {
         return;
     };
-    let sender = store(&db, &[record("before the page"), oops()]).await;
+    let sender = db.tell(&[record("before the page"), oops()]).await;
     let shutdown = CancellationToken::new();
     let router = db.router(Anonymous::Admin, &shutdown);
     let address = format!("/live?class=custom&after={NOTHING_SEEN}");

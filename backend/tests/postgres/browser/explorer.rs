@@ -1,10 +1,10 @@
 //! What people do with the list of faults and with issues, by clicks and keys: with scripts, and without where pages work without.
 
-use proto::v1::{Batch, Fingerprint, FingerprintLevel, Record};
+use proto::v1::Record;
 
 use super::window::Window;
 use crate::explorer::oopses;
-use crate::support::{Collector, Database, encoded, host, record, sender};
+use crate::support::{Collector, Database, of_issue, record};
 use crate::symbols::Stacks;
 
 /// A collector on a database, and a browser that looks at it.
@@ -188,15 +188,11 @@ async fn a_stack_comes_with_files_and_lines_by_itself_or_by_its_link() {
 }
 
 /// A record of an issue.
-fn of_issue(issue: u8, title: &str) -> Record {
+fn oops(issue: u8, title: &str) -> Record {
     Record {
         class: "kernel.oops".to_owned(),
         title: title.to_owned(),
-        fingerprints: vec![Fingerprint {
-            version: 1,
-            level: FingerprintLevel::Title.into(),
-            value: format!("{issue:032x}"),
-        }],
+        fingerprints: of_issue(&format!("{issue:032x}")),
         ..record("")
     }
 }
@@ -214,15 +210,9 @@ async fn similar_issues_lead_to_each_other() {
     ];
     let records: Vec<_> = (1..)
         .zip(titles)
-        .map(|(issue, title)| of_issue(issue, title))
+        .map(|(issue, title)| oops(issue, title))
         .collect();
-    let sender = sender();
-    db.store.hello(&sender, &host(), "1").await.unwrap();
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.tell(&records).await;
     let Some(site) = Site::open(test, &db).await else {
         return;
     };

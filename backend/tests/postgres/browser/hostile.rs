@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use backend::analysis;
-use proto::v1::{
-    Batch, Fingerprint, FingerprintLevel, Heartbeat, HookState, Host, KernelReport, ProgramCrash, Record,
-    Severity, record::Payload,
-};
+use proto::v1::{Heartbeat, HookState, Host, KernelReport, ProgramCrash, Record, Severity, record::Payload};
 
 use crate::hardware::failing;
 use crate::population::runs;
 use crate::statistics::fleet;
-use crate::support::{Database, encoded, host, record, sender};
+use crate::support::{Database, host, of_issue, record, sender};
 
 /// Markup, and a character that turns what follows it around.
 const HOSTILE: &str =
@@ -55,14 +52,6 @@ fn hostile(class: &str, title: &str, payload: Payload) -> Record {
     }
 }
 
-fn fingerprint(value: &str) -> Vec<Fingerprint> {
-    vec![Fingerprint {
-        version: 1,
-        level: FingerprintLevel::Title.into(),
-        value: value.to_owned(),
-    }]
-}
-
 /// A host whose every text is hostile, with records of each kind that pages tell of.
 async fn host_and_records(db: &Database) {
     let sender = sender();
@@ -99,18 +88,14 @@ async fn host_and_records(db: &Database) {
     });
     let records = [
         Record {
-            fingerprints: fingerprint(ISSUE),
+            fingerprints: of_issue(ISSUE),
             ..hostile("kernel.oops", HOSTILE, report)
         },
         Record {
-            fingerprints: fingerprint("00112233445566778899aabbccddee00"),
+            fingerprints: of_issue("00112233445566778899aabbccddee00"),
             ..hostile("program.crash", HOSTILE, crash)
         },
         hostile("telemetry.heartbeat", "heartbeat", beat),
     ];
-    let batch = Batch {
-        first_seq: 1,
-        records: records.iter().map(encoded).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.deliver(&sender, &records).await;
 }

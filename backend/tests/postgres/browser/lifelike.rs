@@ -8,12 +8,12 @@ use backend::analysis;
 use backend::simulation::{self, Plan, Story, WORSE_IN_B};
 use backend::store::{IssueChange, SavedSearch, Sender};
 use proto::v1::{
-    Batch, Confidence, Context, Demise, Evidence, Heartbeat, Hook, HookState, Host, Obituary, ProgramCrash,
-    Record, Severity, UserFrame, record::Payload,
+    Confidence, Context, Demise, Evidence, Heartbeat, Hook, HookState, Host, Obituary, ProgramCrash, Record,
+    Severity, UserFrame, record::Payload,
 };
 use uuid::Uuid;
 
-use crate::support::{Database, encoded, record};
+use crate::support::{Database, record};
 
 /// The fleet; the same each time.
 const PLAN: Plan = Plan {
@@ -153,11 +153,7 @@ async fn deliver(db: &Database, (name, product, build, kernel, logs): (&str, &st
         kernel_release: kernel.to_owned(),
         ..record
     });
-    let batch = Batch {
-        first_seq: 1,
-        records: records.map(|record| encoded(&record)).collect(),
-    };
-    db.store.deliver(&sender, batch).await.unwrap();
+    db.deliver(&sender, &records.collect::<Vec<_>>()).await;
 }
 
 /// What a log reports.

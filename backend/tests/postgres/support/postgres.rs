@@ -17,14 +17,15 @@ use backend::{
     embedded::{Cluster, EmbeddedError, Programs},
     http,
     metrics::Metrics,
-    store::Store,
+    store::{Sender, Store},
     symbols::Symbols,
 };
+use proto::v1::{Batch, Record};
 use rustix::process::{Pid, Signal, kill_process};
 use testing::skip;
 use tokio_util::sync::CancellationToken;
 
-use super::PATIENCE;
+use super::{PATIENCE, encoded, host, sender};
 
 /// A private PostgreSQL. It ends, and its files go, with the last test that uses it.
 pub(crate) struct Postgres {
@@ -183,6 +184,26 @@ impl Database {
     /// The first column of the first row.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         self.sql().await.query_one(sql, &[]).await.expect(sql).get(0)
+    }
+
+    /// Stores the first records of a host that has said hello.
+    pub(crate) async fn deliver(&self, sender: &Sender, records: &[Record]) {
+        let batch = Batch {
+            first_seq: 1,
+            records: records.iter().map(encoded).collect(),
+        };
+        self.store.deliver(sender, batch).await.expect("good records");
+    }
+
+    /// Stores records of a new host.
+    pub(crate) async fn tell(&self, records: &[Record]) -> Sender {
+        let sender = sender();
+        self.store
+            .hello(&sender, &host(), "1")
+            .await
+            .expect("the database answers");
+        self.deliver(&sender, records).await;
+        sender
     }
 
     /// Waits until all that is stored is counted, as by a collector that goes on running.
