@@ -14,7 +14,7 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -31,6 +31,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 mod account;
+mod orphan;
 mod programs;
 
 use account::Account;
@@ -128,7 +129,7 @@ impl Cluster {
         account.own(&dir)?;
         account.own(&dir.join("socket"))?;
         let programs = Programs::find(postgres_bin, &dir.join("data")).await?;
-        stop_orphan(&dir).await?;
+        orphan::stop(&dir).await?;
         if !dir.join("data").exists() {
             init(&dir, &programs, &account).await?;
         }
@@ -225,7 +226,6 @@ impl Cluster {
     }
 }
 
-/// Takes the folder for this process. The lock ends with the process, however that ends.
 /// A connection string of libpq for the cluster in `dir`.
 fn url(dir: &Path) -> String {
     let socket = dir.join("socket").display().to_string();
@@ -233,6 +233,7 @@ fn url(dir: &Path) -> String {
     format!("host='{quoted}' user=postgres dbname=postgres")
 }
 
+/// Takes the folder for this process. The lock ends with the process, however that ends.
 fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -335,52 +336,6 @@ fn spawn(dir: &Path, programs: &Programs, account: &Account) -> Result<Child, Em
         .process_group(0)
         .spawn()
         .map_err(EmbeddedError::Setpriv)
-}
-
-/// Stops a server that outlived its backend; takes a pid file away that belongs to nobody.
-async fn stop_orphan(dir: &Path) -> Result<(), EmbeddedError> {
-    let data = dir.join("data");
-    let pid_file = data.join("postmaster.pid");
-    let text = match fs::read_to_string(&pid_file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(at(&pid_file)(error)),
-    };
-    let pid = text
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse().ok())
-        .and_then(Pid::from_raw);
-    let Some(pid) = pid.filter(|pid| serves(*pid, &data)) else {
-        // Another process has that number by now. PostgreSQL would take it for a server and refuse to start.
-        return fs::remove_file(&pid_file).map_err(at(&pid_file));
-    };
-    tracing::warn!(%pid, "stopping a PostgreSQL that outlived its backend");
-    for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
-        // It may have ended this very moment.
-        kill_process(pid, signal).ok();
-        let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline {
-            if !serves(pid, &data) {
-                return Ok(());
-            }
-            sleep(POLL).await;
-        }
-    }
-    Err(EmbeddedError::Failed {
-        program: "postgres",
-        output: format!("process {pid} does not end"),
-    })
-}
-
-/// Whether a process is the server of this cluster: PostgreSQL's working directory is its data directory.
-fn serves(pid: Pid, data: &Path) -> bool {
-    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-    match (fs::metadata(process.join("cwd")), fs::metadata(data)) {
-        (Ok(cwd), Ok(data)) => same(cwd, data),
-        _ => false,
-    }
 }
 
 fn ended(status: io::Result<ExitStatus>) -> String {

@@ -15,15 +15,15 @@
 //! | `SignalDeliver` | rest of [`Signal`], then the program's stack and path |
 //! | a slot | rest of [`Record`], then what its lengths say, then slack |
 
+mod decode;
 mod event;
 mod fault;
 mod sign;
 mod slot;
 mod wire;
 
-pub use event::{
-    Counters, DecodeError, Event, Header, Hook, MachineCheck, OomVictim, Text, decode, mce, oom,
-};
+pub use decode::{DecodeError, Event, decode};
+pub use event::{Counters, Header, Hook, MachineCheck, OomVictim, Text, mce, oom};
 pub use fault::{
     COMPONENT_BYTES, COMPONENTS, COMPONENTS_CUT, Fault, OomCause, Program, Signal, Stack, USER_FRAMES,
     UserFrame, oom_cause,

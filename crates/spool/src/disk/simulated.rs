@@ -11,19 +11,19 @@
 //!
 //! Any call can be made to fail or to be the last before the process dies.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fastrand::Rng;
 use rustix::io::Errno;
 
 use super::{Disk, DiskFile, Entry, Handle};
 
 mod node;
+mod state;
 
 use node::Node;
+use state::{Change, Id, State};
 
 /// What happens at the chosen call.
 #[derive(Debug, Clone, Copy)]
@@ -40,78 +40,11 @@ pub(crate) struct Simulated {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
-struct State {
-    random: Rng,
-    nodes: Vec<Node>,
-    names: BTreeMap<PathBuf, Id>,
-    /// The names that are on the disk.
-    durable: BTreeMap<PathBuf, Id>,
-    /// What makes `names` of `durable`, in order.
-    unsynced: Vec<Change>,
-    /// Calls to go until the fault. Only calls that change something count.
-    planned: Option<(u32, Fault)>,
-    /// The process is dead: every call fails.
-    dead: bool,
-    /// What files may take together, bytes.
-    capacity: u64,
-    read_only: bool,
-    bytes_read: u64,
-}
-
-type Id = usize;
-
-/// A change of names.
-#[derive(Debug, Clone)]
-enum Change {
-    Add { path: PathBuf, id: Id },
-    Move { from: PathBuf, to: PathBuf, id: Id },
-    Remove { path: PathBuf },
-}
-
-impl Change {
-    fn is_in(&self, dir: &Path) -> bool {
-        match self {
-            Self::Add { path, .. } | Self::Remove { path } => path.parent() == Some(dir),
-            Self::Move { from, to, .. } => from.parent() == Some(dir) || to.parent() == Some(dir),
-        }
-    }
-
-    fn apply(&self, names: &mut BTreeMap<PathBuf, Id>) {
-        match self {
-            Self::Add { path, id } => {
-                names.insert(path.clone(), *id);
-            }
-            Self::Move { from, to, id } => {
-                names.remove(from);
-                names.insert(to.clone(), *id);
-            }
-            Self::Remove { path } => {
-                names.remove(path);
-            }
-        }
-    }
-}
-
 impl Simulated {
     /// An empty disk; `seed` decides everything that is left to chance.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut state = State {
-            random: Rng::with_seed(seed),
-            nodes: Vec::new(),
-            names: BTreeMap::new(),
-            durable: BTreeMap::new(),
-            unsynced: Vec::new(),
-            planned: None,
-            dead: false,
-            capacity: u64::MAX,
-            read_only: false,
-            bytes_read: 0,
-        };
-        state.add(Path::new("/"), Node::directory());
-        state.settle();
         Self {
-            state: Arc::new(Mutex::new(state)),
+            state: Arc::new(Mutex::new(State::new(seed))),
         }
     }
 
@@ -147,9 +80,7 @@ impl Simulated {
 
     /// The machine loses power and starts again.
     pub(crate) fn lose_power(&self, seed: u64) {
-        let mut state = self.lock();
-        state.random = Rng::with_seed(seed);
-        state.lose_power();
+        self.lock().lose_power(seed);
     }
 
     /// Bytes that were read since this was last asked.
@@ -195,119 +126,6 @@ impl Simulated {
             disk: self.clone(),
             id,
         })
-    }
-}
-
-impl State {
-    /// Stands before each call that changes something. `Some`: it has to do part of its work and then answer this.
-    fn reach(&mut self) -> Result<Option<io::Error>, io::Error> {
-        self.live()?;
-        if self.read_only {
-            return Err(Errno::ROFS.into());
-        }
-        let Some((calls, fault)) = self.planned else {
-            return Ok(None);
-        };
-        if let Some(calls) = calls.checked_sub(1) {
-            self.planned = Some((calls, fault));
-            return Ok(None);
-        }
-        self.planned = None;
-        Ok(Some(match fault {
-            Fault::Errno(errno, more) => {
-                let more = more.checked_sub(1);
-                self.planned = more.map(|more| (0, Fault::Errno(errno, more)));
-                errno.into()
-            }
-            Fault::Crash => {
-                self.dead = true;
-                io::Error::other("the process is dead")
-            }
-        }))
-    }
-
-    fn live(&self) -> io::Result<()> {
-        if self.dead {
-            return Err(io::Error::other("the process is dead"));
-        }
-        Ok(())
-    }
-
-    /// Stands before a call that is done or not.
-    fn reach_whole(&mut self) -> io::Result<()> {
-        match self.reach()? {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-
-    fn used(&self) -> u64 {
-        self.names.values().map(|id| self.nodes[*id].blocks_bytes()).sum()
-    }
-
-    /// Refuses what would need more than there is. `id` grows to `bytes`.
-    fn check_space(&self, id: Id, bytes: u64) -> io::Result<()> {
-        let node = &self.nodes[id];
-        let more = bytes.saturating_sub(node.blocks_bytes());
-        if more > 0 && self.used().saturating_add(more) > self.capacity {
-            return Err(Errno::NOSPC.into());
-        }
-        Ok(())
-    }
-
-    fn find(&self, path: &Path) -> io::Result<Id> {
-        self.live()?;
-        self.names.get(path).copied().ok_or_else(|| Errno::NOENT.into())
-    }
-
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.names);
-        self.unsynced.push(change);
-    }
-
-    fn add(&mut self, path: &Path, node: Node) -> Id {
-        let id = self.nodes.len();
-        self.nodes.push(node);
-        let path = path.to_owned();
-        self.change(Change::Add { path, id });
-        id
-    }
-
-    fn settle(&mut self) {
-        self.unsynced.clear();
-        self.durable = self.names.clone();
-        for node in &mut self.nodes {
-            node.settle();
-        }
-    }
-
-    fn lose_power(&mut self) {
-        let ordered = self.random.bool();
-        let first_few = self.random.usize(..=self.unsynced.len());
-        for (index, change) in std::mem::take(&mut self.unsynced).into_iter().enumerate() {
-            let is_there = if ordered {
-                index < first_few
-            } else {
-                self.random.bool()
-            };
-            if is_there {
-                change.apply(&mut self.durable);
-            }
-        }
-        self.names = self.durable.clone();
-        // What is in a directory that is not there is not there either.
-        let names = &self.names;
-        let reachable: BTreeSet<PathBuf> = names
-            .keys()
-            .filter(|path| path.ancestors().all(|above| names.contains_key(above)))
-            .cloned()
-            .collect();
-        self.names.retain(|path, _| reachable.contains(path));
-        for node in &mut self.nodes {
-            node.lose_power(&mut self.random);
-        }
-        (self.planned, self.dead) = (None, false);
-        self.settle();
     }
 }
 

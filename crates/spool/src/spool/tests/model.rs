@@ -1,31 +1,16 @@
 //! The spool against a model: whatever is done to it, and wherever it dies, what was synced is read back or declared.
 
-use std::collections::BTreeMap;
-
-use proptest::collection::vec;
-use proptest::prelude::*;
-
 use super::*;
 
-/// Sizes of records that fill small segments in a few steps.
-const SIZES: std::ops::Range<usize> = 0..1500;
+mod books;
+mod schedule;
+
+use books::{Books, judge};
+use schedule::{Harm, Step};
+pub(super) use schedule::{Schedule, schedule};
+
 /// How often an opening may fail or die until it has to succeed.
 const OPENINGS: u32 = 5;
-
-/// The eighth byte of a record, after its number, says what it is worth.
-fn judge(record: &[u8]) -> Worth {
-    let (class, is_critical, events) = match record.get(8).map(|byte| byte % 8) {
-        Some(0) => ("critical", true, 1),
-        Some(1) => ("count", false, 7),
-        Some(2) => ("rare", false, 1),
-        _ => ("usual", false, 1),
-    };
-    Worth {
-        class: class.to_owned(),
-        is_critical,
-        events,
-    }
-}
 
 /// Little room, so that much is given up.
 const OPTIONS: Options = Options {
@@ -34,108 +19,6 @@ const OPTIONS: Options = Options {
     max_age: Duration::from_hours(8),
     ..SMALL
 };
-
-/// A life of a spool.
-#[derive(Debug, Clone)]
-pub(super) struct Schedule {
-    /// Decides what is left to chance on the disk.
-    pub(super) seed: u64,
-    pub(super) steps: Vec<Step>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Step {
-    Append {
-        worth: u8,
-        bytes: usize,
-    },
-    Sync,
-    /// Minutes pass.
-    Wait(u16),
-    Read {
-        from: usize,
-        most: usize,
-        bytes: usize,
-    },
-    Acknowledge(usize),
-    /// The n-th call from here, and some after it, answer with an error.
-    Fail {
-        calls: u32,
-        more: u32,
-        errno: i32,
-    },
-    /// The process dies in the n-th call from here, or before the next opening; the machine with it, or not.
-    Crash {
-        calls: u32,
-        power: Option<u64>,
-    },
-    /// It is closed and opened again.
-    Reopen,
-    /// The machine dies between two calls.
-    LosePower {
-        seed: u64,
-    },
-    /// So many bytes are left on the disk.
-    Fill {
-        free: u64,
-    },
-    /// The disk takes no more writes.
-    TurnReadOnly,
-    /// The disk has space and takes writes again.
-    Mend,
-    /// While it is closed, something happens to its files.
-    Damage(Harm),
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Harm {
-    Flip { file: usize, at: usize, bit: u8 },
-    Cut { file: usize, at: usize },
-    Overwrite { file: usize, at: usize, bytes: usize },
-    Delete { file: usize },
-    Append { file: usize, bytes: usize },
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    let (file, at) = (any::<usize>(), any::<usize>());
-    prop_oneof![
-        (file, at, 0..8_u8).prop_map(|(file, at, bit)| Harm::Flip { file, at, bit }),
-        (file, at).prop_map(|(file, at)| Harm::Cut { file, at }),
-        (file, at, 1..3000_usize).prop_map(|(file, at, bytes)| Harm::Overwrite { file, at, bytes }),
-        file.prop_map(|file| Harm::Delete { file }),
-        (file, 1..3000_usize).prop_map(|(file, bytes)| Harm::Append { file, bytes }),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let errno = prop_oneof![Just(Errno::NOSPC), Just(Errno::IO), Just(Errno::ROFS)];
-    prop_oneof![
-        8 => (any::<u8>(), SIZES).prop_map(|(worth, bytes)| Step::Append { worth, bytes }),
-        1 => (0..300_u16).prop_map(Step::Wait),
-        6 => Just(Step::Sync),
-        3 => (any::<usize>(), 0..20_usize, 0..5000_usize)
-            .prop_map(|(from, most, bytes)| Step::Read { from, most, bytes }),
-        2 => any::<usize>().prop_map(Step::Acknowledge),
-        2 => (0..12_u32, 0..4_u32, errno)
-            .prop_map(|(calls, more, errno)| Step::Fail { calls, more, errno: errno.raw_os_error() }),
-        3 => (0..16_u32, any::<Option<u64>>()).prop_map(|(calls, power)| Step::Crash { calls, power }),
-        1 => Just(Step::Reopen),
-        2 => any::<u64>().prop_map(|seed| Step::LosePower { seed }),
-        1 => (0..3_u64).prop_map(|blocks| Step::Fill { free: blocks * 4096 }),
-        1 => Just(Step::TurnReadOnly),
-        2 => Just(Step::Mend),
-    ]
-}
-
-/// Schedules of crashes and refusals, and of damage to files too.
-pub(super) fn schedule(damage: bool) -> impl Strategy<Value = Schedule> {
-    let step = if damage {
-        prop_oneof![30 => step(), 1 => harm().prop_map(Step::Damage)].boxed()
-    } else {
-        step().boxed()
-    };
-    (any::<u64>(), vec(step, 1..80)).prop_map(|(seed, steps)| Schedule { seed, steps })
-}
 
 /// What must be true of the spool.
 pub(super) struct Model {
@@ -493,55 +376,4 @@ impl Model {
             }
         }
     }
-}
-
-/// What is lost, as it is told and as it was.
-#[derive(Default)]
-struct Books {
-    told: BTreeMap<String, (u64, u64)>,
-    lost: BTreeMap<String, (u64, u64)>,
-    /// Something went without an account.
-    unaccounted: bool,
-    readable_ordinary: Option<u64>,
-    misplaced: Option<u64>,
-}
-
-impl Books {
-    fn has(&mut self, record: &[u8]) {
-        if !judge(record).is_critical {
-            self.readable_ordinary.get_or_insert(number(record));
-        }
-    }
-
-    fn lost(&mut self, reason: GapReason, record: &[u8]) {
-        let worth = judge(record);
-        if worth.is_critical && reason == GapReason::Evicted && self.readable_ordinary.is_some() {
-            self.misplaced.get_or_insert(number(record));
-        }
-        let known = self.lost.entry(worth.class).or_default();
-        *known = (known.0 + 1, known.1 + worth.events);
-    }
-
-    fn tell(&mut self, reason: GapReason, class: &str, count: u64, events: u64) {
-        self.unaccounted |= reason != GapReason::Unreadable && class.is_empty();
-        if reason != GapReason::Unreadable {
-            let known = self.told.entry(class.to_owned()).or_default();
-            *known = (known.0 + count, known.1 + events);
-        }
-    }
-
-    fn check(&self) {
-        assert_eq!(
-            self.misplaced, None,
-            "a critical record went before an ordinary one that is older"
-        );
-        if !self.unaccounted {
-            assert_eq!(self.told, self.lost, "what is lost is told by class");
-        }
-    }
-}
-
-/// Which of all appended records it is.
-fn number(record: &[u8]) -> u64 {
-    u64::from_le_bytes(record[..8].try_into().unwrap())
 }

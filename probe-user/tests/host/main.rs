@@ -3,123 +3,19 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test panics")]
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod memory_group;
+mod watch;
+
+use std::{collections::HashMap, path::Path, sync::Mutex, time::Duration};
 
 use probe_user::{
-    AttachError, Event, HookState, Options, Probes, Reader, hook,
+    Event, Options, hook,
     kmsg::{KernelLog, Position},
 };
 use testing::skip;
 
-/// How long an event may take; it comes within milliseconds unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// One test's programs are attached at a time. Two programs that ask for a user stack in one event get in each other's
-/// way: the second is given addresses without build ids, because a CPU has room for one unlock of `mmap_lock` that
-/// waits for interrupts (`irq_work_busy` in kernel/bpf/stackmap.c).
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// The programs, and what reads them.
-struct Watch {
-    probes: Probes,
-    reader: Reader,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl Watch {
-    fn states(&mut self) -> Vec<HookState> {
-        self.probes.states()
-    }
-
-    async fn next(&mut self, events: &mut Vec<Event>) {
-        self.reader.next(events).await.unwrap();
-    }
-}
-
-/// Attaches; a host that does not allow it is a skip.
-fn attach(test: &str, options: &Options) -> Option<Watch> {
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    match Probes::attach(options) {
-        Ok(probes) => {
-            let reader = probes.reader().unwrap();
-            Some(Watch {
-                probes,
-                reader,
-                _alone: alone,
-            })
-        }
-        Err(error @ (AttachError::NoObject | AttachError::NotPermitted(_))) => {
-            skip(test, &error.to_string());
-            None
-        }
-        // An object that is built by hand may be an old one.
-        Err(error @ AttachError::OtherVersion(_)) if options.object.is_some() => {
-            skip(test, &error.to_string());
-            None
-        }
-        Err(error) => panic!("{error:?}"),
-    }
-}
-
-/// Attaches one hook; a host that does not have it is a skip.
-fn attach_one(test: &str, name: &'static str, ring_bytes: u32) -> Option<Watch> {
-    let disable = hook::ALL
-        .iter()
-        .filter(|other| **other != name)
-        .map(|other| (*other).to_owned())
-        .collect();
-    let mut probes = attach(
-        test,
-        &Options {
-            ring_bytes,
-            disable,
-            ..Options::default()
-        },
-    )?;
-    let state = probes
-        .states()
-        .into_iter()
-        .find(|state| &*state.hook == name)
-        .unwrap();
-    if state.attach.is_none() {
-        skip(test, &format!("{name} is not attached: {}", state.reason));
-        return None;
-    }
-    Some(probes)
-}
-
-/// Reads until an event is what the test waits for.
-async fn wait_for<T>(probes: &mut Watch, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
-    let reading = async {
-        let mut events = Vec::new();
-        loop {
-            events.clear();
-            probes.next(&mut events).await;
-            if let Some(found) = events.iter().find_map(&mut wanted) {
-                return found;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, reading)
-        .await
-        .expect("the event did not come")
-}
-
-fn shell(script: &str) -> Child {
-    Command::new("sh")
-        .args(["-c", script])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
+use memory_group::MemoryGroup;
+use watch::{PATIENCE, Watch, attach, attach_one, shell, wait_for};
 
 #[tokio::test]
 async fn every_hook_is_attached_or_says_why_not() {
@@ -248,53 +144,6 @@ async fn an_out_of_memory_kill_names_its_victim() {
     // The short form of the record has the pid alone.
     assert!(victim.comm.is_none_or(|comm| comm == "tail"));
     assert!(victim.anon_rss_kib.is_none_or(|kib| kib > 0 && kib <= 8 << 10));
-}
-
-/// A control group with little memory; removed when dropped.
-struct MemoryGroup {
-    path: PathBuf,
-}
-
-impl MemoryGroup {
-    fn create(limit_bytes: u64) -> Result<Self, String> {
-        // Version 1, version 2 beside version 1, version 2 alone.
-        let roots = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup/unified", "memory.max"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ];
-        let mut reasons = Vec::new();
-        for (root, limit) in roots {
-            let path = Path::new(root).join(format!("telemetrics-test-{}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    let group = Self { path };
-                    match fs::write(group.path.join(limit), limit_bytes.to_string()) {
-                        Ok(()) => return Ok(group),
-                        Err(error) => reasons.push(format!("{root}: set {limit}: {error}")),
-                    }
-                }
-                Err(error) => reasons.push(format!("{root}: {error}")),
-            }
-        }
-        Err(format!(
-            "no small memory control group can be made: {}",
-            reasons.join("; ")
-        ))
-    }
-}
-
-impl Drop for MemoryGroup {
-    fn drop(&mut self) {
-        for _attempt in 0..50 {
-            match fs::remove_dir(&self.path) {
-                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                _ => return,
-            }
-        }
-    }
 }
 
 #[tokio::test]
