@@ -174,6 +174,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
     result
 }
 
+/// Serves what is in a database, once that is there.
 async fn serve(
     config: &Config,
     url: &str,
@@ -181,17 +182,24 @@ async fn serve(
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let store = Store::new(url)?.keeping(KEPT);
-    let Some(migrated) = shutdown
-        .run_until_cancelled(prepare(&store, config.migrate))
-        .await
-    else {
-        return Ok(());
-    };
-    migrated?;
+    let prepare = prepare(&store, config.migrate);
+    match shutdown.run_until_cancelled(prepare).await {
+        Some(prepared) => prepared?,
+        None => return Ok(()),
+    }
+    Box::pin(serve_from(store, config, listeners, shutdown)).await
+}
+
+async fn serve_from(
+    store: Store,
+    config: &Config,
+    listeners: Listeners,
+    shutdown: &CancellationToken,
+) -> Result<(), ServeError> {
     let metrics = Metrics::new();
     let addresses = listeners.addresses(config)?;
     let (reporter, health) = tonic_health::server::health_reporter();
-    // The database has just been migrated.
+    // The schema has just been looked at.
     health::set(&reporter, true).await;
     let admission = Admission::new(store.clone(), config.agents);
     let (reloading, tls) = match config.tls.clone() {

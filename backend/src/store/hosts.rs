@@ -8,6 +8,26 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, clean, time::Micros};
 
+/// The row of a host becomes what it says.
+const TELL: &str = "INSERT INTO hosts AS h (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
+         cpus, memory_bytes, product, board, bios, boot_id, agent_version, product_version, chassis, bios_vendor,
+         bios_date, hypervisor, container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode,
+         command_line, taint, livepatches, memory_correction, kernel_build_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+     ON CONFLICT (agent_id) DO UPDATE
+     SET (hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus, memory_bytes, product,
+          board, bios, boot_id, agent_version, product_version, chassis, bios_vendor, bios_date, hypervisor,
+          container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode, command_line, taint,
+          livepatches, memory_correction, kernel_build_id, last_seen)
+       = (excluded.hostname, excluded.os_id, excluded.os_build, excluded.kernel_release, excluded.kernel_version,
+          excluded.arch, excluded.cpu_model, excluded.cpus, excluded.memory_bytes, excluded.product,
+          excluded.board, excluded.bios, excluded.boot_id, excluded.agent_version, excluded.product_version,
+          excluded.chassis, excluded.bios_vendor, excluded.bios_date, excluded.hypervisor, excluded.container,
+          excluded.cloud, excluded.cpu_vendor, excluded.cpu_family, excluded.cpu_number, excluded.cpu_stepping,
+          excluded.microcode, excluded.command_line, excluded.taint, excluded.livepatches,
+          excluded.memory_correction, excluded.kernel_build_id, now())";
+
 /// Makes the latest word about a host known.
 pub(super) async fn tell(
     transaction: &Transaction<'_>,
@@ -16,28 +36,7 @@ pub(super) async fn tell(
     agent_version: &str,
 ) -> Result<(), StoreError> {
     super::population::changed(transaction, agent_id, &clean(&host.os_build)).await?;
-    let upsert = transaction
-        .prepare_cached(
-            "INSERT INTO hosts AS h (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
-                 cpus, memory_bytes, product, board, bios, boot_id, agent_version, product_version, chassis, bios_vendor,
-                 bios_date, hypervisor, container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode,
-                 command_line, taint, livepatches, memory_correction, kernel_build_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                     $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
-             ON CONFLICT (agent_id) DO UPDATE
-             SET (hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus, memory_bytes, product,
-                  board, bios, boot_id, agent_version, product_version, chassis, bios_vendor, bios_date, hypervisor,
-                  container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode, command_line, taint,
-                  livepatches, memory_correction, kernel_build_id, last_seen)
-               = (excluded.hostname, excluded.os_id, excluded.os_build, excluded.kernel_release, excluded.kernel_version,
-                  excluded.arch, excluded.cpu_model, excluded.cpus, excluded.memory_bytes, excluded.product,
-                  excluded.board, excluded.bios, excluded.boot_id, excluded.agent_version, excluded.product_version,
-                  excluded.chassis, excluded.bios_vendor, excluded.bios_date, excluded.hypervisor, excluded.container,
-                  excluded.cloud, excluded.cpu_vendor, excluded.cpu_family, excluded.cpu_number, excluded.cpu_stepping,
-                  excluded.microcode, excluded.command_line, excluded.taint, excluded.livepatches,
-                  excluded.memory_correction, excluded.kernel_build_id, now())",
-        )
-        .await?;
+    let upsert = transaction.prepare_cached(TELL).await?;
     let livepatches: Vec<_> = host.livepatches.iter().map(|name| clean(name)).collect();
     transaction
         .execute(

@@ -70,6 +70,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
     let logs = read(Path::new(folder.as_deref().unwrap_or(samples)))?;
+    let mut all = of_reports(&logs);
+    all.extend(of_long_logs(&logs));
+    if is_json {
+        println!(
+            "{}",
+            all.iter().map(Measured::json).collect::<serde_json::Value>()
+        );
+    } else {
+        for measured in &all {
+            println!("{}", measured.row());
+        }
+    }
+    Ok(())
+}
+
+/// Reports and the logs that have them, each whole.
+fn of_reports(logs: &[Vec<u8>]) -> Vec<Measured> {
     let texts: Vec<String> = logs
         .iter()
         .flat_map(|log| faults::reports(log))
@@ -84,7 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let parsed = |text: &String| parse(text).map(|report| fingerprint::of_report(&report).len());
         texts.iter().filter_map(parsed).sum()
     };
-    let mut all = vec![
+    vec![
         measure(
             "parse, fingerprint: reports of 3-5 KiB",
             typical.len(),
@@ -94,10 +111,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         measure("parse, fingerprint: all reports", texts.len(), &texts, || {
             parse_all(&texts)
         }),
-        measure("logs to reports", texts.len(), &logs, || {
+        measure("logs to reports", texts.len(), logs, || {
             logs.iter().map(|log| faults::reports(log).len()).sum()
         }),
-    ];
+    ]
+}
+
+/// Logs of [`LONG`] bytes and of a tenth of that, in pieces.
+fn of_long_logs(logs: &[Vec<u8>]) -> Vec<Measured> {
+    let mut all = Vec::new();
     let mut streamed = |what: [&'static str; 2], log: &[u8]| {
         for (what, log) in what.into_iter().zip([log.get(..LONG / 10).unwrap_or(log), log]) {
             all.push(measure(what, stream(log), &[log], || stream(log)));
@@ -131,17 +153,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ],
         &mixed,
     );
-    if is_json {
-        println!(
-            "{}",
-            all.iter().map(Measured::json).collect::<serde_json::Value>()
-        );
-    } else {
-        for measured in &all {
-            println!("{}", measured.row());
-        }
-    }
-    Ok(())
+    all
 }
 
 /// Two lines that machines print all day.

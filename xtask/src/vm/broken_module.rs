@@ -266,14 +266,7 @@ fn find_place(
     tables: &[RelocationTable<'_>],
     needs: usize,
 ) -> Result<Place, BreakError> {
-    let init = symbols
-        .iter()
-        .find(|symbol| {
-            symbol
-                .name(endian, symbols.strings())
-                .is_ok_and(|name| name == b"init_module")
-        })
-        .ok_or(BreakError::NoInit)?;
+    let init = init_module(endian, symbols)?;
     let index = SectionIndex(usize::from(init.st_shndx(endian).0));
     let section = sections.section(index).map_err(BreakError::Elf)?;
     let data = section.data(endian, module).map_err(BreakError::Elf)?;
@@ -289,24 +282,7 @@ fn find_place(
     } else {
         0
     };
-    // Where tables of other sections point into this one.
-    let pointers: Vec<(&[u8], u64)> = tables
-        .iter()
-        .filter(|table| table.is_loaded && table.of != index && !HARMLESS.contains(&table.of_name))
-        .flat_map(|table| {
-            table
-                .relocations
-                .iter()
-                .map(move |relocation| (table.of_name, relocation))
-        })
-        .filter_map(|(name, relocation)| {
-            let symbol = symbols.symbol(relocation.symbol(endian, false)?).ok()?;
-            let at = symbol
-                .st_value(endian)
-                .wrapping_add_signed(relocation.r_addend(endian));
-            (usize::from(symbol.st_shndx(endian).0) == index.0).then_some((name, at))
-        })
-        .collect();
+    let pointers = pointers_into(index, endian, symbols, tables);
     if pointers.contains(&(b"__mcount_loc", (entry + skip) as u64)) {
         skip += FTRACE_SITE_BYTES;
     }
@@ -329,6 +305,42 @@ fn find_place(
         return Err(BreakError::Patched);
     }
     Ok(place)
+}
+
+fn init_module<'data>(
+    endian: Endian,
+    symbols: &SymbolTable<'data, Header>,
+) -> Result<&'data Sym64<Endian>, BreakError> {
+    let is_it = |symbol: &&Sym64<Endian>| {
+        let name = symbol.name(endian, symbols.strings());
+        name.is_ok_and(|name| name == b"init_module")
+    };
+    symbols.iter().find(is_it).ok_or(BreakError::NoInit)
+}
+
+/// Where tables of other sections point to in a section, each with its name.
+fn pointers_into<'data>(
+    section: SectionIndex,
+    endian: Endian,
+    symbols: &SymbolTable<'data, Header>,
+    tables: &[RelocationTable<'data>],
+) -> Vec<(&'data [u8], u64)> {
+    let target = |relocation: &Rela64<Endian>| {
+        let symbol = symbols.symbol(relocation.symbol(endian, false)?).ok()?;
+        let at = symbol
+            .st_value(endian)
+            .wrapping_add_signed(relocation.r_addend(endian));
+        (usize::from(symbol.st_shndx(endian).0) == section.0).then_some(at)
+    };
+    let others = tables
+        .iter()
+        .filter(|table| table.is_loaded && table.of != section && !HARMLESS.contains(&table.of_name));
+    others
+        .flat_map(|table| {
+            let targets = table.relocations.iter().filter_map(target);
+            targets.map(move |at| (table.of_name, at))
+        })
+        .collect()
 }
 
 /// How many bytes a relocation writes, of the types that modules have.
