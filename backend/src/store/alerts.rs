@@ -164,7 +164,7 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'since', since,
+                "SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'path', path, 'since', since,
                         'told', told_at,
                         'silenced', EXISTS (SELECT FROM alert_silences s
                                             WHERE s.rule = alerts.rule AND s.object IN ('', alerts.object) AND s.until > now()),

@@ -127,7 +127,7 @@ impl Store {
             Finding {
                 summary: format!("{host} has been silent since {seen}"),
                 severity: 2,
-                path: format!("/faults?host={agent}"),
+                path: format!("/hosts/{agent}"),
                 object: agent,
             }
         };
@@ -152,7 +152,7 @@ impl Store {
                     "the books of {host} do not balance: {produced} produced, {stored} stored, {lost} lost"
                 ),
                 severity: 3,
-                path: format!("/faults?host={agent}"),
+                path: format!("/hosts/{agent}"),
                 object: agent,
             }
         };

@@ -76,6 +76,8 @@ pub(in crate::http) struct AlertRow {
     pub(in crate::http) object: String,
     pub(in crate::http) severity: &'static str,
     pub(in crate::http) summary: String,
+    /// The page that shows it.
+    pub(in crate::http) href: String,
     pub(in crate::http) since: String,
     pub(in crate::http) silenced: bool,
     /// Why a message was not taken; empty: it was.
@@ -241,6 +243,7 @@ impl From<&Value> for AlertRow {
             object: text("object"),
             severity: severity_word(severity),
             summary: text("summary"),
+            href: text("path"),
             since: text("since")
                 .chars()
                 .take(16)
