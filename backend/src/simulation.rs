@@ -8,22 +8,36 @@
 //! Each host has two memory modules. One in some thousand module-days has an error by chance, and one module in a hundred a day on
 //! which one cell has many and then no more; bad ones begin to fail on some day, and go on in ever more places of a bank.
 //!
-//! What was reported is a kernel's log that `faults` has read; of the newest days it is there as records.
+//! What was reported is a kernel's log that `faults` has read; of the newest days it is there as records. Which of the kernels a
+//! host has changes nothing.
+//!
+//! The analysis is measured on fleets that were watched until yesterday. One for people to look at goes on until now: with programs
+//! that crash, hosts that fell silent, and the last heartbeat of each.
 
+mod heartbeat;
 mod measure;
 mod memory;
+mod programs;
 mod reports;
 
 pub use measure::{Measured, Share, measure};
 
 use fastrand::Rng;
 
-use crate::store::{FleetTables, SIMULATED_KERNEL as KERNEL, simulated_host};
+use crate::store::{FleetTables, simulated_host};
 
 /// Issues of a fleet.
 const ISSUES: i32 = 40;
 /// Hardware models.
 const MODELS: i32 = 8;
+/// Kernels, the oldest first.
+pub const KERNELS: [&str; 3] = ["5.10.0-simulated", "6.1.0-simulated", "6.12.0-simulated"];
+/// The kernel of each host in turn, by its place among [`KERNELS`].
+const KERNEL_OF: [i32; 7] = [1, 2, 1, 0, 1, 2, 1];
+/// Hosts have fallen silent one in so many.
+const SILENT: u32 = 40;
+/// Between two heartbeats, seconds.
+const BEAT_S: f64 = 300.0;
 /// Hosts are bad one in so many.
 const BAD_HOSTS: u32 = 250;
 /// Probability that a host has an issue again on the day after.
@@ -90,8 +104,17 @@ impl Fleet {
 }
 
 impl Plan {
-    /// Makes the fleet.
+    /// Makes the fleet as it was until yesterday.
     pub fn fleet(self) -> Fleet {
+        self.make(false)
+    }
+
+    /// Makes the fleet as it is now.
+    pub fn fleet_until_now(self) -> Fleet {
+        self.make(true)
+    }
+
+    fn make(self, until_now: bool) -> Fleet {
         let mut rng = Rng::with_seed(self.seed);
         // Days and hosts are far below 2^31: the command line has limits.
         let days = i32::try_from(self.days).unwrap_or(i32::MAX);
@@ -100,17 +123,35 @@ impl Plan {
         let mut fleet = Fleet {
             tables: FleetTables {
                 days,
-                reports: reports::records(),
+                kernels: KERNELS.map(str::to_owned).into(),
+                reports: KERNELS.map(reports::records).into(),
                 ..FleetTables::default()
             },
             bad_hosts: Vec::new(),
             bad_modules: Vec::new(),
         };
+        if until_now {
+            fleet.tables.beats = heartbeat::records();
+            for (reports, kernel) in fleet.tables.reports.iter_mut().zip(KERNELS) {
+                reports.extend(programs::records(kernel));
+            }
+        }
         for host in (0..).take(self.hosts as usize) {
             let model = rng.i32(0..MODELS);
             let upgraded = rng.i32(days / 4..=days * 3 / 4);
+            let (watched, last_heard_s) = if until_now {
+                last_heard(&mut rng.fork(), days)
+            } else {
+                (days, 0.0)
+            };
             fleet.tables.model.push(model);
             fleet.tables.upgraded.push(upgraded);
+            fleet
+                .tables
+                .kernel
+                .extend(KERNEL_OF.get(usize::try_from(host).unwrap_or(0) % KERNEL_OF.len()));
+            fleet.tables.watched.push(watched);
+            fleet.tables.last_heard_s.push(last_heard_s);
             let mut factor = models
                 .get(usize::try_from(model).unwrap_or(0))
                 .copied()
@@ -131,8 +172,8 @@ impl Plan {
                 if memory::live(
                     &mut of_memory,
                     &mut fleet.tables,
-                    host,
-                    slot,
+                    (host, slot),
+                    watched,
                     self.story == Story::Release,
                 ) {
                     fleet.bad_modules.push((host, slot));
@@ -147,8 +188,25 @@ impl Plan {
                         issue,
                         rate: rate * factor,
                         upgraded,
+                        watched,
                     },
                 );
+            }
+            if until_now {
+                let mut of_programs = rng.fork();
+                for issue in programs::issues() {
+                    self.live(
+                        &mut of_programs,
+                        &mut fleet.tables,
+                        Life {
+                            host,
+                            issue,
+                            rate: programs::RATE * factor,
+                            upgraded,
+                            watched,
+                        },
+                    );
+                }
             }
         }
         fleet
@@ -157,7 +215,7 @@ impl Plan {
     /// The days of one host with one issue.
     fn live(self, rng: &mut Rng, tables: &mut FleetTables, life: Life) {
         let mut has_it = false;
-        for day in 0..tables.days {
+        for day in 0..life.watched {
             let rate = life.rate * self.times(life.issue, day >= life.upgraded, tables.days - day);
             let chance = if has_it { AGAIN } else { -(-rate).exp_m1() };
             has_it = rng.f64() < chance;
@@ -191,6 +249,18 @@ struct Life {
     rate: f64,
     /// The first day of build B.
     upgraded: i32,
+    /// For how many days it was watched.
+    watched: i32,
+}
+
+/// For how many days a host of a fleet that goes on until now was watched, and how many seconds before the end of the last of them it
+/// was last heard. Those that fell silent did when they had long been updated.
+fn last_heard(rng: &mut Rng, days: i32) -> (i32, f64) {
+    if rng.u32(0..SILENT) == 0 {
+        (rng.i32(days * 3 / 4 + 1..=days), rng.f64() * 86_400.0)
+    } else {
+        (days + 1, rng.f64() * BEAT_S)
+    }
 }
 
 /// The fingerprint of an issue.
@@ -227,5 +297,40 @@ mod tests {
         let of_b =
             |at: &usize| tables.day[*at] >= tables.upgraded[usize::try_from(tables.host[*at]).unwrap()];
         assert!(news.iter().all(of_b), "what is new in B was not in A");
+    }
+
+    #[test]
+    fn a_fleet_goes_on_until_now_without_the_hosts_that_fell_silent() {
+        let plan = Plan {
+            hosts: 400,
+            days: 4,
+            seed: 1,
+            story: Story::Release,
+        };
+        let until_yesterday = plan.fleet().tables;
+        assert!(until_yesterday.watched.iter().all(|watched| *watched == 4));
+        assert!(until_yesterday.day.iter().all(|day| *day < 4));
+        let tables = plan.fleet_until_now().tables;
+        let silent = tables.watched.iter().filter(|watched| **watched < 5).count();
+        assert!((1..40).contains(&silent), "{silent}");
+        assert!(tables.day.contains(&4), "faults of today");
+        let after_its_end =
+            |(host, day): (&i32, &i32)| *day >= tables.watched[usize::try_from(*host).unwrap()];
+        assert!(!tables.host.iter().zip(&tables.day).any(after_its_end));
+        let issues = tables.reports[0].len();
+        assert_eq!(
+            tables.beats.len(),
+            KERNELS.len() * usize::try_from(MODELS).unwrap()
+        );
+        assert!(
+            tables
+                .issue
+                .iter()
+                .all(|issue| usize::try_from(*issue).unwrap() <= issues)
+        );
+        assert!(
+            tables.issue.contains(&i32::try_from(issues).unwrap()),
+            "the last program crashes"
+        );
     }
 }

@@ -79,7 +79,7 @@ pub use population::{Population, PopulationBy, UpdatePath};
 pub use retention::{KEEP_DAYS, RetentionRule};
 pub use rules::{Preview, PreviewedIssue, PreviewedPart, Regrouped};
 pub use saved::{SAVED_SEARCHES, SavedSearch};
-pub use simulation::{FleetTables, SIMULATED_KERNEL, simulated_host};
+pub use simulation::{FleetTables, simulated_host};
 pub use story::{Book, Boot, IssueOfHost, Story};
 pub use sums::{COUNTED_DAYS, CountedBy, Counts};
 pub use symbols::{SymbolFileRow, SymbolsFound, SymbolsWanted};

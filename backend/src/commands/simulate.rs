@@ -24,7 +24,7 @@ pub(crate) struct Simulate {
     /// How many hosts.
     #[arg(long, value_name = "NUMBER", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     hosts: u32,
-    /// For how many days they were watched, up to yesterday.
+    /// For how many days they were watched; a fleet that is not measured goes on until now.
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(4..=366))]
     days: u32,
     /// The same seed makes the same fleet.
@@ -59,7 +59,7 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         seed: options.seed,
         story: Story::Release,
     };
-    let fleet = plan.fleet();
+    let fleet = plan.fleet_until_now();
     if !store.write_fleet(&fleet.tables).await? {
         bail!(NOT_EMPTY);
     }

@@ -20,8 +20,14 @@ const FAILS: f64 = 0.7;
 /// Days for which a bad module fails at least.
 const FAILING_DAYS: i32 = 3;
 
-/// The days of a module; with `may_be_bad` one in [`BAD`] is bad. Says whether it is.
-pub(super) fn live(rng: &mut Rng, tables: &mut FleetTables, host: i32, slot: &str, may_be_bad: bool) -> bool {
+/// The days of a module that was watched for so many; with `may_be_bad` one in [`BAD`] is bad. Says whether it is.
+pub(super) fn live(
+    rng: &mut Rng,
+    tables: &mut FleetTables,
+    (host, slot): (i32, &str),
+    days: i32,
+    may_be_bad: bool,
+) -> bool {
     let mut errs = |rng: &mut Rng, day: i32, errors: i64, spot: Spot| {
         tables.module_host.push(host);
         tables.module.push(slot.to_owned());
@@ -29,7 +35,6 @@ pub(super) fn live(rng: &mut Rng, tables: &mut FleetTables, host: i32, slot: &st
         tables.module_errors.push(errors);
         tables.module_spot.push(spot.to_string());
     };
-    let days = tables.days;
     if may_be_bad && rng.u32(0..BAD) == 0 {
         let bank = rng.u64(0..16);
         for day in rng.i32(0..=(days - FAILING_DAYS).max(0))..days {

@@ -3,7 +3,7 @@
 use faults::parse;
 use proto::v1::{Context, Fingerprint, FingerprintLevel, Hook, Record};
 
-use super::{ISSUES, KERNEL};
+use super::ISSUES;
 
 /// A kind of report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +68,11 @@ const OF_ISSUES: [(Form, &str); ISSUES as usize] = [
     (Form::Protection, "fuse_dev_do_write"),
 ];
 
-/// The record of each issue, grouped by its number. When it happened is a host's to say.
-pub(super) fn records() -> Vec<Record> {
+/// The record of each issue by a kernel, grouped by its number. When it happened is a host's to say.
+pub(super) fn records(kernel: &str) -> Vec<Record> {
     let numbered = (1..).zip(OF_ISSUES);
     let record = |(number, (form, function)): (i32, (Form, &str))| {
-        let text = text(form, function);
+        let text = text(form, function, kernel);
         let report = parse(&text)?;
         Some(Record {
             fingerprints: vec![Fingerprint {
@@ -91,20 +91,20 @@ pub(super) fn records() -> Vec<Record> {
                 comm: "kworker/3:1".to_owned(),
                 ..Context::default()
             }),
-            kernel_release: KERNEL.to_owned(),
+            kernel_release: kernel.to_owned(),
             ..wire::kernel_report(&report, &text, false)
         })
     };
     numbered.filter_map(record).collect()
 }
 
-fn text(form: Form, function: &str) -> String {
+fn text(form: Form, function: &str, kernel: &str) -> String {
     template(form)
         .replace("{registers}", include_str!("reports/registers.txt"))
         .replace("{callers}", include_str!("reports/callers.txt"))
         .replace("{at}", &format!("{function}+0x5c/0x1f0"))
         .replace("{function}", function)
-        .replace("{kernel}", KERNEL)
+        .replace("{kernel}", kernel)
 }
 
 /// A log with the words in braces to be replaced.
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn each_report_names_its_function_in_a_title_of_its_own() {
-        let records = records();
+        let records = records("6.1.0-simulated");
         assert_eq!(records.len(), OF_ISSUES.len(), "all are read");
         for (record, (form, function)) in records.iter().zip(OF_ISSUES) {
             assert!(

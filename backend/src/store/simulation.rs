@@ -1,28 +1,35 @@
 //! Fleets that were made up, written past the ingest path straight into the tables that the analysis reads.
 
+mod records;
+
 use std::time::Duration;
 
-use prost::Message as _;
 use proto::v1::Record;
 use tokio_postgres::{Client, Transaction};
-use uuid::Uuid;
 
-use super::{Store, StoreError, connect, id, time::Micros};
+use super::{Store, StoreError, connect};
 
-/// The kernel of all hosts.
-pub const SIMULATED_KERNEL: &str = "6.1.0-simulated";
-
-/// A fleet as numbers: hosts, models, days and issues from 0 on.
+/// A fleet as numbers: hosts, models, kernels, days and issues from 0 on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FleetTables {
-    /// Days that it was watched, the last of them yesterday.
+    /// Whole days that it was watched, the last of them yesterday.
     pub days: i32,
+    /// Releases of kernels.
+    pub kernels: Vec<String>,
     /// Hardware model of each host.
     pub model: Vec<i32>,
     /// Day on which each host went from build `A` to build `B`.
     pub upgraded: Vec<i32>,
-    /// What hosts report that have an issue, from number 1 on.
-    pub reports: Vec<Record>,
+    /// Kernel of each host.
+    pub kernel: Vec<i32>,
+    /// For how many days each host was watched; one more than `days`: it is to this day.
+    pub watched: Vec<i32>,
+    /// How many seconds before the end of its last day, or before now, each was last heard.
+    pub last_heard_s: Vec<f64>,
+    /// What hosts report that have an issue, from number 1 on, by their kernel.
+    pub reports: Vec<Vec<Record>>,
+    /// The last heartbeat of a host by its kernel, and for each of these by its model; empty: none is stored.
+    pub beats: Vec<Record>,
     /// Sightings as columns: the host,
     pub host: Vec<i32>,
     /// the day,
@@ -45,10 +52,6 @@ pub struct FleetTables {
 
 /// How long writing or clearing may take.
 const WITHIN: Duration = Duration::from_mins(30);
-/// Days whose records are stored, as far back as the pages count. Those before are in the sums only, as if they had been given up.
-const RECORD_DAYS: i32 = 7;
-/// Records that are stored, the newest: more tell nothing new, and would take longer than all else.
-const RECORDS: i64 = 5000;
 
 /// A host's agent id, an issue's fingerprint, and what is made up, as it is to be read.
 const FUNCTIONS: &str = "
@@ -62,28 +65,39 @@ const FUNCTIONS: &str = "
     CREATE FUNCTION pg_temp.time(host integer, day integer, issue integer) RETURNS interval IMMUTABLE LANGUAGE sql AS
         $$ SELECT (hashtext(host || ' ' || day || ' ' || issue) & 65535) * interval '1.3 seconds' $$;
     CREATE TEMPORARY TABLE named (number integer, class text, title text, severity smallint, version bigint) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer, hostname text, kernel text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer, kernel_number integer, kernel text,
+                                  hostname text, watched integer, heard timestamptz) ON COMMIT DROP;
+    -- The boot that began on a day.
+    CREATE FUNCTION pg_temp.boot(host integer, day integer) RETURNS text IMMUTABLE LANGUAGE sql AS
+        $$ SELECT md5('simulated boot ' || host || ' ' || day)::uuid::text $$;
     CREATE TEMPORARY TABLE erring (host integer, module text, hour integer, errors bigint, spot text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
 
 /// From the temporary tables into those of the store; `$1` are the days.
-const FILL: [&str; 12] = [
+const FILL: [&str; 13] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
-                        memory_bytes, product, board, bios, boot_id, agent_version)
+                        memory_bytes, product, board, bios, boot_id, agent_version, first_seen, last_seen)
      SELECT pg_temp.host(number), hostname, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
-            kernel, '', 'x86_64', '', 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model, '', 'simulated'
+            kernel, '', 'x86_64', 'CPU of model ' || model, 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model,
+            pg_temp.boot(number, upgraded), 'simulated', pg_temp.day(0, $1), heard
      FROM fleet",
+    "INSERT INTO boots (agent_id, boot_id, kernel_release, first_beat_at, last_beat_at)
+     SELECT pg_temp.host(number), pg_temp.boot(number, began), kernel, pg_temp.day(began, $1), ended
+     FROM fleet, LATERAL (VALUES (0, pg_temp.day(upgraded, $1)), (upgraded, heard)) AS boot(began, ended)
+     WHERE pg_temp.day(began, $1) < ended",
     "INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
-     SELECT pg_temp.host(number), pg_temp.day(day, $1), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END, kernel,
-            'model ' || model, 86400
-     FROM fleet, generate_series(0, $1 - 1) AS day",
+     SELECT * FROM (
+         SELECT pg_temp.host(number), pg_temp.day(day, $1), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END, kernel,
+                'model ' || model, least(extract(epoch FROM heard - pg_temp.day(day, $1)), 86400) AS seconds
+         FROM fleet, generate_series(0, watched - 1) AS day
+     ) watched WHERE seconds > 0",
     // Hosts of a fleet that was made up tell of a day at once.
     "INSERT INTO exposure_daily (agent_id, day, os_build, kernel_release, product, seconds)
      SELECT agent_id, hour, os_build, kernel_release, product, seconds FROM exposure WHERE $1 > 0",
     "INSERT INTO sightings (agent_id, day, issue, os_build, kernel_release, product, first_at, records)
      SELECT pg_temp.host(host), pg_temp.day(day, $1), pg_temp.issue(issue), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END,
             kernel, 'model ' || model, pg_temp.day(day, $1) + pg_temp.time(host, day, issue), records
-     FROM seen JOIN fleet ON number = host",
+     FROM seen JOIN fleet ON number = host WHERE pg_temp.day(day, $1) + pg_temp.time(host, day, issue) <= heard",
     "INSERT INTO fingerprints (agent_id, fingerprint, level, version, issue, class, title, severity, first_seen, last_seen,
                                occurrences)
      SELECT s.agent_id, s.issue, 1, n.version, s.issue, n.class, n.title, n.severity, min(s.first_at), max(s.first_at),
@@ -102,7 +116,8 @@ const FILL: [&str; 12] = [
     "INSERT INTO part_hours (agent_id, kind, part, hour, model, corrected, uncorrected, fatal, spots, stored_at)
      SELECT pg_temp.host(host), 'dimm', module, pg_temp.day(0, $1) + hour * interval '1 hour', '', sum(errors), 0, 0,
             array_agg(DISTINCT spot), now()
-     FROM erring GROUP BY host, module, hour",
+     FROM erring JOIN fleet ON number = host WHERE pg_temp.day(0, $1) + hour * interval '1 hour' <= heard
+     GROUP BY host, module, hour",
     "INSERT INTO updates (agent_id, at, from_build, to_build, outcome)
      SELECT pg_temp.host(number), pg_temp.day(upgraded, $1) + n.after * interval '1 minute', 'A', 'B', n.outcome
      FROM fleet, (VALUES (0, 'succeeded'), (5, 'runs')) AS n(after, outcome) WHERE upgraded < $1",
@@ -113,7 +128,7 @@ const FILL: [&str; 12] = [
     // One in forty tried the next build, which installs nowhere yet.
     "INSERT INTO updates (agent_id, at, from_build, to_build, outcome)
      SELECT pg_temp.host(number), pg_temp.day($1 - 1, $1), 'B', 'C', 'failed'
-     FROM fleet WHERE upgraded < $1 - 1 AND number % 40 = 0",
+     FROM fleet WHERE upgraded < $1 - 1 AND watched >= $1 AND number % 40 = 0",
 ];
 
 /// The name of a host, which sorts as its number does.
@@ -138,8 +153,22 @@ impl Store {
         let names: Vec<String> = numbers.iter().map(|number| simulated_host(*number)).collect();
         transaction
             .execute(
-                "INSERT INTO fleet SELECT *, $5 FROM unnest($1::int[], $2::int[], $3::int[], $4::text[])",
-                &[&numbers, &fleet.model, &fleet.upgraded, &names, &SIMULATED_KERNEL],
+                "INSERT INTO fleet
+                 SELECT number, model, upgraded, kernel, ($5::text[])[kernel + 1], hostname, watched,
+                        least(pg_temp.day(watched, $8), now()) - make_interval(secs => last_heard_s)
+                 FROM unnest($1::int[], $2::int[], $3::int[], $4::int[], $6::text[], $7::int[], $9::float8[])
+                     AS f(number, model, upgraded, kernel, hostname, watched, last_heard_s)",
+                &[
+                    &numbers,
+                    &fleet.model,
+                    &fleet.upgraded,
+                    &fleet.kernel,
+                    &fleet.kernels,
+                    &names,
+                    &fleet.watched,
+                    &fleet.days,
+                    &fleet.last_heard_s,
+                ],
             )
             .await?;
         transaction
@@ -160,16 +189,16 @@ impl Store {
                 ],
             )
             .await?;
-        name_issues(&transaction, &fleet.reports).await?;
+        name_issues(&transaction, fleet.reports.first().map_or(&[], Vec::as_slice)).await?;
         for fill in FILL {
             transaction.execute(fill, &[&fleet.days]).await?;
         }
-        write_records(&transaction, fleet).await?;
+        records::write(&transaction, fleet).await?;
         transaction.commit().await?;
         client
             .batch_execute(
                 "ANALYZE hosts; ANALYZE exposure; ANALYZE exposure_daily; ANALYZE sightings; ANALYZE fingerprints; ANALYZE triage; ANALYZE rollups;
-                 ANALYZE rollups_daily; ANALYZE records",
+                 ANALYZE rollups_daily; ANALYZE records; ANALYZE boots",
             )
             .await?;
         Ok(true)
@@ -181,7 +210,7 @@ impl Store {
         client
             .batch_execute(
                 "TRUNCATE hosts, exposure, exposure_daily, sightings, fingerprints, triage, part_hours, parts, population, updates, rollups, rollups_daily,
-                          records, senders, counted;
+                          records, senders, counted, boots;
                  UPDATE part_work SET scored_to = '-infinity'",
             )
             .await?;
@@ -206,54 +235,6 @@ async fn name_issues(transaction: &Transaction<'_>, reports: &[Record]) -> Resul
         .execute(
             "INSERT INTO named SELECT *, $5 FROM unnest($1::int[], $2::text[], $3::text[], $4::int[])",
             &[&numbers, &classes, &titles, &severities, &version],
-        )
-        .await?;
-    Ok(())
-}
-
-/// Stores the newest records, each host's in an epoch of its own, in which they are counted already.
-async fn write_records(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
-    let newest = transaction
-        .query(
-            "SELECT s.agent_id, s.first_at, n.number FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue
-             WHERE s.day >= pg_temp.day($1::int - $2::int, $1) ORDER BY s.day DESC, s.agent_id, s.issue LIMIT $3",
-            &[&fleet.days, &RECORD_DAYS, &RECORDS],
-        )
-        .await?;
-    let (mut ids, mut agents, mut moments, mut numbers, mut records) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for row in newest {
-        let (agent, at, number): (Uuid, Micros, i32) = (row.get(0), row.get(1), row.get(2));
-        let report = usize::try_from(number - 1)
-            .ok()
-            .and_then(|place| fleet.reports.get(place));
-        let record = Record {
-            occurred_at_unix_ns: at.unix_ns(),
-            ..report.cloned().unwrap_or_default()
-        };
-        ids.push(id::new(at, 0, fastrand::u64(..)));
-        agents.push(agent);
-        moments.push(at);
-        numbers.push(number);
-        records.push(record.encode_to_vec());
-    }
-    transaction
-        .execute(
-            "INSERT INTO records (id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, title,
-                                  kernel_release, issue, fingerprints, record)
-             SELECT r.id, r.at, r.agent_id, r.agent_id, row_number() OVER (PARTITION BY r.agent_id ORDER BY r.at, r.id), r.at,
-                    n.class, n.severity, false, n.title, $6, pg_temp.issue(n.number), ARRAY[pg_temp.issue(n.number)], r.record
-             FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::bytea[]) AS r(id, agent_id, at, number, record)
-             JOIN named n ON n.number = r.number",
-            &[&ids, &agents, &moments, &numbers, &records, &SIMULATED_KERNEL],
-        )
-        .await?;
-    transaction
-        .batch_execute(
-            "INSERT INTO senders (agent_id, epoch, stored_seq, stored_at, records)
-             SELECT agent_id, epoch, count(*), max(received_at), count(*) FROM records WHERE agent_id = epoch GROUP BY 1, 2;
-             INSERT INTO counted (agent_id, epoch, seq, at)
-             SELECT agent_id, epoch, stored_seq, stored_at FROM senders WHERE agent_id = epoch",
         )
         .await?;
     Ok(())

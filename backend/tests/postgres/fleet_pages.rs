@@ -2,7 +2,12 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use backend::{access::Anonymous, analysis};
+use backend::{
+    access::Anonymous,
+    alerts::{self, Rules},
+    analysis,
+    simulation::{Plan, Story},
+};
 use proto::v1::{Heartbeat, HookState, Host, ProgramCrash, Record, Severity, record::Payload};
 use tokio_util::sync::CancellationToken;
 
@@ -187,4 +192,72 @@ async fn crashes_are_shown_by_program_signal_and_build() {
         ],
     );
     assert_eq!(crashes.matches("class=\"group\"").count(), 1, "one program");
+}
+
+/// One rule for each thing that an alert can be about, but issues.
+const RULES: &str = "
+    [[rule]]
+    name = 'silent'
+    when = { silence = { longer_than = '1h' } }
+    targets = []
+    [[rule]]
+    name = 'part'
+    when = { bad_part = {} }
+    targets = []
+    [[rule]]
+    name = 'hook'
+    when = { missing_hook = { hosts = 2, by = 'kernel' } }
+    targets = []
+    [[rule]]
+    name = 'build'
+    when = { worse_build = { max_ratio = 1.0 } }
+    targets = []";
+
+#[tokio::test]
+async fn an_alert_leads_to_what_it_is_about() {
+    let Some(db) = Database::new("an_alert_leads_to_what_it_is_about").await else {
+        return;
+    };
+    let plan = Plan {
+        hosts: 1000,
+        days: 20,
+        seed: 1,
+        story: Story::Release,
+    };
+    assert!(
+        db.store
+            .write_fleet(&plan.fleet_until_now().tables)
+            .await
+            .unwrap()
+    );
+    db.store.score_parts(analysis::score).await.unwrap();
+    alerts::look(&db.store, &Rules::parse(RULES).unwrap())
+        .await
+        .unwrap();
+    let router = router(&db);
+    let (overview, admin) = (get(&router, "/").await, get(&router, "/admin").await);
+    assert!(overview.contains("and "), "there are more: {overview}");
+    for (rule, leads_to) in [
+        ("silent", "/hosts/"),
+        ("part", "/hardware/"),
+        ("hook", "/probes"),
+        ("build", "/builds?by=build&#38;from=A&#38;to=B"),
+    ] {
+        let open = db.store.open_alerts_listed().await.unwrap();
+        let of_rule = open.iter().find(|alert| alert["rule"] == rule).expect(rule);
+        let path = of_rule["path"].as_str().unwrap();
+        get(&router, path).await;
+        let link = format!("href=\"{leads_to}");
+        let row = admin
+            .split("<tr")
+            .find(|row| row.contains(&format!(">{rule}</td>")) && row.contains(&link));
+        assert!(row.is_some(), "{rule} does not lead to {leads_to}: {admin}");
+    }
+    let listed = overview.split("id=\"alerts\"").nth(1).unwrap();
+    let listed = listed.split("</section>").next().unwrap();
+    assert_eq!(
+        listed.matches("<tr class=").count(),
+        listed.matches("<a href=\"/").count(),
+        "{listed}"
+    );
 }

@@ -53,15 +53,6 @@ const HOSTS: [(&str, &str, &str, &str, &[&str]); 4] = [
         &["6.1-ext4", "6.1-disk", "6.1-module-gpf"],
     ),
 ];
-/// Simulated hosts are watched until yesterday.
-const TODAY: &str = "WITH today AS (
-        INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
-        SELECT agent_id, date_trunc('day', now(), 'UTC'), os_build, kernel_release, product,
-               extract(epoch FROM now() - date_trunc('day', now(), 'UTC'))::float8
-        FROM hosts WHERE os_id = 'simulated' RETURNING *
-    )
-    INSERT INTO exposure_daily (agent_id, day, os_build, kernel_release, product, seconds)
-    SELECT agent_id, hour, os_build, kernel_release, product, seconds FROM today";
 /// Days for which the hosts have been running: longer than build A.
 const DAYS: u64 = 40;
 /// What people want to be told.
@@ -78,8 +69,7 @@ pub(super) fn issue() -> String {
 
 pub(super) async fn fill(db: &Database) {
     let store = &db.store;
-    assert!(store.write_fleet(&PLAN.fleet().tables).await.unwrap());
-    db.sql().await.batch_execute(TODAY).await.unwrap();
+    assert!(store.write_fleet(&PLAN.fleet_until_now().tables).await.unwrap());
     for host in HOSTS {
         deliver(db, host).await;
     }

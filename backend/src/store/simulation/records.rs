@@ -1,0 +1,162 @@
+//! The records of a fleet that was made up: of each host its last heartbeat, and the newest faults. They are counted already.
+
+use prost::Message as _;
+use proto::v1::{Record, record::Payload};
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+use super::{
+    super::{StoreError, id, time::Micros},
+    FleetTables,
+};
+
+/// Days whose faults are stored, as far back as the pages count. Those before are in the sums only, as if they had been given up.
+const FAULT_DAYS: i32 = 7;
+/// Faults that are stored, the newest: more tell nothing new, and would take longer than all else.
+const FAULTS: i64 = 5000;
+/// Heartbeats that are written at once; one has some kilobytes.
+const BEATS: usize = 5000;
+
+/// Rows of `records`, as columns.
+#[derive(Debug, Default)]
+struct Rows {
+    id: Vec<Uuid>,
+    agent_id: Vec<Uuid>,
+    at: Vec<Micros>,
+    class: Vec<String>,
+    severity: Vec<i32>,
+    title: Vec<String>,
+    kernel_release: Vec<String>,
+    /// None: it is a heartbeat.
+    issue: Vec<Option<Uuid>>,
+    record: Vec<Vec<u8>>,
+}
+
+/// Stores them, each host's in an epoch of its own.
+pub(super) async fn write(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
+    faults(transaction, fleet).await?;
+    if !fleet.beats.is_empty() {
+        heartbeats(transaction, fleet).await?;
+    }
+    transaction
+        .batch_execute(
+            "INSERT INTO senders (agent_id, epoch, stored_seq, stored_at, records)
+             SELECT agent_id, epoch, count(*), max(received_at), count(*) FROM records GROUP BY 1, 2;
+             INSERT INTO counted (agent_id, epoch, seq, at)
+             SELECT agent_id, epoch, stored_seq, stored_at FROM senders",
+        )
+        .await?;
+    Ok(())
+}
+
+async fn faults(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
+    let newest = transaction
+        .query(
+            "SELECT s.agent_id, s.first_at, s.issue, n.number, f.kernel_number, h.boot_id
+             FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue
+             JOIN fleet f ON pg_temp.host(f.number) = s.agent_id JOIN hosts h ON h.agent_id = s.agent_id
+             WHERE s.day >= pg_temp.day($1::int - $2::int, $1) ORDER BY s.day DESC, s.agent_id, s.issue LIMIT $3",
+            &[&fleet.days, &FAULT_DAYS, &FAULTS],
+        )
+        .await?;
+    let mut rows = Rows::default();
+    for row in newest {
+        let (number, kernel): (i32, i32) = (row.get(3), row.get(4));
+        let place = |number: i32| usize::try_from(number).ok();
+        let reports = place(kernel).and_then(|kernel| fleet.reports.get(kernel));
+        let report = reports.and_then(|reports| reports.get(place(number - 1)?));
+        let record = Record {
+            boot_id: row.get(5),
+            ..report.cloned().unwrap_or_default()
+        };
+        rows.push(row.get(0), row.get(1), Some(row.get(2)), record);
+    }
+    rows.write(transaction).await
+}
+
+async fn heartbeats(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
+    let hosts = transaction
+        .query(
+            "SELECT h.agent_id, h.last_seen, h.boot_id, h.os_build, f.kernel_number, f.model,
+                    extract(epoch FROM h.last_seen - pg_temp.day(f.upgraded, $1))::bigint
+             FROM fleet f JOIN hosts h ON h.agent_id = pg_temp.host(f.number)",
+            &[&fleet.days],
+        )
+        .await?;
+    let of_kernel = fleet.beats.len() / fleet.kernels.len().max(1);
+    for hosts in hosts.chunks(BEATS) {
+        let mut rows = Rows::default();
+        for row in hosts {
+            let (kernel, model): (i32, i32) = (row.get(4), row.get(5));
+            let place = |number: i32| usize::try_from(number).unwrap_or(0);
+            let beat = fleet.beats.get(place(kernel) * of_kernel + place(model));
+            let mut record = beat.cloned().unwrap_or_default();
+            record.boot_id = row.get(2);
+            if let Some(Payload::Heartbeat(beat)) = &mut record.payload {
+                beat.os_build = row.get(3);
+                beat.host_uptime_s = u64::try_from(row.get::<_, i64>(6)).unwrap_or(0);
+                // It is started early in a boot.
+                beat.agent_uptime_s = beat.host_uptime_s.saturating_sub(20);
+            }
+            rows.push(row.get(0), row.get(1), None, record);
+        }
+        rows.write(transaction).await?;
+    }
+    for (rollups, unit) in [("rollups", "hour"), ("rollups_daily", "day")] {
+        let sql = format!(
+            "INSERT INTO {rollups} (agent_id, {unit}, class, kernel_release, severity, records)
+             SELECT agent_id, date_trunc('{unit}', received_at, 'UTC'), class, kernel_release, severity, 1
+             FROM records WHERE housekeeping"
+        );
+        transaction.execute(&sql, &[]).await?;
+    }
+    Ok(())
+}
+
+impl Rows {
+    fn push(&mut self, agent_id: Uuid, at: Micros, issue: Option<Uuid>, record: Record) {
+        let record = Record {
+            occurred_at_unix_ns: at.unix_ns(),
+            ..record
+        };
+        self.id.push(id::new(at, 0, fastrand::u64(..)));
+        self.agent_id.push(agent_id);
+        self.at.push(at);
+        self.issue.push(issue);
+        self.record.push(record.encode_to_vec());
+        self.class.push(record.class);
+        self.severity.push(record.severity);
+        self.title.push(record.title);
+        self.kernel_release.push(record.kernel_release);
+    }
+
+    /// Each goes behind those of its host that are there.
+    async fn write(self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        transaction
+            .execute(
+                "INSERT INTO records (id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, title,
+                                      kernel_release, issue, fingerprints, record)
+                 SELECT r.id, r.at, r.agent_id, r.agent_id,
+                        (SELECT count(*) FROM records k WHERE k.agent_id = r.agent_id)
+                            + row_number() OVER (PARTITION BY r.agent_id ORDER BY r.at, r.id),
+                        r.at, r.class, r.severity, r.issue IS NULL, r.title, r.kernel_release, r.issue,
+                        array_remove(ARRAY[r.issue], NULL), r.record
+                 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::text[],
+                             $8::uuid[], $9::bytea[])
+                     AS r(id, agent_id, at, class, severity, title, kernel_release, issue, record)",
+                &[
+                    &self.id,
+                    &self.agent_id,
+                    &self.at,
+                    &self.class,
+                    &self.severity,
+                    &self.title,
+                    &self.kernel_release,
+                    &self.issue,
+                    &self.record,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
