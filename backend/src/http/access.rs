@@ -144,7 +144,7 @@ pub(super) struct Frame {
     /// Empty: a stranger.
     pub(super) name: String,
     pub(super) may_sign_in: bool,
-    is_admin: bool,
+    pub(super) is_admin: bool,
 }
 
 /// A link of the navigation.

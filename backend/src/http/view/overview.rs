@@ -1,5 +1,7 @@
 //! The first page: is the fleet well?
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, Issue};
@@ -20,8 +22,8 @@ pub(in crate::http) const DAYS: u16 = 30;
 const CHART: (u32, u32) = (900, 120);
 /// Builds that are shown.
 const BUILDS: usize = 6;
-/// Alerts that are shown.
-const ALERTS: usize = 5;
+/// Rules whose alerts are shown.
+const RULES: usize = 5;
 /// The chart's unit: a bar of n is n thousandths.
 const THOUSANDTHS: f64 = 1000.0;
 
@@ -30,9 +32,9 @@ const THOUSANDTHS: f64 = 1000.0;
 #[template(path = "overview.html")]
 pub(in crate::http) struct OverviewPage {
     pub(in crate::http) tiles: Vec<Tile>,
-    pub(in crate::http) alerts: Vec<AlertRow>,
-    /// `and 3 more`; empty: all are shown.
-    pub(in crate::http) more_alerts: String,
+    pub(in crate::http) alerts: Vec<RuleRow>,
+    /// `3 more rules find something`; empty: all are shown.
+    pub(in crate::http) more_rules: String,
     pub(in crate::http) days: Bars,
     /// Why the chart has no bar, where it has none.
     pub(in crate::http) no_rate: String,
@@ -59,6 +61,14 @@ pub(in crate::http) struct Tile {
     pub(in crate::http) href: &'static str,
     /// It is not as it should be.
     pub(in crate::http) bad: bool,
+}
+
+/// A rule that finds something: the worst of it.
+#[derive(Debug)]
+pub(in crate::http) struct RuleRow {
+    pub(in crate::http) alert: AlertRow,
+    /// `and 20 more`; empty: that is all.
+    pub(in crate::http) more: String,
 }
 
 /// Two builds to be compared.
@@ -99,7 +109,7 @@ impl OverviewPage {
     pub(in crate::http) fn new(input: OverviewInput) -> Self {
         let OverviewInput {
             overview,
-            alerts,
+            mut alerts,
             attention,
             days_of_issues,
             newest_builds,
@@ -109,11 +119,8 @@ impl OverviewPage {
             frame,
         } = input;
         builds.truncate(BUILDS);
-        let alerts: Vec<AlertRow> = alerts
-            .iter()
-            .map(AlertRow::from)
-            .filter(|alert| !alert.silenced)
-            .collect();
+        alerts.sort_by_key(|alert| Reverse(alert["severity"].as_i64()));
+        let alerts = by_rule(&alerts);
         let end = end_of_axis(&builds);
         let rates = rates_by_day(&overview.days, now);
         let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
@@ -125,11 +132,12 @@ impl OverviewPage {
         });
         Self {
             tiles: tiles(&overview),
-            more_alerts: match alerts.len().saturating_sub(ALERTS) {
+            more_rules: match alerts.len().saturating_sub(RULES) {
                 0 => String::new(),
-                more => format!("and {more} more"),
+                1 => "1 more rule finds something".to_owned(),
+                more => format!("{more} more rules find something"),
             },
-            alerts: alerts.into_iter().take(ALERTS).collect(),
+            alerts: alerts.into_iter().take(RULES).collect(),
             compare: compare(&newest_builds),
             no_rate: match most {
                 0 if overview.days.iter().any(|day| day.affected > 0) => {
@@ -157,6 +165,25 @@ impl OverviewPage {
             frame,
         }
     }
+}
+
+/// The first alert of each rule that is not silenced, and how many more it has.
+fn by_rule(alerts: &[Value]) -> Vec<RuleRow> {
+    let mut rules: Vec<(AlertRow, u64)> = Vec::new();
+    for alert in alerts.iter().map(AlertRow::from).filter(|alert| !alert.silenced) {
+        match rules.iter_mut().find(|(first, _)| first.rule == alert.rule) {
+            Some((_, more)) => *more += 1,
+            None => rules.push((alert, 0)),
+        }
+    }
+    let row = |(alert, more)| RuleRow {
+        alert,
+        more: match more {
+            0 => String::new(),
+            more => format!("and {} more", grouped(more)),
+        },
+    };
+    rules.into_iter().map(row).collect()
 }
 
 /// The newest against the one before it.
@@ -290,6 +317,27 @@ mod tests {
         assert_eq!(bad, ["Regressed", "Failing parts", "Books"]);
         assert_eq!(tiles[0].note, "2 silent for more than 17 min");
         assert_eq!(tiles[1].value, "3");
+    }
+
+    #[test]
+    fn of_each_rule_the_worst_that_is_not_silenced_is_told() {
+        let alert = |rule: &str, object: u32, silenced: bool| serde_json::json!({ "rule": rule, "summary": format!("{rule} {object}"), "severity": 3, "silenced": silenced });
+        let alerts = [
+            alert("parts", 1, true),
+            alert("parts", 2, false),
+            alert("build", 3, false),
+            alert("parts", 4, false),
+            alert("quiet", 5, true),
+        ];
+        let told: Vec<_> = by_rule(&alerts)
+            .into_iter()
+            .map(|row| (row.alert.summary, row.more))
+            .collect();
+        let expected = [("parts 2", "and 1 more"), ("build 3", "")];
+        assert_eq!(
+            told,
+            expected.map(|(summary, more)| (summary.to_owned(), more.to_owned()))
+        );
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl HookRow {
             share: Share::new(told.attached, hosts),
             ways: ways
                 .into_iter()
-                .map(|(way, count)| format!("{way} {}", grouped(count)))
+                // A number stays with its word.
+                .map(|(way, count)| format!("{way}\u{a0}{}", grouped(count)))
                 .collect::<Vec<_>>()
                 .join(", "),
             reasons: reasons
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(mce.attached, "1 of 2");
         assert_eq!(mce.reasons, [("no tracepoint".to_owned(), "1".to_owned())]);
         assert_eq!(mce.missing[0].0, "host-1");
-        assert_eq!(page.rows[1].ways, "tp_btf 2, raw_tp 1");
+        assert_eq!(page.rows[1].ways, "tp_btf\u{a0}2, raw_tp\u{a0}1");
     }
 
     #[test]
