@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 
-use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{Uri, uri::InvalidUri};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
 
@@ -22,13 +23,42 @@ pub(super) struct FromForm<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for FromQuery<T> {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let read = Query::from_request_parts(parts, state).await;
-        let Query(asked) = read.map_err(|error: QueryRejection| {
-            Refusal::Request(error.body_text()).answer(form_of(parts.uri.path()))
-        })?;
-        Ok(Self(asked))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let read = in_query(parts.uri.query().unwrap_or_default());
+        read.map(Self)
+            .map_err(|wrong| Refusal::Request(wrong).answer(form_of(parts.uri.path())))
     }
+}
+
+/// What a query string says, or what is wrong with it.
+fn in_query<T: DeserializeOwned>(query: &str) -> Result<T, String> {
+    let query = given(query);
+    if query.contains("%00") {
+        return Err("no parameter has a NUL character".to_owned());
+    }
+    let uri: Uri = format!("/?{query}")
+        .parse()
+        .map_err(|error: InvalidUri| error.to_string())?;
+    let Query(asked) = Query::try_from_uri(&uri).map_err(|error| in_words(&error.body_text()))?;
+    Ok(asked)
+}
+
+/// The parameters that have a value, for one without is not given: that is what an HTML form sends.
+fn given(query: &str) -> String {
+    let given = form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty());
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(given)
+        .finish()
+}
+
+/// What is wrong, without who found it.
+fn in_words(error: &str) -> String {
+    let found_by = [
+        "Failed to deserialize query string: ",
+        "Failed to deserialize form body: ",
+    ];
+    let words = found_by.iter().find_map(|found_by| error.strip_prefix(found_by));
+    words.unwrap_or(error).to_owned()
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FromForm<T> {
@@ -38,7 +68,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FromForm<T> {
         let form = form_of(request.uri().path());
         let read = Form::from_request(request, state).await;
         let Form(sent) =
-            read.map_err(|error: FormRejection| Refusal::Request(error.body_text()).answer(form))?;
+            read.map_err(|error: FormRejection| Refusal::Request(in_words(&error.body_text())).answer(form))?;
         Ok(Self(sent))
     }
 }

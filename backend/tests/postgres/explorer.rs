@@ -215,8 +215,10 @@ async fn searches_are_kept_shared_and_given_up() {
         StatusCode::FORBIDDEN
     );
     assert_eq!(site.keep(&ann, &save(" "), own).await, StatusCode::BAD_REQUEST);
-    let nonsense = [("do", "save"), ("name", "y"), ("search", "severity=worst")];
-    assert_eq!(site.keep(&ann, &nonsense, own).await, StatusCode::BAD_REQUEST);
+    for nonsense in ["severity=worst", "q=severity:worst"] {
+        let nonsense = [("do", "save"), ("name", "y"), ("search", nonsense)];
+        assert_eq!(site.keep(&ann, &nonsense, own).await, StatusCode::BAD_REQUEST);
+    }
     assert_eq!(db.count("SELECT count(*) FROM saved_searches").await, 1);
 }
 

@@ -85,6 +85,47 @@ async fn who_runs_what_is_shown_by_day() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_compared_is_said() {
+    let Some(db) = Database::new("what_cannot_be_compared_is_said").await else {
+        return;
+    };
+    let router = router(&db);
+    fleet(&db).await;
+    for (asked, says) in [
+        ("from=41&to=41", "choose two different ones"),
+        ("from=41&to=", "choose two."),
+        ("from=41&to=43", "No host was watched with 43"),
+    ] {
+        let page = get(&router, &format!("/builds?by=build&{asked}")).await;
+        assert_says(&page, &[says]);
+        assert!(!page.contains("Hosts, 41"), "{asked} compares nothing: {page}");
+    }
+    let compared = get(&router, "/builds?by=build&from=41&to=42").await;
+    assert_says(&compared, &["Hosts, 41", "42 against 41"]);
+    assert!(!compared.contains("To compare"), "{compared}");
+}
+
+#[tokio::test]
+async fn fields_that_were_left_empty_are_not_asked_and_others_are_refused_in_words() {
+    let test = "fields_that_were_left_empty_are_not_asked_and_others_are_refused_in_words";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db);
+    for address in ["/builds", "/population", "/updates"] {
+        let page = get(&router, &format!("{address}?days=")).await;
+        assert_says(&page, &["name=\"days\" value=\"30\""]);
+        let request = Request::get(format!("{address}?days=many")).body(Body::empty());
+        let (status, page) = ask(&router, request.unwrap()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_says(&page, &["<p>days: "]);
+    }
+    for address in ["/hardware?host=%00", "/hosts?q=%00", "/builds?from=a&to=%00"] {
+        refused(&router, address, StatusCode::BAD_REQUEST).await;
+    }
+}
+
+#[tokio::test]
 async fn updates_are_a_matrix_by_how_they_went() {
     let Some(db) = Database::new("updates_are_a_matrix_by_how_they_went").await else {
         return;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::pages::{ISSUE, oops, router, tell, text};
-use crate::support::{Database, ask, assert_says, get, of_issue};
+use crate::support::{Database, assert_says, get, of_issue};
 
 /// Sends the form of an issue's page.
 async fn decide(router: &Router, issue: &str, fields: &[(&str, &str)]) -> Response {
@@ -142,8 +142,12 @@ async fn several_issues_are_decided_about_at_once() {
         let form: String = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        let request = Request::post("/issues").body(Body::from(form)).unwrap();
-        ask(router, request).await
+        let request = Request::post("/issues?state=new&q=firmware")
+            .body(Body::from(form))
+            .unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let leads_to = response.headers().get(header::LOCATION).cloned();
+        (response.status(), leads_to, text(response).await)
     };
     let router = router(&db, Anonymous::Admin);
     let both = [
@@ -154,8 +158,13 @@ async fn several_issues_are_decided_about_at_once() {
         ("owner", ""),
         ("note", "both are the same firmware"),
     ];
-    let (status, text) = send(&router, &both).await;
-    assert_eq!(status, StatusCode::SEE_OTHER, "{text}");
+    let (status, leads_to, said) = send(&router, &both).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{said}");
+    assert_eq!(
+        leads_to.unwrap(),
+        "/issues?state=new&q=firmware",
+        "the list that they were chosen from"
+    );
     for issue in [ISSUE, other] {
         let page = get(&router, &format!("/issues/{issue}")).await;
         assert!(page.contains("both are the same firmware"), "{page}");
@@ -163,7 +172,7 @@ async fn several_issues_are_decided_about_at_once() {
     }
     // One that is not there: nothing is changed.
     let nobody = "ffffffffffffffffffffffffffffffff";
-    let (status, _) = send(
+    let (status, ..) = send(
         &router,
         &[
             ("issue", ISSUE),
@@ -176,9 +185,9 @@ async fn several_issues_are_decided_about_at_once() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let page = get(&router, &format!("/issues/{ISSUE}")).await;
     assert!(page.contains("state-ignored"), "{page}");
-    let (status, text) = send(&router, &[("who", "ann"), ("state", "new")]).await;
+    let (status, _, said) = send(&router, &[("who", "ann"), ("state", "new")]).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(text.contains("choose 1 to 50 issues"), "{text}");
+    assert!(said.contains("choose 1 to 50 issues"), "{said}");
 
     let viewer = db.router(Anonymous::Viewer, &CancellationToken::new());
     assert!(!get(&viewer, "/issues").await.contains("type=\"checkbox\""));

@@ -192,7 +192,7 @@ async fn builds_are_compared_on_a_page() {
         page.contains("/issues/000000000000000000000000000000b1"),
         "the issue that came with it"
     );
-    let page = get(&router, "/builds?by=model&from=A&to=A").await;
+    let page = get(&router, "/builds?by=model&from=A&to=B").await;
     assert!(page.contains("verdict-"), "{page}");
     let request = Request::get("/builds?by=colour").body(Body::empty()).unwrap();
     let refused = router.clone().oneshot(request).await.unwrap();

@@ -19,7 +19,7 @@ pub(in crate::http) async fn builds(
     let by = question.by.unwrap_or_default();
     let max_ratio = question.max_ratio.unwrap_or(statistics::MAX_RATIO);
     let comparison = match (question.from.as_deref(), question.to.as_deref()) {
-        (Some(from), Some(to)) if !from.is_empty() && !to.is_empty() => {
+        (Some(from), Some(to)) if from != to => {
             let asked = analysis::Asked {
                 by,
                 from: from.to_owned(),

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Redirect;
 use proto::v1::{Fault, FaultFilter, Issue, IssueFilter};
 use serde::Deserialize;
@@ -160,10 +160,12 @@ fn decided(state: &str) -> Result<Option<IssueState>, Refusal> {
     }))
 }
 
-/// `POST /issues`: one decision about several, each named by a field `issue`. All of them are known, or nothing is changed.
+/// `POST /issues`: one decision about several, each named by a field `issue`. All of them are known, or nothing is changed. It leads
+/// back to the list that they were chosen from, by the same parameters.
 pub(in crate::http) async fn decide_about_several(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    RawQuery(list): RawQuery,
     body: Bytes,
 ) -> Result<Redirect, PageError> {
     let (mut issues, mut who, mut state) = (Vec::new(), String::new(), None);
@@ -193,7 +195,8 @@ pub(in crate::http) async fn decide_about_several(
     for issue in &issues {
         app.store.change_issue(issue, &change).await?;
     }
-    Ok(Redirect::to("/issues"))
+    let list = list.map_or_else(String::new, |query| format!("?{query}"));
+    Ok(Redirect::to(&format!("/issues{list}")))
 }
 
 /// `POST /issues/{issue}`.

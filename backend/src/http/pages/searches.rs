@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Redirect;
+use filter::Subject;
 use serde::Deserialize;
 
 use super::App;
@@ -99,5 +100,9 @@ fn named(name: &str) -> Result<String, Refusal> {
 fn checked(search: &str) -> Result<String, Refusal> {
     let mut request = query::parse(search)?;
     request.page_token.clear();
+    if let Some(asked) = &request.filter {
+        filter::parse(&asked.query, Subject::Faults)
+            .map_err(|error| Refusal::Request(format!("the search: {error}")))?;
+    }
     Ok(query::to_string(&request))
 }

@@ -34,6 +34,8 @@ pub(in crate::http) struct BuildsPage {
     pub(in crate::http) from: Vec<Choice>,
     pub(in crate::http) to: Vec<Choice>,
     pub(in crate::http) comparison: Option<Compared>,
+    /// Why nothing is compared, where somebody chose something; empty: nobody did, or it is.
+    pub(in crate::http) not_compared: &'static str,
     pub(in crate::http) outliers: Vec<OutlierRow>,
     pub(in crate::http) frame: Frame,
 }
@@ -113,6 +115,11 @@ impl BuildsPage {
             rows: input.rates.iter().map(|rate| RateRow::new(rate, end)).collect(),
             from: names(&input.rates, input.question.from.as_deref()),
             to: names(&input.rates, input.question.to.as_deref()),
+            not_compared: match (&input.question.from, &input.question.to) {
+                (Some(from), Some(to)) if from == to => "To compare, choose two different ones.",
+                (Some(_), Some(_)) | (None, None) => "",
+                _ => "To compare, choose two.",
+            },
             comparison: input.comparison.map(Compared::from),
             outliers: outliers(input.outliers),
             frame: input.frame,
@@ -132,6 +139,15 @@ fn names(rates: &[Rate], chosen: Option<&str>) -> Vec<Choice> {
 
 impl From<Comparison> for Compared {
     fn from(found: Comparison) -> Self {
+        let sides = [&found.from, &found.to];
+        if let Some(side) = sides.iter().find(|side| side.host_hours <= 0.0) {
+            return Self {
+                verdict: "unsure",
+                sentence: format!("No host was watched with {} in this time.", side.name),
+                sides: sides.map(SideRow::from),
+                issues: Vec::new(),
+            };
+        }
         let (from, to) = (&found.from.name, &found.to.name);
         let allowed = figure(found.max_ratio);
         let percent = found.confidence * 100.0;
@@ -173,7 +189,7 @@ impl From<Comparison> for Compared {
         Self {
             verdict,
             sentence: sentence + &rate,
-            sides: [SideRow::from(&found.from), SideRow::from(&found.to)],
+            sides: sides.map(SideRow::from),
             issues: found
                 .issues
                 .iter()
