@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pstore::{self, BinaryRecord, Dump, Found, Origin, PstoreError, Unreadable};
+use crate::pstore::{self, BinaryRecord, Dump, Origin, PstoreError, Unreadable};
 
 mod copies;
 pub mod journal;
@@ -77,13 +77,7 @@ pub fn read(places: &Places, previous_boot: &str) -> Past {
     let copies = past.unless_unreadable(&archive, copies::read(&archive));
     let crash = root.join("var/crash");
     let saved = past.unless_unreadable(&crash, kdump::read(&crash));
-    for mut more in [
-        copies,
-        Found {
-            dumps: saved,
-            ..Found::default()
-        },
-    ] {
+    for mut more in [copies, saved] {
         found.dumps.append(&mut more.dumps);
         found.machine_checks.append(&mut more.machine_checks);
         found.unreadable.append(&mut more.unreadable);
@@ -166,8 +160,7 @@ fn read_some(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The last `limit` bytes of a file.
-fn read_end(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut file = fs::File::open(path)?;
+fn read_end(mut file: fs::File, limit: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
     let mut bytes = Vec::new();

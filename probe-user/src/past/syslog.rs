@@ -1,5 +1,6 @@
 //! The end of the kernel's part of syslog, for hosts without a journal on disk.
 
+use std::fs::File;
 use std::path::Path;
 
 /// The most bytes that are read, from the end.
@@ -11,7 +12,7 @@ const BANNER: &[u8] = b"Linux version ";
 
 /// The end of the first of the files that is there; empty when none is.
 pub(super) fn read_end(log: &Path) -> Vec<u8> {
-    let read = |name: &&str| super::read_end(&log.join(name), MAX_BYTES).ok();
+    let read = |name: &&str| super::read_end(File::open(log.join(name)).ok()?, MAX_BYTES).ok();
     FILES.iter().find_map(read).unwrap_or_default()
 }
 
