@@ -201,7 +201,7 @@ impl KernelLog {
                 io::ErrorKind::BrokenPipe | io::ErrorKind::Interrupted => Ok(Found::Nothing),
                 // EINVAL: a record longer than the buffer; the kernel has stepped over it.
                 io::ErrorKind::InvalidInput => {
-                    self.records.undecodable += 1;
+                    self.records.pass_over();
                     Ok(Found::Nothing)
                 }
                 _ => Err(error),
@@ -248,9 +248,7 @@ impl Records {
     /// A record, when it is one and it is wanted.
     fn accept(&mut self, bytes: &[u8]) -> Option<KmsgRecord> {
         let Some(record) = KmsgRecord::parse(bytes) else {
-            self.undecodable += 1;
-            // It had a sequence, which must not count as a hole too.
-            self.expected = self.expected.map(|expected| expected.saturating_add(1));
+            self.pass_over();
             return None;
         };
         let expected = self.expected.unwrap_or(record.sequence);
@@ -260,6 +258,12 @@ impl Records {
         self.lost = self.lost.saturating_add(record.sequence - expected);
         self.expected = Some(record.sequence.saturating_add(1));
         Some(record)
+    }
+
+    /// Counts a record that cannot be read. It had a sequence, which must not count as a hole too.
+    fn pass_over(&mut self) {
+        self.undecodable += 1;
+        self.expected = self.expected.map(|expected| expected.saturating_add(1));
     }
 }
 

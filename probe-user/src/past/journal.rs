@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,15 @@ pub fn read_end(folder: &Path, boot_id: &str) -> io::Result<Vec<Entry>> {
     let mut child = Command::new("journalctl")
         .arg(format!("--directory={}", folder.display()))
         .arg(format!("--boot={boot}"))
-        .args(["--output=export", "--quiet", "--no-pager", "--lines", ENTRIES])
+        // The newest first: of more than is taken the oldest are left out.
+        .args([
+            "--output=export",
+            "--quiet",
+            "--no-pager",
+            "--reverse",
+            "--lines",
+            ENTRIES,
+        ])
         .args(["--output-fields", FIELDS])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -68,7 +77,9 @@ pub fn read_end(folder: &Path, boot_id: &str) -> io::Result<Vec<Entry>> {
     let killed = child.kill();
     child.wait()?;
     killed?;
-    Ok(parse(&read?))
+    let mut entries = parse(&read?);
+    entries.reverse();
+    Ok(entries)
 }
 
 const FIELDS: &str = "MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,_TRANSPORT,_BOOT_ID";
@@ -87,8 +98,12 @@ fn take_output(child: &mut Child) -> io::Result<Vec<u8>> {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
         };
-        if poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&left))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
+        match poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&left)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            // A signal to this process is none of the journal's.
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
         }
         match output.read(&mut piece) {
             Ok(0) => break,
@@ -203,6 +218,40 @@ mod tests {
         let mut export = b"__REALTIME_TIMESTAMP=6\nMESSAGE\n".to_vec();
         export.extend_from_slice(&u64::MAX.to_le_bytes());
         assert_eq!(parse(&export).len(), 1);
+    }
+
+    /// Makes a journal of an export; false where systemd's program for that is missing.
+    fn write_journal(folder: &Path, export: &str) -> bool {
+        let text = folder.join("export");
+        std::fs::write(&text, export).unwrap();
+        let written = Command::new("/lib/systemd/systemd-journal-remote")
+            .arg("--output")
+            .arg(folder.join("a.journal"))
+            .arg(&text)
+            .stderr(Stdio::null())
+            .status();
+        written.is_ok_and(|status| status.success())
+    }
+
+    #[test]
+    fn of_more_than_is_taken_the_newest_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let boot = "11112222333344445555666677778888";
+        let long = "x".repeat(4_000);
+        let entry = |at| {
+            format!(
+                "__REALTIME_TIMESTAMP={at}\n__MONOTONIC_TIMESTAMP={at}\n_BOOT_ID={boot}\nMESSAGE={at} {long}\n\n"
+            )
+        };
+        let export: String = (1_000_001..=1_000_600).map(entry).collect();
+        if !write_journal(dir.path(), &export) {
+            let reason = "systemd-journal-remote is missing";
+            return testing::skip("of_more_than_is_taken_the_newest_are_read", reason);
+        }
+        let entries = read_end(dir.path(), boot).unwrap();
+        assert!((100..600).contains(&entries.len()), "{}", entries.len());
+        assert!(entries.is_sorted_by_key(|entry| entry.at_unix_us));
+        assert_eq!(entries.last().map(|entry| entry.at_unix_us), Some(1_000_600));
     }
 
     #[test]
