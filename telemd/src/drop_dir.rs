@@ -17,8 +17,10 @@ mod watch;
 
 pub use watch::watch;
 
-/// Files that are taken in one go; the rest is for the next.
-const FILES: usize = 1000;
+/// Entries of a folder that are looked at, whatever they are.
+const ENTRIES: usize = 1 << 16;
+/// Records that are taken in one go; the rest is for the next.
+const RECORDS: usize = 1000;
 
 /// A record in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +35,17 @@ pub struct Dropped {
     pub severity: u8,
 }
 
-/// The records in a folder, by name. Files of other names are left alone.
-pub fn list(dir: &Path) -> io::Result<Vec<Dropped>> {
+/// The records in a folder that are `wanted`, by name. Files of other names are left alone, and keep none from being found.
+pub fn list(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<Dropped>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir)?.take(FILES) {
+    for entry in fs::read_dir(dir)?.take(ENTRIES) {
         let path = entry?.path();
-        found.extend(Dropped::of_path(path));
+        if wanted(&path) {
+            found.extend(Dropped::of_path(path));
+        }
+        if found.len() == RECORDS {
+            break;
+        }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
@@ -105,7 +112,7 @@ mod tests {
         ] {
             fs::write(dir.path().join(name), name).unwrap();
         }
-        let found = list(dir.path()).unwrap();
+        let found = list(dir.path(), |_| true).unwrap();
         let told: Vec<_> = found
             .iter()
             .map(|dropped| (dropped.payload_version, dropped.class.as_str(), dropped.severity))
@@ -115,17 +122,31 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_lies_around_hides_a_record() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..2 * RECORDS {
+            fs::write(dir.path().join(format!("note {number}")), "").unwrap();
+            fs::write(dir.path().join(format!("1.stuck.1.{number}")), "").unwrap();
+        }
+        fs::write(dir.path().join("1.update.1.x"), "").unwrap();
+        let wanted = |path: &Path| !path.to_string_lossy().contains(".stuck.");
+        let found = list(dir.path(), wanted).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(list(dir.path(), |_| true).unwrap().len(), RECORDS);
+    }
+
+    #[test]
     fn a_payload_is_bounded_text_of_a_regular_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("1.a.1.x");
         fs::write(&path, vec![0xff; CUSTOM_PAYLOAD_BYTES + 10]).unwrap();
-        let payload = list(dir.path()).unwrap()[0].payload().unwrap();
+        let payload = list(dir.path(), |_| true).unwrap()[0].payload().unwrap();
         assert!(payload.len() <= CUSTOM_PAYLOAD_BYTES && payload.starts_with('\u{fffd}'));
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
-        list(dir.path()).unwrap()[0].payload().unwrap_err();
+        list(dir.path(), |_| true).unwrap()[0].payload().unwrap_err();
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        list(dir.path()).unwrap()[0].payload().unwrap_err();
+        list(dir.path(), |_| true).unwrap()[0].payload().unwrap_err();
     }
 }

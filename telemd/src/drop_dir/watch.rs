@@ -73,16 +73,13 @@ struct Watch {
 impl Watch {
     /// Tells what is in a folder; what is older than `since`, seconds since the Unix epoch, is removed.
     async fn look(&mut self, folder: &DropFolder, since: i64, recorder: &Recorder) {
-        let found = match list(&folder.dir) {
+        let found = match list(&folder.dir, |path| !self.stuck.contains(path)) {
             Ok(found) => found,
             // It is made by whoever drops the first file.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => return self.give_up(&folder.dir, &error),
         };
-        let fresh = found
-            .into_iter()
-            .filter(|dropped| !self.stuck.contains(&dropped.path));
-        for dropped in fresh.take(TAKEN).collect::<Vec<_>>() {
+        for dropped in found.into_iter().take(TAKEN) {
             match tell(&dropped, &folder.class, since, recorder).await {
                 Ok(Outcome::Later) => return,
                 Ok(Outcome::Done) => {

@@ -20,7 +20,7 @@ pub(crate) fn send(dir: &Path, args: &Args, client: &Client, config: &Config) ->
         ));
         return ExitCode::from(EXIT_USAGE);
     }
-    let found = match drop_dir::list(dir) {
+    let found = match drop_dir::list(dir, |_any| true) {
         Ok(found) => found,
         Err(error) => {
             complain(&format!("cannot look into {}: {error}", dir.display()));
