@@ -218,7 +218,7 @@ impl<'a> Session<'a> {
                     self.pipeline.tick(asked_at, &mut found);
                 }
             }
-            if self.pipeline.is_cut_short() {
+            if self.pipeline.is_cut_short() && self.is_answered_soon() {
                 self.sources.refresh().await;
                 self.pipeline
                     .has_lost(self.sources.lost_texts(), Moment::now(), &mut found);
@@ -291,7 +291,9 @@ impl<'a> Session<'a> {
 
     async fn round(&mut self, buffers: &mut Buffers, found: &mut Vec<Found>) {
         let now = Moment::now();
-        self.sources.round(&self.recorder, buffers).await;
+        if self.is_answered_soon() {
+            self.sources.round(&self.recorder, buffers).await;
+        }
         if !self.pipeline.is_busy() {
             self.pipeline.has_lost(self.sources.lost_texts(), now, found);
         }
@@ -300,7 +302,7 @@ impl<'a> Session<'a> {
         self.recorder.close_windows(now, false);
         self.tell_losses(now).await;
         self.leave_traces(now).await;
-        if Instant::now() >= self.heartbeat_at {
+        if Instant::now() >= self.heartbeat_at && self.is_answered_soon() {
             self.want_place();
             let every = self.surroundings.settings.now().heartbeat.interval_s;
             self.heartbeat_at = Instant::now() + jittered(every, fastrand::f64());
@@ -309,6 +311,12 @@ impl<'a> Session<'a> {
         if !self.pipeline.is_busy() {
             self.tidier.pass(Instant::now());
         }
+    }
+
+    /// Whether the privileged half has nothing to do that takes long. It answers one question after the other, and reads what
+    /// earlier boots left for seconds where the journal is large: whoever waited behind that would read neither ring nor log.
+    fn is_answered_soon(&self) -> bool {
+        !self.before.is_reading()
     }
 
     pub(super) async fn tell_losses(&self, now: Moment) {

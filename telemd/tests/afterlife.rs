@@ -63,6 +63,34 @@ fn the_log_of_this_boot_is_told_once_however_often_the_agent_starts() {
 }
 
 #[test]
+fn a_journal_that_is_slow_holds_nothing_else_up() {
+    let collector = Running::start();
+    let (mut host, mut log) = host(&collector);
+    keep_fatal_error(&host);
+    std::fs::create_dir_all(host.path("root/var/log/journal")).unwrap();
+    let folder = host.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let program = folder.join("journalctl");
+    std::fs::write(&program, "#!/bin/sh\nexec sleep 4\n").unwrap();
+    let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, all).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let mut telemd = host.telemd();
+    telemd.env("PATH", format!("{}:{path}", folder.display()));
+    host.start_by(telemd);
+    log.report(1, 1);
+    host.wait("the report", |_| titles(&collector) == [title(1)]);
+    let of_past = |collector: &Running| records(collector, "hardware.memory_error").len();
+    assert_eq!(
+        of_past(&collector),
+        0,
+        "what earlier boots left is still being read"
+    );
+    host.wait("the error of the boot before", |_| of_past(&collector) == 1);
+    assert_eq!(host.stop(), Some(0));
+}
+
+#[test]
 fn without_the_console_hook_the_log_is_what_is_read() {
     let collector = Running::start();
     let extra = "probes.object = \"/nonexistent\"\nprobes.disable = [\"printk_console\"]\n";
