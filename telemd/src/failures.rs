@@ -4,7 +4,9 @@
 //! kernel that refuses it), what systemd-coredump wrote of the dump is told instead: the stacks of all threads, by file, build and
 //! offset. The core itself stays with systemd-coredump, so there is never a second copy of it.
 //!
-//! The fields are those of `systemd.journal-fields(7)`; one that is no text is a list of bytes, one that is too long is `null`.
+//! The fields are those of `systemd.journal-fields(7)`; one that is no text is a list of bytes, one that is too long is `null`. Every
+//! program writes what it likes into those whose names have no `_` before them: that a unit of the host failed is taken from the service
+//! manager only, and a core dump from systemd-coredump.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,8 +20,12 @@ pub const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
 /// The hook that tells of crashes itself.
 pub const CRASH_HOOK: &str = "signal_deliver";
 /// The fields that are read of an entry: a core dump has others, of megabytes.
-pub const FIELDS: &str = "MESSAGE,MESSAGE_ID,PRIORITY,UNIT,UNIT_RESULT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER,_TRANSPORT,\
+pub const FIELDS: &str = "MESSAGE,MESSAGE_ID,PRIORITY,UNIT,UNIT_RESULT,_PID,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER,_TRANSPORT,\
                           COREDUMP_SIGNAL_NAME,COREDUMP_PID,COREDUMP_EXE,COREDUMP_UNIT";
+/// The process of the host's service manager.
+const MANAGER: &str = "1";
+/// How the units of systemd-coredump begin.
+const DUMPER: &str = "systemd-coredump@";
 /// A program dumped core: `SD_MESSAGE_COREDUMP`.
 const CORE_DUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
 /// Errors and worse (`syslog(3)`).
@@ -101,6 +107,8 @@ struct Fields {
     of_unit: Value,
     #[serde(rename = "UNIT_RESULT", default)]
     result: Value,
+    #[serde(rename = "_PID", default)]
+    writer: Value,
     #[serde(rename = "_SYSTEMD_UNIT", default)]
     unit: Value,
     #[serde(rename = "SYSLOG_IDENTIFIER", default)]
@@ -134,8 +142,8 @@ impl Entry {
 impl Fields {
     fn failure(&self, dumps: bool) -> Option<Failure> {
         let name = |value: &Value| cut(&text(value), NAME_BYTES).to_owned();
-        let is_dump = text(&self.message_id) == CORE_DUMP;
         let (identifier, unit) = (name(&self.identifier), name(&self.unit));
+        let is_dump = text(&self.message_id) == CORE_DUMP && unit.starts_with(DUMPER);
         // The kernel's are told by hooks, and the agent does not tell of itself.
         let is_own =
             identifier.starts_with("telem") || unit.starts_with("telemd") || unit.starts_with("telemetrics");
@@ -150,7 +158,7 @@ impl Fields {
             };
             // The entry itself is of systemd-coredump's own unit.
             (what, name(&self.dumped_unit))
-        } else if text(&self.message_id) == UNIT_FAILED {
+        } else if self.is_of_failed_unit() {
             let result = name(&self.result);
             (What::Unit { result }, name(&self.of_unit))
         } else {
@@ -168,6 +176,12 @@ impl Fields {
             message: cut(&text(&self.message).replace('\0', "\u{fffd}"), message_bytes).to_owned(),
             at_us: text(&self.at_us).parse().unwrap_or(0),
         })
+    }
+
+    /// Managers of users tell of their units without naming one of the host's.
+    fn is_of_failed_unit(&self) -> bool {
+        text(&self.message_id) == UNIT_FAILED
+            && (text(&self.writer) == MANAGER || text(&self.of_unit).is_empty())
     }
 }
 
@@ -222,7 +236,7 @@ mod tests {
     #[test]
     fn failed_units_and_errors_are_told_and_what_others_tell_is_not() {
         let failed = format!(
-            "\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"PRIORITY\":\"4\",\"UNIT\":\"x.service\",\"UNIT_RESULT\":\"timeout\",\"MESSAGE\":\"x failed\""
+            "\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"PRIORITY\":\"4\",\"_PID\":\"1\",\"UNIT\":\"x.service\",\"UNIT_RESULT\":\"timeout\",\"MESSAGE\":\"x failed\""
         );
         let failure = entry(&failed).failure.unwrap();
         assert_eq!((failure.unit.as_str(), failure.at_us), ("x.service", 7));
@@ -242,13 +256,35 @@ mod tests {
         for others in [
             "\"PRIORITY\":\"4\",\"MESSAGE\":\"x\"",
             "\"PRIORITY\":\"3\",\"_TRANSPORT\":\"kernel\"",
-            "\"PRIORITY\":\"2\",\"MESSAGE_ID\":\"fc2e22bc6ee647b6b90729ab34a250b1\"",
+            "\"PRIORITY\":\"2\",\"MESSAGE_ID\":\"fc2e22bc6ee647b6b90729ab34a250b1\",\"_SYSTEMD_UNIT\":\"systemd-coredump@1.service\"",
             "\"PRIORITY\":\"3\",\"SYSLOG_IDENTIFIER\":\"telemd\"",
         ] {
             assert_eq!(entry(others).failure, None, "{others}");
         }
         assert_eq!(Entry::of_json(b"{}", true), None);
         assert_eq!(Entry::of_json(b"-- no entries --", true), None);
+    }
+
+    #[test]
+    fn what_a_program_claims_of_others_is_its_own_message() {
+        let unit = format!(
+            "\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"UNIT\":\"sshd.service\",\"_SYSTEMD_UNIT\":\"evil.service\""
+        );
+        let dump = format!(
+            "\"MESSAGE_ID\":\"{CORE_DUMP}\",\"COREDUMP_EXE\":\"/usr/sbin/sshd\",\"_SYSTEMD_UNIT\":\"evil.service\""
+        );
+        for claim in [unit, dump] {
+            assert_eq!(
+                entry(&format!("{claim},\"_PID\":\"77\",\"PRIORITY\":\"4\"")).failure,
+                None
+            );
+            let line = format!("{{\"__CURSOR\":\"c\",{claim},\"_PID\":\"77\",\"PRIORITY\":\"2\"}}");
+            let failure = Entry::of_json(line.as_bytes(), true).unwrap().failure.unwrap();
+            assert_eq!(
+                (failure.what, &*failure.unit),
+                (What::Message { priority: 2 }, "evil.service")
+            );
+        }
     }
 
     proptest! {

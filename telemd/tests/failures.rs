@@ -34,11 +34,11 @@ fn failed_units_and_errors_are_told_once_and_none_from_before_opt_in() {
     host.start();
     std::fs::create_dir(host.path("journal")).unwrap();
     let failed = format!(
-        "MESSAGE_ID={UNIT_FAILED}\nPRIORITY=4\nUNIT=x.service\nUNIT_RESULT=exit-code\nMESSAGE=x failed"
+        "MESSAGE_ID={UNIT_FAILED}\nPRIORITY=4\n_PID=1\nUNIT=x.service\nUNIT_RESULT=exit-code\nMESSAGE=x failed"
     );
     // No hook is attached, so the dump is told.
     let dumped = format!(
-        "MESSAGE_ID={CORE_DUMP}\nPRIORITY=2\nCOREDUMP_PID=41\nCOREDUMP_EXE=/usr/bin/x\nCOREDUMP_SIGNAL_NAME=SIGSEGV\nMESSAGE=x dumped core"
+        "MESSAGE_ID={CORE_DUMP}\nPRIORITY=2\n_SYSTEMD_UNIT=systemd-coredump@0-1-2.service\nCOREDUMP_PID=41\nCOREDUMP_EXE=/usr/bin/x\nCOREDUMP_SIGNAL_NAME=SIGSEGV\nMESSAGE=x dumped core"
     );
     write_journal(
         &host.path("journal/a.journal"),
