@@ -54,9 +54,7 @@ use tokio::time::timeout;
 pub use access::{ApiToken, AuditEntry, Person};
 pub(crate) use alerts::FINDINGS;
 pub use alerts::{Alert, AlertMessage, AlertState, Silence};
-pub use analysis::{
-    Affected, Cell, Dimension, Fact, Facts, Group, Life, Series, SeriesOfIssue, Side, Watch, Watched,
-};
+pub use analysis::{Dimension, Fact, Facts, Histories, History, KnownIssue, Seen, System, Watch, Watched};
 pub use check::{Condition, Held, Verdict};
 pub use count::Tally;
 pub use deliver::{Delivered, Message, Rejected, Sender, Stored};
@@ -74,7 +72,7 @@ pub use kept::KEPT;
 pub(crate) use list::Older;
 pub use netconsole::{OpenRecord, Owner};
 pub use newest::{Beats, HostBeat};
-pub use overview::{CLASS_DAYS, ClassSum, FleetDay, HEARD_MINUTES, Overview};
+pub use overview::{CLASS_DAYS, ClassSum, HEARD_MINUTES, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
 pub use retention::{KEEP_DAYS, RetentionRule};
 pub use rules::{Preview, PreviewedIssue, PreviewedPart, Regrouped};
@@ -94,7 +92,8 @@ const PING: Duration = Duration::from_secs(5);
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
-    kept: kept::Kept,
+    pub(crate) answers: kept::Kept,
+    histories: kept::Kept,
 }
 
 impl Store {
@@ -108,7 +107,8 @@ impl Store {
         Ok(Self {
             pool: connect::pool(config.clone())?,
             config,
-            kept: kept::Kept::default(),
+            answers: kept::Kept::answers(Duration::ZERO),
+            histories: kept::Kept::histories(Duration::ZERO),
         })
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A private PostgreSQL is filled with records of ten days, which took the collector's way for a part and are copied within
 //! the database for the rest. Then each call is made two hundred times, as the router answers it; what a client's connection adds
-//! is not in it. Statistics are made anew each time, where `backend serve` keeps them for half a minute. Where a bar is missed, it says which large tables
-//! the call goes through from beginning to end.
+//! is not in it. What statistics are made of is read anew each time, where `backend serve` keeps it for half a minute. Where a bar is
+//! missed, it says which large tables the call goes through from beginning to end.
 //!
 //! `QUERY_BENCH_DIR` chooses the file system; the temporary folder is used otherwise.
 #![expect(clippy::print_stdout, reason = "a command line program")]
@@ -26,7 +26,7 @@ use backend::{
     embedded::Cluster,
     http,
     metrics::Metrics,
-    store::Store,
+    store::{KEPT, Store},
     symbols::Symbols,
 };
 use serde_json::{Value, json};
@@ -55,12 +55,18 @@ async fn main() -> Result<()> {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(dir.path(), open)?;
     let cluster = Cluster::start(dir.path(), None).await?;
-    let store = Store::new(&cluster.url())?;
+    let store = Store::new(&cluster.url())?.keeping(KEPT);
     store.migrate().await?;
     let known = fill::fill(&store, &cluster.url(), arguments.records).await?;
     let access = Access::new(store.clone(), Anonymous::Admin);
     let symbols = Symbols::none(store.clone());
-    let router = http::router(store, symbols, access, Metrics::new(), CancellationToken::new());
+    let router = http::router(
+        store.clone(),
+        symbols,
+        access,
+        Metrics::new(),
+        CancellationToken::new(),
+    );
 
     let scans = Scans::connect(&cluster.url()).await?;
     let mut figures = Vec::new();
@@ -70,7 +76,7 @@ async fn main() -> Result<()> {
         calls::all(&router, &known).await?
     };
     for call in calls {
-        let mut figure = measure(&router, call).await?;
+        let mut figure = measure(&router, &store, call).await?;
         if !figure.is_within() {
             figure.scanned = scans.of(&router, &figure.call.address).await?;
         }
@@ -167,12 +173,13 @@ impl Figure {
     }
 }
 
-async fn measure(router: &Router, call: Call) -> Result<Figure> {
+async fn measure(router: &Router, store: &Store, call: Call) -> Result<Figure> {
     for _ in 0..WARM {
         answer(router, &call.address).await?;
     }
     let mut taken = Vec::with_capacity(TIMES);
     for _ in 0..TIMES {
+        store.forget_answers();
         let start = Instant::now();
         answer(router, &call.address).await?;
         taken.push(start.elapsed());
@@ -185,7 +192,8 @@ async fn measure(router: &Router, call: Call) -> Result<Figure> {
 /// What the router answers, which is no error.
 async fn answer(router: &Router, address: &str) -> Result<Vec<u8>> {
     let request = Request::get(address).body(Body::empty())?;
-    let response = router.clone().oneshot(request).await?;
+    // As a server does, which has a task for each connection.
+    let response = tokio::spawn(router.clone().oneshot(request)).await??;
     let status = response.status();
     let body = to_bytes(response.into_body(), ANSWER_BYTES).await?;
     ensure!(

@@ -3,6 +3,8 @@
 //! Counted is how many hosts had a fault for the first time, and for how many hours hosts were watched that had not had it yet:
 //! one host that fails every minute is one host, and one that failed before it was updated is not held against the update. Hosts are compared with those of the same hardware model.
 
+mod sums;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -10,8 +12,9 @@ use statistics::{Counted, compare::Stratum, discovery};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AnalysisError, Bounds, alpha, digits, finite, real};
-use crate::store::{Affected, Dimension, Side, Store, Watch, Watched};
+use super::{AnalysisError, Bounds, alpha, digits, finite, of_histories, real};
+use crate::store::{Dimension, KnownIssue, Store, Watch};
+use sums::{Affected, Side, Watched, side_by_side};
 
 /// Hours for which a host with a fault was watched at least: its first heartbeat may not have come yet. One minute.
 const LEAST_HOURS: f64 = 1.0 / 60.0;
@@ -120,31 +123,38 @@ pub struct ComparisonOfIssue {
 /// with at most about α. `fine` takes that a ratio above the allowed one is refuted with the confidence.
 pub async fn compare(store: &Store, asked: &Asked) -> Result<Comparison, AnalysisError> {
     alpha(asked.confidence)?;
-    let question = format!("compare {asked:?}");
-    let judged = async {
-        let sums = store.side_by_side(asked.by, &asked.from, &asked.to, &asked.watch);
-        let (watched, affected) = sums.await?;
-        judge(asked, &watched, &affected)
-    };
-    store.kept(question, judged).await
+    let judged = asked.clone();
+    of_histories(store, &asked.watch, move |histories| {
+        let (watched, affected) = side_by_side(histories, &judged);
+        judge(&judged, &watched, &affected)
+    })
+    .await
 }
 
-fn judge(asked: &Asked, watched: &[Watched], affected: &[Affected]) -> Result<Comparison, AnalysisError> {
+fn judge(
+    asked: &Asked,
+    watched: &[Watched<'_>],
+    affected: &[Affected<'_>],
+) -> Result<Comparison, AnalysisError> {
     let alpha = alpha(asked.confidence)?;
     let error = 1.0 - asked.confidence;
-    let mut of_issue: BTreeMap<Option<Uuid>, Vec<&Affected>> = BTreeMap::from([(None, Vec::new())]);
+    let mut of_issue: BTreeMap<Option<Uuid>, Vec<&Affected<'_>>> = BTreeMap::from([(None, Vec::new())]);
     for one in affected {
-        of_issue.entry(one.issue).or_default().push(one);
+        of_issue
+            .entry(one.issue.map(|issue| issue.id))
+            .or_default()
+            .push(one);
     }
     let mut overall = None;
     let mut issues = Vec::new();
     for (issue, affected) in of_issue {
+        let known = affected.iter().find_map(|one| one.issue);
         if issue.is_some() && affected.iter().all(|one| one.hosts == 0) {
             continue;
         }
         let strata = strata(watched, &affected);
         let found = statistics::compare::compare(&strata, asked.max_ratio, alpha)?;
-        match issue {
+        match known {
             None => overall = Some(found),
             Some(issue) => issues.push(of(issue, &affected, &found)),
         }
@@ -185,14 +195,14 @@ fn judge(asked: &Asked, watched: &[Watched], affected: &[Affected]) -> Result<Co
 }
 
 /// Events and hours of each hardware model: the hosts that had it, and the hours in which hosts had not had it yet.
-fn strata(watched: &[Watched], affected: &[&Affected]) -> Vec<Stratum> {
+fn strata(watched: &[Watched<'_>], affected: &[&Affected<'_>]) -> Vec<Stratum> {
     let mut strata: BTreeMap<&str, Stratum> = BTreeMap::new();
     for one in watched {
-        let counted = side_of(strata.entry(&one.model).or_default(), one.side);
+        let counted = side_of(strata.entry(one.model).or_default(), one.side);
         counted.exposure += one.hours;
     }
     for one in affected {
-        let counted = side_of(strata.entry(&one.model).or_default(), one.side);
+        let counted = side_of(strata.entry(one.model).or_default(), one.side);
         counted.events += one.hosts;
         counted.exposure = (counted.exposure - one.hours_after).max(real(counted.events) * LEAST_HOURS);
     }
@@ -206,7 +216,7 @@ fn side_of(stratum: &mut Stratum, side: Side) -> &mut Counted {
     }
 }
 
-fn sum(name: &str, side: Side, watched: &[Watched], affected: &[Affected]) -> SideSum {
+fn sum(name: &str, side: Side, watched: &[Watched<'_>], affected: &[Affected<'_>]) -> SideSum {
     let watched = watched.iter().filter(|one| one.side == side);
     let affected = affected
         .iter()
@@ -223,17 +233,20 @@ fn sum(name: &str, side: Side, watched: &[Watched], affected: &[Affected]) -> Si
     sum
 }
 
-fn of(issue: Uuid, affected: &[&Affected], found: &statistics::compare::Comparison) -> ComparisonOfIssue {
+fn of(
+    issue: &KnownIssue,
+    affected: &[&Affected<'_>],
+    found: &statistics::compare::Comparison,
+) -> ComparisonOfIssue {
     let hosts = |side: Side| {
         let of_side = affected.iter().filter(|one| one.side == side);
         of_side.map(|one| one.hosts).sum()
     };
-    let worst = affected.iter().max_by_key(|one| one.severity);
     ComparisonOfIssue {
-        issue: digits(issue),
-        class: worst.map_or_else(String::new, |one| one.class.clone()),
-        title: worst.map_or_else(String::new, |one| one.title.clone()),
-        severity: worst.map_or(0, |one| one.severity),
+        issue: digits(issue.id),
+        class: issue.class.clone(),
+        title: issue.title.clone(),
+        severity: issue.severity,
         worse: false,
         from_affected: hosts(Side::From),
         to_affected: hosts(Side::To),
@@ -265,29 +278,36 @@ mod tests {
         }
     }
 
-    fn watched(side: Side, model: &str, hours: f64) -> Watched {
+    fn watched(side: Side, model: &str, hours: f64) -> Watched<'_> {
         Watched {
             side,
-            model: model.to_owned(),
+            model,
             hosts: 100,
             hours,
         }
     }
 
-    fn affected(side: Side, model: &str, issue: u128, hosts: u64) -> Affected {
+    fn affected<'a>(side: Side, model: &'a str, issue: Option<&'a KnownIssue>, hosts: u64) -> Affected<'a> {
         Affected {
             side,
-            model: model.to_owned(),
-            issue: (issue != 0).then(|| Uuid::from_u128(issue)),
-            class: "kernel.oops".to_owned(),
-            title: format!("oops {issue}"),
-            severity: 3,
+            model,
+            issue,
             hosts,
             hours_after: 0.0,
         }
     }
 
-    fn fleet() -> Vec<Watched> {
+    fn oops(number: u128) -> KnownIssue {
+        KnownIssue {
+            id: Uuid::from_u128(number),
+            counts_for: 0,
+            class: "kernel.oops".to_owned(),
+            title: format!("oops {number}"),
+            severity: 3,
+        }
+    }
+
+    fn fleet() -> Vec<Watched<'static>> {
         let models = ["A", "B"].into_iter();
         models
             .flat_map(|model| {
@@ -313,7 +333,12 @@ mod tests {
 
     #[test]
     fn the_same_rate_is_fine_and_twice_the_allowed_one_is_worse() {
-        let both = |from, to| [affected(Side::From, "A", 0, from), affected(Side::To, "A", 0, to)];
+        let both = |from, to| {
+            [
+                affected(Side::From, "A", None, from),
+                affected(Side::To, "A", None, to),
+            ]
+        };
         assert_eq!(
             judge(&asked(), &fleet(), &both(60, 60)).unwrap().verdict,
             Verdict::Fine
@@ -329,14 +354,18 @@ mod tests {
 
     #[test]
     fn one_new_issue_is_found_among_many_old_ones() {
-        let mut seen = vec![affected(Side::From, "A", 0, 200), affected(Side::To, "A", 0, 218)];
-        for issue in 1..=50 {
+        let (old, new): (Vec<KnownIssue>, _) = ((1..=50).map(oops).collect(), oops(99));
+        let mut seen = vec![
+            affected(Side::From, "A", None, 200),
+            affected(Side::To, "A", None, 218),
+        ];
+        for issue in &old {
             seen.extend([
-                affected(Side::From, "A", issue, 4),
-                affected(Side::To, "A", issue, 4),
+                affected(Side::From, "A", Some(issue), 4),
+                affected(Side::To, "A", Some(issue), 4),
             ]);
         }
-        seen.push(affected(Side::To, "B", 99, 18));
+        seen.push(affected(Side::To, "B", Some(&new), 18));
         let found = judge(&asked(), &fleet(), &seen).unwrap();
         assert_eq!(found.verdict, Verdict::Worse);
         assert!(found.p_worse > 0.5, "as a whole it is fine");

@@ -1,5 +1,7 @@
 //! Which issues are on the rise?
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use statistics::{
     Counted,
@@ -8,8 +10,8 @@ use statistics::{
 };
 use utoipa::ToSchema;
 
-use super::{AnalysisError, digits, finite};
-use crate::store::{Series, Store, Watch};
+use super::{AnalysisError, days::HOUR, digits, finite, firsts::firsts, of_histories};
+use crate::store::{Histories, KnownIssue, Store, Watch};
 
 /// An issue that more hosts come to have than before.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -45,57 +47,76 @@ pub async fn escalations(
     if !(0.0..=1.0).contains(&false_part) {
         return Err(statistics::Invalid::Probability.into());
     }
-    let question = format!("escalations {watch:?} {false_part}");
-    let found = async { found(store.series(watch).await?, false_part) };
-    store.kept(question, found).await
+    let asked = watch.clone();
+    of_histories(store, watch, move |histories| {
+        found(series(histories, &asked), false_part)
+    })
+    .await
 }
 
-fn found(series: Series, false_part: f64) -> Result<Vec<Escalation>, AnalysisError> {
-    let mut all = Vec::new();
-    for of_issue in series.issues {
-        let days: Vec<Counted> = of_issue
-            .hosts
-            .iter()
-            .zip(&series.hours)
-            // Hosts that were not watched, by what is known, cannot have a rate.
-            .map(|(events, hours)| Counted {
-                events: if *hours > 0.0 { *events } else { 0 },
-                exposure: *hours,
-            })
-            .collect();
-        if let Some(rise) = rise(&days)? {
-            all.push((of_issue, rise));
+/// Days one after the other.
+#[derive(Debug)]
+struct Series<'a> {
+    /// Host-hours of each day, the oldest first.
+    hours: Vec<f64>,
+    /// Issues that hosts had for the first time on these days, with how many did, day by day.
+    issues: Vec<(&'a KnownIssue, Vec<u64>)>,
+}
+
+fn series<'a>(histories: &'a Histories, watch: &Watch) -> Series<'a> {
+    let looked_at = histories.looked_at(watch);
+    let mut hours = vec![0.0; histories.days];
+    let mut hosts: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    for host in &histories.hosts {
+        for watched in &host.watched {
+            if let Some(day) = hours.get_mut(usize::from(watched.day)) {
+                *day += watched.seconds / HOUR;
+            }
+        }
+        for first in firsts(host, &looked_at).iter().filter(|first| !first.had) {
+            let days = hosts
+                .entry(first.issue)
+                .or_insert_with(|| vec![0; histories.days]);
+            if let Some(day) = days.get_mut(usize::from(first.seen.day)) {
+                *day += 1;
+            }
         }
     }
-    let p_values: Vec<f64> = all.iter().map(|(_, rise)| rise.p_value).collect();
-    let q_values = discovery::q_values(&p_values, discovery::Dependence::Positive)?;
-    let mut found: Vec<Escalation> = all
+    let issues = hosts
         .into_iter()
-        .zip(q_values)
-        .filter(|(_, q)| *q <= false_part)
-        .map(
-            |(
-                (
-                    of_issue,
-                    Rise {
-                        since,
-                        ratio,
-                        p_value,
-                    },
-                ),
-                q_value,
-            )| Escalation {
-                issue: digits(of_issue.issue),
-                class: of_issue.class,
-                title: of_issue.title,
-                days: (of_issue.hosts.len() - since) as u64,
-                ratio: finite(ratio),
-                p_value,
-                q_value,
-                hosts: of_issue.hosts,
-            },
-        )
-        .collect();
+        .map(|(issue, hosts)| (&histories.issues[issue], hosts));
+    Series {
+        hours,
+        issues: issues.collect(),
+    }
+}
+
+fn found(series: Series<'_>, false_part: f64) -> Result<Vec<Escalation>, AnalysisError> {
+    let mut all = Vec::new();
+    for (issue, hosts) in series.issues {
+        // Hosts that were not watched, by what is known, cannot have a rate.
+        let counted = hosts.iter().zip(&series.hours).map(|(events, hours)| Counted {
+            events: if *hours > 0.0 { *events } else { 0 },
+            exposure: *hours,
+        });
+        if let Some(rise) = rise(&counted.collect::<Vec<_>>())? {
+            all.push((issue, hosts, rise));
+        }
+    }
+    let p_values: Vec<f64> = all.iter().map(|(.., rise)| rise.p_value).collect();
+    let q_values = discovery::q_values(&p_values, discovery::Dependence::Positive)?;
+    let escalation = |((issue, hosts, rise), q_value): ((&KnownIssue, Vec<u64>, Rise), f64)| Escalation {
+        issue: digits(issue.id),
+        class: issue.class.clone(),
+        title: issue.title.clone(),
+        days: (hosts.len() - rise.since) as u64,
+        ratio: finite(rise.ratio),
+        p_value: rise.p_value,
+        q_value,
+        hosts,
+    };
+    let sure = all.into_iter().zip(q_values).filter(|(_, q)| *q <= false_part);
+    let mut found: Vec<Escalation> = sure.map(escalation).collect();
     found.sort_by(|a, b| {
         a.p_value
             .total_cmp(&b.p_value)
@@ -109,22 +130,23 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::SeriesOfIssue;
 
     #[test]
     fn a_growing_fleet_is_no_escalation_and_a_growing_issue_is() {
-        let issue = |number: u128, hosts: [u64; 6]| SeriesOfIssue {
-            issue: Uuid::from_u128(number),
+        let issue = |number: u128| KnownIssue {
+            id: Uuid::from_u128(number),
+            counts_for: 0,
             class: "kernel.oops".to_owned(),
             title: number.to_string(),
-            hosts: hosts.to_vec(),
+            severity: 3,
         };
+        let (usual, more, new) = (issue(1), issue(2), issue(3));
         let series = Series {
             hours: vec![100.0, 100.0, 100.0, 1000.0, 1000.0, 1000.0],
             issues: vec![
-                issue(1, [2, 3, 2, 24, 25, 22]),
-                issue(2, [2, 3, 2, 24, 125, 122]),
-                issue(3, [0, 0, 0, 0, 0, 60]),
+                (&usual, vec![2, 3, 2, 24, 25, 22]),
+                (&more, vec![2, 3, 2, 24, 125, 122]),
+                (&new, vec![0, 0, 0, 0, 0, 60]),
             ],
         };
         let found = found(series, 0.001).unwrap();

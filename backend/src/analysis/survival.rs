@@ -1,11 +1,11 @@
 //! How long are hosts without a fault?
 
 use serde::Serialize;
-use statistics::survival::Life;
+use statistics::survival::{Life, Step};
 use utoipa::ToSchema;
 
-use super::{AnalysisError, Bounds, alpha};
-use crate::store::{Dimension, Store, Watch};
+use super::{AnalysisError, Bounds, alpha, days::HOUR, of_histories};
+use crate::store::{Dimension, Histories, Store, Watch};
 
 /// Steps that are told: curves of large fleets are thinned to about so many.
 const STEPS: usize = 200;
@@ -46,32 +46,80 @@ pub async fn survival(
     confidence: f64,
 ) -> Result<Survival, AnalysisError> {
     let alpha = alpha(confidence)?;
-    let lives: Vec<Life> = store
-        .lives(by, name, watch)
-        .await?
-        .into_iter()
-        .map(|life| Life {
-            time: life.hours,
-            event: life.fault,
+    let (name, asked) = (name.to_owned(), watch.clone());
+    of_histories(store, watch, move |histories| {
+        let lives = lives(histories, by, &name, &asked);
+        let steps = statistics::survival::survival(&lives, alpha)?;
+        Ok(Survival {
+            name,
+            hosts: lives.len() as u64,
+            affected: lives.iter().filter(|life| life.event).count() as u64,
+            steps: thinned(&steps),
         })
-        .collect();
-    let steps = statistics::survival::survival(&lives, alpha)?;
+    })
+    .await
+}
+
+/// How long each host was watched in it until the end of the day of its first fault, or at all.
+fn lives(histories: &Histories, by: Dimension, name: &str, watch: &Watch) -> Vec<Life> {
+    let looked_at = histories.looked_at(watch);
+    let is_in = |system: u32| histories.systems[system as usize].name(by) == name;
+    let mut lives = Vec::new();
+    for host in &histories.hosts {
+        let faults = host.seen.iter();
+        let faults = faults.filter(|seen| looked_at[seen.issue as usize].is_some() && is_in(seen.system));
+        let first = faults.map(|seen| seen.day).min();
+        let mut watched = host
+            .watched
+            .iter()
+            .filter(|watched| is_in(watched.system))
+            .peekable();
+        if watched.peek().is_some() {
+            let until = watched.filter(|watched| first.is_none_or(|first| watched.day <= first));
+            lives.push(Life {
+                time: until.map(|watched| watched.seconds).sum::<f64>() / HOUR,
+                event: first.is_some(),
+            });
+        }
+    }
+    lives
+}
+
+fn thinned(steps: &[Step]) -> Vec<SurvivalStep> {
     let every = steps.len().div_ceil(STEPS).max(1);
     let last = steps.len().saturating_sub(1);
-    Ok(Survival {
-        name: name.to_owned(),
-        hosts: lives.len() as u64,
-        affected: lives.iter().filter(|life| life.event).count() as u64,
-        steps: steps
+    let told = steps
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| place % every == 0 || *place == last)
+        .map(|(_, step)| SurvivalStep {
+            hours: step.time,
+            at_risk: step.at_risk,
+            survival: step.survival,
+            survival_bounds: step.interval.into(),
+        });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::samples::{A41, A42, B42, NOTE, OOPS, fleet, host, watch};
+
+    #[test]
+    fn a_life_ends_with_the_day_of_the_first_fault_in_the_build() {
+        let histories = fleet(vec![
+            host(
+                &[(A41, 0..4), (A42, 4..10)],
+                &[(OOPS, A41, 1), (OOPS, A42, 6), (OOPS, A42, 8)],
+            ),
+            host(&[(B42, 2..10)], &[(NOTE, B42, 3)]),
+            host(&[(A41, 0..10)], &[(OOPS, A42, 3)]),
+        ]);
+        let told: Vec<(f64, bool)> = lives(&histories, Dimension::Build, "42", &watch())
             .iter()
-            .enumerate()
-            .filter(|(place, _)| place % every == 0 || *place == last)
-            .map(|(_, step)| SurvivalStep {
-                hours: step.time,
-                at_risk: step.at_risk,
-                survival: step.survival,
-                survival_bounds: step.interval.into(),
-            })
-            .collect(),
-    })
+            .map(|life| (life.time, life.event))
+            .collect();
+        assert_eq!(told, [(72.0, true), (192.0, false)]);
+    }
 }

@@ -52,7 +52,7 @@ pub async fn unusual(
     }
     let question = format!("unusual {issue} {watch:?} {false_part}");
     let found = async { found(store.facts_of(issue, watch).await?, false_part) };
-    store.kept(question, found).await
+    store.answers.get(question, found).await
 }
 
 fn found(facts: Facts, false_part: f64) -> Result<Unusual, AnalysisError> {

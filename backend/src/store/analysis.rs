@@ -1,22 +1,16 @@
-//! Sums for the analysis: of `sightings` and `exposure_daily`, never of records.
-//!
-//! What is counted is hosts, or days of hosts, because faults of one host are not independent of each other.
+//! What the analysis is made of: `sightings` and `exposure_daily`, never records.
 
-mod compare;
-mod hosts;
-mod series;
+mod facts;
+mod histories;
+mod read;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use compare::{Affected, Side, Watched};
-pub use hosts::{Cell, Fact, Facts};
-pub use series::{Group, Life, Series, SeriesOfIssue};
+pub use facts::{Fact, Facts};
+pub use histories::{Histories, History, KnownIssue, Seen, System, Watched};
 
-use super::{
-    StoreError, count,
-    filter::{self, Parameters},
-};
+use super::{StoreError, count};
 
 /// Days that can be looked back.
 const DAYS: u32 = 366;
@@ -35,7 +29,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// The column that `sightings`, `exposure_daily` and `hosts` have.
+    /// The column of `hosts`.
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::Build => "os_build",
@@ -59,47 +53,41 @@ pub struct Watch {
 }
 
 impl Watch {
-    fn check(&self) -> Result<(), StoreError> {
-        let wrong = |what: &str| Err(StoreError::InvalidFilter(what.to_owned()));
-        if !(1..=DAYS).contains(&self.days) {
-            return wrong("days is a number from 1 to 366");
-        }
+    /// Refuses what makes no sense.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        check_days(self.days)?;
         if !(1..=4).contains(&self.min_severity) {
-            return wrong("min_severity is a number from 1 to 4");
+            return refused("min_severity is a number from 1 to 4");
         }
         if self.class.contains('\0') {
-            return wrong("class has no NUL");
+            return refused("class has no NUL");
         }
         Ok(())
     }
 
-    /// The start of the time that is looked at, as SQL: computed once, not for every row.
-    fn since(&self, parameters: &mut Parameters) -> String {
-        let days = parameters.bind(f64::from(self.days) * 86_400.0);
-        format!("(SELECT date_trunc('day', now() - make_interval(secs => {days}), 'UTC'))")
+    /// Whether an issue is looked at, by itself: what it is merged into may be of another class.
+    fn is_of(&self, known: &KnownIssue, all: &[KnownIssue]) -> bool {
+        let of_class = match self.class.chars().next_back() {
+            None => true,
+            Some('.') => known.class.starts_with(&self.class),
+            Some(_) => known.class == self.class,
+        };
+        let of_issue =
+            |issue| known.id == issue || all.get(known.counts_for).is_some_and(|into| into.id == issue);
+        of_class
+            && known.severity >= self.min_severity
+            && !known.class.starts_with("telemetry.")
+            && self.issue.is_none_or(of_issue)
     }
+}
 
-    /// The conditions on `triage t` that its issue is looked at.
-    fn of_issues(&self, parameters: &mut Parameters) -> String {
-        let severity = parameters.bind(self.min_severity);
-        let class = filter::of_class("t.class", &self.class, parameters)
-            .map_or_else(String::new, |condition| format!(" AND {condition}"));
-        let issue = self.issue.map_or_else(String::new, |issue| {
-            let issue = parameters.bind(issue);
-            format!(" AND (t.issue = {issue} OR t.merged_into = {issue})")
-        });
-        format!("t.severity >= {severity} AND t.class NOT LIKE 'telemetry.%'{class}{issue}")
+fn check_days(days: u32) -> Result<(), StoreError> {
+    if (1..=DAYS).contains(&days) {
+        return Ok(());
     }
+    refused("days is a number from 1 to 366")
+}
 
-    /// The query of the sightings that are looked at, those of merged issues as ones of what they were merged into.
-    fn seen(&self, parameters: &mut Parameters) -> String {
-        let since = self.since(parameters);
-        let of_issues = self.of_issues(parameters);
-        format!(
-            "SELECT s.agent_id, s.day, coalesce(t.merged_into, t.issue) AS issue, s.os_build, s.kernel_release, s.product,
-                    s.first_at, s.records
-             FROM sightings s JOIN triage t ON t.issue = s.issue
-             WHERE s.day >= {since} AND {of_issues}"
-        )
-    }
+fn refused(why: &str) -> Result<(), StoreError> {
+    Err(StoreError::InvalidFilter(why.to_owned()))
 }

@@ -62,9 +62,17 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT b.os_build
-                 FROM (SELECT os_build, min(day) AS began, max(day) AS last FROM exposure_daily
-                       WHERE os_build <> '' GROUP BY os_build) b
+                "WITH RECURSIVE known AS (
+                     (SELECT os_build FROM exposure_daily WHERE os_build > '' ORDER BY os_build LIMIT 1)
+                     UNION ALL
+                     SELECT (SELECT os_build FROM exposure_daily WHERE os_build > k.os_build ORDER BY os_build LIMIT 1)
+                     FROM known k WHERE k.os_build IS NOT NULL
+                 ), builds AS (
+                     SELECT os_build, (SELECT min(day) FROM exposure_daily e WHERE e.os_build = k.os_build) AS began,
+                            (SELECT max(day) FROM exposure_daily e WHERE e.os_build = k.os_build) AS last
+                     FROM known k WHERE os_build IS NOT NULL
+                 )
+                 SELECT b.os_build FROM builds b
                  WHERE b.last >= date_trunc('day', now() - make_interval(days => $1), 'UTC')
                  ORDER BY b.began DESC, (SELECT min(e.hour) FROM exposure e
                                          WHERE e.os_build = b.os_build AND e.hour >= b.began

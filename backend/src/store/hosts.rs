@@ -1,5 +1,7 @@
 //! What hosts say about themselves: the latest word of each.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use deadpool_postgres::Transaction;
 use proto::v1::{Dimm, Host, KnownHost, Module};
@@ -290,4 +292,16 @@ fn dimm(row: &Row) -> Dimm {
 /// As PostgreSQL has it, whose numbers have a sign.
 fn bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Store {
+    /// The names of hosts, by their agents.
+    pub(crate) async fn host_names(&self, agents: &[Uuid]) -> Result<HashMap<Uuid, String>, StoreError> {
+        let client = self.client().await?;
+        let names = client
+            .prepare_cached("SELECT agent_id, hostname FROM hosts WHERE agent_id = ANY ($1)")
+            .await?;
+        let names = client.query(&names, &[&agents]).await?;
+        Ok(names.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
 }

@@ -27,8 +27,6 @@ pub struct Overview {
     pub states: Vec<(String, u64)>,
     /// Faults by class, the most first.
     pub classes: Vec<ClassSum>,
-    /// Day by day, the oldest first, today last.
-    pub days: Vec<FleetDay>,
 }
 
 /// Faults of a class.
@@ -42,20 +40,9 @@ pub struct ClassSum {
     pub hosts: u64,
 }
 
-/// A day of a fleet, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct FleetDay {
-    /// Host-hours for which hosts were watched.
-    pub hours: f64,
-    /// Hosts that had a fault of medium severity or above.
-    pub affected: u64,
-}
-
 impl Store {
-    /// A fleet at a glance, with its last `days` days. From the score `bad_score` on a part is bad.
-    pub async fn overview(&self, days: u16, bad_score: f64) -> Result<Overview, StoreError> {
-        // Before this takes a connection of its own: who waits for another's answer holds none.
-        let days = self.kept(format!("days {days}"), self.days(days)).await?;
+    /// A fleet at a glance. From the score `bad_score` on a part is bad.
+    pub async fn overview(&self, bad_score: f64) -> Result<Overview, StoreError> {
         let client = self.client().await?;
         let fleet = client
             .prepare_cached(
@@ -72,9 +59,12 @@ impl Store {
             .await?;
         let classes = client
             .prepare_cached(
-                "SELECT class, sum(records)::bigint, count(DISTINCT agent_id) FROM rollups_daily
-                 WHERE day > date_trunc('day', now(), 'UTC') - make_interval(days => $1) AND class NOT LIKE 'telemetry.%'
-                 GROUP BY class ORDER BY 2 DESC, 1 LIMIT $2",
+                "SELECT class, sum(records)::bigint, count(*) FROM (
+                     SELECT class, agent_id, sum(records) AS records FROM rollups_daily
+                     WHERE day > (SELECT date_trunc('day', now(), 'UTC') - make_interval(days => $1))
+                       AND class NOT LIKE 'telemetry.%'
+                     GROUP BY class, agent_id
+                 ) of_host GROUP BY class ORDER BY 2 DESC, 1 LIMIT $2",
             )
             .await?;
         let fleet = client
@@ -97,37 +87,6 @@ impl Store {
                     hosts: count(row.get(2)),
                 })
                 .collect(),
-            days,
         })
-    }
-
-    /// The last `days` days.
-    async fn days(&self, days: u16) -> Result<Vec<FleetDay>, StoreError> {
-        let client = self.client().await?;
-        let by_day = client
-            .prepare_cached(
-                "SELECT coalesce(e.hours, 0)::float8, coalesce(r.hosts, 0)
-                 FROM generate_series(date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1),
-                                      date_trunc('day', now(), 'UTC'), interval '1 day') AS d(day)
-                 LEFT JOIN (
-                     SELECT day, sum(seconds) / 3600 AS hours FROM exposure_daily
-                     WHERE day >= date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1) GROUP BY 1
-                 ) e ON e.day = d.day
-                 LEFT JOIN (
-                     SELECT s.day, count(DISTINCT s.agent_id) AS hosts
-                     FROM sightings s JOIN triage t ON t.issue = s.issue
-                     WHERE s.day >= date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1)
-                       AND t.severity >= 2 AND t.class NOT LIKE 'telemetry.%'
-                     GROUP BY s.day
-                 ) r ON r.day = d.day
-                 ORDER BY d.day",
-            )
-            .await?;
-        let rows = client.query(&by_day, &[&i32::from(days)]).await?;
-        let day = |row: &tokio_postgres::Row| FleetDay {
-            hours: row.get(0),
-            affected: count(row.get(1)),
-        };
-        Ok(rows.iter().map(day).collect())
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{App, rendered};
 use crate::analysis;
 use crate::http::access::Frame;
-use crate::http::error::PageError;
+use crate::http::error::{PageError, Refusal};
 use crate::http::query;
 use crate::http::statistics::CONFIDENCE;
 use crate::http::view::{OVERVIEW_DAYS, OverviewInput, OverviewPage, SPARK_DAYS, issue_id, list_href};
@@ -29,8 +29,6 @@ pub(in crate::http) async fn overview(
         let request = query::parse(&query)?;
         return Ok(Redirect::permanent(&list_href(&request)).into_response());
     }
-    let attention = app.store.issues_to_look_at(ISSUES).await?;
-    let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
     let watch = Watch {
         days: OVERVIEW_DAYS.into(),
         min_severity: Severity::Medium as i16,
@@ -42,18 +40,30 @@ pub(in crate::http) async fn overview(
         min_severity: Severity::Medium.into(),
         ..FaultFilter::default()
     };
-    // Both add up a month.
-    let (overview, builds) = tokio::join!(
-        app.store.overview(OVERVIEW_DAYS, analysis::BAD_SCORE),
-        analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE),
-    );
+    // What both of these are made of is read once.
+    let sums = async {
+        let days = analysis::fleet_days(&app.store, &watch);
+        let builds = analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE);
+        Ok::<_, Refusal>(tokio::try_join!(days, builds)?)
+    };
+    let rest = async {
+        let attention = app.store.issues_to_look_at(ISSUES).await?;
+        let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
+        let days_of_issues = app.store.issue_days(&ids, SPARK_DAYS).await?;
+        let overview = app.store.overview(analysis::BAD_SCORE).await?;
+        let newest_builds = app.store.newest_builds(OVERVIEW_DAYS.into()).await?;
+        Ok((attention, days_of_issues, overview, newest_builds))
+    };
+    let ((days, builds), (attention, days_of_issues, overview, newest_builds)) =
+        tokio::try_join!(sums, rest)?;
     let page = OverviewPage::new(OverviewInput {
-        overview: overview?,
+        overview,
+        days,
         alerts: app.store.open_alerts_listed().await?,
         attention,
-        days_of_issues: app.store.issue_days(&ids, SPARK_DAYS).await?,
-        newest_builds: app.store.newest_builds(OVERVIEW_DAYS.into()).await?,
-        builds: builds?,
+        days_of_issues,
+        newest_builds,
+        builds,
         ends: app.store.list_faults(&ends, ENDS, "").await?.faults,
         now: (app.now)(),
         frame,

@@ -12,9 +12,9 @@ use super::issues::{IssueRow, days_before};
 use super::list::Row;
 use super::rates::{RateRow, end_of_axis, longest, sets_scale};
 use super::{admin::AlertRow, class_href, compare_href, counted, grouped};
-use crate::analysis::Rate;
+use crate::analysis::{FleetDay, Rate};
 use crate::http::access::Frame;
-use crate::store::{CLASS_DAYS, FleetDay, HEARD_MINUTES, Overview};
+use crate::store::{CLASS_DAYS, HEARD_MINUTES, Overview};
 
 /// Days of the chart.
 pub(in crate::http) const DAYS: u16 = 30;
@@ -91,6 +91,8 @@ pub(in crate::http) struct ClassRow {
 #[derive(Debug)]
 pub(in crate::http) struct OverviewInput {
     pub(in crate::http) overview: Overview,
+    /// Days up to today, at least as many as the chart has.
+    pub(in crate::http) days: Vec<FleetDay>,
     /// As `Store::open_alerts_listed` tells them.
     pub(in crate::http) alerts: Vec<Value>,
     /// New, regressed and escalating issues.
@@ -109,6 +111,7 @@ impl OverviewPage {
     pub(in crate::http) fn new(input: OverviewInput) -> Self {
         let OverviewInput {
             overview,
+            days,
             mut alerts,
             attention,
             days_of_issues,
@@ -122,7 +125,8 @@ impl OverviewPage {
         alerts.sort_by_key(|alert| Reverse(alert["severity"].as_i64()));
         let alerts = by_rule(&alerts);
         let end = end_of_axis(&builds);
-        let rates = rates_by_day(&overview.days, now);
+        let days = &days[days.len().saturating_sub(DAYS.into())..];
+        let rates = rates_by_day(days, now);
         let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
         let classes = overview.classes.iter().map(|sum| ClassRow {
             class: sum.class.clone(),
@@ -140,7 +144,7 @@ impl OverviewPage {
             alerts: alerts.into_iter().take(RULES).collect(),
             compare: compare(&newest_builds),
             no_rate: match most {
-                0 if overview.days.iter().any(|day| day.affected > 0) => {
+                0 if days.iter().any(|day| day.affected > 0) => {
                     "Some hosts had one; no day was watched for long enough for a rate yet.".to_owned()
                 }
                 0 => format!("No host had one in the last {DAYS} days."),

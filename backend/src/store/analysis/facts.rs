@@ -1,14 +1,12 @@
-//! What hosts have in common, and which of them stand out.
+//! What hosts with an issue have in common.
 
 use uuid::Uuid;
 
 use super::{Watch, count};
-use crate::store::{Store, StoreError, filter::Parameters};
+use crate::store::{Store, StoreError, filter};
 
 /// Different facts that are looked at, those of most affected hosts first.
 const FACTS: i64 = 1000;
-/// Cells that are looked at, those that were watched longest first.
-const CELLS: i64 = 200_000;
 
 /// The facts of a host `w`, each once. Of modules those that are not the kernel's own.
 const FACTS_OF_HOST: &str = "VALUES
@@ -48,38 +46,18 @@ pub struct Facts {
     pub facts: Vec<Fact>,
 }
 
-/// A host in one build on one hardware model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
-    /// The host.
-    pub agent_id: Uuid,
-    /// Its name.
-    pub hostname: String,
-    /// Hardware model.
-    pub model: String,
-    /// Build.
-    pub build: String,
-    /// For how many hours it was watched in it.
-    pub hours: f64,
-    /// Days on which an issue began in it: the host had it, and not the day before.
-    pub beginnings: u64,
-}
-
 impl Store {
     /// What the hosts with an issue have in common.
     pub async fn facts_of(&self, issue: Uuid, watch: &Watch) -> Result<Facts, StoreError> {
         watch.check()?;
-        let mut parameters = Parameters::default();
-        let since = watch.since(&mut parameters);
-        let seen = Watch {
-            issue: Some(issue),
-            min_severity: 1,
-            ..watch.clone()
-        };
-        let seen = seen.seen(&mut parameters);
-        let limit = parameters.bind(FACTS);
+        let of_class = filter::is_of_class("t.class", "$3");
+        // Computed once, not for every row.
+        let since = "(SELECT date_trunc('day', now() - make_interval(days => $2), 'UTC'))";
         let sql = format!(
-            "WITH affected AS (SELECT DISTINCT agent_id FROM ({seen}) seen),
+            "WITH affected AS (
+                 SELECT DISTINCT s.agent_id FROM sightings s JOIN triage t ON t.issue = s.issue
+                 WHERE s.day >= {since} AND (t.issue = $1 OR t.merged_into = $1) AND {of_class}
+             ),
              watched AS MATERIALIZED (
                  SELECT h.*, a.agent_id IS NOT NULL AS affected
                  FROM hosts h LEFT JOIN affected a ON a.agent_id = h.agent_id
@@ -90,14 +68,17 @@ impl Store {
                      {FACTS_OF_HOST}) AS f(key, value)
                  WHERE f.value <> ''
                  GROUP BY f.key, f.value HAVING bool_or(w.affected)
-                 ORDER BY affected DESC, hosts, f.key, f.value LIMIT {limit}
+                 ORDER BY affected DESC, hosts, f.key, f.value LIMIT $4
              )
              SELECT (SELECT count(*) FROM watched), (SELECT count(*) FROM affected), key, value, hosts, affected
              FROM (VALUES (1)) AS always LEFT JOIN facts ON true"
         );
         let client = self.client().await?;
         let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &parameters.values()).await?;
+        let days = i32::try_from(watch.days).unwrap_or(i32::MAX);
+        let rows = client
+            .query(&statement, &[&issue, &days, &watch.class, &FACTS])
+            .await?;
         let mut facts = Facts::default();
         for row in rows {
             facts.hosts = count(row.get(0));
@@ -112,48 +93,5 @@ impl Store {
             }
         }
         Ok(facts)
-    }
-
-    /// Hosts by build and hardware model: for how long each was watched, and on how many days an issue began.
-    ///
-    /// Days in a row are one event: a host that has an issue has it again on the next day far more often than by chance, and
-    /// days counted singly make bad hosts of unlucky ones (runs declustering: R. L. Smith, Extreme value analysis of
-    /// environmental time series, Statistical Science 4 (1989) 367-377).
-    pub async fn cells(&self, watch: &Watch) -> Result<Vec<Cell>, StoreError> {
-        watch.check()?;
-        let mut parameters = Parameters::default();
-        let seen = watch.seen(&mut parameters);
-        let since = watch.since(&mut parameters);
-        let limit = parameters.bind(CELLS);
-        let sql = format!(
-            "WITH told AS (
-                 SELECT agent_id, product, os_build, count(DISTINCT day) FILTER (WHERE began) AS days
-                 FROM (
-                     SELECT *, (day <= lag(day) OVER (PARTITION BY agent_id, issue ORDER BY day) + interval '24 hours')
-                               IS NOT TRUE AS began
-                     FROM ({seen}) seen
-                 ) seen GROUP BY 1, 2, 3
-             ), watched AS (
-                 SELECT agent_id, product, os_build, sum(seconds) / 3600 AS hours
-                 FROM exposure_daily WHERE day >= {since} GROUP BY 1, 2, 3
-             )
-             SELECT w.agent_id, coalesce(h.hostname, ''), w.product, w.os_build, w.hours, coalesce(t.days, 0)
-             FROM watched w
-             LEFT JOIN told t ON t.agent_id = w.agent_id AND t.product = w.product AND t.os_build = w.os_build
-             LEFT JOIN hosts h ON h.agent_id = w.agent_id
-             ORDER BY w.hours DESC, w.agent_id LIMIT {limit}"
-        );
-        let client = self.client().await?;
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &parameters.values()).await?;
-        let cell = |row: &tokio_postgres::Row| Cell {
-            agent_id: row.get(0),
-            hostname: row.get(1),
-            model: row.get(2),
-            build: row.get(3),
-            hours: row.get(4),
-            beginnings: count(row.get(5)),
-        };
-        Ok(rows.iter().map(cell).collect())
     }
 }

@@ -1,0 +1,203 @@
+//! What two groups of hosts come to.
+
+use std::collections::HashMap;
+
+use super::Asked;
+use crate::{
+    analysis::{days::HOUR, firsts::firsts},
+    store::{Dimension, Histories, History, KnownIssue},
+};
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Side {
+    /// What is compared to.
+    From,
+    /// What is compared.
+    To,
+}
+
+/// For how long hosts of one hardware model were watched.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Watched<'a> {
+    /// In which of the two.
+    pub(super) side: Side,
+    /// Hardware model.
+    pub(super) model: &'a str,
+    /// Hosts.
+    pub(super) hosts: u64,
+    /// Host-hours.
+    pub(super) hours: f64,
+}
+
+/// Hosts of one hardware model that had an issue first.
+#[derive(Clone, Debug)]
+pub(super) struct Affected<'a> {
+    /// In which of the two.
+    pub(super) side: Side,
+    /// Hardware model.
+    pub(super) model: &'a str,
+    /// The issue; None: any of those that are looked at.
+    pub(super) issue: Option<&'a KnownIssue>,
+    /// Hosts that had it for the first time, ever; where it is any, in the days that are looked at.
+    pub(super) hosts: u64,
+    /// Host-hours of the days after hosts had it first, wherever that was: they had nothing left to have first.
+    pub(super) hours_after: f64,
+}
+
+/// A side, and the place of a model.
+type Group = (Side, usize);
+
+/// For how long two groups were watched, and how many of their hosts had which issue first. Where each host had an issue first of all
+/// counts, for one of them, for both or for neither: a host that had it before is not a new one.
+pub(super) fn side_by_side<'a>(
+    histories: &'a Histories,
+    asked: &Asked,
+) -> (Vec<Watched<'a>>, Vec<Affected<'a>>) {
+    let looked_at = histories.looked_at(&asked.watch);
+    let (names, model_of) = histories.names(Dimension::Model);
+    let side = |name: &str| match name {
+        name if name == asked.to => Some(Side::To),
+        name if name == asked.from => Some(Side::From),
+        _ => None,
+    };
+    let systems = histories.systems.iter().zip(model_of);
+    let groups: Vec<Option<Group>> = systems
+        .map(|(system, model)| Some((side(system.name(asked.by))?, model)))
+        .collect();
+    let mut watched: HashMap<Group, (u64, f64)> = HashMap::new();
+    let mut affected: HashMap<(Group, Option<usize>), (u64, f64)> = HashMap::new();
+    for host in &histories.hosts {
+        let days = days_by_group(host, &groups);
+        for of_group in days.chunk_by(|a, b| a.0 == b.0) {
+            let sum = watched.entry(of_group[0].0).or_default();
+            sum.0 += 1;
+            sum.1 += of_group.iter().map(|(.., hours)| hours).sum::<f64>();
+        }
+        let firsts = firsts(host, &looked_at);
+        let first_of_any = firsts.iter().min_by_key(|first| first.seen.first_at);
+        let of_any = first_of_any.map(|first| (None, first.seen, false));
+        let of_each = firsts
+            .iter()
+            .map(|first| (Some(first.issue), first.seen, first.had));
+        for (issue, seen, had) in of_each.chain(of_any) {
+            if let Some(group) = groups[seen.system as usize].filter(|_| !had) {
+                affected.entry((group, issue)).or_default().0 += 1;
+            }
+            let after = |day: u16| had || day > seen.day;
+            for of_group in days.chunk_by(|a, b| a.0 == b.0) {
+                let after = of_group.iter().filter(|(_, day, _)| after(*day));
+                let hours: f64 = after.map(|(.., hours)| hours).sum();
+                if hours > 0.0 {
+                    affected.entry((of_group[0].0, issue)).or_default().1 += hours;
+                }
+            }
+        }
+    }
+    let watched = watched
+        .into_iter()
+        .map(|((side, model), (hosts, hours))| Watched {
+            side,
+            model: names[model],
+            hosts,
+            hours,
+        });
+    let affected = affected
+        .into_iter()
+        .map(|(((side, model), issue), (hosts, hours_after))| Affected {
+            side,
+            model: names[model],
+            issue: issue.map(|issue| &histories.issues[issue]),
+            hosts,
+            hours_after,
+        });
+    (watched.collect(), affected.collect())
+}
+
+/// For how many hours a host was watched on which day, by group.
+fn days_by_group(host: &History, groups: &[Option<Group>]) -> Vec<(Group, u16, f64)> {
+    let mut days: Vec<(Group, u16, f64)> = host
+        .watched
+        .iter()
+        .filter_map(|watched| {
+            let group = groups[watched.system as usize]?;
+            Some((group, watched.day, watched.seconds / HOUR))
+        })
+        .collect();
+    days.sort_unstable_by_key(|(group, day, _)| (*group, *day));
+    days
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::samples::{A41, A42, B41, B42, OOPS, STALL, fleet, host, watch},
+        store::History,
+    };
+
+    #[test]
+    fn a_first_fault_counts_where_it_came_and_no_hour_after_it() {
+        let updated = host(
+            &[(A41, 0..4), (A42, 4..10)],
+            &[(OOPS, A41, 1), (OOPS, A42, 6), (STALL, A42, 7)],
+        );
+        let known = History {
+            had: vec![OOPS],
+            ..host(&[(B42, 0..10)], &[(OOPS, B42, 9)])
+        };
+        let histories = fleet(vec![updated, known, host(&[(B41, 0..10)], &[])]);
+        let asked = Asked {
+            by: Dimension::Build,
+            from: "41".to_owned(),
+            to: "42".to_owned(),
+            max_ratio: 1.5,
+            confidence: 0.95,
+            watch: watch(),
+        };
+        let (mut watched, mut affected) = side_by_side(&histories, &asked);
+        watched.sort_by_key(|one| (one.side, one.model));
+        let told: Vec<_> = watched
+            .iter()
+            .map(|one| (one.side, one.model, one.hosts, one.hours))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Side::From, "A", 1, 96.0),
+                (Side::From, "B", 1, 240.0),
+                (Side::To, "A", 1, 144.0),
+                (Side::To, "B", 1, 240.0)
+            ]
+        );
+
+        affected.sort_by_key(|one| (one.issue.map(|issue| issue.id), one.side, one.model));
+        let of = |issue: Option<u32>| {
+            let id = issue.map(|issue| histories.issues[issue as usize].id);
+            let of_issue = affected
+                .iter()
+                .filter(|one| one.issue.map(|issue| issue.id) == id);
+            let told = of_issue.map(|one| (one.side, one.model, one.hosts, one.hours_after));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(Some(OOPS)),
+            [
+                (Side::From, "A", 1, 48.0),
+                (Side::To, "A", 0, 144.0),
+                (Side::To, "B", 0, 240.0)
+            ],
+            "who had it before had nothing left to have first"
+        );
+        assert_eq!(of(Some(STALL)), [(Side::To, "A", 1, 48.0)]);
+        assert_eq!(
+            of(None),
+            [
+                (Side::From, "A", 1, 48.0),
+                (Side::To, "A", 0, 144.0),
+                (Side::To, "B", 1, 0.0)
+            ],
+            "of any it is the first in these days"
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! Reads histories from what is counted.
+
+use std::{pin::pin, sync::Arc};
+
+use deadpool_postgres::{GenericClient as _, Object, Transaction};
+use futures::TryStreamExt as _;
+use indexmap::{Equivalent, IndexMap, IndexSet};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    check_days, count,
+    histories::{Histories, History, KnownIssue, Seen, System, Watched},
+};
+use crate::store::{Store, StoreError, time::Micros};
+
+/// Rows that are read of a kind at most: 30 days of 300,000 hosts. What they become takes some 40 bytes each.
+const ROWS: usize = 10_000_000;
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// Arrays, because a row for each day takes three times as long to send and to read.
+const WATCHED: &str = "SELECT agent_id, os_build, kernel_release, product, array_agg(day), array_agg(seconds)
+                       FROM exposure_daily WHERE day >= $1 GROUP BY 1, 2, 3, 4";
+const SEEN: &str = "SELECT agent_id, os_build, kernel_release, product, array_agg(day), array_agg(issue), array_agg(first_at),
+                           array_agg(records)
+                    FROM sightings WHERE day >= $1 GROUP BY 1, 2, 3, 4";
+/// PostgreSQL expects 8 kB of each array, and would rather sort all rows.
+const SETTINGS: &str = "SET LOCAL enable_sort = off; SET LOCAL work_mem = '64MB'";
+/// What a host has not had since is of no interest.
+const HAD: &str = "SELECT agent_id, fingerprint FROM fingerprints
+                   WHERE first_seen < $1 AND last_seen >= $1 AND fingerprint IN (SELECT issue FROM triage)";
+const ISSUES: &str = "SELECT issue, coalesce(merged_into, issue), class, title, severity FROM triage
+                      WHERE issue = ANY ($1) OR issue IN (SELECT merged_into FROM triage WHERE issue = ANY ($1))";
+
+impl Store {
+    /// The histories of all hosts in so many days up to now, 1 to 366, and of today.
+    pub async fn histories(&self, days: u32) -> Result<Arc<Histories>, StoreError> {
+        check_days(days)?;
+        let read = async { Ok(Arc::new(read(self, days).await?)) };
+        // It is large, and part of what many wait for.
+        Box::pin(self.histories.get(days.to_string(), read)).await
+    }
+}
+
+/// Reads it over two connections at the same time.
+async fn read(store: &Store, days: u32) -> Result<Histories, StoreError> {
+    let days = i32::try_from(days).unwrap_or(i32::MAX);
+    let bounds =
+        "SELECT date_trunc('day', now() - make_interval(days => $1), 'UTC'), date_trunc('day', now(), 'UTC')";
+    let client = store.client().await?;
+    let statement = client.prepare_cached(bounds).await?;
+    let bounds = client.query_one(&statement, &[&days]).await?;
+    drop(client);
+    let (since, today): (Micros, Micros) = (bounds.get(0), bounds.get(1));
+
+    let watched = async {
+        let mut client = store.client().await?;
+        let transaction = transaction(&mut client).await?;
+        let mut watched = Reading::since(since);
+        rows(&transaction, WATCHED, since, |row| watched.watched(row)).await?;
+        let mut had: Vec<(Uuid, Uuid)> = Vec::new();
+        let add = |row: &Row| {
+            had.push((row.get(0), row.get(1)));
+            1
+        };
+        rows(&transaction, HAD, since, add).await?;
+        Ok((watched, had))
+    };
+    let seen = async {
+        let mut client = store.client().await?;
+        let transaction = transaction(&mut client).await?;
+        let (mut seen, mut issues) = (Reading::since(since), IndexSet::new());
+        rows(&transaction, SEEN, since, |row| seen.seen(row, &mut issues)).await?;
+        let statement = transaction.prepare_cached(ISSUES).await?;
+        let seen_ids: Vec<Uuid> = issues.iter().copied().collect();
+        let known = known(issues, &transaction.query(&statement, &[&seen_ids]).await?);
+        Ok::<_, StoreError>((seen, known))
+    };
+    let ((watched, had), (seen, issues)) = tokio::try_join!(watched, seen)?;
+    Ok(Histories {
+        days: usize::from(day(since, today)) + 1,
+        ..joined(watched, seen, &had, issues)
+    })
+}
+
+async fn transaction(client: &mut Object) -> Result<Transaction<'_>, StoreError> {
+    let transaction = client.build_transaction().read_only(true).start().await?;
+    transaction.batch_execute(SETTINGS).await?;
+    Ok(transaction)
+}
+
+/// Reads the rows of a query; `add` says how much it took from one, [`ROWS`] of that in all at most.
+async fn rows(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    since: Micros,
+    mut add: impl FnMut(&Row) -> usize,
+) -> Result<(), StoreError> {
+    let statement = transaction.prepare_cached(sql).await?;
+    let mut rows = pin!(transaction.query_raw(&statement, [since]).await?);
+    let mut taken = 0;
+    while let Some(row) = rows.try_next().await? {
+        taken += add(&row);
+        if taken > ROWS {
+            let refused = "so many days of this fleet are too much to add up: ask for fewer";
+            return Err(StoreError::InvalidFilter(refused.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// What a table has of hosts, and in which systems.
+struct Reading<T> {
+    since: Micros,
+    systems: IndexSet<System>,
+    hosts: IndexMap<Uuid, Vec<T>>,
+}
+
+impl<T> Reading<T> {
+    fn since(since: Micros) -> Self {
+        Self {
+            since,
+            systems: IndexSet::new(),
+            hosts: IndexMap::new(),
+        }
+    }
+
+    /// Adds what a row has of its host.
+    fn add(&mut self, row: &Row, told: impl ExactSizeIterator<Item = T>) -> usize {
+        let number = told.len();
+        self.hosts.entry(row.get(0)).or_default().extend(told);
+        number
+    }
+
+    fn system(&mut self, row: &Row) -> u32 {
+        let named = Named {
+            build: row.get(1),
+            kernel: row.get(2),
+            model: row.get(3),
+        };
+        let known = self.systems.get_index_of(&named);
+        place(known.unwrap_or_else(|| self.systems.insert_full(named.into()).0))
+    }
+}
+
+impl Reading<Watched> {
+    fn watched(&mut self, row: &Row) -> usize {
+        let (since, system) = (self.since, self.system(row));
+        let (days, seconds): (Vec<Micros>, Vec<f64>) = (row.get(4), row.get(5));
+        let watched = days.into_iter().zip(seconds).map(|(at, seconds)| Watched {
+            system,
+            day: day(since, at),
+            seconds,
+        });
+        self.add(row, watched)
+    }
+}
+
+impl Reading<Seen> {
+    fn seen(&mut self, row: &Row, issues: &mut IndexSet<Uuid>) -> usize {
+        let (since, system) = (self.since, self.system(row));
+        let (days, of_issues): (Vec<Micros>, Vec<Uuid>) = (row.get(4), row.get(5));
+        let (first_at, records): (Vec<Micros>, Vec<i64>) = (row.get(6), row.get(7));
+        let times = days.into_iter().zip(first_at);
+        let seen = times.zip(of_issues.into_iter().zip(records));
+        let seen = seen.map(|((at, first_at), (issue, records))| Seen {
+            issue: place(issues.insert_full(issue).0),
+            system,
+            day: day(since, at),
+            first_at: first_at.0,
+            records: count(records),
+        });
+        self.add(row, seen)
+    }
+}
+
+/// What is known of issues, in their order, then of what they are merged into.
+fn known(mut issues: IndexSet<Uuid>, rows: &[Row]) -> IndexMap<Uuid, KnownIssue> {
+    issues.extend(rows.iter().map(|row| row.get::<_, Uuid>(1)));
+    // One that was given up meanwhile has no severity: no question looks at it.
+    let unknown = |(place, id): (usize, &Uuid)| {
+        let unknown = KnownIssue {
+            id: *id,
+            counts_for: place,
+            class: String::new(),
+            title: String::new(),
+            severity: 0,
+        };
+        (*id, unknown)
+    };
+    let mut known: IndexMap<Uuid, KnownIssue> = issues.iter().enumerate().map(unknown).collect();
+    for row in rows {
+        let counts_for = issues.get_index_of(&row.get::<_, Uuid>(1));
+        if let (Some(known), Some(counts_for)) = (known.get_mut(&row.get::<_, Uuid>(0)), counts_for) {
+            known.counts_for = counts_for;
+            known.class = row.get(2);
+            known.title = row.get(3);
+            known.severity = row.get(4);
+        }
+    }
+    known
+}
+
+fn joined(
+    watched: Reading<Watched>,
+    seen: Reading<Seen>,
+    had: &[(Uuid, Uuid)],
+    issues: IndexMap<Uuid, KnownIssue>,
+) -> Histories {
+    let mut systems = watched.systems;
+    let places: Vec<u32> = seen
+        .systems
+        .into_iter()
+        .map(|system| place(systems.insert_full(system).0))
+        .collect();
+    let mut hosts: IndexMap<Uuid, History> = IndexMap::new();
+    for (agent_id, watched) in watched.hosts {
+        hosts.entry(agent_id).or_default().watched = watched;
+    }
+    for (agent_id, mut seen) in seen.hosts {
+        for seen in &mut seen {
+            seen.system = places[seen.system as usize];
+        }
+        hosts.entry(agent_id).or_default().seen = seen;
+    }
+    for (agent_id, issue) in had {
+        if let (Some(host), Some(issue)) = (hosts.get_mut(agent_id), issues.get_index_of(issue)) {
+            host.had.push(place(issue));
+        }
+    }
+    hosts.sort_unstable_keys();
+    for (agent_id, host) in &mut hosts {
+        host.agent_id = *agent_id;
+    }
+    Histories {
+        systems: systems.into_iter().collect(),
+        issues: issues.into_values().collect(),
+        hosts: hosts.into_values().collect(),
+        ..Histories::default()
+    }
+}
+
+/// A system as a row has it.
+#[derive(Hash)]
+struct Named<'a> {
+    build: &'a str,
+    kernel: &'a str,
+    model: &'a str,
+}
+
+impl Equivalent<System> for Named<'_> {
+    fn equivalent(&self, system: &System) -> bool {
+        (self.build, self.kernel, self.model) == (&*system.build, &*system.kernel, &*system.model)
+    }
+}
+
+impl From<Named<'_>> for System {
+    fn from(named: Named<'_>) -> Self {
+        Self {
+            build: named.build.to_owned(),
+            kernel: named.kernel.to_owned(),
+            model: named.model.to_owned(),
+        }
+    }
+}
+
+/// There are fewer of anything than [`ROWS`].
+fn place(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// Days from one to another; a clock that is ahead by centuries is ahead by 179 years.
+fn day(since: Micros, day: Micros) -> u16 {
+    u16::try_from((day.0 - since.0) / DAY).unwrap_or(u16::MAX)
+}
