@@ -63,7 +63,9 @@ pub async fn survival(
 /// How long each host was watched in it until the end of the day of its first fault, or at all.
 fn lives(histories: &Histories, by: Dimension, name: &str, watch: &Watch) -> Vec<Life> {
     let looked_at = histories.looked_at(watch);
-    let is_in = |system: u32| histories.systems[system as usize].name(by) == name;
+    let named = histories.systems.iter().map(|system| system.name(by) == name);
+    let named: Vec<bool> = named.collect();
+    let is_in = |system: u32| named[system as usize];
     let mut lives = Vec::new();
     for host in &histories.hosts {
         let faults = host.seen.iter();

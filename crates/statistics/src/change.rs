@@ -30,7 +30,7 @@ pub fn rise(periods: &[Counted]) -> Result<Option<Rise>, Invalid> {
         exposure += period.exposure;
     }
     let (mut best, mut tried): (Option<Rise>, u64) = (None, 0);
-    let (mut later, mut later_exposure) = (0, 0.0);
+    let (mut later, mut later_exposure, mut last_tried) = (0, 0.0, 0);
     for (since, period) in periods.iter().enumerate().skip(1).rev() {
         later += period.events;
         later_exposure += period.exposure;
@@ -40,8 +40,13 @@ pub fn rise(periods: &[Counted]) -> Result<Option<Rise>, Invalid> {
             continue;
         }
         tried += 1;
+        // With no event more than those from a later period on, in a longer time, the tail is larger.
+        if later == last_tried {
+            continue;
+        }
+        last_tried = later;
         let p_value = special::binomial_at_least(later, events, later_exposure / exposure);
-        if later > 0 && best.is_none_or(|best| p_value < best.p_value) {
+        if best.is_none_or(|best| p_value < best.p_value) {
             best = Some(Rise {
                 since,
                 ratio: (real(later) / later_exposure) / (real(events - later) / before),

@@ -69,27 +69,42 @@ pub(in crate::http) async fn issue(
         issue: Some(id),
     };
     let rates = async |by| analysis::rates(&app.store, by, &watch, CONFIDENCE).await;
-    let (kernels, builds, models, unusual) = tokio::try_join!(
-        rates(Dimension::Kernel),
-        rates(Dimension::Build),
-        rates(Dimension::Model),
-        analysis::unusual(&app.store, id, &watch, FALSE_PART),
-    )
-    .map_err(Refusal::from)?;
-    let mut days = app.store.issue_days(&[id], TREND_DAYS).await?;
-    let newest = newest(&app, &found.issue).await?;
-    let resolvable = match &newest {
-        Some(fault) => app.symbols.may_resolve(fault).await?,
-        None => false,
+    let sums = async {
+        let sums = tokio::try_join!(
+            rates(Dimension::Kernel),
+            rates(Dimension::Build),
+            rates(Dimension::Model),
+            analysis::unusual(&app.store, id, &watch, FALSE_PART),
+        );
+        Ok(sums.map_err(Refusal::from)?)
     };
+    let rest = async {
+        let newest = newest(&app, &found.issue).await?;
+        let resolvable = match &newest {
+            Some(fault) => app.symbols.may_resolve(fault).await?,
+            None => false,
+        };
+        let mut days = app.store.issue_days(&[id], TREND_DAYS).await?;
+        let hosts = app.store.affected_hosts(id).await?;
+        let similar = app.store.similar_issues(id).await?;
+        Ok::<_, PageError>((
+            newest,
+            resolvable,
+            days.remove(&id).unwrap_or_default(),
+            hosts,
+            similar,
+        ))
+    };
+    let ((kernels, builds, models, unusual), (newest, resolvable, days, hosts, similar)) =
+        tokio::try_join!(sums, rest)?;
     let page = IssuePage::new(IssueInput {
-        days: days.remove(&id).unwrap_or_default(),
+        days,
         rates: vec![("kernel", kernels), ("build", builds), ("model", models)],
         unusual,
-        hosts: app.store.affected_hosts(id).await?,
+        hosts,
         newest,
         resolvable,
-        similar: app.store.similar_issues(id).await?,
+        similar,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         issue: found,
