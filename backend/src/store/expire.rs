@@ -1,4 +1,4 @@
-//! Retention: records that the rules give up, a partition at once where it can be.
+//! Retention: records that the rules give up, a partition at once where it can be; and sums by the hour, of which those by day stay.
 
 use tokio_postgres::Client;
 
@@ -6,6 +6,8 @@ use super::{StoreError, filter};
 
 /// Records that are deleted in one transaction, where a partition has others that are kept.
 const RECORDS: i64 = 10_000;
+/// Days for which there are sums by the hour: a host has 24 of each kind a day.
+const HOURLY_DAYS: i32 = 100;
 
 /// Whether a record `r` is past what the first rule that matches it keeps. None matches: it is kept.
 fn expired() -> String {
@@ -50,6 +52,18 @@ pub(super) async fn expire(client: &mut Client) -> Result<(), StoreError> {
         } else {
             delete(client, &partition).await?;
         }
+    }
+    Ok(())
+}
+
+/// Gives up the sums by the hour of days that are long over: `rollups_daily` and `exposure_daily` have the same by day.
+pub(super) async fn expire_hours(client: &Client) -> Result<(), StoreError> {
+    for table in ["rollups", "exposure"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM {table} WHERE hour < now() - make_interval(days => $1) LIMIT $2))"
+        );
+        while client.execute(&sql, &[&HOURLY_DAYS, &RECORDS]).await? > 0 {}
     }
     Ok(())
 }

@@ -81,7 +81,8 @@ impl Store {
             .await?;
         make_partitions(&mut client).await?;
         once::forget(&client).await?;
-        expire::expire(&mut client).await
+        expire::expire(&mut client).await?;
+        expire::expire_hours(&client).await
     }
 }
 

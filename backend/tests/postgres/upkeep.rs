@@ -41,6 +41,26 @@ async fn old_alerts_are_forgotten_by_the_hour() {
 }
 
 #[tokio::test]
+async fn sums_by_the_hour_are_given_up_and_their_days_stay() {
+    let Some(db) = Database::new("sums_by_the_hour_are_given_up_and_their_days_stay").await else {
+        return;
+    };
+    let told = "
+        INSERT INTO exposure SELECT gen_random_uuid(), now() - make_interval(days => day), '42', '6.12', 'A', 3600
+        FROM unnest(ARRAY[0, 99, 101, 400]) AS day, generate_series(1, 6000);
+        INSERT INTO rollups SELECT agent_id, hour, 'kernel.oops', kernel_release, 3, 1 FROM exposure;
+        INSERT INTO exposure_daily SELECT * FROM exposure;
+        INSERT INTO rollups_daily SELECT * FROM rollups";
+    db.sql().await.batch_execute(told).await.unwrap();
+    db.store.upkeep().await.unwrap();
+    for table in ["exposure", "rollups"] {
+        let kept = db.count(&format!("SELECT count(*) FROM {table}")).await;
+        let daily = db.count(&format!("SELECT count(*) FROM {table}_daily")).await;
+        assert_eq!((kept, daily), (12_000, 24_000), "{table}");
+    }
+}
+
+#[tokio::test]
 async fn what_fails_in_the_background_keeps_nothing_else_from_being_done() {
     let test = "what_fails_in_the_background_keeps_nothing_else_from_being_done";
     let Some(db) = Database::new(test).await else {
