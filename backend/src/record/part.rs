@@ -57,6 +57,17 @@ impl PartKind {
         }
     }
 
+    /// The word for it, for people.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Dimm => "memory module",
+            Self::Cpu => "processor",
+            Self::Pcie => "PCI function",
+            Self::Cxl => "CXL device",
+            Self::Disk => "disk",
+        }
+    }
+
     /// The kind of that name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)

@@ -330,7 +330,7 @@ async fn a_part_that_fails_is_an_alert_that_says_what_speaks_for_it() {
     let told: Vec<(&str, i16)> = alerts.iter().map(|row| (row.get(0), row.get(1))).collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(
-        told[0].0.starts_with("dimm A1 of db-1 has the score 9")
+        told[0].0.starts_with("memory module A1 of db-1 has the score 9")
             && told[0].0.contains("errors on 6 of the last 30 days"),
         "{told:?}"
     );

@@ -175,14 +175,7 @@ fn health(score: f64) -> (&'static str, &'static str) {
 
 /// The words for a kind of part.
 fn noun(kind: &str) -> &'static str {
-    match PartKind::of_name(kind) {
-        Some(PartKind::Dimm) => "memory module",
-        Some(PartKind::Cpu) => "processor",
-        Some(PartKind::Pcie) => "PCI function",
-        Some(PartKind::Cxl) => "CXL device",
-        Some(PartKind::Disk) => "disk",
-        None => "part",
-    }
+    PartKind::of_name(kind).map_or("part", PartKind::noun)
 }
 
 /// What is known of what it is: the maker's words, or the model.

@@ -131,7 +131,7 @@ fn finding(part: &Part) -> Finding {
     Finding {
         summary: format!(
             "{} {} of {} has the score {:.0}: {}",
-            part.kind,
+            PartKind::of_name(&part.kind).map_or("part", PartKind::noun),
             part.part,
             part.hostname,
             part.score,
