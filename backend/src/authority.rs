@@ -13,7 +13,7 @@ use ring::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use uuid::Uuid;
 
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// How long the authority is good: the hosts that know it outlive their hardware.
 const AUTHORITY_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
@@ -178,7 +178,7 @@ impl Pair {
 
 /// `sha256:` and the SHA-256 of a certificate in hexadecimal digits, as agents are told it.
 pub fn fingerprint(certificate: &[u8]) -> String {
-    format!("sha256:{}", hexadecimal(&sha256(certificate)))
+    format!("sha256:{}", hex_digits(&sha256(certificate)))
 }
 
 /// SHA-256.

@@ -22,7 +22,7 @@ use backend::{
     authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
     store::{Agent, Store, Token},
-    text::{duration, hexadecimal},
+    text::{duration, hex_digits},
 };
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -168,7 +168,7 @@ pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()>
                 .store
                 .create_token(&hash, agent, uses, expires, &note)
                 .await?;
-            let id = &hexadecimal(&hash)[..16];
+            let id = &hex_digits(&hash)[..16];
             opened.store.audit(WHO, "token.create", id).await?;
             if target.json {
                 say(

@@ -2,16 +2,8 @@
 
 use std::time::Duration;
 
+pub use faults::hex_digits;
 use jiff::{Span, SpanRelativeTo, Unit};
-
-/// Two lower-case hexadecimal digits a byte.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
-    digits.collect()
-}
 
 /// The name or address in a `Host` header, without its port; an IPv6 address keeps its brackets (RFC 3986, 3.2.2).
 pub(crate) fn host_name(host: &str) -> &str {

@@ -4,7 +4,7 @@
 //! this kernel's tracepoint, and [`UserProbe::tell`] puts a record into words. Every mistake says where in the text it
 //! is and, as far as it can be guessed, what was meant.
 
-use std::{fmt::Write as _, ops::Range};
+use std::ops::Range;
 
 use faults::Severity;
 
@@ -204,14 +204,7 @@ fn words(value: &Value) -> String {
         Value::Unsigned(number) => number.to_string(),
         Value::Signed(number) => number.to_string(),
         Value::Text(text) => text.clone(),
-        Value::Bytes(bytes) => {
-            let mut digits = String::new();
-            for byte in bytes.iter().take(ARRAY_BYTES) {
-                // Writing to a String cannot fail.
-                let _infallible = write!(digits, "{byte:02x}");
-            }
-            digits
-        }
+        Value::Bytes(bytes) => faults::hex_digits(bytes.get(..ARRAY_BYTES).unwrap_or(bytes)),
     }
 }
 

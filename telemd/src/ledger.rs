@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Moment;
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 use crate::worth;
 
 #[cfg(test)]
@@ -291,7 +291,7 @@ fn describe(message: &DeliverRequest) -> Entry {
 
 /// SHA-256 in hexadecimal digits.
 fn hash(bytes: &[u8]) -> String {
-    hexadecimal(digest(&SHA256, bytes).as_ref())
+    hex_digits(digest(&SHA256, bytes).as_ref())
 }
 
 /// The line of an entry, and its hash.

@@ -2,7 +2,7 @@
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// Bytes of a secret: nobody guesses 256 bits.
 const BYTES: usize = 32;
@@ -14,7 +14,7 @@ pub struct SecretError;
 
 /// A new secret of 64 hexadecimal digits behind `prefix`.
 pub fn secret(prefix: &str) -> Result<String, SecretError> {
-    Ok(format!("{prefix}{}", hexadecimal(&random::<BYTES>()?)))
+    Ok(format!("{prefix}{}", hex_digits(&random::<BYTES>()?)))
 }
 
 /// Bytes that nobody knows.

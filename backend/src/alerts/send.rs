@@ -14,7 +14,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use super::rules::{Rules, Target, Way};
 use crate::store::{AlertMessage, AlertState};
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// How long a target may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -133,7 +133,7 @@ impl Sender {
 fn signature(secret: &str, unix_s: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{unix_s}.{body}").as_bytes());
-    format!("t={unix_s},v1={}", hexadecimal(tag.as_ref()))
+    format!("t={unix_s},v1={}", hex_digits(tag.as_ref()))
 }
 
 fn webhook(message: &AlertMessage, link: &str) -> Value {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use backend::access::{API_TOKEN_PREFIX, Role, hash, person_name, secret};
 use backend::authority::sha256;
 use backend::store::{ApiToken, AuditEntry, Person};
-use backend::text::hexadecimal;
+use backend::text::hex_digits;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
@@ -109,7 +109,7 @@ pub(crate) async fn api_token(command: ApiTokens, target: Target) -> anyhow::Res
             let token = secret(API_TOKEN_PREFIX)?;
             let hash = sha256(token.as_bytes());
             let expires_unix_s = store.create_api_token(&hash, role, expires, &note).await?;
-            let id = &hexadecimal(&hash)[..16];
+            let id = &hex_digits(&hash)[..16];
             let object = format!("{id}, {}, {note}", role.name());
             store.audit(WHO, "api-token.create", &object).await?;
             if target.json {

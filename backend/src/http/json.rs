@@ -22,7 +22,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use crate::descriptors::Described;
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// The suffix of fields that are moments.
 const MOMENT: &str = "_unix_ns";
@@ -112,7 +112,7 @@ fn json_of(field: &FieldDescriptor, value: &Value) -> Json {
 
 /// A UUID for 16 bytes, hexadecimal digits for others.
 pub(crate) fn bytes_text(bytes: &[u8]) -> String {
-    Uuid::from_slice(bytes).map_or_else(|_other_length| hexadecimal(bytes), |uuid| uuid.to_string())
+    Uuid::from_slice(bytes).map_or_else(|_other_length| hex_digits(bytes), |uuid| uuid.to_string())
 }
 
 /// The value's name without the enumeration's own, in lower case; its number when it has no name.

@@ -7,7 +7,7 @@
 use prost::Message;
 
 use super::StoreError;
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 const VERSION: u8 = 2;
 /// Bytes of the checksum.
@@ -18,7 +18,7 @@ const KEY_BYTES: usize = 1024;
 /// The token for the page of `list` that follows the row with this key.
 pub(super) fn encode(list: &str, key: &[u8], filter: &impl Message) -> String {
     let sum = checksum(list, key, filter).to_be_bytes();
-    hexadecimal(&[&[VERSION], key, &sum].concat())
+    hex_digits(&[&[VERSION], key, &sum].concat())
 }
 
 /// The key that a page of `list` follows. None: the first page.

@@ -1,7 +1,6 @@
 //! The folder: `incoming/UUID` while a file comes, then `ab/abcdef...`, its SHA-256.
 
 use std::{
-    fmt::Write as _,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -15,6 +14,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::SymbolsError;
+use crate::text::hex_digits;
 
 const INCOMING: &str = "incoming";
 /// What is older than this in there nobody writes any more.
@@ -61,11 +61,7 @@ impl Files {
 
     /// Where a file is.
     pub(super) fn path(&self, sha256: &[u8]) -> PathBuf {
-        let mut name = String::with_capacity(2 * sha256.len());
-        for byte in sha256 {
-            // Writing into a String does not fail.
-            write!(name, "{byte:02x}").ok();
-        }
+        let name = hex_digits(sha256);
         let folder = name.get(..2).unwrap_or_default().to_owned();
         self.dir.join(folder).join(name)
     }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use backend::alerts::{self, Rules};
 use backend::metrics::Metrics;
-use backend::text::hexadecimal;
+use backend::text::hex_digits;
 use proto::v1::{Record, Severity};
 use ring::hmac;
 use serde_json::Value;
@@ -189,7 +189,7 @@ async fn a_fault_that_spreads_is_told_signed_until_it_is_taken_and_again_when_it
     let (at, tag) = signature.trim_start_matches("t=").split_once(",v1=").unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let right = hmac::sign(&key, format!("{at}.{body}").as_bytes());
-    assert_eq!(tag, hexadecimal(right.as_ref()));
+    assert_eq!(tag, hex_digits(right.as_ref()));
     assert_eq!(headers["x-telemetrics-id"].to_str().unwrap(), told["id"]);
 
     // Somebody looks after it: it is no longer new.

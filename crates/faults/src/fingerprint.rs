@@ -49,7 +49,7 @@ pub use explain::{Explanation, Fired, FrameExplanation, LevelExplanation, LooseK
 
 pub(crate) use frames::without_repetitions;
 
-use crate::{Class, KernelReport};
+use crate::{Class, KernelReport, hex_digits};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -113,7 +113,7 @@ pub struct Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hexadecimal(self.value))
+        f.write_str(&hex_digits(&self.value))
     }
 }
 
@@ -161,11 +161,6 @@ pub fn explain(report: &KernelReport) -> Explanation {
 /// A function's name without the suffixes that compilers add to copies and parts of it.
 pub fn base_name(function: &str) -> &str {
     crate::tables::suffix::strip(function)
-}
-
-/// 32 lower-case hexadecimal digits.
-fn hexadecimal(value: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(value))
 }
 
 fn value<'a>(level: Level, parts: impl IntoIterator<Item = &'a str>) -> Fingerprint {

@@ -51,6 +51,7 @@ pub mod signal;
 pub mod symbols;
 
 pub use assembler::{Assembled, Assembler, Limits};
+pub use bytes::hex_digits;
 pub use class::{Class, Severity, UnknownClass};
 pub use kind::ReportKind;
 pub use log::Line;

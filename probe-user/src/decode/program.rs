@@ -1,7 +1,5 @@
 //! What a fatal signal says of its program.
 
-use std::fmt::Write as _;
-
 use probe_common::{COMPONENT_BYTES, COMPONENTS_CUT, Program, Signal};
 
 use crate::event::UserFrame;
@@ -24,7 +22,7 @@ pub(super) fn address(signal: &Signal) -> Option<u64> {
 pub(super) fn frames(program: Program<'_>) -> Vec<UserFrame> {
     let known = program.frames().map_while(|frame| match frame.status {
         BUILD_ID => Some(UserFrame {
-            build_id: Some(hexadecimal(&frame.build_id)),
+            build_id: Some(digits(&frame.build_id)),
             offset: frame.offset,
         }),
         ADDRESS => Some(UserFrame {
@@ -56,20 +54,13 @@ pub(super) fn executable(signal: &Signal, program: Program<'_>) -> Option<String
 
 /// A build id without the zeros that the kernel puts behind a shorter one: those of 20 and 16 bytes (SHA-1, MD5, UUID)
 /// and of 8 (lld's fast one) are in use.
-fn hexadecimal(build_id: &[u8; 20]) -> String {
+fn digits(build_id: &[u8; 20]) -> String {
     let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     let length = [8, 16]
         .into_iter()
         .find(|length| is_zero(&build_id[*length..]))
         .unwrap_or(20);
-    build_id
-        .iter()
-        .take(length)
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a string does not fail.
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
+    faults::hex_digits(&build_id[..length])
 }
 
 #[cfg(test)]

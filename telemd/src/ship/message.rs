@@ -8,7 +8,7 @@ use spool::{Chunk, GapReason};
 
 use super::RECORDS;
 use crate::keeper::{Handle, KeepError};
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// Bytes of a message that is shown, unless its only record is larger: twice as many as text fit the control socket.
 const SHOWN_BYTES: usize = 128 * 1024;
@@ -79,7 +79,7 @@ pub(crate) async fn waiting(keeper: &Handle, hello: &Hello, from_seq: u64) -> Re
             message: Some(Message::Hello(hello.clone())),
         };
         return Ok(Waiting {
-            message: hexadecimal(&message.encode_to_vec()),
+            message: hex_digits(&message.encode_to_vec()),
             next_seq: acknowledged + 1,
         });
     }
@@ -88,7 +88,7 @@ pub(crate) async fn waiting(keeper: &Handle, hello: &Hello, from_seq: u64) -> Re
     let message = of_chunk(chunk, acknowledged);
     Ok(Waiting {
         next_seq: message.as_ref().map_or(from_seq, |message| last_seq(message) + 1),
-        message: message.map_or_else(String::new, |message| hexadecimal(&message.encode_to_vec())),
+        message: message.map_or_else(String::new, |message| hex_digits(&message.encode_to_vec())),
     })
 }
 
@@ -135,7 +135,7 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_come_back_from_their_digits(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let waiting = Waiting { message: hexadecimal(&bytes), next_seq: 1 };
+            let waiting = Waiting { message: hex_digits(&bytes), next_seq: 1 };
             prop_assert_eq!(waiting.bytes(), Some(bytes));
         }
 

@@ -18,7 +18,7 @@ use crate::http::query;
 use crate::http::taken::FromForm;
 use crate::http::view::{AdminInput, AdminPage};
 use crate::store::{KEEP_DAYS, RetentionRule};
-use crate::text::{duration, hexadecimal};
+use crate::text::{duration, hex_digits};
 
 /// Who does what is done by somebody without a name, in the audit log.
 const STRANGER: &str = "not signed in";
@@ -189,7 +189,7 @@ async fn tokens(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             let token = secret(ENROLMENT_TOKEN_PREFIX)?;
             let hash = sha256(token.as_bytes());
             app.store.create_token(&hash, None, uses, life, &note).await?;
-            let id = &hexadecimal(&hash)[..16];
+            let id = &hex_digits(&hash)[..16];
             app.store.audit(who, "token.create", id).await?;
             Ok(Done::Token(token))
         }

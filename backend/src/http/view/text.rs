@@ -1,7 +1,7 @@
 //! Text and bytes as they came.
 
 use super::{bytes, counted};
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// Characters that a line of a report must share with the title to be marked as its origin.
 const TITLE_MATCH: usize = 8;
@@ -127,7 +127,7 @@ fn line_of_title(text: &str, title: &str) -> Option<usize> {
 /// `offset  bytes  characters`, 16 bytes a line.
 pub(super) fn hex_dump(bytes: &[u8]) -> String {
     let lines = bytes.chunks(16).enumerate().map(|(line, chunk)| {
-        let digits: Vec<String> = chunk.iter().map(|byte| hexadecimal(&[*byte])).collect();
+        let digits: Vec<String> = chunk.iter().map(|byte| hex_digits(&[*byte])).collect();
         let characters: String = chunk.iter().map(|byte| printable(*byte)).collect();
         format!("{:08x}  {:<47}  {characters}", line * 16, digits.join(" "))
     });

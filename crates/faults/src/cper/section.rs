@@ -4,8 +4,8 @@ use super::layout::{is_valid, or_zero, text};
 use super::{ArmError, CperError, CxlEvent, CxlProtocol, DmaRemapping, FirmwareRecord, Guid, MAX_RAW_BYTES};
 use super::{MemoryError, PciBusError, PciDeviceError, PcieError, ProcessorError, Timestamp, X86Error};
 use super::{decoder, layout, le};
-use crate::Severity;
 use crate::hardware::names_of_bits;
+use crate::{Severity, hex_digits};
 use std::fmt;
 
 /// How bad an error is: N.2.1, "Error Severity".
@@ -150,12 +150,7 @@ impl Raw {
 
     /// Two hexadecimal digits a byte.
     pub fn hex(&self) -> String {
-        let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
-        let digits = self
-            .bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
-        digits.collect()
+        hex_digits(&self.bytes)
     }
 }
 

@@ -1,7 +1,8 @@
 //! What went into a fingerprint, for machines and people.
 
-use super::{Fingerprint, Level, TOP_FRAMES, VERSION, digest, hexadecimal, value};
+use super::{Fingerprint, Level, TOP_FRAMES, VERSION, digest, value};
 use crate::Class;
+use crate::hex_digits;
 use std::fmt;
 
 /// Fingerprints with what went into them.
@@ -64,7 +65,7 @@ impl LooseKey {
     }
 
     fn new(what: &str, text: String) -> Self {
-        let value = hexadecimal(digest(what, [text.as_str()]));
+        let value = hex_digits(&digest(what, [text.as_str()]));
         Self { text, value }
     }
 }

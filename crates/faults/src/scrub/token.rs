@@ -1,6 +1,7 @@
 //! What takes the place of what was scrubbed.
 
 use super::{Action, Rule};
+use crate::hex_digits;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt;
@@ -72,10 +73,7 @@ impl Tokens {
         mac.update(rule.as_str().as_bytes());
         mac.update(&[0]);
         mac.update(value.as_bytes());
-        let code = mac.finalize().into_bytes();
-        let digits =
-            |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'));
-        code.iter().flat_map(digits).collect()
+        hex_digits(&mac.finalize().into_bytes())
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use telemd::cli;
 use telemd::config::{Config, EXIT_USAGE};
 use telemd::control::{self, AskError};
-use telemd::text::{chain, hexadecimal};
+use telemd::text::{chain, hex_digits};
 
 /// Show what waits to leave this host: the greeting, and every record that no collector has stored yet.
 ///
@@ -118,7 +118,7 @@ impl Shown {
         let mut shown = Self {
             kind: "hello",
             bytes: bytes.len(),
-            hex: hexadecimal(bytes),
+            hex: hex_digits(bytes),
             first_seq: None,
             message: None,
             records: Vec::new(),

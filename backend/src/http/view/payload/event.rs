@@ -5,7 +5,7 @@ use proto::v1::{EventField, HardwareError, KernelEvent, event_field::Value};
 use super::{Sections, Table};
 use crate::http::view::text::{Text, hex_dump, text};
 use crate::http::view::{Facts, bytes, grouped};
-use crate::text::hexadecimal;
+use crate::text::hex_digits;
 
 /// An event of a tracepoint.
 pub(super) fn kernel_event(event: &KernelEvent) -> Sections {
@@ -57,7 +57,7 @@ pub(in crate::http::view) fn value(field: &EventField) -> String {
         Some(Value::Unsigned(number)) => number.to_string(),
         Some(Value::Signed(number)) => number.to_string(),
         Some(Value::Text(text)) => text.clone(),
-        Some(Value::Bytes(bytes)) => hexadecimal(bytes),
+        Some(Value::Bytes(bytes)) => hex_digits(bytes),
         None => String::new(),
     }
 }
