@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use self::attempts::Attempts;
 pub(crate) use self::grpc::Guard;
 pub use self::password::{PasswordError, hash};
-pub use self::secret::{SecretError, secret};
+pub use self::secret::{SecretError, secret, token_id};
 use crate::authority::sha256;
 use crate::store::{Store, StoreError};
 use crate::text::host_name;

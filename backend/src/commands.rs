@@ -18,11 +18,11 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
-    access::{ENROLMENT_TOKEN_PREFIX, secret},
+    access::{ENROLMENT_TOKEN_PREFIX, secret, token_id},
     authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
     store::{Agent, Store, Token},
-    text::{duration, hex_digits},
+    text::duration,
 };
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -168,7 +168,7 @@ pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()>
                 .store
                 .create_token(&hash, agent, uses, expires, &note)
                 .await?;
-            let id = &hex_digits(&hash)[..16];
+            let id = &token_id(&hash);
             opened.store.audit(WHO, "token.create", id).await?;
             if target.json {
                 say(

@@ -6,6 +6,8 @@ use crate::text::hex_digits;
 
 /// Bytes of a secret: nobody guesses 256 bits.
 const BYTES: usize = 32;
+/// As in `store::access::TOKEN_ID`.
+const TOKEN_ID_DIGITS: usize = 16;
 
 /// The kernel gives no random bytes.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,11 @@ pub struct SecretError;
 /// A new secret of 64 hexadecimal digits behind `prefix`.
 pub fn secret(prefix: &str) -> Result<String, SecretError> {
     Ok(format!("{prefix}{}", hex_digits(&random::<BYTES>()?)))
+}
+
+/// What a token is called by those who may not know it: the first of its hash's digits, as the store has it.
+pub fn token_id(sha256: &[u8]) -> String {
+    hex_digits(sha256).chars().take(TOKEN_ID_DIGITS).collect()
 }
 
 /// Bytes that nobody knows.

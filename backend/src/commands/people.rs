@@ -4,10 +4,9 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use backend::access::{API_TOKEN_PREFIX, Role, hash, person_name, secret};
+use backend::access::{API_TOKEN_PREFIX, Role, hash, person_name, secret, token_id};
 use backend::authority::sha256;
 use backend::store::{ApiToken, AuditEntry, Person};
-use backend::text::hex_digits;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
@@ -109,7 +108,7 @@ pub(crate) async fn api_token(command: ApiTokens, target: Target) -> anyhow::Res
             let token = secret(API_TOKEN_PREFIX)?;
             let hash = sha256(token.as_bytes());
             let expires_unix_s = store.create_api_token(&hash, role, expires, &note).await?;
-            let id = &hex_digits(&hash)[..16];
+            let id = &token_id(&hash);
             let object = format!("{id}, {}, {note}", role.name());
             store.audit(WHO, "api-token.create", &object).await?;
             if target.json {

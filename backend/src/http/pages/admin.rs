@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{App, Page, rendered};
-use crate::access::{Caller, ENROLMENT_TOKEN_PREFIX, Role, hash, person_name, secret};
+use crate::access::{Caller, ENROLMENT_TOKEN_PREFIX, Role, hash, person_name, secret, token_id};
 use crate::authority::sha256;
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
@@ -18,7 +18,7 @@ use crate::http::query;
 use crate::http::taken::FromForm;
 use crate::http::view::{AdminInput, AdminPage};
 use crate::store::{KEEP_DAYS, RetentionRule};
-use crate::text::{duration, hex_digits};
+use crate::text::duration;
 
 /// Who does what is done by somebody without a name, in the audit log.
 const STRANGER: &str = "not signed in";
@@ -189,7 +189,7 @@ async fn tokens(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             let token = secret(ENROLMENT_TOKEN_PREFIX)?;
             let hash = sha256(token.as_bytes());
             app.store.create_token(&hash, None, uses, life, &note).await?;
-            let id = &hex_digits(&hash)[..16];
+            let id = &token_id(&hash);
             app.store.audit(who, "token.create", id).await?;
             Ok(Done::Token(token))
         }
