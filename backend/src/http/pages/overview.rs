@@ -46,25 +46,31 @@ pub(in crate::http) async fn overview(
         let builds = analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE);
         Ok::<_, Refusal>(tokio::try_join!(days, builds)?)
     };
-    let rest = async {
+    let issues = async {
         let attention = app.store.issues_to_look_at(ISSUES).await?;
         let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
-        let days_of_issues = app.store.issue_days(&ids, SPARK_DAYS).await?;
+        let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
+        Ok((attention, days))
+    };
+    let fleet = async {
         let overview = app.store.overview(analysis::BAD_SCORE).await?;
         let newest_builds = app.store.newest_builds(OVERVIEW_DAYS.into()).await?;
-        Ok((attention, days_of_issues, overview, newest_builds))
+        let alerts = app.store.open_alerts_listed().await?;
+        let ends = app.store.list_faults(&ends, ENDS, "").await?;
+        Ok((overview, newest_builds, alerts, ends.faults))
     };
-    let ((days, builds), (attention, days_of_issues, overview, newest_builds)) =
-        tokio::try_join!(sums, rest)?;
+    let (sums, issues, fleet) = tokio::try_join!(sums, issues, fleet)?;
+    let ((days, builds), (attention, days_of_issues)) = (sums, issues);
+    let (overview, newest_builds, alerts, ends) = fleet;
     let page = OverviewPage::new(OverviewInput {
         overview,
         days,
-        alerts: app.store.open_alerts_listed().await?,
+        alerts,
         attention,
         days_of_issues,
         newest_builds,
         builds,
-        ends: app.store.list_faults(&ends, ENDS, "").await?.faults,
+        ends,
         now: (app.now)(),
         frame,
     });

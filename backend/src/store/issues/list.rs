@@ -67,8 +67,8 @@ impl Store {
         let list = client
             .prepare_cached(&format!(
                 "SELECT {ISSUE} FROM v_issues i WHERE i.state IN ('regressed', 'escalating', 'new')
-                 ORDER BY i.severity DESC, array_position(ARRAY['regressed', 'escalating', 'new'], i.state), i.hosts DESC,
-                          i.last_seen DESC, i.issue LIMIT $1"
+                 ORDER BY i.severity DESC, CASE i.state WHEN 'regressed' THEN 1 WHEN 'escalating' THEN 2 ELSE 3 END,
+                          i.hosts DESC, i.last_seen DESC, i.issue LIMIT $1"
             ))
             .await?;
         let rows = client.query(&list, &[&i64::from(limit)]).await?;
