@@ -119,7 +119,9 @@ impl Plan {
         // Days and hosts are far below 2^31: the command line has limits.
         let days = i32::try_from(self.days).unwrap_or(i32::MAX);
         let models: Vec<f64> = (0..MODELS).map(|_| between(&mut rng, 0.5, 2.0)).collect();
-        let issues: Vec<f64> = (0..=ISSUES).map(|_| between(&mut rng, 0.000_3, 0.003)).collect();
+        // The one too many is drawn so that a seed makes what it always made.
+        let mut rates: Vec<f64> = (0..=ISSUES).map(|_| between(&mut rng, 0.000_3, 0.003)).collect();
+        rates.pop();
         let mut fleet = Fleet {
             tables: FleetTables {
                 days,
@@ -135,28 +137,12 @@ impl Plan {
             for (reports, kernel) in fleet.tables.reports.iter_mut().zip(KERNELS) {
                 reports.extend(programs::records(kernel));
             }
+            rates.extend(programs::rates());
         }
         for host in (0..).take(self.hosts as usize) {
-            let model = rng.i32(0..MODELS);
-            let upgraded = rng.i32(days / 4..=days * 3 / 4);
-            let (watched, last_heard_s) = if until_now {
-                last_heard(&mut rng.fork(), days)
-            } else {
-                (days, 0.0)
-            };
-            fleet.tables.model.push(model);
-            fleet.tables.upgraded.push(upgraded);
-            fleet
-                .tables
-                .kernel
-                .extend(KERNEL_OF.get(usize::try_from(host).unwrap_or(0) % KERNEL_OF.len()));
-            fleet.tables.watched.push(watched);
-            fleet.tables.last_heard_s.push(last_heard_s);
-            let mut factor = models
-                .get(usize::try_from(model).unwrap_or(0))
-                .copied()
-                .unwrap_or(1.0);
-            factor *= between(&mut rng, 0.5, 2.0);
+            let (model, life) = settle(&mut rng, &mut fleet.tables, host, until_now);
+            let of_model = models.get(usize::try_from(model).unwrap_or(0));
+            let mut factor = of_model.copied().unwrap_or(1.0) * between(&mut rng, 0.5, 2.0);
             if self.story == Story::Release {
                 if model == BAD_MODEL {
                     factor *= 5.0;
@@ -173,56 +159,30 @@ impl Plan {
                     &mut of_memory,
                     &mut fleet.tables,
                     (host, slot),
-                    watched,
+                    life.watched,
                     self.story == Story::Release,
                 ) {
                     fleet.bad_modules.push((host, slot));
                 }
             }
-            for (issue, rate) in (1..=ISSUES).zip(&issues) {
-                self.live(
-                    &mut rng,
-                    &mut fleet.tables,
-                    Life {
-                        host,
-                        issue,
-                        rate: rate * factor,
-                        upgraded,
-                        watched,
-                    },
-                );
-            }
-            if until_now {
-                let mut of_programs = rng.fork();
-                for issue in programs::issues() {
-                    self.live(
-                        &mut of_programs,
-                        &mut fleet.tables,
-                        Life {
-                            host,
-                            issue,
-                            rate: programs::RATE * factor,
-                            upgraded,
-                            watched,
-                        },
-                    );
-                }
+            for (issue, rate) in (1..).zip(&rates) {
+                self.live(&mut rng, &mut fleet.tables, life, (issue, rate * factor));
             }
         }
         fleet
     }
 
-    /// The days of one host with one issue.
-    fn live(self, rng: &mut Rng, tables: &mut FleetTables, life: Life) {
+    /// The days of one host with one issue, which has so many expected beginnings a day.
+    fn live(self, rng: &mut Rng, tables: &mut FleetTables, life: Life, (issue, rate): (i32, f64)) {
         let mut has_it = false;
         for day in 0..life.watched {
-            let rate = life.rate * self.times(life.issue, day >= life.upgraded, tables.days - day);
+            let rate = rate * self.times(issue, day >= life.upgraded, tables.days - day);
             let chance = if has_it { AGAIN } else { -(-rate).exp_m1() };
             has_it = rng.f64() < chance;
             if has_it {
                 tables.host.push(life.host);
                 tables.day.push(day);
-                tables.issue.push(life.issue);
+                tables.issue.push(issue);
                 // A storm now and then.
                 tables.records.push(if rng.u8(..) == 0 { 1000 } else { 1 });
             }
@@ -240,17 +200,38 @@ impl Plan {
     }
 }
 
-/// A host and an issue.
+/// When a host was what.
 #[derive(Clone, Copy, Debug)]
 struct Life {
     host: i32,
-    issue: i32,
-    /// Expected beginnings a day.
-    rate: f64,
     /// The first day of build B.
     upgraded: i32,
     /// For how many days it was watched.
     watched: i32,
+}
+
+/// Gives a host its model, which it says, its kernel and its time.
+fn settle(rng: &mut Rng, tables: &mut FleetTables, host: i32, until_now: bool) -> (i32, Life) {
+    let days = tables.days;
+    let model = rng.i32(0..MODELS);
+    let upgraded = rng.i32(days / 4..=days * 3 / 4);
+    let (watched, last_heard_s) = if until_now {
+        last_heard(&mut rng.fork(), days)
+    } else {
+        (days, 0.0)
+    };
+    let kernel = KERNEL_OF.get(usize::try_from(host).unwrap_or(0) % KERNEL_OF.len());
+    tables.kernel.extend(kernel);
+    tables.model.push(model);
+    tables.upgraded.push(upgraded);
+    tables.watched.push(watched);
+    tables.last_heard_s.push(last_heard_s);
+    let life = Life {
+        host,
+        upgraded,
+        watched,
+    };
+    (model, life)
 }
 
 /// For how many days a host of a fleet that goes on until now was watched, and how many seconds before the end of the last of them it

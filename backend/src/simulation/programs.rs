@@ -7,7 +7,7 @@ use proto::v1::{
 use super::ISSUES;
 
 /// Expected beginnings of each a day, on a host that is like most.
-pub(super) const RATE: f64 = 0.001;
+const RATE: f64 = 0.001;
 /// The program, the signal that it dies of, and its stack, innermost first.
 const PROGRAMS: [(&str, u32, [&str; 3]); 6] = [
     (
@@ -48,14 +48,14 @@ const SIGABRT: u32 = 6;
 /// Where a frame's instruction is in its file, from one to the next.
 const APART: u64 = 0x1_2a40;
 
-/// The numbers of their issues.
-pub(super) fn issues() -> impl Iterator<Item = i32> {
-    (ISSUES + 1..).take(PROGRAMS.len())
+/// How often each crashes.
+pub(super) fn rates() -> impl Iterator<Item = f64> {
+    PROGRAMS.iter().map(|_| RATE)
 }
 
 /// The record of each, grouped by its number, in a fleet whose kernel has this release.
 pub(super) fn records(kernel: &str) -> Vec<Record> {
-    let numbered = issues().zip(PROGRAMS);
+    let numbered = (ISSUES + 1..).zip(PROGRAMS);
     let record = |(number, (executable, signal, stack)): (i32, (&str, u32, [&str; 3]))| {
         let program = executable.rsplit('/').next().unwrap_or(executable);
         let signal_name = faults::signal::name(signal).unwrap_or("a signal");
