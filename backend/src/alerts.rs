@@ -59,7 +59,9 @@ pub async fn look(store: &Store, rules: &Rules) -> Result<(), AnalysisError> {
         match look_by(store, rules, rule).await {
             Ok(()) => {}
             // No other rule could be looked at.
-            Err(error @ AnalysisError::Store(StoreError::Unavailable(_))) => return Err(error),
+            Err(AnalysisError::Store(error @ StoreError::Unavailable(_))) if !error.is_timeout() => {
+                return Err(error.into());
+            }
             Err(error) => {
                 tracing::warn!(rule = rule.name, error = %chain(&error), "a rule could not be looked at");
             }

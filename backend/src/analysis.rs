@@ -28,7 +28,13 @@ pub use survival::{Survival, SurvivalStep, survival};
 pub use unusual::{Unusual, UnusualFact, unusual};
 pub use upkeep::{keep_up, keep_up_once};
 
+use std::{num::NonZero, sync::LazyLock, thread};
+
 use statistics::{Alpha, Interval, Invalid};
+use tokio::{
+    sync::Semaphore,
+    task::{self, JoinError},
+};
 use uuid::Uuid;
 
 use crate::store::{Histories, Store, StoreError, Watch};
@@ -42,7 +48,14 @@ pub enum AnalysisError {
     /// The numbers that were asked with cannot be computed with.
     #[error("{0}")]
     Invalid(#[from] Invalid),
+    /// The collector stops, or has a defect.
+    #[error("it was not added up to its end")]
+    Stopped(#[from] JoinError),
 }
+
+/// As many threads add up as there are processors.
+static ADDING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
 
 /// Makes something of the histories of all hosts: on a thread of its own, because of 100,000 hosts it takes a part of a second.
 async fn of_histories<T: Send + 'static>(
@@ -52,8 +65,9 @@ async fn of_histories<T: Send + 'static>(
 ) -> Result<T, AnalysisError> {
     watch.check()?;
     let histories = store.histories(watch.days).await?;
-    let made = tokio::task::spawn_blocking(move || make(&histories)).await;
-    made.unwrap_or_else(|stopped| Err(StoreError::Unavailable(Box::new(stopped)).into()))
+    // It is never closed.
+    let _turn = ADDING.acquire().await;
+    task::spawn_blocking(move || make(&histories)).await?
 }
 
 /// The bounds of an estimate. JSON has no infinity: an upper bound that is infinite is left out.

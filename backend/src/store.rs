@@ -92,8 +92,7 @@ const PING: Duration = Duration::from_secs(5);
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
-    pub(crate) answers: kept::Kept,
-    histories: kept::Kept,
+    kept: kept::Kept,
 }
 
 impl Store {
@@ -107,8 +106,7 @@ impl Store {
         Ok(Self {
             pool: connect::pool(config.clone())?,
             config,
-            answers: kept::Kept::answers(Duration::ZERO),
-            histories: kept::Kept::histories(Duration::ZERO),
+            kept: kept::Kept::new(Duration::ZERO),
         })
     }
 

@@ -21,16 +21,23 @@ pub async fn fleet_days(store: &Store, watch: &Watch) -> Result<Vec<FleetDay>, A
     of_histories(store, watch, move |histories| Ok(days(histories, &asked))).await
 }
 
+/// Host-hours of each day. A day that has not come yet, by a clock that is ahead, is none of them.
+pub(super) fn hours(histories: &Histories) -> Vec<f64> {
+    let mut hours = vec![0.0; histories.days];
+    for watched in histories.hosts.iter().flat_map(|host| &host.watched) {
+        if let Some(day) = hours.get_mut(usize::from(watched.day)) {
+            *day += watched.seconds / HOUR;
+        }
+    }
+    hours
+}
+
 fn days(histories: &Histories, watch: &Watch) -> Vec<FleetDay> {
     let looked_at = histories.looked_at(watch);
-    let mut days = vec![FleetDay::default(); histories.days];
+    let hours = hours(histories).into_iter();
+    let mut days: Vec<FleetDay> = hours.map(|hours| FleetDay { hours, affected: 0 }).collect();
     let mut last_host = vec![None; histories.days];
     for (number, host) in histories.hosts.iter().enumerate() {
-        for watched in &host.watched {
-            if let Some(day) = days.get_mut(usize::from(watched.day)) {
-                day.hours += watched.seconds / HOUR;
-            }
-        }
         for seen in host
             .seen
             .iter()
@@ -71,7 +78,8 @@ mod tests {
     fn a_clock_that_is_ahead_adds_no_day() {
         let histories = fleet(vec![host(&[(A41, 8..12)], &[(OOPS, A41, 400)])]);
         let days = days(&histories, &watch());
-        assert_eq!(days.len(), 10);
+        let hours: Vec<f64> = days.iter().map(|day| day.hours).collect();
+        assert_eq!(hours, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 24.0, 24.0]);
         assert!(days.iter().all(|day| day.affected == 0));
     }
 }

@@ -10,7 +10,7 @@ use statistics::{
 };
 use utoipa::ToSchema;
 
-use super::{AnalysisError, days::HOUR, digits, finite, firsts::firsts, of_histories};
+use super::{AnalysisError, days::hours, digits, finite, firsts::firsts, of_histories};
 use crate::store::{Histories, KnownIssue, Store, Watch};
 
 /// An issue that more hosts come to have than before.
@@ -65,14 +65,8 @@ struct Series<'a> {
 
 fn series<'a>(histories: &'a Histories, watch: &Watch) -> Series<'a> {
     let looked_at = histories.looked_at(watch);
-    let mut hours = vec![0.0; histories.days];
     let mut hosts: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
     for host in &histories.hosts {
-        for watched in &host.watched {
-            if let Some(day) = hours.get_mut(usize::from(watched.day)) {
-                *day += watched.seconds / HOUR;
-            }
-        }
         for first in firsts(host, &looked_at).iter().filter(|first| !first.had) {
             let days = hosts
                 .entry(first.issue)
@@ -86,7 +80,7 @@ fn series<'a>(histories: &'a Histories, watch: &Watch) -> Series<'a> {
         .into_iter()
         .map(|(issue, hosts)| (&histories.issues[issue], hosts));
     Series {
-        hours,
+        hours: hours(histories),
         issues: issues.collect(),
     }
 }
@@ -130,6 +124,40 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::{
+        analysis::samples::{A41, MERGED, NOTE, OOPS, STALL, fleet, host, watch},
+        store::History,
+    };
+
+    #[test]
+    fn hosts_count_on_the_day_on_which_they_had_an_issue_first() {
+        let old = History {
+            had: vec![OOPS as usize],
+            ..host(&[], &[(OOPS, A41, 4), (STALL, A41, 4)])
+        };
+        let histories = fleet(vec![
+            host(
+                &[(A41, 3..10)],
+                &[(OOPS, A41, 6), (MERGED, A41, 4), (NOTE, A41, 5)],
+            ),
+            host(&[(A41, 0..10)], &[(OOPS, A41, 4), (STALL, A41, 400)]),
+            old,
+        ]);
+        let series = series(&histories, &watch());
+        assert_eq!((series.hours[2], series.hours[3]), (24.0, 48.0));
+        let told: Vec<(u128, &[u64])> = series
+            .issues
+            .iter()
+            .map(|(issue, hosts)| (issue.id.as_u128(), hosts.as_slice()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (1, &[0, 0, 0, 0, 2, 0, 0, 0, 0, 0][..]),
+                (2, &[0, 0, 0, 0, 1, 0, 0, 0, 0, 0][..])
+            ]
+        );
+    }
 
     #[test]
     fn a_growing_fleet_is_no_escalation_and_a_growing_issue_is() {

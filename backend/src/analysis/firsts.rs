@@ -25,8 +25,8 @@ pub(super) fn firsts(host: &History, looked_at: &[Option<usize>]) -> Vec<First> 
     let mut firsts: Vec<First> = host.seen.iter().filter_map(first).collect();
     firsts.sort_unstable_by_key(|first| (first.issue, first.seen.first_at));
     firsts.dedup_by_key(|first| first.issue);
-    for had in host.had.iter().filter_map(|issue| looked_at[*issue as usize]) {
-        if let Ok(place) = firsts.binary_search_by_key(&had, |first| first.issue) {
+    for had in &host.had {
+        if let Ok(place) = firsts.binary_search_by_key(had, |first| first.issue) {
             firsts[place].had = true;
         }
     }
@@ -51,7 +51,7 @@ mod tests {
             ],
         );
         let other = History {
-            had: vec![MERGED, NOTE],
+            had: vec![OOPS as usize, NOTE as usize],
             ..host(&[], &[(OOPS, A41, 5), (STALL, A41, 6)])
         };
         let histories = fleet(vec![one, other]);

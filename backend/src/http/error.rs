@@ -87,6 +87,9 @@ pub(super) enum Refusal {
     /// Numbers that nothing can be computed with.
     #[error(transparent)]
     Numbers(#[from] statistics::Invalid),
+    /// Sums that were not added up to their end.
+    #[error("it was not added up to its end")]
+    Stopped(tokio::task::JoinError),
     /// A page could not be rendered.
     #[error(transparent)]
     Render(#[from] askama::Error),
@@ -97,6 +100,7 @@ impl From<AnalysisError> for Refusal {
         match error {
             AnalysisError::Store(error) => Self::Store(error),
             AnalysisError::Invalid(error) => Self::Numbers(error),
+            AnalysisError::Stopped(error) => Self::Stopped(error),
         }
     }
 }
@@ -157,7 +161,7 @@ impl Refusal {
                 | StoreError::InvalidChange(_)
                 | StoreError::InvalidPageSize,
             ) => StatusCode::BAD_REQUEST,
-            Self::Store(_) | Self::Symbols(_) | Self::Render(_) | Self::Secret(_) => {
+            Self::Store(_) | Self::Symbols(_) | Self::Render(_) | Self::Secret(_) | Self::Stopped(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -172,7 +176,7 @@ impl Refusal {
             Self::Store(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 "the database is not available; try again soon".into()
             }
-            Self::Store(_) | Self::Symbols(_) | Self::Render(_) | Self::Secret(_)
+            Self::Store(_) | Self::Symbols(_) | Self::Render(_) | Self::Secret(_) | Self::Stopped(_)
                 if self.status() == StatusCode::INTERNAL_SERVER_ERROR =>
             {
                 "something went wrong here; the log of the server has the reason".into()
@@ -192,6 +196,8 @@ impl Refusal {
             tracing::error!(error = %chain(error), "a stack was not resolved");
         } else if let Self::Render(error) = self {
             tracing::error!(%error, "a page could not be rendered");
+        } else if let Self::Stopped(error) = self {
+            tracing::error!(%error, "a statistic was not added up to its end");
         }
     }
 

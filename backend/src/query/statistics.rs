@@ -138,6 +138,7 @@ fn status(error: AnalysisError) -> Status {
     match error {
         AnalysisError::Store(error) => store_status(&error),
         AnalysisError::Invalid(error) => Status::invalid_argument(error.to_string()),
+        AnalysisError::Stopped(_) => Status::internal(error.to_string()),
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub use facts::{Fact, Facts};
 pub use histories::{Histories, History, KnownIssue, Seen, System, Watched};
 
-use super::{StoreError, count};
+use super::{StoreError, count, filter};
 
 /// Days that can be looked back.
 const DAYS: u32 = 366;
@@ -67,14 +67,9 @@ impl Watch {
 
     /// Whether an issue is looked at, by itself: what it is merged into may be of another class.
     fn is_of(&self, known: &KnownIssue, all: &[KnownIssue]) -> bool {
-        let of_class = match self.class.chars().next_back() {
-            None => true,
-            Some('.') => known.class.starts_with(&self.class),
-            Some(_) => known.class == self.class,
-        };
         let of_issue =
             |issue| known.id == issue || all.get(known.counts_for).is_some_and(|into| into.id == issue);
-        of_class
+        filter::class_is_of(&known.class, &self.class)
             && known.severity >= self.min_severity
             && !known.class.starts_with("telemetry.")
             && self.issue.is_none_or(of_issue)

@@ -143,6 +143,15 @@ impl StoreError {
         })
     }
 
+    /// Whether one statement took too long; others may not.
+    pub(crate) fn is_timeout(&self) -> bool {
+        let Self::Unavailable(source) = self else {
+            return false;
+        };
+        let error = source.downcast_ref::<tokio_postgres::Error>();
+        error.and_then(tokio_postgres::Error::code) == Some(&SqlState::QUERY_CANCELED)
+    }
+
     /// Whether the same call may work later.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full(_))

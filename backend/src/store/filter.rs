@@ -138,6 +138,15 @@ pub(super) fn of_class(column: &str, class: &str, parameters: &mut Parameters) -
     ))
 }
 
+/// The same of a class that is known.
+pub(super) fn class_is_of(known: &str, class: &str) -> bool {
+    match class.chars().next_back() {
+        None => true,
+        Some('.') => known.starts_with(class),
+        Some(_) => known == class,
+    }
+}
+
 /// The same in SQL, for a class that is not known yet: a parameter or a column. Empty: any class at all.
 pub(super) fn is_of_class(column: &str, class: &str) -> String {
     format!("({class} IN ('', {column}) OR ({class} LIKE '%.' AND starts_with({column}, {class})))")

@@ -136,7 +136,7 @@ impl Store {
         if !self.apply(issue, change).await? {
             return Ok(None);
         }
-        self.forget_answers();
+        self.forget_histories();
         let shown = change.merged_into.as_deref().filter(|into| !into.is_empty());
         self.get_issue(shown.unwrap_or(issue)).await
     }

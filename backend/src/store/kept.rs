@@ -1,187 +1,195 @@
-//! Answers that are kept for a moment: what a month of a fleet comes to is read once for all who look at it.
+//! Histories that are kept for a moment: they are read once for all who look at the same days.
 
 use std::{
-    any::Any,
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{
-    sync,
-    time::{Instant, timeout},
-};
+use tokio::{sync, time::Instant};
 
-use super::Store;
+use super::{Histories, Store, StoreError};
 
-/// For how long a collector keeps an answer.
+/// For how long a collector keeps them.
 pub const KEPT: Duration = Duration::from_secs(30);
 
-/// Answers that are kept at the same time.
-const ANSWERS: usize = 64;
-/// Histories that are: of the usual days, and of what somebody asks for beside. Those of 100,000 hosts in a month take 200 MB.
-const HISTORIES: usize = 2;
-/// Who waited so long for another's answer makes his own.
-const WAIT: Duration = Duration::from_secs(10);
+/// Days that are kept at the same time: the usual ones, and what somebody asks for beside. A month of 100,000 hosts takes some 200 MB.
+const KINDS: usize = 2;
 
-type Answer = Arc<dyn Any + Send + Sync>;
-/// Locked by who makes the answer, so that others wait for it.
-type Slot = Arc<sync::Mutex<Option<(Instant, Answer)>>>;
-
-/// Answers by their questions, shared by all clones of a store.
+/// The latest histories, shared by all clones of a store.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(super) struct Kept {
     /// Nothing is kept where it is zero.
     within: Duration,
-    /// So many at the same time.
-    most: usize,
-    slots: Arc<Mutex<HashMap<String, Slot>>>,
+    latest: Arc<Mutex<Latest>>,
+    /// Held by who reads: one at a time, because that takes connections and memory that others need.
+    reading: Arc<sync::Mutex<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Latest {
+    /// By their days, the oldest first.
+    histories: Vec<(u32, Instant, Arc<Histories>)>,
+    /// How often all were given up.
+    forgotten: u64,
+}
+
+impl Latest {
+    fn of(&self, days: u32) -> Option<Arc<Histories>> {
+        let of_days = self.histories.iter().find(|(known, ..)| *known == days);
+        of_days.map(|(.., histories)| Arc::clone(histories))
+    }
 }
 
 impl Kept {
-    pub(super) fn answers(within: Duration) -> Self {
-        Self::new(within, ANSWERS)
-    }
-
-    pub(super) fn histories(within: Duration) -> Self {
-        Self::new(within, HISTORIES)
-    }
-
-    fn new(within: Duration, most: usize) -> Self {
+    pub(super) fn new(within: Duration) -> Self {
         Self {
             within,
-            most,
-            slots: Arc::default(),
+            latest: Arc::default(),
+            reading: Arc::default(),
         }
     }
 
-    /// What `make` answers to a question, or has answered a moment ago. Errors are not kept.
-    pub(crate) async fn get<T: Clone + Send + Sync + 'static, E>(
+    /// The histories of so many days: those that are kept, or else what `read` reads. Errors are not kept.
+    pub(super) async fn get(
         &self,
-        question: String,
-        make: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        if self.within.is_zero() {
-            return make.await;
+        days: u32,
+        read: impl Future<Output = Result<Histories, StoreError>>,
+    ) -> Result<Arc<Histories>, StoreError> {
+        if let Some(known) = self.fresh().of(days) {
+            return Ok(known);
         }
-        let slot = self.slot(question);
-        let Ok(mut slot) = timeout(WAIT, slot.lock()).await else {
-            return make.await;
+        let _turn = self.reading.lock().await;
+        let forgotten = {
+            // Somebody may have read them meanwhile.
+            let mut latest = self.fresh();
+            if let Some(known) = latest.of(days) {
+                return Ok(known);
+            }
+            while latest.histories.len() >= KINDS {
+                latest.histories.remove(0);
+            }
+            latest.forgotten
         };
-        let fresh = self.fresh(slot.as_ref());
-        if let Some(answer) = fresh.and_then(|answer| answer.downcast_ref::<T>()) {
-            return Ok(answer.clone());
+        let histories = Arc::new(read.await?);
+        let mut latest = self.fresh();
+        if !self.within.is_zero() && latest.forgotten == forgotten {
+            latest
+                .histories
+                .push((days, Instant::now(), Arc::clone(&histories)));
+            self.give_up_later();
         }
-        let answer = make.await?;
-        *slot = Some((Instant::now(), Arc::new(answer.clone())));
-        Ok(answer)
+        Ok(histories)
+    }
+
+    /// Those that are not too old.
+    fn fresh(&self) -> MutexGuard<'_, Latest> {
+        // Nobody panics while it is locked.
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.histories.retain(|(_, at, _)| at.elapsed() < self.within);
+        latest
+    }
+
+    /// Nobody may ask again for hours.
+    fn give_up_later(&self) {
+        let kept = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(kept.within).await;
+            drop(kept.fresh());
+        });
     }
 
     fn forget(&self) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn slot(&self, question: String) -> Slot {
-        // Nobody panics while it is locked.
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= self.most && !slots.contains_key(&question) {
-            // One that is locked is being made.
-            slots.retain(|_, slot| {
-                slot.try_lock()
-                    .map_or(true, |slot| self.fresh(slot.as_ref()).is_some())
-            });
-            if slots.len() >= self.most {
-                slots.clear();
-            }
-        }
-        Arc::clone(slots.entry(question).or_default())
-    }
-
-    /// The answer of a slot, unless it is too old.
-    fn fresh<'a>(&self, slot: Option<&'a (Instant, Answer)>) -> Option<&'a Answer> {
-        let answer = slot.filter(|(at, _)| at.elapsed() < self.within);
-        answer.map(|(_, answer)| answer)
+        let mut latest = self.fresh();
+        latest.histories.clear();
+        latest.forgotten += 1;
     }
 }
 
 impl Store {
-    /// This store, with the answers of statistics kept for so long.
+    /// This store, with what statistics are made of kept for so long.
     #[must_use]
     pub fn keeping(self, within: Duration) -> Self {
         Self {
-            answers: Kept::answers(within),
-            histories: Kept::histories(within),
+            kept: Kept::new(within),
             ..self
         }
     }
 
-    /// Gives all answers up: what they are made of has changed.
-    pub fn forget_answers(&self) {
-        self.answers.forget();
-        self.histories.forget();
+    /// Gives up what is kept: it has changed.
+    pub fn forget_histories(&self) {
+        self.kept.forget();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        convert::Infallible,
-        sync::atomic::{AtomicU32, Ordering},
-    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
-    #[tokio::test]
-    async fn an_answer_is_made_once_for_all_who_ask_within_its_time() {
-        let (kept, made) = (Kept::answers(Duration::from_hours(1)), AtomicU32::new(0));
-        let ask = async |question: &str| {
-            let make = async {
-                tokio::task::yield_now().await;
-                Ok::<_, Infallible>(made.fetch_add(1, Ordering::Relaxed))
-            };
-            kept.get(question.to_owned(), make).await.unwrap()
-        };
-        let (first, meanwhile, other) = tokio::join!(ask("a"), ask("a"), ask("b"));
-        assert_eq!(first, meanwhile);
-        assert_ne!(first, other);
-        assert_eq!((ask("a").await, ask("b").await), (first, other));
-    }
+    /// Histories that tell how many were read before them.
+    struct Reads(AtomicUsize);
 
-    #[tokio::test]
-    async fn an_old_answer_is_made_anew() {
-        let kept = Kept::answers(Duration::from_millis(1));
-        let ask = async |answer: u32| {
-            kept.get("a".to_owned(), async { Ok::<_, Infallible>(answer) })
-                .await
-        };
-        assert_eq!(ask(1).await, Ok(1));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        assert_eq!(ask(2).await, Ok(2));
-    }
-
-    #[tokio::test]
-    async fn neither_errors_are_kept_nor_answers_without_end() {
-        let kept = Kept::answers(Duration::from_hours(1));
-        let failed = kept.get("a".to_owned(), async { Err::<u32, _>("no") }).await;
-        assert_eq!(failed, Err("no"));
-        for question in 0..=ANSWERS {
-            let answer = kept
-                .get(question.to_string(), async { Ok::<_, Infallible>(question) })
-                .await;
-            assert_eq!(answer, Ok(question));
+    impl Reads {
+        async fn read(&self) -> Result<Histories, StoreError> {
+            tokio::task::yield_now().await;
+            let days = self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Histories {
+                days,
+                ..Histories::default()
+            })
         }
-        assert!(kept.slots.lock().unwrap().len() <= ANSWERS);
     }
 
     #[tokio::test]
-    async fn a_store_keeps_nothing_unless_it_is_told_to() {
-        let kept = Store::new("host=/nowhere user=nobody").unwrap().answers;
-        for number in 0..2 {
-            assert_eq!(
-                kept.get("a".to_owned(), async { Ok::<_, Infallible>(number) })
-                    .await,
-                Ok(number)
-            );
+    async fn they_are_read_once_for_all_who_ask_within_their_time() {
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads(AtomicUsize::new(0)));
+        let ask = async |days| kept.get(days, reads.read()).await.unwrap().days;
+        let (first, meanwhile, other) = tokio::join!(ask(30), ask(30), ask(7));
+        assert_eq!((first, meanwhile, other), (0, 0, 1));
+        assert_eq!((ask(30).await, ask(7).await), (0, 1));
+        assert_eq!(ask(60).await, 2, "the oldest ones go");
+        assert_eq!((ask(7).await, ask(60).await, ask(30).await), (1, 2, 3));
+    }
+
+    #[tokio::test]
+    async fn old_ones_are_given_up_without_being_asked_for() {
+        let (kept, reads) = (Kept::new(Duration::from_millis(20)), Reads(AtomicUsize::new(0)));
+        let weak = Arc::downgrade(&kept.get(30, reads.read()).await.unwrap());
+        for _ in 0..500 {
+            if weak.upgrade().is_none() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(weak.upgrade().is_none());
+        assert_eq!(kept.get(30, reads.read()).await.unwrap().days, 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_while_it_was_read_is_not_kept() {
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads(AtomicUsize::new(0)));
+        let changed = async {
+            let histories = reads.read().await;
+            kept.forget();
+            histories
+        };
+        assert_eq!(kept.get(30, changed).await.unwrap().days, 0);
+        assert_eq!(kept.get(30, reads.read()).await.unwrap().days, 1);
+    }
+
+    #[tokio::test]
+    async fn errors_are_not_kept_and_nothing_is_unless_the_store_is_told_to() {
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads(AtomicUsize::new(0)));
+        let failed = kept
+            .get(30, async { Err(StoreError::InvalidFilter("no".to_owned())) })
+            .await;
+        failed.unwrap_err();
+        assert_eq!(kept.get(30, reads.read()).await.unwrap().days, 0);
+
+        let kept = Store::new("host=/nowhere user=nobody").unwrap().kept;
+        for number in 1..3 {
+            assert_eq!(kept.get(30, reads.read()).await.unwrap().days, number);
         }
     }
 }

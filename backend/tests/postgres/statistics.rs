@@ -135,6 +135,34 @@ async fn a_regression_of_a_build_is_found_by_its_issue() {
 }
 
 #[tokio::test]
+async fn who_had_an_issue_by_another_name_does_not_have_it_first() {
+    let Some(db) = Database::new("who_had_an_issue_by_another_name_does_not_have_it_first").await else {
+        return;
+    };
+    fleet(&db).await;
+    // Of another class, less severe, and not seen for a month.
+    let earlier = "00000000-0000-0000-0000-0000000000ee";
+    let merged = format!(
+        "INSERT INTO fingerprints
+         SELECT agent_id, '{earlier}', 1, 1, '{earlier}', 'kernel.warning', 'a warning', 1, day(90), day(60), 1
+         FROM fingerprints WHERE fingerprint = '{NEW}';
+         INSERT INTO triage (issue, class, title, severity, merged_into)
+         VALUES ('{earlier}', 'kernel.warning', 'a warning', 1, '{NEW}')"
+    );
+    db.sql().await.batch_execute(&merged).await.unwrap();
+    let found = ok(&db, "/api/v1/statistics/compare?from=41&to=42").await;
+    let issues = found["issues"].as_array().unwrap();
+    assert!(issues.iter().all(|one| one["issue"] != NEW), "{found:#}");
+    assert_eq!(
+        found["to"]["affected"], 24,
+        "of any it is the first in these days"
+    );
+    let rising = ok(&db, "/api/v1/statistics/escalations?days=10&false_part=1").await;
+    let rising = rising["escalations"].as_array().unwrap();
+    assert!(rising.iter().all(|one| one["issue"] != NEW), "{rising:?}");
+}
+
+#[tokio::test]
 async fn rates_survival_escalations_and_what_is_unusual_agree_with_the_fleet() {
     let Some(db) = Database::new("rates_survival_escalations_and_what_is_unusual_agree_with_the_fleet").await
     else {

@@ -143,7 +143,7 @@ mod tests {
             &[(OOPS, A41, 1), (OOPS, A42, 6), (STALL, A42, 7)],
         );
         let known = History {
-            had: vec![OOPS],
+            had: vec![OOPS as usize],
             ..host(&[(B42, 0..10)], &[(OOPS, B42, 9)])
         };
         let histories = fleet(vec![updated, known, host(&[(B41, 0..10)], &[])]);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{App, Page, fault_id, rendered};
 use crate::access::{Caller, Role};
-use crate::analysis;
+use crate::analysis::{self, usual::DAYS};
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::issues::state;
@@ -63,7 +63,7 @@ pub(in crate::http) async fn issue(
     let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
     let id = issue_id(&found).ok_or(Refusal::NoIssue)?;
     let watch = Watch {
-        days: TREND_DAYS.into(),
+        days: DAYS,
         min_severity: 1,
         class: String::new(),
         issue: Some(id),

@@ -54,8 +54,8 @@ pub struct History {
     pub seen: Vec<Seen>,
     /// For how long it was watched.
     pub watched: Vec<Watched>,
-    /// Issues of [`Self::seen`] that it had before these days already.
-    pub had: Vec<u32>,
+    /// The places of issues that count, which it had before these days already, in whatever counts for them.
+    pub had: Vec<usize>,
 }
 
 /// An issue on a host on a day in a system.
