@@ -4,8 +4,10 @@ use tokio_postgres::Client;
 
 use super::{StoreError, filter};
 
-/// Records that are deleted in one transaction, where a partition has others that are kept.
-const RECORDS: i64 = 10_000;
+/// Rows that are deleted in one transaction.
+const PIECE: i64 = 10_000;
+/// Pieces that a table of sums gives up in one turn: whoever migrates waits for it. The next turn goes on.
+const PIECES: u32 = 100;
 /// Days for which there are sums by the hour: a host has 24 of each kind a day.
 const HOURLY_DAYS: i32 = 100;
 
@@ -61,9 +63,13 @@ pub(super) async fn expire_hours(client: &Client) -> Result<(), StoreError> {
     for table in ["rollups", "exposure"] {
         let sql = format!(
             "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM {table} WHERE hour < now() - make_interval(days => $1) LIMIT $2))"
+                 SELECT ctid FROM {table} WHERE hour < now() - make_interval(days => $1) ORDER BY hour LIMIT $2))"
         );
-        while client.execute(&sql, &[&HOURLY_DAYS, &RECORDS]).await? > 0 {}
+        for _ in 0..PIECES {
+            if client.execute(&sql, &[&HOURLY_DAYS, &PIECE]).await? == 0 {
+                break;
+            }
+        }
     }
     Ok(())
 }
@@ -103,7 +109,7 @@ async fn delete(client: &mut Client, partition: &str) -> Result<(), StoreError> 
     );
     loop {
         // Each row of `senders` that changes stands for at least one record.
-        if client.execute(&sql, &[&RECORDS]).await? == 0 {
+        if client.execute(&sql, &[&PIECE]).await? == 0 {
             return Ok(());
         }
     }

@@ -58,13 +58,13 @@ const HOSTS: i64 = 1000;
 /// Hosts that are named for a fingerprint.
 const TOP_HOSTS: i64 = 20;
 
-/// The values of a column of `rollups`: from one to the next along its index, rather than through every row.
+/// The values of a column of `rollups_daily`, which outlive records: from one to the next along its index, rather than through every row.
 async fn distinct(client: &Object, column: &str) -> Result<Vec<String>, StoreError> {
     let sql = format!(
         "WITH RECURSIVE known AS (
-             (SELECT {column} AS value FROM rollups ORDER BY {column} LIMIT 1)
+             (SELECT {column} AS value FROM rollups_daily ORDER BY {column} LIMIT 1)
              UNION ALL
-             SELECT (SELECT {column} FROM rollups WHERE {column} > known.value ORDER BY {column} LIMIT 1)
+             SELECT (SELECT {column} FROM rollups_daily WHERE {column} > known.value ORDER BY {column} LIMIT 1)
              FROM known WHERE known.value IS NOT NULL
          )
          SELECT value FROM known WHERE value <> ''"

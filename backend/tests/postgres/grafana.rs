@@ -88,6 +88,9 @@ fn expanded(sql: &str, variables: &[(String, String)]) -> String {
         };
         let text = match macro_name.as_str() {
             "timeFilter" => format!("{} BETWEEN {from} AND {to}", arguments[0]),
+            // Grafana puts in the time itself, as text.
+            "timeFrom" => format!("({from})"),
+            "timeTo" => to.to_owned(),
             "timeGroup" => group(&arguments),
             "timeGroupAlias" => format!("{} AS \"time\"", group(&arguments)),
             other => panic!("a macro that this test does not know: {other}"),

@@ -58,6 +58,28 @@ async fn sums_by_the_hour_are_given_up_and_their_days_stay() {
         let daily = db.count(&format!("SELECT count(*) FROM {table}_daily")).await;
         assert_eq!((kept, daily), (12_000, 24_000), "{table}");
     }
+    // What can be asked for is what was ever there.
+    let facets = db.store.facets().await.unwrap();
+    assert_eq!(facets.classes, ["kernel.oops"]);
+    assert_eq!(facets.kernel_releases, ["6.12"]);
+}
+
+#[tokio::test]
+async fn hours_of_years_are_given_up_over_many_turns() {
+    let Some(db) = Database::new("hours_of_years_are_given_up_over_many_turns").await else {
+        return;
+    };
+    let told = "
+        INSERT INTO exposure SELECT '00000000-0000-0000-0000-000000000001', now() - interval '101 days' - make_interval(secs => n),
+                                    '42', '6.12', 'A', 1
+        FROM generate_series(1, 1000500) AS n";
+    db.sql().await.batch_execute(told).await.unwrap();
+    for left in [500, 0] {
+        db.store.upkeep().await.unwrap();
+        assert_eq!(db.count("SELECT count(*) FROM exposure").await, left);
+        let older = "SELECT count(*) FROM exposure WHERE hour <= (SELECT max(hour) FROM exposure) - interval '500 seconds'";
+        assert_eq!(db.count(older).await, 0, "the oldest go first");
+    }
 }
 
 #[tokio::test]
