@@ -1,7 +1,8 @@
 //! What is stored, put to the tests of `statistics`: rates, comparisons, escalations, survival, what is unusual.
 //!
-//! The store gives the histories of hosts, [`statistics`] the formulas; here is what is counted, which findings are judged together,
-//! and how an answer reads. Counted are hosts, or days of hosts, because faults of one host are not independent of each other. `docs/statistics.md` explains it to those who act on it. Answers are [`serde::Serialize`]: their fields are
+//! The store gives the histories of hosts, [`statistics`] the formulas; here is what is counted, which findings are judged
+//! together, and how an answer reads. Counted are hosts, or days of hosts, because faults of one host are not independent of
+//! each other. `docs/statistics.md` explains it to those who act on it. Answers are [`serde::Serialize`]: their fields are
 //! those of the REST API.
 
 mod compare;

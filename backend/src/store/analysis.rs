@@ -42,7 +42,7 @@ impl Dimension {
 /// Which faults are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// Of so many days up to now; 1 to 366.
+    /// Of so many days (UTC), of which today is the last; 1 to 366.
     pub days: u32,
     /// At least so bad, 1 to 4.
     pub min_severity: i16,

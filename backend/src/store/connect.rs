@@ -22,8 +22,7 @@ const WAIT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bounds every statement, waits for locks, and what a connection may do to others when its collector is gone:
 /// a transaction that stores records is over, one way or the other, well within [`super::tail::OVERLAP`]. No statement here takes so
-/// long that compiling it would pay: PostgreSQL's estimates have it compile for 30 ms what then runs for 1 ms. A month of 1,000 hosts is
-/// sorted in memory.
+/// long that compiling it would pay: PostgreSQL's estimates have it compile for 30 ms what then runs for 1 ms.
 const SESSION: &str = "-c statement_timeout=10s -c lock_timeout=10s -c idle_in_transaction_session_timeout=10s \
                        -c application_name=telemetrics-backend -c timezone=UTC -c jit=off -c work_mem=16MB";
 

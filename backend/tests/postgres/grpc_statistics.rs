@@ -121,9 +121,9 @@ async fn what_stands_out_is_told_by_grpc_as_by_rest() {
     let collector = Collector::start(&db).await;
     let mut client = StatisticsClient::new(collector.channel().await);
 
-    let rest = ok(&db, "/api/v1/statistics/escalations?days=5").await;
+    let rest = ok(&db, "/api/v1/statistics/escalations?days=6").await;
     let asked = ListEscalationsRequest {
-        days: 5,
+        days: 6,
         ..ListEscalationsRequest::default()
     };
     let grpc = client.list_escalations(asked).await.unwrap().into_inner();

@@ -202,11 +202,11 @@ async fn rates_survival_escalations_and_what_is_unusual_agree_with_the_fleet() {
         3,
         "all of them began within the ten days: {rising:#}"
     );
-    let days = ok(&db, "/api/v1/statistics/escalations?days=5").await;
+    let days = ok(&db, "/api/v1/statistics/escalations?days=6").await;
     assert_eq!(
         days["escalations"].as_array().unwrap().len(),
         1,
-        "one within five: {days:#}"
+        "one within six: {days:#}"
     );
     assert_eq!(days["escalations"][0]["issue"], NEW);
 

@@ -91,7 +91,7 @@ pub(in crate::http) struct ClassRow {
 #[derive(Debug)]
 pub(in crate::http) struct OverviewInput {
     pub(in crate::http) overview: Overview,
-    /// Days up to today, at least as many as the chart has.
+    /// The days of the chart, today last.
     pub(in crate::http) days: Vec<FleetDay>,
     /// As `Store::open_alerts_listed` tells them.
     pub(in crate::http) alerts: Vec<Value>,
@@ -125,8 +125,7 @@ impl OverviewPage {
         alerts.sort_by_key(|alert| Reverse(alert["severity"].as_i64()));
         let alerts = by_rule(&alerts);
         let end = end_of_axis(&builds);
-        let days = &days[days.len().saturating_sub(DAYS.into())..];
-        let rates = rates_by_day(days, now);
+        let rates = rates_by_day(&days, now);
         let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
         let classes = overview.classes.iter().map(|sum| ClassRow {
             class: sum.class.clone(),

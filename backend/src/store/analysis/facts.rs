@@ -52,7 +52,7 @@ impl Store {
         watch.check()?;
         let of_class = filter::is_of_class("t.class", "$3");
         // Computed once, not for every row.
-        let since = "(SELECT date_trunc('day', now() - make_interval(days => $2), 'UTC'))";
+        let since = "(SELECT date_trunc('day', now(), 'UTC') - make_interval(days => $2 - 1))";
         let sql = format!(
             "WITH affected AS (
                  SELECT DISTINCT s.agent_id FROM sightings s JOIN triage t ON t.issue = s.issue

@@ -39,7 +39,7 @@ const ISSUES: &str = "SELECT issue, coalesce(merged_into, issue), class, title, 
                       WHERE issue = ANY ($1) OR issue IN (SELECT merged_into FROM triage WHERE issue = ANY ($1))";
 
 impl Store {
-    /// The histories of all hosts in so many days up to now, 1 to 366, and of today.
+    /// The histories of all hosts in so many days (UTC), 1 to 366, of which today is the last.
     pub async fn histories(&self, days: u32) -> Result<Arc<Histories>, StoreError> {
         check_days(days)?;
         // It is large, and part of what many wait for.
@@ -50,8 +50,7 @@ impl Store {
 /// Reads it over two connections at the same time.
 async fn read(store: &Store, days: u32) -> Result<Histories, StoreError> {
     let days = i32::try_from(days).unwrap_or(i32::MAX);
-    let bounds =
-        "SELECT date_trunc('day', now() - make_interval(days => $1), 'UTC'), date_trunc('day', now(), 'UTC')";
+    let bounds = "SELECT today - make_interval(days => $1 - 1), today FROM date_trunc('day', now(), 'UTC') AS today";
     let client = store.client().await?;
     let statement = client.prepare_cached(bounds).await?;
     let bounds = client.query_one(&statement, &[&days]).await?;
