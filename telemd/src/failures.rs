@@ -5,8 +5,8 @@
 //! offset. The core itself stays with systemd-coredump, so there is never a second copy of it.
 //!
 //! The fields are those of `systemd.journal-fields(7)`; one that is no text is a list of bytes, one that is too long is `null`. Every
-//! program writes what it likes into those whose names have no `_` before them: that a unit of the host failed is taken from the service
-//! manager only, and a core dump from systemd-coredump.
+//! program writes what it likes into those whose names have no `_` before them: that a unit failed is taken from the service
+//! managers only, the host's and those of users, and a core dump from systemd-coredump.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,10 +20,14 @@ pub const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
 /// The hook that tells of crashes itself.
 pub const CRASH_HOOK: &str = "signal_deliver";
 /// The fields that are read of an entry: a core dump has others, of megabytes.
-pub const FIELDS: &str = "MESSAGE,MESSAGE_ID,PRIORITY,UNIT,UNIT_RESULT,_PID,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER,_TRANSPORT,\
+pub const FIELDS: &str = "MESSAGE,MESSAGE_ID,PRIORITY,UNIT,UNIT_RESULT,_PID,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT,SYSLOG_IDENTIFIER,_TRANSPORT,\
                           COREDUMP_SIGNAL_NAME,COREDUMP_PID,COREDUMP_EXE,COREDUMP_UNIT";
 /// The process of the host's service manager.
 const MANAGER: &str = "1";
+/// How the units begin in which managers of users run what users run.
+const OF_USER: &str = "user@";
+/// The unit of such a manager itself.
+const USER_MANAGER: &str = "init.scope";
 /// How the units of systemd-coredump begin.
 const DUMPER: &str = "systemd-coredump@";
 /// A program dumped core: `SD_MESSAGE_COREDUMP`.
@@ -111,6 +115,8 @@ struct Fields {
     writer: Value,
     #[serde(rename = "_SYSTEMD_UNIT", default)]
     unit: Value,
+    #[serde(rename = "_SYSTEMD_USER_UNIT", default)]
+    user_unit: Value,
     #[serde(rename = "SYSLOG_IDENTIFIER", default)]
     identifier: Value,
     #[serde(rename = "_TRANSPORT", default)]
@@ -178,10 +184,12 @@ impl Fields {
         })
     }
 
-    /// Managers of users tell of their units without naming one of the host's.
+    /// Managers of users say `USER_UNIT`: what they tell is of none of the host's units.
     fn is_of_failed_unit(&self) -> bool {
+        let is_by_users_manager =
+            || text(&self.unit).starts_with(OF_USER) && text(&self.user_unit) == USER_MANAGER;
         text(&self.message_id) == UNIT_FAILED
-            && (text(&self.writer) == MANAGER || text(&self.of_unit).is_empty())
+            && (text(&self.writer) == MANAGER || (is_by_users_manager() && text(&self.of_unit).is_empty()))
     }
 }
 
@@ -246,6 +254,16 @@ mod tests {
                 result: "timeout".into()
             }
         );
+        let of_user = format!(
+            "\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"PRIORITY\":\"4\",\"_PID\":\"900\",\"_SYSTEMD_UNIT\":\"user@1000.service\",\
+             \"_SYSTEMD_USER_UNIT\":\"init.scope\",\"USER_UNIT\":\"y.service\",\"UNIT_RESULT\":\"exit-code\",\"MESSAGE\":\"y failed\""
+        );
+        let failure = entry(&of_user).failure.unwrap();
+        assert_eq!(
+            (failure.unit.as_str(), failure.message.as_str()),
+            ("", "y failed")
+        );
+        assert!(matches!(failure.what, What::Unit { .. }));
         let failure = entry("\"PRIORITY\":\"3\",\"SYSLOG_IDENTIFIER\":\"d\",\"MESSAGE\":[104,105,255]")
             .failure
             .unwrap();
@@ -267,23 +285,26 @@ mod tests {
 
     #[test]
     fn what_a_program_claims_of_others_is_its_own_message() {
-        let unit = format!(
-            "\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"UNIT\":\"sshd.service\",\"_SYSTEMD_UNIT\":\"evil.service\""
-        );
-        let dump = format!(
-            "\"MESSAGE_ID\":\"{CORE_DUMP}\",\"COREDUMP_EXE\":\"/usr/sbin/sshd\",\"_SYSTEMD_UNIT\":\"evil.service\""
-        );
-        for claim in [unit, dump] {
-            assert_eq!(
-                entry(&format!("{claim},\"_PID\":\"77\",\"PRIORITY\":\"4\"")).failure,
-                None
-            );
-            let line = format!("{{\"__CURSOR\":\"c\",{claim},\"_PID\":\"77\",\"PRIORITY\":\"2\"}}");
+        let failed = format!("\"MESSAGE_ID\":\"{UNIT_FAILED}\",\"_SYSTEMD_UNIT\":");
+        let claims = [
+            format!("{failed}\"evil.service\",\"UNIT\":\"sshd.service\""),
+            format!("{failed}\"evil.service\""),
+            format!("{failed}\"evil.service\",\"_SYSTEMD_USER_UNIT\":\"init.scope\""),
+            format!("{failed}\"user@1000.service\",\"_SYSTEMD_USER_UNIT\":\"evil.service\""),
+            format!(
+                "{failed}\"user@1000.service\",\"_SYSTEMD_USER_UNIT\":\"init.scope\",\"UNIT\":\"sshd.service\""
+            ),
+            format!(
+                "\"MESSAGE_ID\":\"{CORE_DUMP}\",\"COREDUMP_EXE\":\"/usr/sbin/sshd\",\"_SYSTEMD_UNIT\":\"evil.service\""
+            ),
+        ];
+        for claim in claims {
+            let claim = format!("{claim},\"_PID\":\"77\",\"PRIORITY\"");
+            assert_eq!(entry(&format!("{claim}:\"4\"")).failure, None);
+            let line = format!("{{\"__CURSOR\":\"c\",{claim}:\"2\"}}");
             let failure = Entry::of_json(line.as_bytes(), true).unwrap().failure.unwrap();
-            assert_eq!(
-                (failure.what, &*failure.unit),
-                (What::Message { priority: 2 }, "evil.service")
-            );
+            assert_eq!(failure.what, What::Message { priority: 2 }, "{claim}");
+            assert_ne!(failure.unit, "sshd.service", "{claim}");
         }
     }
 
