@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 
 use super::access::Frame;
-use super::error::Refusal;
+use super::error::{self, Refusal};
 use super::form_of;
 use crate::access::Caller;
 
@@ -24,15 +24,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for FromQuery<T> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        let read = in_query(parts.uri.query().unwrap_or_default());
+        let form = form_of(parts.uri.path());
+        let query = parts.uri.query().unwrap_or_default();
+        let read = match form {
+            error::Form::Json => in_query(query),
+            error::Form::Page => in_query(&given(query)),
+        };
         read.map(Self)
-            .map_err(|wrong| Refusal::Request(wrong).answer(form_of(parts.uri.path())))
+            .map_err(|wrong| Refusal::Request(wrong).answer(form))
     }
 }
 
 /// What a query string says, or what is wrong with it.
 fn in_query<T: DeserializeOwned>(query: &str) -> Result<T, String> {
-    let query = given(query);
     if query.contains("%00") {
         return Err("no parameter has a NUL character".to_owned());
     }

@@ -288,6 +288,24 @@ async fn what_is_delivered_is_counted_by_host_day_and_issue() {
 }
 
 #[tokio::test]
+async fn hosts_that_tell_no_build_are_asked_for_by_no_name() {
+    let Some(db) = Database::new("hosts_that_tell_no_build_are_asked_for_by_no_name").await else {
+        return;
+    };
+    fleet(&db).await;
+    let untold = "UPDATE exposure_daily SET os_build = '' WHERE os_build = '41';
+                  UPDATE sightings SET os_build = '' WHERE os_build = '41'";
+    db.sql().await.batch_execute(untold).await.unwrap();
+    let found = ok(&db, "/api/v1/statistics/compare?from=&to=42").await;
+    assert_eq!(
+        (&found["from"]["hosts"], &found["verdict"]),
+        (&json!(HOSTS), &json!("worse"))
+    );
+    let curve = ok(&db, "/api/v1/statistics/survival?of=").await;
+    assert_eq!(curve["hosts"], HOSTS);
+}
+
+#[tokio::test]
 async fn questions_without_sense_are_refused_with_a_reason() {
     let Some(db) = Database::new("questions_without_sense_are_refused_with_a_reason").await else {
         return;
@@ -307,6 +325,7 @@ async fn questions_without_sense_are_refused_with_a_reason() {
             "of is not asked for here; there are by, from, to, max_ratio",
         ),
         ("statistics/rates?by=colour", "unknown variant"),
+        ("statistics/rates?days=", "days"),
         ("statistics/rates?days=0", "days is a number from 1 to 366"),
         ("statistics/rates?min_severity=awful", "min_severity must be low"),
         (
