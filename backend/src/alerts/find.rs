@@ -74,12 +74,12 @@ async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<
     };
     let found = compare(store, &asked).await?;
     Ok(match found.verdict {
-        Verdict::Worse => vec![told(&found)],
+        Verdict::Worse => vec![told(&found, &asked)],
         Verdict::Fine | Verdict::Unsure => Vec::new(),
     })
 }
 
-fn told(found: &Comparison) -> Finding {
+fn told(found: &Comparison, asked: &Asked) -> Finding {
     let (from, to) = (&found.from, &found.to);
     let mut worse = found.issues.iter().filter(|issue| issue.worse);
     // Few issues are lost in the sum of all that happens.
@@ -113,6 +113,18 @@ fn told(found: &Comparison) -> Finding {
         object: to.name.clone(),
         severity: 3,
         summary,
-        path: compare_href(&from.name, &to.name),
+        path: page_of(asked),
     }
+}
+
+/// The page that compares the same, by the same ratio. Its 95 % find what 99 % find.
+fn page_of(asked: &Asked) -> String {
+    let Watch { days, class, .. } = &asked.watch;
+    let mut more = form_urlencoded::Serializer::new(compare_href(&asked.from, &asked.to));
+    more.append_pair("max_ratio", &asked.max_ratio.to_string())
+        .append_pair("days", &days.to_string());
+    if !class.is_empty() {
+        more.append_pair("class", class);
+    }
+    more.finish()
 }

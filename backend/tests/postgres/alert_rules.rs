@@ -1,12 +1,14 @@
 //! What the rules of alerts find.
 
+use backend::access::Anonymous;
 use backend::alerts::{self, Condition};
 use backend::store::Dimension;
 use proto::v1::{Heartbeat, HookState, Host, Record, record::Payload};
+use tokio_util::sync::CancellationToken;
 
 use crate::alerts::spread;
 use crate::statistics::fleet;
-use crate::support::{Database, host, record, sender};
+use crate::support::{Database, get, host, record, sender};
 
 #[tokio::test]
 async fn every_condition_is_asked_in_right_sql() {
@@ -78,10 +80,23 @@ async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
         (found[0].summary.as_str(), found[0].path.as_str()),
         (
             "42 is worse than 41: oops 000000000000000000000000000000b1 on 12 hosts beside 0",
-            "/builds?by=build&from=41&to=42"
+            "/builds?by=build&from=41&to=42&max_ratio=1.1&days=30"
         )
     );
     assert!(alerts::find(&db.store, &worse(1000.0)).await.unwrap().is_empty());
+    let of_class = Condition::WorseBuild {
+        max_ratio: 1.1,
+        days: 20,
+        class: "kernel.".to_owned(),
+    };
+    let found = alerts::find(&db.store, &of_class).await.unwrap();
+    assert_eq!(
+        found[0].path,
+        "/builds?by=build&from=41&to=42&max_ratio=1.1&days=20&class=kernel."
+    );
+    let router = db.router(Anonymous::Viewer, &CancellationToken::new());
+    let page = get(&router, &found[0].path).await;
+    assert!(page.contains("verdict-worse"), "{page}");
 
     // It came hours after it, on the same day.
     let sql = "
