@@ -53,6 +53,7 @@ use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
 pub(crate) use alerts::FINDINGS;
+pub(crate) use alerts::OpenOfRule;
 pub use alerts::{Alert, AlertMessage, AlertState, Silence};
 pub use analysis::{Dimension, Fact, Facts, Histories, History, KnownIssue, Seen, System, Watch, Watched};
 pub use check::{Condition, Held, Verdict};

@@ -17,7 +17,7 @@ pub(crate) enum Alerts {
         /// The file that `serve --alerts` is given.
         file: PathBuf,
     },
-    /// List what is open, the latest first.
+    /// List what is open, the worst first.
     List,
     /// Tell nobody of a rule, or of one object of it, for some time. What is still so then is told.
     Silence {

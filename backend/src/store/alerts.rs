@@ -18,6 +18,9 @@ use super::{Finding, Store, StoreError, clean};
 const TURN_S: f64 = 60.0;
 /// Findings of a rule at most: those that are left out are found once others have ended.
 pub(crate) const FINDINGS: u16 = 500;
+/// Whether nobody is told of an alert for now.
+const SILENCED: &str = "EXISTS (SELECT FROM alert_silences s
+                                WHERE s.rule = alerts.rule AND s.object IN ('', alerts.object) AND s.until > now())";
 /// How long messages, and alerts that have ended, are kept.
 const KEEP_DAYS: i32 = 30;
 
@@ -44,6 +47,15 @@ pub struct Alert {
     severity: i16,
     since: String,
     path: String,
+}
+
+/// What is open of one rule.
+#[derive(Debug)]
+pub(crate) struct OpenOfRule {
+    /// The worst that is not silenced, of several the latest, as a JSON object.
+    pub(crate) worst: Value,
+    /// How many more are not silenced.
+    pub(crate) others: u64,
 }
 
 impl Store {
@@ -130,16 +142,17 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT rule, object, summary, ended_at IS NOT NULL, severity,
+                &format!(
+                    "SELECT rule, object, summary, ended_at IS NOT NULL, severity,
                         to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), path
                  FROM alerts
                  WHERE rule = $1
                    AND CASE WHEN ended_at IS NOT NULL THEN told_at IS NOT NULL
                             ELSE (told_at IS NULL OR told_at < now() - make_interval(secs => $2))
-                                 AND NOT EXISTS (SELECT FROM alert_silences s
-                                                 WHERE s.rule = alerts.rule AND s.object IN ('', alerts.object) AND s.until > now())
+                                 AND NOT {SILENCED}
                        END
-                 ORDER BY since, object",
+                 ORDER BY since, object"
+                ),
                 &[&rule, &remind.map(|remind| remind.as_secs_f64())],
             )
             .await?;
@@ -159,23 +172,42 @@ impl Store {
         Ok(rows.iter().map(alert).collect())
     }
 
-    /// What is open, with what its targets were told, as JSON objects; the latest first.
+    /// What is open, with what its targets were told, as JSON objects; the worst first, of these the latest.
     pub async fn open_alerts_listed(&self) -> Result<Vec<Value>, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'path', path, 'since', since,
-                        'told', told_at,
-                        'silenced', EXISTS (SELECT FROM alert_silences s
-                                            WHERE s.rule = alerts.rule AND s.object IN ('', alerts.object) AND s.until > now()),
+                &format!("SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'path', path, 'since', since,
+                        'told', told_at, 'silenced', {SILENCED},
                         'failed', (SELECT m.error FROM alert_messages m
                                    WHERE m.message->>'rule' = alerts.rule AND m.message->>'object' = alerts.object AND m.error <> ''
                                    ORDER BY m.created_at DESC LIMIT 1))
-                 FROM alerts WHERE ended_at IS NULL ORDER BY since DESC, rule, object LIMIT $1",
+                 FROM alerts WHERE ended_at IS NULL ORDER BY severity DESC, since DESC, rule, object LIMIT $1"),
                 &[&i64::from(FINDINGS)],
             )
             .await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// What is open and not silenced of each rule; the rule with the worst first.
+    pub(crate) async fn open_alerts_by_rule(&self) -> Result<Vec<OpenOfRule>, StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                &format!("WITH open AS (
+                     SELECT rule, object, severity, summary, path, since, count(*) OVER (PARTITION BY rule) - 1 AS others,
+                            row_number() OVER (PARTITION BY rule ORDER BY severity DESC, since DESC, object) AS place
+                     FROM alerts WHERE ended_at IS NULL AND NOT {SILENCED}
+                 )
+                 SELECT to_jsonb(open), others FROM open WHERE place = 1 ORDER BY severity DESC, since DESC, rule"),
+                &[],
+            )
+            .await?;
+        let of_rule = |row: &Row| OpenOfRule {
+            worst: row.get(0),
+            others: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),
+        };
+        Ok(rows.iter().map(of_rule).collect())
     }
 }
 

@@ -351,5 +351,5 @@ async fn a_rule_that_fails_leaves_the_others_alone_and_its_own_alerts_open() {
     alerts::look(&db.store, &rules).await.unwrap();
     let open = db.store.open_alerts_listed().await.unwrap();
     let open: Vec<_> = open.iter().map(|alert| alert["rule"].as_str().unwrap()).collect();
-    assert_eq!(open, ["silent", "spreads"]);
+    assert_eq!(open, ["spreads", "silent"], "the worst first");
 }

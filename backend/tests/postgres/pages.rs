@@ -100,6 +100,21 @@ async fn the_overview_tells_how_the_fleet_is() {
     db.store.silence("new", "", hour, "ann", "").await.unwrap();
     assert!(!get(&router, "/").await.contains("rules of the alerts file"));
 
+    // However many fell silent since, what is worse is told, and how many there are.
+    let many = "INSERT INTO alerts (rule, object, severity, summary, path, since) VALUES
+                    ('parts', 'old', 4, 'the module fails', '/hardware', now() - interval '3 days'),
+                    ('silent', 'worse', 3, 'the gateway is silent', '/hosts', now() - interval '2 days');
+                INSERT INTO alerts (rule, object, severity, summary, path)
+                SELECT 'silent', n, 2, 'one of many is silent', '/hosts' FROM generate_series(1, 1201) AS n;
+                INSERT INTO alert_silences (rule, object, until, who) VALUES ('silent', '1', now() + interval '1 hour', 'ann')";
+    db.sql().await.batch_execute(many).await.unwrap();
+    let page = get(&router, "/").await;
+    let places = ["the module fails", "the gateway is silent", "and 1,200 more"].map(|text| page.find(text));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{page}");
+    assert!(!page.contains("one of many"), "one of each rule: {page}");
+    let admin = get(&router, "/admin").await;
+    assert!(admin.contains("the module fails"), "{admin}");
+
     // The list of faults was here once.
     let request = Request::get("/?host=web-07").body(Body::empty()).unwrap();
     let moved = router.clone().oneshot(request).await.unwrap();

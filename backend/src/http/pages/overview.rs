@@ -55,7 +55,7 @@ pub(in crate::http) async fn overview(
     let fleet = async {
         let overview = app.store.overview(analysis::BAD_SCORE).await?;
         let newest_builds = app.store.newest_builds(OVERVIEW_DAYS.into()).await?;
-        let alerts = app.store.open_alerts_listed().await?;
+        let alerts = app.store.open_alerts_by_rule().await?;
         let ends = app.store.list_faults(&ends, ENDS, "").await?;
         Ok((overview, newest_builds, alerts, ends.faults))
     };

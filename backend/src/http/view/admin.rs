@@ -15,7 +15,7 @@ use crate::store::{AuditEntry, Person, RetentionRule, Silence, Token};
 const AUDIT: usize = 100;
 /// Tokens that are shown, the newest.
 const TOKENS: usize = 50;
-/// Alerts that are shown, the latest.
+/// Alerts that are shown, the worst.
 const ALERTS: usize = 50;
 
 /// The page `/admin`.

@@ -1,11 +1,8 @@
 //! The first page: is the fleet well?
 
-use std::cmp::Reverse;
-
 use askama::Template;
 use jiff::Timestamp;
 use proto::v1::{Fault, Issue};
-use serde_json::Value;
 
 use super::chart::Bars;
 use super::issues::{IssueRow, days_before};
@@ -14,7 +11,7 @@ use super::rates::{RateRow, end_of_axis, longest, sets_scale};
 use super::{admin::AlertRow, class_href, compare_href, counted, grouped};
 use crate::analysis::{FleetDay, Rate};
 use crate::http::access::Frame;
-use crate::store::{CLASS_DAYS, HEARD_MINUTES, Overview};
+use crate::store::{CLASS_DAYS, HEARD_MINUTES, OpenOfRule, Overview};
 
 /// Days of the chart.
 pub(in crate::http) const DAYS: u16 = 30;
@@ -93,8 +90,8 @@ pub(in crate::http) struct OverviewInput {
     pub(in crate::http) overview: Overview,
     /// The days of the chart, today last.
     pub(in crate::http) days: Vec<FleetDay>,
-    /// As `Store::open_alerts_listed` tells them.
-    pub(in crate::http) alerts: Vec<Value>,
+    /// The rule with the worst first.
+    pub(in crate::http) alerts: Vec<OpenOfRule>,
     /// New, regressed and escalating issues.
     pub(in crate::http) attention: Vec<Issue>,
     pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<crate::store::IssueDay>>,
@@ -112,7 +109,7 @@ impl OverviewPage {
         let OverviewInput {
             overview,
             days,
-            mut alerts,
+            alerts,
             attention,
             days_of_issues,
             newest_builds,
@@ -122,8 +119,6 @@ impl OverviewPage {
             frame,
         } = input;
         builds.truncate(BUILDS);
-        alerts.sort_by_key(|alert| Reverse(alert["severity"].as_i64()));
-        let alerts = by_rule(&alerts);
         let end = end_of_axis(&builds);
         let rates = rates_by_day(&days, now);
         let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
@@ -140,7 +135,7 @@ impl OverviewPage {
                 1 => "1 more rule finds something".to_owned(),
                 more => format!("{more} more rules find something"),
             },
-            alerts: alerts.into_iter().take(RULES).collect(),
+            alerts: alerts.iter().take(RULES).map(RuleRow::from).collect(),
             compare: compare(&newest_builds),
             no_rate: match most {
                 0 if days.iter().any(|day| day.affected > 0) => {
@@ -170,23 +165,16 @@ impl OverviewPage {
     }
 }
 
-/// The first alert of each rule that is not silenced, and how many more it has.
-fn by_rule(alerts: &[Value]) -> Vec<RuleRow> {
-    let mut rules: Vec<(AlertRow, u64)> = Vec::new();
-    for alert in alerts.iter().map(AlertRow::from).filter(|alert| !alert.silenced) {
-        match rules.iter_mut().find(|(first, _)| first.rule == alert.rule) {
-            Some((_, more)) => *more += 1,
-            None => rules.push((alert, 0)),
+impl From<&OpenOfRule> for RuleRow {
+    fn from(open: &OpenOfRule) -> Self {
+        Self {
+            alert: AlertRow::from(&open.worst),
+            more: match open.others {
+                0 => String::new(),
+                others => format!("and {} more", grouped(others)),
+            },
         }
     }
-    let row = |(alert, more)| RuleRow {
-        alert,
-        more: match more {
-            0 => String::new(),
-            more => format!("and {} more", grouped(more)),
-        },
-    };
-    rules.into_iter().map(row).collect()
 }
 
 /// The newest against the one before it.
@@ -320,27 +308,6 @@ mod tests {
         assert_eq!(bad, ["Regressed", "Failing parts", "Books"]);
         assert_eq!(tiles[0].note, "2 silent for more than 17 min");
         assert_eq!(tiles[1].value, "3");
-    }
-
-    #[test]
-    fn of_each_rule_the_worst_that_is_not_silenced_is_told() {
-        let alert = |rule: &str, object: u32, silenced: bool| serde_json::json!({ "rule": rule, "summary": format!("{rule} {object}"), "severity": 3, "silenced": silenced });
-        let alerts = [
-            alert("parts", 1, true),
-            alert("parts", 2, false),
-            alert("build", 3, false),
-            alert("parts", 4, false),
-            alert("quiet", 5, true),
-        ];
-        let told: Vec<_> = by_rule(&alerts)
-            .into_iter()
-            .map(|row| (row.alert.summary, row.more))
-            .collect();
-        let expected = [("parts 2", "and 1 more"), ("build 3", "")];
-        assert_eq!(
-            told,
-            expected.map(|(summary, more)| (summary.to_owned(), more.to_owned()))
-        );
     }
 
     #[test]

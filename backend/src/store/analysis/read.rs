@@ -50,7 +50,8 @@ impl Store {
 /// Reads it over two connections at the same time.
 async fn read(store: &Store, days: u32) -> Result<Histories, StoreError> {
     let days = i32::try_from(days).unwrap_or(i32::MAX);
-    let bounds = "SELECT today - make_interval(days => $1 - 1), today FROM date_trunc('day', now(), 'UTC') AS today";
+    let bounds =
+        "SELECT today - make_interval(days => $1 - 1), today FROM date_trunc('day', now(), 'UTC') AS today";
     let client = store.client().await?;
     let statement = client.prepare_cached(bounds).await?;
     let bounds = client.query_one(&statement, &[&days]).await?;
