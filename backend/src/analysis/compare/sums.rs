@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use super::Asked;
 use crate::{
-    analysis::{days::HOUR, firsts::firsts},
+    analysis::{
+        days::HOUR,
+        firsts::{First, firsts},
+    },
     store::{Dimension, Histories, History, KnownIssue},
 };
 
@@ -48,8 +51,7 @@ pub(super) struct Affected<'a> {
 /// A side, and the place of a model.
 type Group = (Side, usize);
 
-/// For how long two groups were watched, and how many of their hosts had which issue first. Where each host had an issue first of all
-/// counts, for one of them, for both or for neither: a host that had it before is not a new one.
+/// For how long two groups were watched, and how many of their hosts had which issue first.
 pub(super) fn side_by_side<'a>(
     histories: &'a Histories,
     asked: &Asked,
@@ -65,36 +67,12 @@ pub(super) fn side_by_side<'a>(
     let groups: Vec<Option<Group>> = systems
         .map(|(system, model)| Some((side(system.name(asked.by))?, model)))
         .collect();
-    let mut watched: HashMap<Group, (u64, f64)> = HashMap::new();
-    let mut affected: HashMap<(Group, Option<usize>), (u64, f64)> = HashMap::new();
+    let mut sums = Sums::default();
     for host in &histories.hosts {
-        let days = days_by_group(host, &groups);
-        for of_group in days.chunk_by(|a, b| a.0 == b.0) {
-            let sum = watched.entry(of_group[0].0).or_default();
-            sum.0 += 1;
-            sum.1 += of_group.iter().map(|(.., hours)| hours).sum::<f64>();
-        }
-        let firsts = firsts(host, &looked_at);
-        let first_of_any = firsts.iter().min_by_key(|first| first.seen.first_at);
-        let of_any = first_of_any.map(|first| (None, first.seen, false));
-        let of_each = firsts
-            .iter()
-            .map(|first| (Some(first.issue), first.seen, first.had));
-        for (issue, seen, had) in of_each.chain(of_any) {
-            if let Some(group) = groups[seen.system as usize].filter(|_| !had) {
-                affected.entry((group, issue)).or_default().0 += 1;
-            }
-            let after = |day: u16| had || day > seen.day;
-            for of_group in days.chunk_by(|a, b| a.0 == b.0) {
-                let after = of_group.iter().filter(|(_, day, _)| after(*day));
-                let hours: f64 = after.map(|(.., hours)| hours).sum();
-                if hours > 0.0 {
-                    affected.entry((of_group[0].0, issue)).or_default().1 += hours;
-                }
-            }
-        }
+        sums.add(host, &groups, &firsts(host, &looked_at));
     }
-    let watched = watched
+    let watched = sums
+        .watched
         .into_iter()
         .map(|((side, model), (hosts, hours))| Watched {
             side,
@@ -102,16 +80,52 @@ pub(super) fn side_by_side<'a>(
             hosts,
             hours,
         });
-    let affected = affected
-        .into_iter()
-        .map(|(((side, model), issue), (hosts, hours_after))| Affected {
-            side,
-            model: names[model],
-            issue: issue.map(|issue| &histories.issues[issue]),
-            hosts,
-            hours_after,
-        });
+    let affected = sums.affected.into_iter();
+    let affected = affected.map(|(((side, model), issue), (hosts, hours_after))| Affected {
+        side,
+        model: names[model],
+        issue: issue.map(|issue| &histories.issues[issue]),
+        hosts,
+        hours_after,
+    });
     (watched.collect(), affected.collect())
+}
+
+/// Hosts and hours: of each group, and of each issue (None: of any) in each group.
+#[derive(Debug, Default)]
+struct Sums {
+    watched: HashMap<Group, (u64, f64)>,
+    affected: HashMap<(Group, Option<usize>), (u64, f64)>,
+}
+
+impl Sums {
+    /// Adds a host. Where it had an issue first of all counts, for one of the two, for both or for neither: a host that had it before is
+    /// not a new one.
+    fn add(&mut self, host: &History, groups: &[Option<Group>], firsts: &[First]) {
+        let days = days_by_group(host, groups);
+        for of_group in days.chunk_by(|a, b| a.0 == b.0) {
+            let sum = self.watched.entry(of_group[0].0).or_default();
+            sum.0 += 1;
+            sum.1 += of_group.iter().map(|(.., hours)| hours).sum::<f64>();
+        }
+        let first_of_any = firsts.iter().min_by_key(|first| first.seen.first_at);
+        let of_any = first_of_any.map(|first| (None, first.seen, false));
+        let of_each = firsts
+            .iter()
+            .map(|first| (Some(first.issue), first.seen, first.had));
+        for (issue, seen, had) in of_each.chain(of_any) {
+            if let Some(group) = groups[seen.system as usize].filter(|_| !had) {
+                self.affected.entry((group, issue)).or_default().0 += 1;
+            }
+            for of_group in days.chunk_by(|a, b| a.0 == b.0) {
+                let after = of_group.iter().filter(|(_, day, _)| had || *day > seen.day);
+                let hours: f64 = after.map(|(.., hours)| hours).sum();
+                if hours > 0.0 {
+                    self.affected.entry((of_group[0].0, issue)).or_default().1 += hours;
+                }
+            }
+        }
+    }
 }
 
 /// For how many hours a host was watched on which day, by group.
