@@ -160,7 +160,7 @@ fn read_some(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The last `limit` bytes of a file.
-fn read_end(mut file: fs::File, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_end(mut file: fs::File, limit: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
     let mut bytes = Vec::new();

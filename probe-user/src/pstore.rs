@@ -19,13 +19,19 @@ use serde::{Deserialize, Serialize};
 
 pub use unpack::unpack;
 
+use crate::past::read_end;
+
 mod unpack;
 
 /// The most files of one folder that are looked at.
 const MAX_FILES: usize = 4096;
 
-/// The most bytes of one file that are read; `kmsg_bytes` and ramoops' `record_size` are far below.
+/// The most bytes of one file that are read: of a longer text its end, where the crash is, behind its header. `kmsg_bytes` is far
+/// below, ramoops' `console_size` may be above.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Longest header, bytes.
+const HEADER_BYTES: usize = 64;
 
 /// The most text of one dump; of a longer one the oldest parts are left out.
 const MAX_DUMP_BYTES: usize = 4 * 1024 * 1024;
@@ -228,7 +234,7 @@ fn read_record(path: &Path, origin: Origin) -> Result<Option<Record>, String> {
     let Some((kind, backend, compressed)) = name else {
         return Ok(None);
     };
-    let (bytes, written) = read_file(path).map_err(|error| error.to_string())?;
+    let (bytes, written) = read_file(path, compressed).map_err(|error| error.to_string())?;
     let bytes = if compressed { unpack(&bytes)? } else { bytes };
     Ok(Some(if kind == "mce" {
         Record::MachineCheck(BinaryRecord {
@@ -283,12 +289,20 @@ impl Part {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<(Vec<u8>, SystemTime)> {
+fn read_file(path: &Path, compressed: bool) -> io::Result<(Vec<u8>, SystemTime)> {
     let file = fs::File::open(path)?;
-    let written = file.metadata()?.modified()?;
+    let metadata = file.metadata()?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok((bytes, written))
+    if compressed || metadata.len() <= MAX_FILE_BYTES {
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    } else {
+        (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let header = parse_header(&text).map_or(0, |(.., rest)| text.len() - rest.len());
+        bytes.truncate(header);
+        bytes.extend(read_end(file, MAX_FILE_BYTES)?);
+    }
+    Ok((bytes, metadata.modified()?))
 }
 
 /// A file's kind (`dmesg`, `console` or `mce`), backend, and whether it is compressed.

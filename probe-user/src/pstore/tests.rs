@@ -180,6 +180,22 @@ fn of_a_dump_that_is_too_long_the_end_is_kept() {
     assert!(dumps[0].text.starts_with('4') && dumps[0].text.ends_with('1'));
 }
 
+#[test]
+fn of_a_file_that_is_too_long_the_header_and_the_end_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = "<4>[    1.0] all is well\n".repeat(60_000) + "<0>[    2.0] Kernel panic - not syncing: x\n";
+    write(dir.path(), "console-ramoops-0", lines.as_bytes(), 0);
+    let headed = format!("Panic#2 Part1\n{lines}");
+    write(dir.path(), "dmesg-ramoops-0", headed.as_bytes(), 1);
+    let dumps = read(dir.path(), Origin::Pstore).unwrap().dumps;
+    assert_eq!(dumps.len(), 2);
+    assert_eq!((&dumps[1].reason, dumps[1].number), (&DumpReason::Panic, Some(2)));
+    for dump in dumps {
+        assert_eq!(dump.text.len() as u64, MAX_FILE_BYTES);
+        assert!(dump.text.ends_with("not syncing: x\n"), "{:?}", dump.reason);
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_under_any_name_are_read_without_a_panic(
