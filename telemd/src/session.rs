@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         }
         session.catch_up().await;
         session.before.begin(&config.probes, surroundings.half);
-        announce(&session.sources.states().await);
+        announce(&session.sources.states());
         memory::give_back();
         Ok(session)
     }
@@ -335,7 +335,8 @@ impl<'a> Session<'a> {
         if stats.failing.is_some() {
             return;
         }
-        let states = self.sources.states().await;
+        self.sources.refresh().await;
+        let states = self.sources.states();
         let health = self.health(&stats);
         let record = self.recorder.boot().heartbeat(health, &states, now);
         if !self.recorder.allows(&record) {

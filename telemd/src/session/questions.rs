@@ -41,6 +41,9 @@ impl Session<'_> {
 
     /// How it goes.
     pub(crate) async fn status(&mut self) -> Status {
+        if self.is_answered_soon() {
+            self.sources.refresh().await;
+        }
         let config = self.surroundings.config;
         let stats = self.recorder.keeper().stats().borrow().clone();
         let (counted, rejected) = self.recorder.counts();
@@ -48,7 +51,7 @@ impl Session<'_> {
             agent_id: self.agent_id,
             epoch: self.recorder.keeper().epoch(),
             hostname: self.hostname.clone(),
-            hooks: self.sources.states().await,
+            hooks: self.sources.states(),
             spool: SpoolStatus {
                 dir: config.spool_dir(),
                 durable_seq: stats.durable_seq,

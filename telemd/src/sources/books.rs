@@ -10,9 +10,8 @@ use crate::recorder::Recorder;
 use crate::status::HookStatus;
 
 impl Sources {
-    /// Every hook, watched or not.
-    pub(crate) async fn states(&mut self) -> Vec<HookStatus> {
-        self.refresh().await;
+    /// Every hook, watched or not, by the last answer of the privileged half.
+    pub(crate) fn states(&self) -> Vec<HookStatus> {
         let mut states: Vec<_> = match &self.hooks {
             Ok(hooks) => hooks.iter().map(|state| self.status(state)).collect(),
             Err(reason) => {
