@@ -39,6 +39,8 @@ pub(crate) struct Simulate {
     json: bool,
 }
 
+/// Names that are told on a line.
+const NAMES: usize = 10;
 const NOT_EMPTY: &str = "the database has hosts or records: make a new one for this (createdb), what is made up must not be among what is true";
 
 pub(crate) async fn simulate(options: Simulate) -> anyhow::Result<()> {
@@ -79,9 +81,19 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         fleet.tables.host.len(),
         fingerprint(WORSE_IN_B),
         fingerprint(NEW_IN_B),
-        bad_hosts.join(", "),
-        bad_modules.join(", ")
+        few(&bad_hosts),
+        few(&bad_modules)
     ))
+}
+
+/// Those that fit on a line; `--json` has all.
+fn few(names: &[String]) -> String {
+    let told = names.iter().take(NAMES).map(String::as_str);
+    let told = told.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES) {
+        0 => told,
+        more => format!("{told} and {more} more (--json has them)"),
+    }
 }
 
 async fn measured(options: &Simulate, store: &Store, seeds: u64) -> anyhow::Result<String> {
@@ -131,4 +143,20 @@ fn row(name: &str, share: Share) -> String {
         share.power(),
         share.false_discovery_rate()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_few_names_and_says_how_many_more_there_are() {
+        let names: Vec<String> = (1..=12).map(|number| number.to_string()).collect();
+        assert_eq!(few(&names[..2]), "1, 2");
+        assert_eq!(
+            few(&names),
+            "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more (--json has them)"
+        );
+        assert_eq!(few(&[]), "");
+    }
 }
