@@ -49,16 +49,17 @@ impl Kept {
         }
     }
 
-    /// The histories of so many days: those that are kept, or else what `read` reads. Errors are not kept.
+    /// The histories of so many days: those that are kept, or else what `read` reads. Errors are not kept. Reading goes on when who
+    /// asked does not wait any longer: he finds it done when he asks again.
     pub(super) async fn get(
         &self,
         days: u32,
-        read: impl Future<Output = Result<Histories, StoreError>>,
+        read: impl Future<Output = Result<Histories, StoreError>> + Send + 'static,
     ) -> Result<Arc<Histories>, StoreError> {
         if let Some(known) = self.fresh().of(days) {
             return Ok(known);
         }
-        let _turn = self.reading.lock().await;
+        let turn = Arc::clone(&self.reading).lock_owned().await;
         let forgotten = {
             // Somebody may have read them meanwhile.
             let mut latest = self.fresh();
@@ -70,15 +71,27 @@ impl Kept {
             }
             latest.forgotten
         };
-        let histories = Arc::new(read.await?);
+        let kept = self.clone();
+        let reading = tokio::spawn(async move {
+            let _turn = turn;
+            let histories = Arc::new(read.await?);
+            kept.keep(days, &histories, forgotten);
+            Ok(histories)
+        });
+        reading
+            .await
+            .unwrap_or_else(|stopped| Err(StoreError::Unavailable(Box::new(stopped))))
+    }
+
+    /// Keeps what was read, unless it was given up meanwhile.
+    fn keep(&self, days: u32, histories: &Arc<Histories>, forgotten: u64) {
         let mut latest = self.fresh();
         if !self.within.is_zero() && latest.forgotten == forgotten {
             latest
                 .histories
-                .push((days, Instant::now(), Arc::clone(&histories)));
+                .push((days, Instant::now(), Arc::clone(histories)));
             self.give_up_later();
         }
-        Ok(histories)
     }
 
     /// Those that are not too old.
@@ -125,25 +138,31 @@ impl Store {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use futures::FutureExt as _;
+
     use super::*;
 
     /// Histories that tell how many were read before them.
-    struct Reads(AtomicUsize);
+    #[derive(Clone, Default)]
+    struct Reads(Arc<AtomicUsize>);
 
     impl Reads {
-        async fn read(&self) -> Result<Histories, StoreError> {
-            tokio::task::yield_now().await;
-            let days = self.0.fetch_add(1, Ordering::Relaxed);
-            Ok(Histories {
-                days,
-                ..Histories::default()
-            })
+        fn read(&self) -> impl Future<Output = Result<Histories, StoreError>> + Send + 'static {
+            let reads = self.clone();
+            async move {
+                tokio::task::yield_now().await;
+                let days = reads.0.fetch_add(1, Ordering::Relaxed);
+                Ok(Histories {
+                    days,
+                    ..Histories::default()
+                })
+            }
         }
     }
 
     #[tokio::test]
     async fn they_are_read_once_for_all_who_ask_within_their_time() {
-        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads(AtomicUsize::new(0)));
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads::default());
         let ask = async |days| kept.get(days, reads.read()).await.unwrap().days;
         let (first, meanwhile, other) = tokio::join!(ask(30), ask(30), ask(7));
         assert_eq!((first, meanwhile, other), (0, 0, 1));
@@ -154,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn old_ones_are_given_up_without_being_asked_for() {
-        let (kept, reads) = (Kept::new(Duration::from_millis(20)), Reads(AtomicUsize::new(0)));
+        let (kept, reads) = (Kept::new(Duration::from_millis(20)), Reads::default());
         let weak = Arc::downgrade(&kept.get(30, reads.read()).await.unwrap());
         for _ in 0..500 {
             if weak.upgrade().is_none() {
@@ -168,19 +187,27 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_given_up_while_it_was_read_is_not_kept() {
-        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads(AtomicUsize::new(0)));
-        let changed = async {
-            let histories = reads.read().await;
-            kept.forget();
-            histories
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads::default());
+        let (changing, read) = (kept.clone(), reads.read());
+        let changed = async move {
+            changing.forget();
+            read.await
         };
         assert_eq!(kept.get(30, changed).await.unwrap().days, 0);
         assert_eq!(kept.get(30, reads.read()).await.unwrap().days, 1);
     }
 
     #[tokio::test]
+    async fn reading_goes_on_when_nobody_waits() {
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads::default());
+        assert!(kept.get(30, reads.read()).now_or_never().is_none());
+        assert_eq!(kept.get(30, reads.read()).await.unwrap().days, 0);
+        assert_eq!(reads.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
     async fn errors_are_not_kept_and_nothing_is_unless_the_store_is_told_to() {
-        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads(AtomicUsize::new(0)));
+        let (kept, reads) = (Kept::new(Duration::from_hours(1)), Reads::default());
         let failed = kept
             .get(30, async { Err(StoreError::InvalidFilter("no".to_owned())) })
             .await;

@@ -42,8 +42,10 @@ impl Store {
     /// The histories of all hosts in so many days (UTC), 1 to 366, of which today is the last.
     pub async fn histories(&self, days: u32) -> Result<Arc<Histories>, StoreError> {
         check_days(days)?;
+        let store = self.clone();
         // It is large, and part of what many wait for.
-        Box::pin(self.kept.get(days, read(self, days))).await
+        let read = Box::pin(async move { read(&store, days).await });
+        self.kept.get(days, read).await
     }
 }
 
