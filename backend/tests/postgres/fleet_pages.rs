@@ -103,6 +103,10 @@ async fn what_cannot_be_compared_is_said() {
     let compared = get(&router, "/builds?by=build&from=41&to=42").await;
     assert_says(&compared, &["Hosts, 41", "42 against 41"]);
     assert!(!compared.contains("To compare"), "{compared}");
+    let asked = get(&router, "/builds?from=41&to=42&class=kernel.&max_ratio=20&days=9").await;
+    let fields = [r#"value="kernel.""#, r#"value="20""#, r#"value="9""#];
+    assert_says(&asked, &fields);
+    assert_says(&asked, &["verdict-fine"]);
 }
 
 #[tokio::test]

@@ -34,7 +34,8 @@ pub(in crate::http) async fn builds(
     };
     let page = BuildsPage::new(BuildsInput {
         question: &question,
-        days: watch.days,
+        watch: &watch,
+        max_ratio,
         rates: analysis::rates(&app.store, by, &watch, statistics::CONFIDENCE).await?,
         comparison,
         outliers: analysis::outliers(&app.store, &watch, statistics::RATIO, statistics::CONFIDENCE).await?,

@@ -10,7 +10,7 @@ use super::{counted, grouped};
 use crate::analysis::{Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, SideSum, Verdict};
 use crate::http::access::Frame;
 use crate::http::statistics::Question;
-use crate::store::Dimension;
+use crate::store::{Dimension, Watch};
 
 /// What hosts can be told apart by, with the words for one of them.
 const DIMENSIONS: [(Dimension, &str, &str); 3] = [
@@ -29,6 +29,10 @@ pub(in crate::http) struct BuildsPage {
     /// `Build`, `Kernel` or `Model`.
     pub(in crate::http) noun: &'static str,
     pub(in crate::http) days: u32,
+    /// A class or a prefix of classes; empty: any.
+    pub(in crate::http) class: String,
+    /// How many times as often the compared one may fail.
+    pub(in crate::http) max_ratio: f64,
     pub(in crate::http) rows: Vec<RateRow>,
     /// What can be compared to, and what can be compared.
     pub(in crate::http) from: Vec<Choice>,
@@ -89,7 +93,8 @@ pub(in crate::http) struct OutlierRow {
 #[derive(Debug)]
 pub(in crate::http) struct BuildsInput<'a> {
     pub(in crate::http) question: &'a Question,
-    pub(in crate::http) days: u32,
+    pub(in crate::http) watch: &'a Watch,
+    pub(in crate::http) max_ratio: f64,
     pub(in crate::http) rates: Vec<Rate>,
     pub(in crate::http) comparison: Option<Comparison>,
     pub(in crate::http) outliers: Outliers,
@@ -111,7 +116,9 @@ impl BuildsPage {
                 })
                 .collect(),
             noun: noun.map_or("", |(.., label)| label),
-            days: input.days,
+            days: input.watch.days,
+            class: input.watch.class.clone(),
+            max_ratio: input.max_ratio,
             rows: input.rates.iter().map(|rate| RateRow::new(rate, end)).collect(),
             from: names(&input.rates, input.question.from.as_deref()),
             to: names(&input.rates, input.question.to.as_deref()),
