@@ -62,13 +62,13 @@ static ADDING: LazyLock<Semaphore> =
 async fn of_histories<T: Send + 'static>(
     store: &Store,
     watch: &Watch,
-    make: impl FnOnce(&Histories) -> Result<T, AnalysisError> + Send + 'static,
+    make: impl FnOnce(&Histories, &Watch) -> Result<T, AnalysisError> + Send + 'static,
 ) -> Result<T, AnalysisError> {
     watch.check()?;
-    let histories = store.histories(watch.days).await?;
+    let (watch, histories) = (watch.clone(), store.histories(watch.days).await?);
     // It is never closed.
     let _turn = ADDING.acquire().await;
-    task::spawn_blocking(move || make(&histories)).await?
+    task::spawn_blocking(move || make(&histories, &watch)).await?
 }
 
 /// The bounds of an estimate. JSON has no infinity: an upper bound that is infinite is left out.

@@ -23,6 +23,7 @@ mod reports;
 pub use measure::{Measured, Share, measure};
 
 use fastrand::Rng;
+use proto::v1::{Fingerprint, FingerprintLevel, Hook, Record};
 
 use crate::store::{FleetTables, simulated_host};
 
@@ -247,6 +248,22 @@ fn last_heard(rng: &mut Rng, days: i32) -> (i32, f64) {
 /// The fingerprint of an issue.
 pub fn fingerprint(issue: i32) -> String {
     format!("{issue:032x}")
+}
+
+/// A record that is grouped by its issue, and marked as made up.
+fn of_issue(issue: i32, record: Record) -> Record {
+    Record {
+        fingerprints: vec![Fingerprint {
+            version: faults::fingerprint::VERSION,
+            level: FingerprintLevel::Title.into(),
+            value: fingerprint(issue),
+        }],
+        hook: Some(Hook {
+            name: "simulated".to_owned(),
+            attach: String::new(),
+        }),
+        ..record
+    }
 }
 
 /// A factor, evenly on a logarithmic scale.

@@ -124,7 +124,7 @@ pub struct ComparisonOfIssue {
 pub async fn compare(store: &Store, asked: &Asked) -> Result<Comparison, AnalysisError> {
     alpha(asked.confidence)?;
     let judged = asked.clone();
-    of_histories(store, &asked.watch, move |histories| {
+    of_histories(store, &asked.watch, move |histories, _| {
         let (watched, affected) = side_by_side(histories, &judged);
         judge(&judged, &watched, &affected)
     })

@@ -17,8 +17,7 @@ pub struct FleetDay {
 
 /// The days that are looked at, the oldest first, today last.
 pub async fn fleet_days(store: &Store, watch: &Watch) -> Result<Vec<FleetDay>, AnalysisError> {
-    let asked = watch.clone();
-    of_histories(store, watch, move |histories| Ok(days(histories, &asked))).await
+    of_histories(store, watch, move |histories, watch| Ok(days(histories, watch))).await
 }
 
 /// Host-hours of each day. A day that has not come yet, by a clock that is ahead, is none of them.

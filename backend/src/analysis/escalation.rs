@@ -47,9 +47,8 @@ pub async fn escalations(
     if !(0.0..=1.0).contains(&false_part) {
         return Err(statistics::Invalid::Probability.into());
     }
-    let asked = watch.clone();
-    of_histories(store, watch, move |histories| {
-        found(series(histories, &asked), false_part)
+    of_histories(store, watch, move |histories, watch| {
+        found(series(histories, watch), false_part)
     })
     .await
 }

@@ -50,11 +50,10 @@ pub async fn outliers(
     confidence: f64,
 ) -> Result<Outliers, AnalysisError> {
     super::alpha(confidence)?;
-    let asked = watch.clone();
-    let (mut outliers, hosts) = of_histories(store, watch, move |histories| {
+    let (mut outliers, hosts) = of_histories(store, watch, move |histories, watch| {
         let [builds, models] = [Dimension::Build, Dimension::Model].map(|by| histories.names(by).0);
         let sizes = [builds.len(), models.len(), histories.hosts.len()];
-        let [of_builds, of_models, of_hosts] = found(&cells(histories, &asked), sizes, ratio, confidence)?;
+        let [of_builds, of_models, of_hosts] = found(&cells(histories, watch), sizes, ratio, confidence)?;
         let named = |kind: Vec<Found>, names: &[&str]| {
             let named = kind.into_iter().map(|found| found.named(names[found.place]));
             named.collect()

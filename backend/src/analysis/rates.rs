@@ -41,8 +41,7 @@ pub async fn rates(
     confidence: f64,
 ) -> Result<Vec<Rate>, AnalysisError> {
     let alpha = alpha(confidence)?;
-    let asked = watch.clone();
-    of_histories(store, watch, move |histories| {
+    of_histories(store, watch, move |histories, watch| {
         let rate = |group: Group| {
             let rate = statistics::rate::rate(clustered(&group), alpha)?;
             Ok(Rate {
@@ -56,7 +55,7 @@ pub async fn rates(
                 rate_bounds: rate.interval.into(),
             })
         };
-        groups(histories, by, &asked).into_iter().map(rate).collect()
+        groups(histories, by, watch).into_iter().map(rate).collect()
     })
     .await
 }

@@ -46,9 +46,9 @@ pub async fn survival(
     confidence: f64,
 ) -> Result<Survival, AnalysisError> {
     let alpha = alpha(confidence)?;
-    let (name, asked) = (name.to_owned(), watch.clone());
-    of_histories(store, watch, move |histories| {
-        let lives = lives(histories, by, &name, &asked);
+    let name = name.to_owned();
+    of_histories(store, watch, move |histories, watch| {
+        let lives = lives(histories, by, &name, watch);
         let steps = statistics::survival::survival(&lives, alpha)?;
         Ok(Survival {
             name,

@@ -1,10 +1,8 @@
 //! Programs of a made-up fleet that crash, on all hosts alike.
 
-use proto::v1::{
-    Context, Fingerprint, FingerprintLevel, Hook, ProgramCrash, Record, Severity, UserFrame, record::Payload,
-};
+use proto::v1::{Context, ProgramCrash, Record, Severity, UserFrame, record::Payload};
 
-use super::ISSUES;
+use super::{ISSUES, of_issue};
 
 /// Expected beginnings of each a day, on a host that is like most.
 const RATE: f64 = 0.001;
@@ -70,19 +68,10 @@ pub(super) fn records(kernel: &str) -> Vec<Record> {
             function: function.to_owned(),
         };
         let offsets = (1..).map(|place| place * APART);
-        Record {
+        let record = Record {
             class: "program.crash".to_owned(),
             severity: Severity::Medium.into(),
             title: format!("{signal_name} in {program}"),
-            fingerprints: vec![Fingerprint {
-                version: faults::fingerprint::VERSION,
-                level: FingerprintLevel::Title.into(),
-                value: super::fingerprint(number),
-            }],
-            hook: Some(Hook {
-                name: "simulated".to_owned(),
-                attach: String::new(),
-            }),
             context: Some(Context {
                 cpu: 1,
                 pid: 2214,
@@ -102,7 +91,8 @@ pub(super) fn records(kernel: &str) -> Vec<Record> {
                 ..ProgramCrash::default()
             })),
             ..Record::default()
-        }
+        };
+        of_issue(number, record)
     };
     numbered.map(record).collect()
 }

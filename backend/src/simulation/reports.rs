@@ -1,9 +1,9 @@
 //! What hosts of a made-up fleet report: logs as kernels print them, about functions in which kernels of many machines have faults.
 
 use faults::parse;
-use proto::v1::{Context, Fingerprint, FingerprintLevel, Hook, Record};
+use proto::v1::{Context, Record};
 
-use super::ISSUES;
+use super::{ISSUES, of_issue};
 
 /// A kind of report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,16 +74,7 @@ pub(super) fn records(kernel: &str) -> Vec<Record> {
     let record = |(number, (form, function)): (i32, (Form, &str))| {
         let text = text(form, function, kernel);
         let report = parse(&text)?;
-        Some(Record {
-            fingerprints: vec![Fingerprint {
-                version: faults::fingerprint::VERSION,
-                level: FingerprintLevel::Title.into(),
-                value: super::fingerprint(number),
-            }],
-            hook: Some(Hook {
-                name: "simulated".to_owned(),
-                attach: String::new(),
-            }),
+        let record = Record {
             context: Some(Context {
                 cpu: 3,
                 pid: 1187,
@@ -93,7 +84,8 @@ pub(super) fn records(kernel: &str) -> Vec<Record> {
             }),
             kernel_release: kernel.to_owned(),
             ..wire::kernel_report(&report, &text, false)
-        })
+        };
+        Some(of_issue(number, record))
     };
     numbered.filter_map(record).collect()
 }
