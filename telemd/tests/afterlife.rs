@@ -70,10 +70,7 @@ fn a_journal_that_is_slow_holds_nothing_else_up() {
     std::fs::create_dir_all(host.path("root/var/log/journal")).unwrap();
     let folder = host.path("bin");
     std::fs::create_dir(&folder).unwrap();
-    let program = folder.join("journalctl");
-    std::fs::write(&program, "#!/bin/sh\nexec sleep 4\n").unwrap();
-    let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, all).unwrap();
+    testing::write_program(&folder.join("journalctl"), b"#!/bin/sh\nexec sleep 4\n");
     let path = std::env::var("PATH").unwrap();
     let mut telemd = host.telemd();
     telemd.env("PATH", format!("{}:{path}", folder.display()));

@@ -57,21 +57,18 @@ fn record_gen_as(host: &Host, uid: u32, args: &[&str]) -> Output {
     std::fs::set_permissions(host.dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     // Where the programs are built need not be a place that others can enter.
     let program = host.path("record-gen");
-    std::fs::copy(env!("CARGO_BIN_EXE_telem-record-gen"), &program).unwrap();
-    loop {
-        let run = Command::new(&program)
-            .arg("--config")
-            .arg(host.path("telemd.toml"))
-            .args(args)
-            .uid(uid)
-            .gid(uid)
-            .output();
-        match run {
-            // Another test forked while the copy was open for writing, and has not executed its program yet.
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
-            run => return run.unwrap(),
-        }
-    }
+    testing::write_program(
+        &program,
+        &std::fs::read(env!("CARGO_BIN_EXE_telem-record-gen")).unwrap(),
+    );
+    Command::new(&program)
+        .arg("--config")
+        .arg(host.path("telemd.toml"))
+        .args(args)
+        .uid(uid)
+        .gid(uid)
+        .output()
+        .unwrap()
 }
 
 #[test]

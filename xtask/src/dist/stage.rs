@@ -7,7 +7,12 @@
 //! CHANGELOG.md
 //! ```
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::{fs::symlink, process::CommandExt as _},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -86,11 +91,17 @@ fn preset(root: &Path, name: &str) -> Result<()> {
     )
 }
 
-/// A program under its installed name, with its manual pages and completions.
+/// A program under its installed name, with its manual pages and completions. The built one is asked for these, by
+/// that name: a copy just written is busy for as long as a child of another thread, not yet executing its own program,
+/// has the file open (ETXTBSY in execve(2)).
 fn program(root: &Path, from: &Path, name: &str) -> Result<()> {
-    let installed = root.join("usr/bin").join(name);
-    install(from, &installed, 0o755)?;
-    manual_pages(&installed, &root.join("usr/share/man"))?;
+    install(from, &root.join("usr/bin").join(name), 0o755)?;
+    let called = || {
+        let mut command = Command::new(from);
+        command.arg0(name);
+        command
+    };
+    manual_pages(called(), &root.join("usr/share/man"))?;
     if NOT_CALLED.contains(&name) {
         return Ok(());
     }
@@ -98,20 +109,16 @@ fn program(root: &Path, from: &Path, name: &str) -> Result<()> {
         let file = root.join(place.replace("NAME", name));
         let folder = file.parent().context("a file has a folder")?;
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-        let script = completions(&installed, shell)?;
+        let script = completions(called, shell)?;
         fs::write(&file, script).with_context(|| format!("write {}", file.display()))?;
     }
     Ok(())
 }
 
 /// Sorts the pages that a program writes into the folders of their sections.
-fn manual_pages(program: &Path, man: &Path) -> Result<()> {
+fn manual_pages(mut program: Command, man: &Path) -> Result<()> {
     let pages = tempfile::tempdir().context("create a folder for manual pages")?;
-    output(
-        Command::new(program)
-            .arg(manual::program::OPTION)
-            .arg(pages.path()),
-    )?;
+    output(program.arg(manual::program::OPTION).arg(pages.path()))?;
     for entry in fs::read_dir(pages.path()).context("list manual pages")? {
         let path = entry.context("list manual pages")?.path();
         let section = path
@@ -126,9 +133,9 @@ fn manual_pages(program: &Path, man: &Path) -> Result<()> {
 }
 
 /// Programs with subcommands have one for completions, the others an option.
-fn completions(program: &Path, shell: &str) -> Result<Vec<u8>> {
-    output(Command::new(program).args(["completions", shell]))
-        .or_else(|_no_subcommands| output(Command::new(program).args(["--completions", shell])))
+fn completions(program: impl Fn() -> Command, shell: &str) -> Result<Vec<u8>> {
+    output(program().args(["completions", shell]))
+        .or_else(|_no_subcommands| output(program().args(["--completions", shell])))
 }
 
 fn output(command: &mut Command) -> Result<Vec<u8>> {

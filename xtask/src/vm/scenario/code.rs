@@ -341,11 +341,10 @@ mod tests {
 
     #[test]
     fn the_crashing_program_crashes() {
-        use std::os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _};
+        use std::os::unix::process::ExitStatusExt as _;
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("crash");
-        std::fs::write(&program, crashing_program()).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        testing::write_program(&program, &crashing_program());
         let status = std::process::Command::new(&program)
             .current_dir(dir.path())
             .status()
