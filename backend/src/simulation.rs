@@ -12,7 +12,7 @@
 //! host has changes nothing.
 //!
 //! The analysis is measured on fleets that were watched until yesterday. One for people to look at goes on until now: with programs
-//! that crash, hosts that fell silent, and the last heartbeat of each.
+//! that crash, hosts that fell silent, and the last heartbeat of each; it can be kept alive.
 
 mod heartbeat;
 mod measure;
@@ -21,6 +21,8 @@ mod programs;
 mod reports;
 
 pub use measure::{Measured, Share, measure};
+
+use std::time::Duration;
 
 use fastrand::Rng;
 use proto::v1::{Fingerprint, FingerprintLevel, Hook, Record};
@@ -37,8 +39,8 @@ pub const KERNELS: [&str; 3] = ["5.10.0-simulated", "6.1.0-simulated", "6.12.0-s
 const KERNEL_OF: [i32; 7] = [1, 2, 1, 0, 1, 2, 1];
 /// Hosts have fallen silent one in so many.
 const SILENT: u32 = 40;
-/// Between two heartbeats, seconds.
-const BEAT_S: f64 = 300.0;
+/// Between two heartbeats of a host.
+pub const BEAT: Duration = Duration::from_mins(5);
 /// Hosts are bad one in so many.
 const BAD_HOSTS: u32 = 250;
 /// Probability that a host has an issue again on the day after.
@@ -241,7 +243,7 @@ fn last_heard(rng: &mut Rng, days: i32) -> (i32, f64) {
     if rng.u32(0..SILENT) == 0 {
         (rng.i32(days * 3 / 4 + 1..=days), rng.f64() * 86_400.0)
     } else {
-        (days + 1, rng.f64() * BEAT_S)
+        (days + 1, rng.f64() * BEAT.as_secs_f64())
     }
 }
 

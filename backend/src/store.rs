@@ -78,7 +78,7 @@ pub use population::{Population, PopulationBy, UpdatePath};
 pub use retention::{KEEP_DAYS, RetentionRule};
 pub use rules::{Preview, PreviewedIssue, PreviewedPart, Regrouped};
 pub use saved::{SAVED_SEARCHES, SavedSearch};
-pub use simulation::{FleetTables, simulated_host};
+pub use simulation::{FleetTables, LiveFleet, simulated_host};
 pub use story::{Book, Boot, IssueOfHost, Story};
 pub use sums::{COUNTED_DAYS, CountedBy, Counts};
 pub use symbols::{SymbolFileRow, SymbolsFound, SymbolsWanted};

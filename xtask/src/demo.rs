@@ -48,8 +48,8 @@ pub(crate) struct Args {
     /// Where the page is served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7131")]
     http: std::net::SocketAddr,
-    /// Begin with a month of a fleet that is made up, with a release that is worse than the one before; its hosts, issues and
-    /// builds are called simulated
+    /// Begin with a month of a fleet that is made up, with a release that is worse than the one before. Its hosts are called
+    /// simulated, and go on sending heartbeats
     #[arg(long)]
     history: bool,
 }
@@ -103,9 +103,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let scratch = paths::scratch("demo")?;
     let dir = scratch.path();
     let collector = Collector::start(&programs, dir, args.http)?;
-    if args.history {
-        collector.make_history(&programs)?;
-    }
+    let fleet = args
+        .history
+        .then(|| collector.make_history(&programs, dir))
+        .transpose()?;
     progress::say(format!("\n      The page: {}\n", collector.page()));
     let mut demo = Demo {
         // Of the history nothing is told.
@@ -131,6 +132,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     demo.stay(&agent, &programs)?;
     drop(guest);
     drop(agent);
+    drop(fleet);
     drop(demo);
     progress::say(format!(
         "      Everything is stopped. What was stored is in {}.",

@@ -1,14 +1,15 @@
 //! `backend simulate`.
 
-use std::io::{self, Write as _};
-
 use anyhow::bail;
 use backend::{
-    simulation::{BAD_MODEL, NEW_IN_B, Plan, Share, Story, WORSE_IN_B, fingerprint, measure},
-    store::Store,
+    simulation::{BAD_MODEL, BEAT, Fleet, NEW_IN_B, Plan, Share, Story, WORSE_IN_B, fingerprint, measure},
+    store::{FleetTables, Store},
 };
 use clap::Args;
 use serde_json::json;
+use tokio::time::MissedTickBehavior;
+
+use super::say;
 
 /// What is to be made up.
 #[derive(Debug, Args)]
@@ -34,6 +35,9 @@ pub(crate) struct Simulate {
     /// none, and leave the database empty.
     #[arg(long, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     measure: Option<u64>,
+    /// Stay, and let its hosts send a heartbeat every five minutes until SIGINT or SIGTERM. A fleet that was made up before goes on.
+    #[arg(long, conflicts_with = "measure")]
+    live: bool,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -46,15 +50,9 @@ const NOT_EMPTY: &str = "the database has hosts or records: make a new one for t
 pub(crate) async fn simulate(options: Simulate) -> anyhow::Result<()> {
     let store = Store::new(&options.database)?;
     store.migrate().await?;
-    let text = match options.measure {
-        Some(seeds) => measured(&options, &store, seeds).await?,
-        None => written(&options, &store).await?,
-    };
-    writeln!(io::stdout(), "{text}")?;
-    Ok(())
-}
-
-async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
+    if let Some(seeds) = options.measure {
+        return say(&measured(&options, &store, seeds).await?);
+    }
     let plan = Plan {
         hosts: options.hosts,
         days: options.days,
@@ -62,19 +60,43 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         story: Story::Release,
     };
     let fleet = plan.fleet_until_now();
-    if !store.write_fleet(&fleet.tables).await? {
+    if store.write_fleet(&fleet.tables).await? {
+        store.count_population().await?;
+        say(&truth(&options, &fleet))?;
+    } else if !options.live {
         bail!(NOT_EMPTY);
     }
-    store.count_population().await?;
+    if options.live {
+        live(&store, fleet.tables).await?;
+    }
+    Ok(())
+}
+
+/// Lets the hosts send heartbeats until it is told to end.
+async fn live(store: &Store, tables: FleetTables) -> anyhow::Result<()> {
+    let Some(mut fleet) = store.live_fleet(tables, BEAT).await? else {
+        bail!(NOT_EMPTY);
+    };
+    let ended = crate::on_signal()?;
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while ended.run_until_cancelled(beat.tick()).await.is_some() {
+        fleet.beat().await?;
+    }
+    Ok(())
+}
+
+/// What was made up, in words or as JSON.
+fn truth(options: &Simulate, fleet: &Fleet) -> String {
     let (bad_hosts, bad_modules) = (fleet.bad_host_names(), fleet.bad_module_names());
     if options.json {
         let truth = json!({
             "hosts": options.hosts, "days": options.days, "seed": options.seed, "from": "A", "to": "B",
             "worse": [fingerprint(WORSE_IN_B), fingerprint(NEW_IN_B)], "bad_model": format!("model {BAD_MODEL}"), "bad_hosts": bad_hosts, "bad_modules": bad_modules,
         });
-        return Ok(truth.to_string());
+        return truth.to_string();
     }
-    Ok(format!(
+    format!(
         "{} hosts over {} days, {} sightings\n  worse in build B than in A: {} and {}\n  bad model: model {BAD_MODEL}\n  bad hosts: {}\n  bad memory modules: {}",
         options.hosts,
         options.days,
@@ -83,7 +105,7 @@ async fn written(options: &Simulate, store: &Store) -> anyhow::Result<String> {
         fingerprint(NEW_IN_B),
         few(&bad_hosts),
         few(&bad_modules)
-    ))
+    )
 }
 
 /// Those that fit on a line; `--json` has all.

@@ -100,17 +100,24 @@ impl Store {
     }
 
     async fn deliver_one(&self, message: Message) -> Result<Delivered, DeliverError> {
-        let messages = [message];
-        let mut attempt = 0;
-        let mut outcomes = loop {
-            attempt += 1;
-            match self.store_and_count(&messages).await {
-                Err(error) if error.is_conflict() && attempt < ATTEMPTS => pause(attempt).await,
-                result => break result?,
-            }
-        };
+        let mut outcomes = self.deliver_counted(&[message]).await?;
         // Invariant: there is an outcome for each message.
         outcomes.pop().unwrap_or(Err(DeliverError::UnknownSender))
+    }
+
+    /// Stores and counts messages of any senders in one transaction; what became of each, in their order.
+    pub(super) async fn deliver_counted(
+        &self,
+        messages: &[Message],
+    ) -> Result<Vec<Result<Delivered, DeliverError>>, StoreError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.store_and_count(messages).await {
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => pause(attempt).await,
+                result => return result,
+            }
+        }
     }
 
     /// Stores messages of any senders in one transaction; those of one sender in their order. The outer error is of the

@@ -1,6 +1,9 @@
 //! Fleets that were made up, written past the ingest path straight into the tables that the analysis reads.
 
+mod live;
 mod records;
+
+pub use self::live::LiveFleet;
 
 use std::time::Duration;
 

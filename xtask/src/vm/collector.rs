@@ -105,23 +105,27 @@ impl Collector {
         self.data_dir.join("postgres/socket")
     }
 
-    /// Makes a fleet up that was watched for a month before anybody delivers here.
-    pub(crate) fn make_history(&self, programs: &Path) -> Result<()> {
+    /// Makes a fleet up that was watched for a month before anybody delivers here, and lets it live with its log in `dir` until what is
+    /// returned is dropped.
+    pub(crate) fn make_history(&self, programs: &Path, dir: &Path) -> Result<Service> {
+        let backend = programs.join("backend");
         let database = format!(
             "host={} user=postgres dbname=postgres",
             self.database_socket().display()
         );
+        let simulate = ["simulate", "--hosts", "500", "--database", &database];
         progress::run(
             "make a month of a fleet up",
-            Command::new(programs.join("backend")).args([
-                "simulate",
-                "--hosts",
-                "500",
-                "--database",
-                &database,
-            ]),
+            Command::new(&backend).args(simulate),
         )?;
-        Ok(())
+        let live = simulate.into_iter().chain(["--live"]);
+        Service::start(
+            "the fleet that is made up",
+            &backend,
+            live,
+            dir.join("fleet.log"),
+            STOP_PATIENCE,
+        )
     }
 
     /// The address of its first page, which ends in a slash.

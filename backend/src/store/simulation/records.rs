@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use proto::v1::{Record, record::Payload};
-use tokio_postgres::Transaction;
+use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -75,30 +75,12 @@ async fn faults(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<()
 }
 
 async fn heartbeats(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
-    let hosts = transaction
-        .query(
-            "SELECT h.agent_id, h.last_seen, h.boot_id, h.os_build, f.kernel_number, f.model,
-                    extract(epoch FROM h.last_seen - pg_temp.day(f.upgraded, $1))::bigint
-             FROM fleet f JOIN hosts h ON h.agent_id = pg_temp.host(f.number)",
-            &[&fleet.days],
-        )
-        .await?;
-    let of_kernel = fleet.beats.len() / fleet.kernels.len().max(1);
+    let hosts = transaction.query(LAST_BEATS, &[&fleet.kernels]).await?;
     for hosts in hosts.chunks(BEATS) {
         let mut rows = Rows::default();
         for row in hosts {
-            let (kernel, model): (i32, i32) = (row.get(4), row.get(5));
-            let place = |number: i32| usize::try_from(number).unwrap_or(0);
-            let beat = fleet.beats.get(place(kernel) * of_kernel + place(model));
-            let mut record = beat.cloned().unwrap_or_default();
-            record.boot_id = row.get(2);
-            if let Some(Payload::Heartbeat(beat)) = &mut record.payload {
-                beat.os_build = row.get(3);
-                beat.host_uptime_s = u64::try_from(row.get::<_, i64>(6)).unwrap_or(0);
-                // It is started early in a boot.
-                beat.agent_uptime_s = beat.host_uptime_s.saturating_sub(20);
-            }
-            rows.push(row.get(0), row.get(1), None, record);
+            let beat = LastBeat::of(row);
+            rows.push(beat.agent_id, beat.at, None, beat.record(fleet));
         }
         rows.write(transaction).await?;
     }
@@ -111,6 +93,64 @@ async fn heartbeats(transaction: &Transaction<'_>, fleet: &FleetTables) -> Resul
         transaction.execute(&sql, &[]).await?;
     }
     Ok(())
+}
+
+/// Of each made-up host its last heartbeat: [`LastBeat`]; `$1` are the kernels.
+pub(super) const LAST_BEATS: &str =
+    "SELECT h.agent_id, h.last_seen, h.boot_id, h.os_build, array_position($1::text[], h.kernel_release) - 1,
+            substr(h.product, 7)::integer, extract(epoch FROM h.last_seen - b.first_beat_at)::bigint
+     FROM hosts h JOIN boots b ON b.agent_id = h.agent_id AND b.boot_id = h.boot_id
+     WHERE h.agent_version = 'simulated'";
+
+/// When a host was heard last, and what it said.
+#[derive(Clone, Debug)]
+pub(super) struct LastBeat {
+    pub(super) agent_id: Uuid,
+    pub(super) at: Micros,
+    boot_id: String,
+    os_build: String,
+    kernel: usize,
+    model: usize,
+    uptime_s: u64,
+}
+
+impl LastBeat {
+    pub(super) fn of(row: &Row) -> Self {
+        let place = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            agent_id: row.get(0),
+            at: row.get(1),
+            boot_id: row.get(2),
+            os_build: row.get(3),
+            kernel: place(row.get(4)),
+            model: place(row.get(5)),
+            uptime_s: u64::try_from(row.get::<_, i64>(6)).unwrap_or(0),
+        }
+    }
+
+    /// It is heard again.
+    pub(super) fn goes_on(&mut self, now: Micros) {
+        self.uptime_s += u64::try_from(now.0 - self.at.0).unwrap_or(0) / 1_000_000;
+        self.at = now;
+    }
+
+    pub(super) fn record(&self, fleet: &FleetTables) -> Record {
+        let models = fleet.beats.len() / fleet.kernels.len().max(1);
+        let beats = fleet.beats.chunks(models.max(1)).nth(self.kernel);
+        let beat = beats.and_then(|beats| beats.get(self.model));
+        let mut record = Record {
+            boot_id: self.boot_id.clone(),
+            occurred_at_unix_ns: self.at.unix_ns(),
+            ..beat.cloned().unwrap_or_default()
+        };
+        if let Some(Payload::Heartbeat(beat)) = &mut record.payload {
+            beat.os_build.clone_from(&self.os_build);
+            beat.host_uptime_s = self.uptime_s;
+            // It is started early in a boot.
+            beat.agent_uptime_s = self.uptime_s.saturating_sub(20);
+        }
+        record
+    }
 }
 
 impl Rows {
