@@ -192,13 +192,18 @@ impl Store {
             )
             .await?;
         let (there, strays): (i64, bool) = (row.get(0), row.get(1));
-        let good = there == DAYS_AHEAD && !strays;
+        let mut wrong = Vec::new();
+        if there < DAYS_AHEAD {
+            wrong.push("there are none for today or tomorrow: neither a collector nor `backend migrate` made them, see their logs");
+        }
+        if strays {
+            wrong.push("records_default has records of days without one: a collector moves them within the hour, `backend migrate` at once");
+        }
+        let good = wrong.is_empty();
         let detail = if good {
             "there are partitions for today and tomorrow, and nothing outside of them".to_owned()
         } else {
-            "partitions are missing, so that records are in records_default; a running collector or `backend migrate` \
-             makes them: see its log for why it did not"
-                .to_owned()
+            wrong.join("; ")
         };
         Ok(Condition::new("partitions", good, Verdict::Warning, detail))
     }

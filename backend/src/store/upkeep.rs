@@ -13,7 +13,11 @@ mod migrations {
 
 /// Days for which partitions are made ahead, today's included.
 const DAYS_AHEAD: i32 = 8;
-/// How often partitions are looked after.
+/// Days of which one turn moves records from the default partition: each takes a while. The next turn goes on.
+const DAYS_MOVED: i64 = 31;
+/// How soon after a start partitions are looked after: a collector may not live to see an hour.
+const FIRST: Duration = Duration::from_mins(1);
+/// How often after that.
 const EVERY: Duration = Duration::from_hours(1);
 /// How soon it is tried again after a failure.
 const RETRY: Duration = Duration::from_mins(1);
@@ -56,7 +60,7 @@ impl Store {
 
     /// Makes partitions ahead of time, and gives up what `retention` gives up, until `shutdown`.
     pub async fn keep_up(&self, shutdown: &CancellationToken) {
-        let mut pause = EVERY;
+        let mut pause = FIRST;
         while shutdown
             .run_until_cancelled(tokio::time::sleep(pause))
             .await
@@ -80,17 +84,18 @@ impl Store {
             .execute("SELECT pg_advisory_lock($1)", &[&SCHEMA_LOCK])
             .await?;
         make_partitions(&mut client).await?;
+        move_strays(&mut client).await?;
         once::forget(&client).await?;
         expire::expire(&mut client).await?;
         expire::expire_hours(&client).await
     }
 }
 
-/// Makes the partitions that are missing, one a day (UTC).
+/// Makes the partitions of the next days that are missing.
 async fn make_partitions(client: &mut Client) -> Result<(), StoreError> {
     let missing = client
         .query(
-            "SELECT to_char(day, 'YYYYMMDD'), to_char(day, 'YYYY-MM-DD'), to_char(day + interval '1 day', 'YYYY-MM-DD')
+            "SELECT to_char(day, 'YYYY-MM-DD')
              FROM generate_series(date_trunc('day', now() AT TIME ZONE 'UTC'),
                                   date_trunc('day', now() AT TIME ZONE 'UTC') + ($1 - 1) * interval '1 day',
                                   interval '1 day') AS day
@@ -99,28 +104,48 @@ async fn make_partitions(client: &mut Client) -> Result<(), StoreError> {
         )
         .await?;
     for row in missing {
-        let (name, from, to): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-        // What the default partition took for this day moves in before the new one is attached: PostgreSQL refuses a
-        // partition whose rows are elsewhere.
-        let transaction = client.transaction().await?;
-        transaction
-            .batch_execute(&format!(
-                // Attaching waits for whoever reads the default partition, and everyone else then waits for it.
-                "SET LOCAL lock_timeout = '3s';
-                 LOCK TABLE records_default IN EXCLUSIVE MODE;
-                 CREATE TABLE records_{name} (LIKE records INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMPRESSION);
-                 WITH moved AS (
-                     DELETE FROM records_default
-                     WHERE received_at >= '{from} 00:00:00Z' AND received_at < '{to} 00:00:00Z'
-                     RETURNING *
-                 )
-                 INSERT INTO records_{name} SELECT * FROM moved;
-                 ALTER TABLE records ATTACH PARTITION records_{name}
-                     FOR VALUES FROM ('{from} 00:00:00Z') TO ('{to} 00:00:00Z')"
-            ))
-            .await?;
-        transaction.commit().await?;
-        tracing::debug!(partition = name, "partition made");
+        make_partition(client, row.get(0)).await?;
     }
+    Ok(())
+}
+
+/// Makes partitions for what the default partition has of other days, the oldest first: nobody made them in time.
+async fn move_strays(client: &mut Client) -> Result<(), StoreError> {
+    let days = client
+        .query(
+            "SELECT DISTINCT to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM records_default ORDER BY 1 LIMIT $1",
+            &[&DAYS_MOVED],
+        )
+        .await?;
+    for row in days {
+        make_partition(client, row.get(0)).await?;
+    }
+    Ok(())
+}
+
+/// Makes the partition of a day (UTC), with what the default partition took of it.
+async fn make_partition(client: &mut Client, day: &str) -> Result<(), StoreError> {
+    let name = format!("records_{}", day.replace('-', ""));
+    let (from, to) = (
+        format!("timestamptz '{day} 00:00:00Z'"),
+        format!("timestamptz '{day} 00:00:00Z' + interval '24 hours'"),
+    );
+    // Records move in before the new one is attached: PostgreSQL refuses a partition whose rows are elsewhere.
+    let transaction = client.transaction().await?;
+    transaction
+        .batch_execute(&format!(
+            // Attaching waits for whoever reads the default partition, and everyone else then waits for it: indexes are made before.
+            "SET LOCAL lock_timeout = '3s';
+             LOCK TABLE records_default IN EXCLUSIVE MODE;
+             CREATE TABLE {name} (LIKE records INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMPRESSION INCLUDING INDEXES);
+             WITH moved AS (
+                 DELETE FROM records_default WHERE received_at >= {from} AND received_at < {to} RETURNING *
+             )
+             INSERT INTO {name} SELECT * FROM moved;
+             ALTER TABLE records ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({to})"
+        ))
+        .await?;
+    transaction.commit().await?;
+    tracing::debug!(partition = name, "partition made");
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Records always find a place, and end up in the partition of their day.
 
-use crate::support::{Database, batch, host, sender};
+use backend::store::Verdict;
+
+use crate::support::{Database, batch, host, record, sender};
 
 #[tokio::test]
 async fn records_without_a_partition_are_taken_and_moved_when_there_is_one() {
@@ -28,6 +30,45 @@ async fn records_without_a_partition_are_taken_and_moved_when_there_is_one() {
     assert_eq!(db.count(&format!("SELECT count(*) FROM {today}")).await, 5);
     db.store.deliver(&sender, batch(6, 5)).await.unwrap();
     assert_eq!(db.count(&format!("SELECT count(*) FROM {today}")).await, 10);
+    db.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn records_of_past_days_are_moved_to_their_own_and_expire() {
+    let Some(db) = Database::new("records_of_past_days_are_moved_to_their_own_and_expire").await else {
+        return;
+    };
+    // Nobody has made partitions for 40 days.
+    db.tell(&vec![record("one"); 80]).await;
+    let sql = db.sql().await;
+    sql.batch_execute(
+        "UPDATE records SET received_at = now() - interval '1 day' * (seq / 2);
+         INSERT INTO retention (position, keep_days) VALUES (1, 20)",
+    )
+    .await
+    .unwrap();
+    let check = async || {
+        let found = db.store.check(jiff::Timestamp::now()).await.unwrap();
+        let found = found.into_iter().find(|condition| condition.what == "partitions");
+        found.map(|condition| (condition.verdict, condition.detail))
+    };
+    let (verdict, detail) = check().await.unwrap();
+    assert_eq!(verdict, Verdict::Warning);
+    assert!(detail.starts_with("records_default has records"), "{detail}");
+
+    // The oldest first, and a month of them at once.
+    db.store.upkeep().await.unwrap();
+    let strays = "SELECT count(DISTINCT received_at) FROM records_default";
+    assert_eq!(db.count(strays).await, 9);
+    let expired = "SELECT count(*) FROM records WHERE received_at < now() - interval '21 days'";
+    assert_eq!(db.count(expired).await, 0);
+    db.store.upkeep().await.unwrap();
+    assert_eq!(db.count(strays).await, 0);
+    assert_eq!(db.count("SELECT count(*) FROM records").await, 41);
+    assert_eq!(check().await.map(|found| found.0), Some(Verdict::Good));
+    let indexes = "SELECT count(DISTINCT indexes) FROM (
+                       SELECT count(*) AS indexes FROM pg_indexes WHERE tablename ~ '^records' GROUP BY tablename) t";
+    assert_eq!(db.count(indexes).await, 1, "each has those of the table, once");
     db.assert_balanced().await;
 }
 
