@@ -66,8 +66,8 @@ pub use findings::Finding;
 pub use hardware::{DAYS as PART_DAYS, PartHistory, PartHour, PartKey, ScoredPart};
 pub(crate) use hooks::{HookGroup, HookSum, HookSums};
 pub use issues::{
-    AffectedHost, IssueChange, IssueDay, SplitGroup, State as IssueState, state_name as issue_state_name,
-    state_named as issue_state,
+    AffectedHost, IssueChange, IssueDay, MergedIssue, SplitGroup, State as IssueState,
+    state_name as issue_state_name, state_named as issue_state,
 };
 pub use kept::KEPT;
 pub(crate) use list::Older;

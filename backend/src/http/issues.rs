@@ -67,6 +67,9 @@ pub(super) fn state(name: &str) -> Result<IssueState, Refusal> {
 }
 
 /// One issue with its history
+///
+/// For one that counts for another, because it was merged or records are grouped by newer rules, that other is answered, with its
+/// own id.
 #[utoipa::path(
     get,
     path = "/api/v1/issues/{issue}",
@@ -109,7 +112,8 @@ pub(super) async fn split(
 
 /// Change an issue
 ///
-/// Answers what it is then; a merged one is shown as the issue that it counts for. `application/json` only, which no page of
+/// Answers what it is then. A change of one that counts for another is one of that other, and answered so, unless it has
+/// `merged_into`. `application/json` only, which no page of
 /// another site can send unasked.
 #[utoipa::path(
     post,

@@ -2,6 +2,7 @@
 
 mod affected;
 mod list;
+mod merge;
 mod regroup;
 mod similar;
 
@@ -13,6 +14,8 @@ use uuid::Uuid;
 
 pub use affected::{AffectedHost, IssueDay};
 pub use list::{state_name, state_named};
+pub use merge::MergedIssue;
+pub(super) use merge::shown;
 pub use regroup::SplitGroup;
 pub(super) use regroup::{recount, split};
 
@@ -130,15 +133,14 @@ impl IssueChange {
 }
 
 impl Store {
-    /// Changes an issue, notes that in its history and answers what it is then. A merged issue is answered as the one that it counts
-    /// for. `None`: there is no such issue.
+    /// Changes an issue, notes that in its history and answers what it is then. What counts for another is that other, but for whom it
+    /// counts. `None`: there is no such issue.
     pub async fn change_issue(&self, issue: &str, change: &IssueChange) -> Result<Option<Issue>, StoreError> {
         if !self.apply(issue, change).await? {
             return Ok(None);
         }
         self.forget_histories();
-        let shown = change.merged_into.as_deref().filter(|into| !into.is_empty());
-        self.get_issue(shown.unwrap_or(issue)).await
+        self.get_issue(issue).await
     }
 
     async fn apply(&self, issue: &str, change: &IssueChange) -> Result<bool, StoreError> {
@@ -146,14 +148,12 @@ impl Store {
         let issue = filter::fingerprint(issue)?;
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let found = transaction
-            .query_opt("SELECT FROM triage WHERE issue = $1 FOR UPDATE", &[&issue])
-            .await?;
-        if found.is_none() {
+        let merges = change.merged_into.is_some();
+        let Some(issue) = merge::changed(&transaction, issue, merges).await? else {
             return Ok(false);
-        }
+        };
         if let Some(into) = &change.merged_into {
-            merge(&transaction, issue, into).await?;
+            merge::merge(&transaction, issue, into, change).await?;
         }
         if let Some(split) = change.split {
             set_split(&transaction, issue, split).await?;
@@ -201,27 +201,6 @@ impl Store {
         transaction.commit().await?;
         Ok(true)
     }
-}
-
-/// Has an issue count for another, or for itself again. Nothing is merged into what is merged itself.
-async fn merge(transaction: &Transaction<'_>, issue: Uuid, into: &str) -> Result<(), StoreError> {
-    let into = (!into.is_empty())
-        .then(|| filter::fingerprint(into))
-        .transpose()?;
-    let merged = transaction
-        .execute(
-            "UPDATE triage SET merged_into = $2
-             WHERE issue = $1 AND ($2::uuid IS NULL
-                 OR (EXISTS (SELECT FROM triage t WHERE t.issue = $2 AND t.issue <> $1 AND t.merged_into IS NULL)
-                     AND NOT EXISTS (SELECT FROM triage t WHERE t.merged_into = $1)))",
-            &[&issue, &into],
-        )
-        .await?;
-    if merged == 0 {
-        let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
-        return Err(StoreError::InvalidChange(what.to_owned()));
-    }
-    Ok(())
 }
 
 /// Has an issue be split, or put together again; its records are moved later.

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::{Router, response::Response};
-use backend::access::Anonymous;
+use backend::{access::Anonymous, store::IssueChange};
 use proto::v1::Record;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -78,6 +78,60 @@ async fn an_issue_is_found_looked_at_and_decided_about_without_scripts() {
         ],
     );
     assert!(!page.contains("fix url: none"), "what did not change is not told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merged_issue_is_found_at_its_address_and_taken_apart_without_scripts() {
+    let test = "a_merged_issue_is_found_at_its_address_and_taken_apart_without_scripts";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    tell(&db, 1).await;
+    let other = "000000000000000000000000000000b1";
+    let mut another = oops();
+    another.fingerprints[0].value = other.to_owned();
+    db.tell(&[another]).await;
+    db.counted().await;
+    let router = router(&db, Anonymous::Admin);
+    let merge = IssueChange {
+        who: "ann".to_owned(),
+        merged_into: Some(ISSUE.to_owned()),
+        note: Some("one bug".to_owned()),
+        ..IssueChange::default()
+    };
+    db.store.change_issue(other, &merge).await.unwrap().unwrap();
+
+    let request = Request::get(format!("/issues/{other}")).body(Body::empty());
+    let led = router.clone().oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(led.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(led.headers()[header::LOCATION], format!("/issues/{ISSUE}"));
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    let merged = format!("merged: {other}");
+    assert_says(
+        &page,
+        &[
+            "Merged into this issue",
+            &merged,
+            "one bug",
+            "2 records on 2 hosts",
+        ],
+    );
+    let viewed = get(
+        &db.router(Anonymous::Viewer, &CancellationToken::new()),
+        &format!("/issues/{ISSUE}"),
+    )
+    .await;
+    assert!(
+        viewed.contains("Merged into this issue") && !viewed.contains("Take apart"),
+        "{viewed}"
+    );
+
+    let done = decide(&router, ISSUE, &[("who", "ann"), ("apart", other)]).await;
+    assert_eq!(done.status(), StatusCode::SEE_OTHER);
+    let page = get(&router, &format!("/issues/{ISSUE}")).await;
+    assert_says(&page, &["1 record on 1 host", &format!("taken apart: {other}")]);
+    assert!(!page.contains("Merged into this issue"), "{page}");
+    get(&router, &format!("/issues/{other}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -165,6 +165,56 @@ async fn merged_issues_count_together_until_they_are_taken_apart() {
 }
 
 #[tokio::test]
+async fn the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for() {
+    let test = "the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let (router, mut teller) = (router(&db), Teller::new(&db).await);
+    for issue in [A, B] {
+        teller.tell(issue, "6.1").await;
+    }
+    change(
+        &router,
+        A,
+        &json!({ "who": "ann", "merged_into": B, "note": "same bug" }),
+    )
+    .await;
+    let (status, led) = get(&router, &format!("/api/v1/issues/{A}")).await;
+    assert_eq!((status, &led["issue"]), (StatusCode::OK, &json!(B)), "{led}");
+    let event = &led["history"][0];
+    assert_eq!(
+        (&event["merged"], &event["change"]["note"]),
+        (&json!(A), &json!("same bug"))
+    );
+    let (_, found) = get(&router, &format!("/api/v1/issues?q=issue:{A}")).await;
+    assert_eq!(found["issues"][0]["issue"], B, "{found}");
+
+    // What is decided there is decided about the one that is shown.
+    let (_, owned) = change(&router, A, &json!({ "who": "bob", "owner": "bob" })).await;
+    assert_eq!((&owned["issue"], &owned["owner"]), (&json!(B), &json!("bob")));
+    let (_, apart) = change(
+        &router,
+        A,
+        &json!({ "who": "ann", "merged_into": "", "note": "no" }),
+    )
+    .await;
+    assert_eq!((&apart["issue"], &apart["owner"]), (&json!(A), &json!("")));
+    let (_, other) = get(&router, &format!("/api/v1/issues/{B}")).await;
+    let said = |event: &Value| (event["merged"].clone(), event["parted"].clone());
+    let history: Vec<_> = other["history"].as_array().unwrap().iter().map(said).collect();
+    assert_eq!(
+        history,
+        [
+            (Value::Null, json!(A)),
+            (Value::Null, Value::Null),
+            (json!(A), Value::Null)
+        ]
+    );
+    assert_eq!(other["occurrences"], 1);
+}
+
+#[tokio::test]
 async fn changes_that_make_no_sense_are_refused_with_a_reason() {
     let Some(db) = Database::new("changes_that_make_no_sense_are_refused_with_a_reason").await else {
         return;

@@ -18,6 +18,9 @@ const EARLIER: i32 = 3;
 /// What it was when heartbeats were issues, and exposure was by the hour only.
 const HEARTBEATS: i32 = 25;
 
+/// What it was when only the merged issue said so.
+const MERGED: i32 = 29;
+
 /// A connection to the database at an earlier version.
 async fn at(db: &Database, version: i32) -> Client {
     let mut sql = db.sql().await;
@@ -27,6 +30,34 @@ async fn at(db: &Database, version: i32) -> Client {
         .await
         .unwrap();
     sql
+}
+
+#[tokio::test]
+async fn the_history_of_an_issue_says_what_was_merged_into_it_earlier() {
+    let Some(db) = Database::empty("the_history_of_an_issue_says_what_was_merged_into_it_earlier").await
+    else {
+        return;
+    };
+    let (one, other, third) = (
+        format!("{:032x}", 1),
+        format!("{:032x}", 2),
+        format!("{:032x}", 3),
+    );
+    let merged = format!(
+        "INSERT INTO triage (issue, merged_into) VALUES ('{one}', '{other}'), ('{other}', NULL), ('{third}', NULL);
+         INSERT INTO triage_history (issue, at, who, change) VALUES
+             ('{one}', now() - interval '2 days', 'ann', '{{\"merged_into\": \"{third}\"}}'),
+             ('{one}', now() - interval '1 day', 'ann', '{{\"merged_into\": \"{other}\", \"note\": \"same\"}}'),
+             ('{third}', now(), 'ann', '{{\"merged_into\": \"\"}}')"
+    );
+    at(&db, MERGED).await.batch_execute(&merged).await.unwrap();
+    db.store.migrate().await.unwrap();
+    let noted = format!(
+        "SELECT count(*) FROM triage_history WHERE change ? 'merged' AND issue = '{other}' AND who = 'ann'
+           AND at < now() - interval '20 hours' AND change = '{{\"merged\": \"{one}\", \"note\": \"same\"}}'"
+    );
+    assert_eq!(db.count(&noted).await, 1);
+    assert_eq!(db.count("SELECT count(*) FROM triage_history").await, 4);
 }
 
 #[tokio::test]

@@ -122,6 +122,7 @@ async fn what_people_decided_follows_an_issue_to_its_successor() {
     let shown = get(&db, &sector).await;
     let expected = ["bad-sector", "ann", "a new disk", "ignored"].map(str::to_owned);
     assert_eq!(of(&shown), expected.into(), "{shown}");
+    assert_eq!(get(&db, &disk).await, shown, "its old address leads there");
     assert_eq!(shown["history"][0]["who"], "collector");
     assert_eq!(shown["history"][1]["change"]["owner"], "ann");
     let shown = get(&db, &link).await;

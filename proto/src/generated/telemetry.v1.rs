@@ -2603,6 +2603,11 @@ pub struct IssueEvent {
     pub who: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub change: ::core::option::Option<IssueChange>,
+    /// The issue that was merged into this one, or taken apart from it again.
+    #[prost(string, optional, tag = "4")]
+    pub merged: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub parted: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// What is to be changed. What is not set stays. Texts have at most 1024 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2808,7 +2813,8 @@ pub mod issues_client {
                 .insert(GrpcMethod::new("telemetry.v1.Issues", "ListIssues"));
             self.inner.unary(req, path, codec).await
         }
-        /// One issue with its history. NOT_FOUND when there is none.
+        /// One issue with its history. NOT_FOUND when there is none. For one that counts for another, because it was merged or records are
+        /// grouped by newer rules, that other is answered, with its own id.
         pub async fn get_issue(
             &mut self,
             request: impl tonic::IntoRequest<super::GetIssueRequest>,
@@ -2830,7 +2836,8 @@ pub mod issues_client {
                 .insert(GrpcMethod::new("telemetry.v1.Issues", "GetIssue"));
             self.inner.unary(req, path, codec).await
         }
-        /// Changes an issue and answers what it is then; a merged one is shown as the issue that it counts for. Takes the role triager.
+        /// Changes an issue and answers what it is then. A change of one that counts for another is one of that other, and answered so, unless
+        /// it has merged_into. INVALID_ARGUMENT when it makes no sense. Takes the role triager.
         pub async fn change_issue(
             &mut self,
             request: impl tonic::IntoRequest<super::ChangeIssueRequest>,
@@ -2876,12 +2883,14 @@ pub mod issues_server {
             tonic::Response<super::ListIssuesResponse>,
             tonic::Status,
         >;
-        /// One issue with its history. NOT_FOUND when there is none.
+        /// One issue with its history. NOT_FOUND when there is none. For one that counts for another, because it was merged or records are
+        /// grouped by newer rules, that other is answered, with its own id.
         async fn get_issue(
             &self,
             request: tonic::Request<super::GetIssueRequest>,
         ) -> std::result::Result<tonic::Response<super::Issue>, tonic::Status>;
-        /// Changes an issue and answers what it is then; a merged one is shown as the issue that it counts for. Takes the role triager.
+        /// Changes an issue and answers what it is then. A change of one that counts for another is one of that other, and answered so, unless
+        /// it has merged_into. INVALID_ARGUMENT when it makes no sense. Takes the role triager.
         async fn change_issue(
             &self,
             request: tonic::Request<super::ChangeIssueRequest>,

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::Redirect;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use proto::v1::{Fault, FaultFilter, Issue, IssueFilter};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -53,14 +53,17 @@ pub(in crate::http) async fn list(
     rendered(&page)
 }
 
-/// `GET /issues/{issue}`.
+/// `GET /issues/{issue}`; of one that counts for another it leads to that other, as long as it does.
 pub(in crate::http) async fn issue(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     frame: Frame,
     Path(issue): Path<String>,
-) -> Page {
+) -> Result<Response, PageError> {
     let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
+    if found.issue != issue {
+        return Ok(Redirect::temporary(&issue_href(&found.issue)).into_response());
+    }
     let id = issue_id(&found).ok_or(Refusal::NoIssue)?;
     let watch = Watch {
         days: DAYS,
@@ -87,15 +90,17 @@ pub(in crate::http) async fn issue(
         let mut days = app.store.issue_days(&[id], TREND_DAYS).await?;
         let hosts = app.store.affected_hosts(id).await?;
         let similar = app.store.similar_issues(id).await?;
+        let merged = app.store.merged_issues(id).await?;
         Ok::<_, PageError>((
             newest,
             resolvable,
             days.remove(&id).unwrap_or_default(),
             hosts,
             similar,
+            merged,
         ))
     };
-    let ((kernels, builds, models, unusual), (newest, resolvable, days, hosts, similar)) =
+    let ((kernels, builds, models, unusual), (newest, resolvable, days, hosts, similar, merged)) =
         tokio::try_join!(sums, rest)?;
     let page = IssuePage::new(IssueInput {
         days,
@@ -105,12 +110,13 @@ pub(in crate::http) async fn issue(
         newest,
         resolvable,
         similar,
+        merged,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         issue: found,
         frame,
     });
-    rendered(&page)
+    Ok(rendered(&page)?.into_response())
 }
 
 /// What the form of an issue's page sends: texts, empty where nothing was written.
@@ -127,6 +133,8 @@ pub(in crate::http) struct Decision {
     fixed_in: String,
     fix_url: String,
     note: String,
+    /// An issue that is to stand for itself again; then nothing else is sent.
+    apart: String,
 }
 
 impl Decision {
@@ -222,10 +230,20 @@ pub(in crate::http) async fn decide(
     FromForm(decision): FromForm<Decision>,
 ) -> Result<Redirect, PageError> {
     let found = app.store.get_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
-    let change = decision.change(&found, &caller)?;
-    let changed = app.store.change_issue(&found.issue, &change).await?;
-    let changed = changed.ok_or(Refusal::NoIssue)?;
-    Ok(Redirect::to(&issue_href(&changed.issue)))
+    if decision.apart.is_empty() {
+        let change = decision.change(&found, &caller)?;
+        app.store.change_issue(&found.issue, &change).await?;
+    } else {
+        let apart = IssueChange {
+            who: caller.name.unwrap_or(decision.who),
+            merged_into: Some(String::new()),
+            ..IssueChange::default()
+        };
+        let parted = app.store.change_issue(&decision.apart, &apart).await?;
+        parted.ok_or(Refusal::NoIssue)?;
+    }
+    // What it counts for now is where that leads.
+    Ok(Redirect::to(&issue_href(&found.issue)))
 }
 
 /// The newest record of an issue, whole.

@@ -19,7 +19,7 @@ use super::rates::{RateRow, end_of_axis, probability};
 use super::{Moment, class_href, counted, filter_href, grouped, name_of_host, severity_word};
 use crate::analysis::{Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
-use crate::store::{AffectedHost, IssueDay, issue_state_name};
+use crate::store::{AffectedHost, IssueDay, MergedIssue, issue_state_name};
 
 /// Days of the chart.
 pub(in crate::http) const TREND_DAYS: u16 = 60;
@@ -53,6 +53,7 @@ pub(in crate::http) struct IssuePage {
     pub(in crate::http) unusual_of: String,
     pub(in crate::http) hosts: Vec<HostRow>,
     pub(in crate::http) similar: Vec<IssueRow>,
+    pub(in crate::http) merged: Vec<MergedRow>,
     pub(in crate::http) newest: String,
     pub(in crate::http) sections: Sections,
     /// What can be sent to those who look after the code at fault; empty: there is no text of it.
@@ -77,6 +78,8 @@ pub(in crate::http) struct IssueInput {
     pub(in crate::http) resolvable: bool,
     /// Issues that may be the same fault.
     pub(in crate::http) similar: Vec<Issue>,
+    /// Issues that people merged into it.
+    pub(in crate::http) merged: Vec<MergedIssue>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
     pub(in crate::http) frame: Frame,
@@ -129,6 +132,14 @@ pub(in crate::http) struct HostRow {
     pub(in crate::http) last: Option<Moment>,
 }
 
+/// An issue that was merged into it.
+#[derive(Debug)]
+pub(in crate::http) struct MergedRow {
+    pub(in crate::http) issue: String,
+    pub(in crate::http) title: String,
+    pub(in crate::http) records: String,
+}
+
 /// A change and its note.
 #[derive(Debug)]
 pub(in crate::http) struct HistoryRow {
@@ -149,6 +160,7 @@ impl IssuePage {
             newest,
             resolvable,
             similar,
+            merged,
             may_change,
             now,
             frame,
@@ -186,6 +198,7 @@ impl IssuePage {
                 .iter()
                 .map(|issue| IssueRow::new(issue, &HashMap::new(), now))
                 .collect(),
+            merged: merged.into_iter().map(MergedRow::from).collect(),
             newest: newest.as_ref().map(|fault| fault.id.clone()).unwrap_or_default(),
             sections: newest
                 .as_ref()
@@ -337,10 +350,23 @@ impl HostRow {
     }
 }
 
+impl From<MergedIssue> for MergedRow {
+    fn from(merged: MergedIssue) -> Self {
+        Self {
+            issue: merged.issue.simple().to_string(),
+            title: merged.title,
+            records: counted(merged.records, "record"),
+        }
+    }
+}
+
 impl HistoryRow {
     fn new(event: &IssueEvent, now: Timestamp) -> Self {
         let change = event.change.clone().unwrap_or_default();
         let mut changes = Vec::new();
+        for (what, other) in [("merged", &event.merged), ("taken apart", &event.parted)] {
+            changes.extend(other.iter().map(|other| format!("{what}: {other}")));
+        }
         let said = change.to_json();
         for (key, value) in said.as_object().into_iter().flatten() {
             let words = match value {

@@ -4,7 +4,7 @@ use ::filter::{Comparison, Condition, Expression, Field, Moment, Pattern};
 use uuid::Uuid;
 
 use super::Parameters;
-use crate::store::time::Micros;
+use crate::store::{issues::shown, time::Micros};
 
 /// The host that all matching records are of, where the query names one.
 pub(super) fn only_host(query: &Expression) -> Option<&str> {
@@ -169,7 +169,10 @@ fn of_issue(condition: &Condition, parameters: &mut Parameters) -> String {
             &parameters.bind(i64::from(*number)),
         ),
         Condition::State(state) => format!("(i.state = {})", parameters.bind(state.name())),
-        Condition::Issue(issue) => format!("(i.issue = {})", parameters.bind(Uuid::from_u128(*issue))),
+        Condition::Issue(issue) => {
+            let issue = parameters.bind(Uuid::from_u128(*issue));
+            format!("(i.issue = {})", shown(&issue))
+        }
         Condition::After(moment) => format!("(i.last_seen >= {})", of_moment(*moment, parameters)),
         Condition::Before(moment) => format!("(i.first_seen < {})", of_moment(*moment, parameters)),
         Condition::Fingerprint(_) | Condition::Event(_) | Condition::Housekeeping(_) => none(),

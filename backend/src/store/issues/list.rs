@@ -12,6 +12,7 @@ use super::super::{
     time::Micros,
     token,
 };
+use super::merge::shown;
 use crate::record::check::text;
 
 /// The name of this list in page tokens.
@@ -75,12 +76,15 @@ impl Store {
         Ok(rows.iter().map(issue).collect())
     }
 
-    /// One issue, by its 32 hexadecimal digits, with its history.
+    /// One issue, by its 32 hexadecimal digits, with its history; or the one that it counts for.
     pub async fn get_issue(&self, issue_id: &str) -> Result<Option<Issue>, StoreError> {
         let id = filter::fingerprint(issue_id)?;
         let client = self.client().await?;
         let get = client
-            .prepare_cached(&format!("SELECT {ISSUE} FROM v_issues i WHERE i.issue = $1"))
+            .prepare_cached(&format!(
+                "SELECT {ISSUE} FROM v_issues i WHERE i.issue = {}",
+                shown("$1")
+            ))
             .await?;
         let Some(row) = client.query_opt(&get, &[&id]).await? else {
             return Ok(None);
@@ -90,7 +94,8 @@ impl Store {
                 "SELECT at, who, change FROM triage_history WHERE issue = $1 ORDER BY at DESC LIMIT $2",
             )
             .await?;
-        let history = client.query(&history, &[&id, &HISTORY]).await?;
+        let shown: Uuid = row.get(0);
+        let history = client.query(&history, &[&shown, &HISTORY]).await?;
         Ok(Some(Issue {
             history: history.iter().map(event).collect(),
             ..issue(&row)
@@ -168,10 +173,14 @@ pub(super) fn issue(row: &Row) -> Issue {
 }
 
 fn event(row: &Row) -> IssueEvent {
+    let kept: Value = row.get(2);
+    let other = |name: &str| kept.get(name).and_then(Value::as_str).map(str::to_owned);
     IssueEvent {
         at_unix_ns: row.get::<_, Micros>(0).unix_ns(),
         who: row.get(1),
-        change: Some(change(&row.get(2))),
+        change: Some(change(&kept)),
+        merged: other("merged"),
+        parted: other("parted"),
     }
 }
 

@@ -1,0 +1,107 @@
+//! Issues that count for another: people merged them, or records are grouped by newer rules. Their addresses lead to the other.
+
+use deadpool_postgres::Transaction;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    super::{Store, StoreError, count, filter},
+    IssueChange,
+};
+
+/// Merged issues that are told of.
+const MERGED: i64 = 100;
+
+/// An issue that people merged into another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedIssue {
+    /// Its fingerprint.
+    pub issue: Uuid,
+    /// Title of its latest record.
+    pub title: String,
+    /// Its records.
+    pub records: u64,
+}
+
+/// The issue that one, a parameter, counts for: another, or itself.
+pub(in super::super) fn shown(issue: &str) -> String {
+    format!("coalesce((SELECT merged_into FROM triage WHERE issue = {issue}), {issue})")
+}
+
+impl Store {
+    /// What people merged into an issue, and can take apart again; the latest first.
+    pub async fn merged_issues(&self, issue: Uuid) -> Result<Vec<MergedIssue>, StoreError> {
+        let client = self.client().await?;
+        let merged = client
+            .prepare_cached(
+                "SELECT t.issue, t.title, t.occurrences FROM triage t
+                 WHERE t.merged_into = $1 AND NOT EXISTS (SELECT FROM regrouped r WHERE r.was = t.issue AND r.successor)
+                 ORDER BY t.last_seen DESC, t.issue LIMIT $2",
+            )
+            .await?;
+        let rows = client.query(&merged, &[&issue, &MERGED]).await?;
+        let merged = rows.iter().map(|row| MergedIssue {
+            issue: row.get(0),
+            title: row.get(1),
+            records: count(row.get(2)),
+        });
+        Ok(merged.collect())
+    }
+}
+
+/// The issue that a change of one is of, which nobody else changes meanwhile: `itself`, or the one that it counts for. None: there is
+/// no such issue.
+pub(super) async fn changed(
+    transaction: &Transaction<'_>,
+    issue: Uuid,
+    itself: bool,
+) -> Result<Option<Uuid>, StoreError> {
+    let of = if itself { "$1".to_owned() } else { shown("$1") };
+    let lock = format!("SELECT issue FROM triage WHERE issue = {of} FOR UPDATE");
+    let found = transaction.query_opt(&lock, &[&issue]).await?;
+    Ok(found.map(|row| row.get(0)))
+}
+
+/// Has an issue count for another, or for itself again, and notes that in the history of those that it counted for and counts for.
+/// Nothing is merged into what is merged itself.
+pub(super) async fn merge(
+    transaction: &Transaction<'_>,
+    issue: Uuid,
+    into: &str,
+    change: &IssueChange,
+) -> Result<(), StoreError> {
+    let into = (!into.is_empty())
+        .then(|| filter::fingerprint(into))
+        .transpose()?;
+    let was: Option<Uuid> = transaction
+        .query_one("SELECT merged_into FROM triage WHERE issue = $1", &[&issue])
+        .await?
+        .get(0);
+    let merged = transaction
+        .execute(
+            "UPDATE triage SET merged_into = $2
+             WHERE issue = $1 AND ($2::uuid IS NULL
+                 OR (EXISTS (SELECT FROM triage t WHERE t.issue = $2 AND t.issue <> $1 AND t.merged_into IS NULL)
+                     AND NOT EXISTS (SELECT FROM triage t WHERE t.merged_into = $1)))",
+            &[&issue, &into],
+        )
+        .await?;
+    if merged == 0 {
+        let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
+        return Err(StoreError::InvalidChange(what.to_owned()));
+    }
+    if was == into {
+        return Ok(());
+    }
+    for (other, what) in [(was, "parted"), (into, "merged")] {
+        let Some(other) = other else { continue };
+        let said = json!({ what: issue.simple().to_string(), "note": change.note });
+        transaction
+            .execute(
+                "INSERT INTO triage_history (issue, who, change) VALUES ($1, $2, jsonb_strip_nulls($3))",
+                &[&other, &change.who, &said],
+            )
+            .await?;
+    }
+    Ok(())
+}
