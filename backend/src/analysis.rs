@@ -10,6 +10,7 @@ mod days;
 mod escalation;
 mod firsts;
 mod health;
+mod newest;
 mod outliers;
 mod rates;
 #[cfg(test)]
@@ -23,8 +24,9 @@ pub use compare::{Asked, Comparison, ComparisonOfIssue, SideSum, Verdict, compar
 pub use days::{FleetDay, fleet_days};
 pub use escalation::{Escalation, escalations};
 pub use health::{BAD_SCORE, Sign, score};
+pub use newest::newest_builds;
 pub use outliers::{Outlier, Outliers, outliers};
-pub use rates::{Rate, rates};
+pub use rates::{Rate, rates, rates_by_class};
 pub use survival::{Survival, SurvivalStep, survival};
 pub use unusual::{Unusual, UnusualFact, unusual};
 pub use upkeep::{keep_up, keep_up_once};

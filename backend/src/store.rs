@@ -73,7 +73,7 @@ pub use kept::KEPT;
 pub(crate) use list::Older;
 pub use netconsole::{OpenRecord, Owner};
 pub use newest::{Beats, HostBeat};
-pub use overview::{CLASS_DAYS, ClassSum, HEARD_MINUTES, Overview};
+pub use overview::{HEARD_MINUTES, LOSS_DAYS, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
 pub use retention::{KEEP_DAYS, RetentionRule};
 pub use rules::{Preview, PreviewedIssue, PreviewedPart, Regrouped};

@@ -2,7 +2,7 @@
 
 use super::hooks::{self, Wanted};
 use super::rules::Condition;
-use crate::analysis::{AnalysisError, Asked, Comparison, Verdict, compare};
+use crate::analysis::{AnalysisError, Asked, Comparison, Verdict, compare, newest_builds};
 use crate::http::compare_href;
 use crate::store::{Dimension, Finding, Store, Watch};
 
@@ -60,14 +60,13 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
 
 /// The newest build, where it is worse than the one before it.
 async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<Finding>, AnalysisError> {
-    let builds = store.newest_builds(watch.days).await?;
-    let [to, from] = builds.as_slice() else {
+    let Some([to, from]) = newest_builds(store, &watch).await? else {
         return Ok(Vec::new());
     };
     let asked = Asked {
         by: Dimension::Build,
-        from: from.clone(),
-        to: to.clone(),
+        from,
+        to,
         max_ratio,
         confidence: CONFIDENCE,
         watch,
@@ -80,39 +79,10 @@ async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<
 }
 
 fn told(found: &Comparison, asked: &Asked) -> Finding {
-    let (from, to) = (&found.from, &found.to);
-    let mut worse = found.issues.iter().filter(|issue| issue.worse);
-    // Few issues are lost in the sum of all that happens.
-    let summary = match (worse.next(), worse.count()) {
-        (Some(first), others) => format!(
-            "{} is worse than {}: {} on {} hosts beside {}{}",
-            to.name,
-            from.name,
-            first.title,
-            first.to_affected,
-            first.from_affected,
-            match others {
-                0 => String::new(),
-                others => format!(", and {others} more"),
-            }
-        ),
-        (None, _) => format!(
-            "{} fails {} as often as {}: {} of {} hosts beside {} of {}",
-            to.name,
-            found
-                .ratio
-                .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times")),
-            from.name,
-            to.affected,
-            to.hosts,
-            from.affected,
-            from.hosts
-        ),
-    };
     Finding {
-        object: to.name.clone(),
+        object: found.to.name.clone(),
         severity: 3,
-        summary,
+        summary: found.worse_in_words(),
         path: page_of(asked),
     }
 }

@@ -12,12 +12,9 @@ use statistics::{Counted, compare::Stratum, discovery};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AnalysisError, Bounds, alpha, digits, finite, of_histories, real};
+use super::{AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, of_histories, real};
 use crate::store::{Dimension, KnownIssue, Store, Watch};
 use sums::{Affected, Side, Watched, side_by_side};
-
-/// Hours for which a host with a fault was watched at least: its first heartbeat may not have come yet. One minute.
-const LEAST_HOURS: f64 = 1.0 / 60.0;
 
 /// What is compared.
 #[derive(Clone, Debug)]
@@ -115,6 +112,40 @@ pub struct ComparisonOfIssue {
     pub p_better: f64,
     /// Expected part of false ones among the issues that are at least as sure.
     pub q_worse: f64,
+}
+
+impl Comparison {
+    /// In what `to` is worse, as a sentence.
+    pub fn worse_in_words(&self) -> String {
+        let (from, to) = (&self.from, &self.to);
+        let mut worse = self.issues.iter().filter(|issue| issue.worse);
+        // Few issues are lost in the sum of all that happens.
+        match (worse.next(), worse.count()) {
+            (Some(first), others) => format!(
+                "{} is worse than {}: {} on {} hosts beside {}{}",
+                to.name,
+                from.name,
+                first.title,
+                first.to_affected,
+                first.from_affected,
+                match others {
+                    0 => String::new(),
+                    others => format!(", and {others} more"),
+                }
+            ),
+            (None, _) => format!(
+                "{} fails {} as often as {}: {} of {} hosts beside {} of {}",
+                to.name,
+                self.ratio
+                    .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times")),
+                from.name,
+                to.affected,
+                to.hosts,
+                from.affected,
+                from.hosts
+            ),
+        }
+    }
 }
 
 /// Compares two groups of hosts, over all faults and issue by issue.

@@ -1,23 +1,56 @@
 //! A fleet day by day.
 
-use super::{AnalysisError, of_histories};
+use statistics::Counted;
+
+use super::{AnalysisError, Bounds, alpha, of_histories, real};
 use crate::store::{Histories, Store, Watch};
 
 /// Seconds of an hour.
 pub(super) const HOUR: f64 = 3600.0;
+/// Hours for which a host with a fault was watched at least: its first heartbeat may not have come yet. One minute.
+pub(super) const LEAST_HOURS: f64 = 1.0 / 60.0;
+/// Hours that a rate is told for.
+pub(super) const PER_HOURS: f64 = 1000.0;
 
 /// A day of a fleet, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FleetDay {
     /// Host-hours for which hosts were watched.
     pub hours: f64,
     /// Hosts that had a fault.
     pub affected: u64,
+    /// Of these in 1000 host-hours.
+    pub rate: f64,
+    /// Its bounds.
+    pub rate_bounds: Bounds,
 }
 
-/// The days that are looked at, the oldest first, today last.
-pub async fn fleet_days(store: &Store, watch: &Watch) -> Result<Vec<FleetDay>, AnalysisError> {
-    of_histories(store, watch, move |histories, watch| Ok(days(histories, watch))).await
+/// The days that are looked at, the oldest first, today last. A host is affected once a day, so that these are Poisson counts.
+pub async fn fleet_days(
+    store: &Store,
+    watch: &Watch,
+    confidence: f64,
+) -> Result<Vec<FleetDay>, AnalysisError> {
+    let alpha = alpha(confidence)?;
+    of_histories(store, watch, move |histories, watch| {
+        let affected = affected(histories, watch).into_iter();
+        let days = hours(histories).into_iter().zip(affected);
+        days.map(|(hours, affected)| {
+            let counted = Counted {
+                events: affected,
+                exposure: hours.max(real(affected) * LEAST_HOURS) / PER_HOURS,
+            };
+            let rate = statistics::rate::rate(counted, alpha)?;
+            Ok(FleetDay {
+                hours,
+                affected,
+                rate: rate.estimate,
+                rate_bounds: rate.interval.into(),
+            })
+        })
+        .collect()
+    })
+    .await
 }
 
 /// Host-hours of each day. A day that has not come yet, by a clock that is ahead, is none of them.
@@ -31,10 +64,10 @@ pub(super) fn hours(histories: &Histories) -> Vec<f64> {
     hours
 }
 
-fn days(histories: &Histories, watch: &Watch) -> Vec<FleetDay> {
+/// Hosts that had a fault on each day.
+fn affected(histories: &Histories, watch: &Watch) -> Vec<u64> {
     let looked_at = histories.looked_at(watch);
-    let hours = hours(histories).into_iter();
-    let mut days: Vec<FleetDay> = hours.map(|hours| FleetDay { hours, affected: 0 }).collect();
+    let mut affected = vec![0; histories.days];
     let mut last_host = vec![None; histories.days];
     for (number, host) in histories.hosts.iter().enumerate() {
         for seen in host
@@ -43,14 +76,14 @@ fn days(histories: &Histories, watch: &Watch) -> Vec<FleetDay> {
             .filter(|seen| looked_at[seen.issue as usize].is_some())
         {
             let place = usize::from(seen.day);
-            if let (Some(day), Some(last)) = (days.get_mut(place), last_host.get_mut(place))
+            if let (Some(day), Some(last)) = (affected.get_mut(place), last_host.get_mut(place))
                 && last.replace(number) != Some(number)
             {
-                day.affected += 1;
+                *day += 1;
             }
         }
     }
-    days
+    affected
 }
 
 #[cfg(test)]
@@ -67,18 +100,18 @@ mod tests {
             ),
             host(&[(A42, 2..3)], &[(OOPS, A42, 2), (NOTE, A42, 4)]),
         ]);
-        let days = days(&histories, &watch());
-        let affected: Vec<u64> = days.iter().map(|day| day.affected).collect();
+        let affected = affected(&histories, &watch());
         assert_eq!(affected, [0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);
-        assert_eq!((days[1].hours, days[2].hours), (24.0, 48.0));
+        assert_eq!(hours(&histories)[1..3], [24.0, 48.0]);
     }
 
     #[test]
     fn a_clock_that_is_ahead_adds_no_day() {
         let histories = fleet(vec![host(&[(A41, 8..12)], &[(OOPS, A41, 400)])]);
-        let days = days(&histories, &watch());
-        let hours: Vec<f64> = days.iter().map(|day| day.hours).collect();
-        assert_eq!(hours, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 24.0, 24.0]);
-        assert!(days.iter().all(|day| day.affected == 0));
+        assert_eq!(
+            hours(&histories),
+            [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 24.0, 24.0]
+        );
+        assert_eq!(affected(&histories, &watch()), [0; 10]);
     }
 }

@@ -1,14 +1,16 @@
 //! How often do hosts fail?
 
 use serde::Serialize;
-use statistics::Counted;
+use statistics::{Alpha, Counted};
 use utoipa::ToSchema;
 
-use super::{AnalysisError, Bounds, alpha, days::HOUR, of_histories};
-use crate::store::{Dimension, Histories, Store, Watch};
+use super::{
+    AnalysisError, Bounds, alpha,
+    days::{HOUR, LEAST_HOURS, PER_HOURS, hours},
+    of_histories,
+};
+use crate::store::{Dimension, Histories, KnownIssue, Seen, Store, Watch};
 
-/// Hours that a rate is told for.
-const PER_HOURS: f64 = 1000.0;
 /// Groups that are told at most: those that were watched longest.
 const GROUPS: usize = 500;
 
@@ -42,25 +44,27 @@ pub async fn rates(
 ) -> Result<Vec<Rate>, AnalysisError> {
     let alpha = alpha(confidence)?;
     of_histories(store, watch, move |histories, watch| {
-        let rate = |group: Group| {
-            let rate = statistics::rate::rate(clustered(&group), alpha)?;
-            Ok(Rate {
-                name: group.name,
-                hosts: group.hosts,
-                host_hours: group.hours,
-                affected: group.affected,
-                fault_days: group.host_days,
-                faults: group.records,
-                rate: rate.estimate,
-                rate_bounds: rate.interval.into(),
-            })
-        };
-        groups(histories, by, watch).into_iter().map(rate).collect()
+        let groups = groups(histories, by, watch).into_iter();
+        groups.map(|group| group.rate(alpha)).collect()
     })
     .await
 }
 
-/// Hosts of one build, kernel or model.
+/// Rates of the whole fleet by class of fault, those first that hosts have on most days.
+pub async fn rates_by_class(
+    store: &Store,
+    watch: &Watch,
+    confidence: f64,
+) -> Result<Vec<Rate>, AnalysisError> {
+    let alpha = alpha(confidence)?;
+    of_histories(store, watch, move |histories, watch| {
+        let classes = classes(histories, watch).into_iter();
+        classes.map(|class| class.rate(alpha)).collect()
+    })
+    .await
+}
+
+/// Hosts of one build, kernel or model, or all hosts and faults of one class.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Group {
     /// What they have in common.
@@ -79,8 +83,23 @@ struct Group {
     records: u64,
 }
 
+impl Group {
+    fn rate(self, alpha: Alpha) -> Result<Rate, AnalysisError> {
+        let rate = statistics::rate::rate(clustered(&self), alpha)?;
+        Ok(Rate {
+            name: self.name,
+            hosts: self.hosts,
+            host_hours: self.hours,
+            affected: self.affected,
+            fault_days: self.host_days,
+            faults: self.records,
+            rate: rate.estimate,
+            rate_bounds: rate.interval.into(),
+        })
+    }
+}
+
 fn groups(histories: &Histories, by: Dimension, watch: &Watch) -> Vec<Group> {
-    let looked_at = histories.looked_at(watch);
     let (names, group_of) = histories.names(by);
     let mut groups = vec![Group::default(); names.len()];
     for host in &histories.hosts {
@@ -93,15 +112,66 @@ fn groups(histories: &Histories, by: Dimension, watch: &Watch) -> Vec<Group> {
                 groups[group].hosts += 1;
             }
         }
-        let mut days: Vec<(usize, u16)> = Vec::new();
-        for seen in host
-            .seen
+    }
+    add_faults(&mut groups, histories, watch, |seen, _| {
+        group_of[seen.system as usize]
+    });
+    for (group, name) in groups.iter_mut().zip(names) {
+        name.clone_into(&mut group.name);
+    }
+    groups.retain(|group| group.hosts > 0);
+    groups.sort_by(|a, b| b.hours.total_cmp(&a.hours).then_with(|| a.name.cmp(&b.name)));
+    groups.truncate(GROUPS);
+    groups
+}
+
+fn classes(histories: &Histories, watch: &Watch) -> Vec<Group> {
+    let all = Group {
+        hosts: histories
+            .hosts
             .iter()
-            .filter(|seen| looked_at[seen.issue as usize].is_some())
-        {
-            let group = group_of[seen.system as usize];
-            groups[group].records += seen.records;
-            days.push((group, seen.day));
+            .filter(|host| !host.watched.is_empty())
+            .count() as u64,
+        hours: hours(histories).into_iter().sum::<f64>().max(LEAST_HOURS),
+        ..Group::default()
+    };
+    let mut names: Vec<&str> = histories
+        .issues
+        .iter()
+        .map(|issue| issue.class.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let place = |issue: &KnownIssue| names.binary_search(&issue.class.as_str()).unwrap_or_default();
+    let class_of: Vec<usize> = histories.issues.iter().map(place).collect();
+    let mut classes = vec![all; names.len()];
+    add_faults(&mut classes, histories, watch, |_, counts_for| {
+        class_of[counts_for]
+    });
+    for (class, name) in classes.iter_mut().zip(names) {
+        name.clone_into(&mut class.name);
+    }
+    classes.retain(|class| class.affected > 0);
+    classes.sort_by(|a, b| b.host_days.cmp(&a.host_days).then_with(|| a.name.cmp(&b.name)));
+    classes
+}
+
+/// Adds what hosts had to the groups that it is of; `group_of` is told the place of the issue that it counts for.
+fn add_faults(
+    groups: &mut [Group],
+    histories: &Histories,
+    watch: &Watch,
+    group_of: impl Fn(&Seen, usize) -> usize,
+) {
+    let looked_at = histories.looked_at(watch);
+    for host in &histories.hosts {
+        let mut days: Vec<(usize, u16)> = Vec::new();
+        for seen in &host.seen {
+            if let Some(counts_for) = looked_at[seen.issue as usize] {
+                let group = group_of(seen, counts_for);
+                groups[group].records += seen.records;
+                days.push((group, seen.day));
+            }
         }
         days.sort_unstable();
         days.dedup();
@@ -112,13 +182,6 @@ fn groups(histories: &Histories, by: Dimension, watch: &Watch) -> Vec<Group> {
             group.squares += days * days;
         }
     }
-    for (group, name) in groups.iter_mut().zip(names) {
-        name.clone_into(&mut group.name);
-    }
-    groups.retain(|group| group.hosts > 0);
-    groups.sort_by(|a, b| b.hours.total_cmp(&a.hours).then_with(|| a.name.cmp(&b.name)));
-    groups.truncate(GROUPS);
-    groups
 }
 
 /// Days with a fault come in clusters, one for each host that has any. A sum of clusters of d days has the variance of a Poisson
@@ -188,6 +251,31 @@ mod tests {
         };
         assert_eq!(groups(&histories, Dimension::Build, &stalls)[0].records, 5);
         assert_eq!(groups(&fleet(Vec::new()), Dimension::Build, &watch()), []);
+    }
+
+    #[test]
+    fn classes_are_of_all_hosts() {
+        let histories = fleet(vec![
+            host(&[(A41, 0..10)], &[(OOPS, A41, 1), (OOPS, A41, 2), (NOTE, A41, 3)]),
+            host(&[(B42, 0..10)], &[(STALL, B42, 9), (OOPS, B42, 9)]),
+        ]);
+        let class = |name: &str, affected, host_days, squares, records| Group {
+            name: name.to_owned(),
+            hosts: 2,
+            hours: 480.0,
+            affected,
+            host_days,
+            squares,
+            records,
+        };
+        assert_eq!(
+            classes(&histories, &watch()),
+            [
+                class("kernel.oops", 2, 3, 5, 15),
+                class("kernel.rcu_stall", 1, 1, 1, 5)
+            ],
+            "a note is not severe enough"
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A heartbeat accounts for the time since the one before it in the same boot, but for no more than the agent has been
 //! running, and not for a longer time than [`LONGEST_S`]: what nobody watched shows no fault either. The time counts for the
 //! hour, by the host's clock, in which the heartbeat was sent.
+//!
+//! The last heartbeat of a host also says how many hooks it is watched without.
 
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
@@ -12,7 +14,7 @@ use super::{StoreError, plan::Plan, time::Micros};
 /// Between two heartbeats that account for all of the time, at most; the longest interval that telemd may be set to. Seconds.
 const LONGEST_S: f64 = 86_400.0;
 
-/// Adds the heartbeats among the rows to `boots`, `exposure` and `exposure_daily`.
+/// Adds the heartbeats among the rows to `boots`, `exposure`, `exposure_daily` and `hosts`.
 pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Result<(), StoreError> {
     let beats = Beats::of(plan);
     if beats.at.is_empty() {
@@ -22,8 +24,8 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
         .prepare_cached(
             "WITH beats AS (
                  SELECT DISTINCT ON (agent_id, boot_id, at) *
-                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
-                     AS b(agent_id, boot_id, kernel_release, at, uptime_s)
+                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $7::integer[])
+                     AS b(agent_id, boot_id, kernel_release, at, uptime_s, hooks_missing)
                  ORDER BY agent_id, boot_id, at
              ), spans AS (
                  SELECT b.*, extract(epoch FROM b.at - greatest(lag(b.at) OVER boot, k.last_beat_at))::float8 AS since_s
@@ -40,6 +42,10 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
                  FROM beats GROUP BY agent_id, boot_id ORDER BY agent_id, boot_id
                  ON CONFLICT (agent_id, boot_id) DO UPDATE
                  SET last_beat_at = greatest(k.last_beat_at, excluded.last_beat_at)
+             ), hooks AS (
+                 UPDATE hosts h SET hooks_missing = b.hooks_missing
+                 FROM (SELECT DISTINCT ON (agent_id) agent_id, hooks_missing FROM beats ORDER BY agent_id, at DESC) b
+                 WHERE h.agent_id = b.agent_id AND h.hooks_missing IS DISTINCT FROM b.hooks_missing
              ), daily AS (
                  INSERT INTO exposure_daily AS e (agent_id, day, os_build, kernel_release, product, seconds)
                  SELECT agent_id, date_trunc('day', hour, 'UTC') AS day, os_build, kernel_release, product, sum(seconds)
@@ -63,6 +69,7 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
                 &beats.at,
                 &beats.uptime_s,
                 &LONGEST_S,
+                &beats.hooks_missing,
             ],
         )
         .await?;
@@ -77,6 +84,7 @@ struct Beats<'a> {
     kernel_release: Vec<&'a str>,
     at: Vec<Micros>,
     uptime_s: Vec<i64>,
+    hooks_missing: Vec<i32>,
 }
 
 impl<'a> Beats<'a> {
@@ -89,6 +97,7 @@ impl<'a> Beats<'a> {
                 columns.kernel_release.push(&row.kernel_release);
                 columns.at.push(beat.at);
                 columns.uptime_s.push(beat.uptime_s);
+                columns.hooks_missing.push(beat.hooks_missing);
             }
         }
         columns

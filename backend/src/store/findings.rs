@@ -56,8 +56,8 @@ impl Store {
             .await
     }
 
-    /// The two builds that hosts began to run last, of those that were watched in these days, the newest first; of builds that began
-    /// on the same day, by the hour.
+    /// The builds that hosts began to run last, of those that were watched in these days, the newest first, 20 at most; of builds that
+    /// began on the same day, by the hour.
     pub(crate) async fn newest_builds(&self, days: u32) -> Result<Vec<String>, StoreError> {
         let client = self.client().await?;
         let rows = client
@@ -76,7 +76,7 @@ impl Store {
                  WHERE b.last >= date_trunc('day', now() - make_interval(days => $1), 'UTC')
                  ORDER BY b.began DESC, (SELECT min(e.hour) FROM exposure e
                                          WHERE e.os_build = b.os_build AND e.hour >= b.began
-                                           AND e.hour < b.began + interval '24 hours') DESC NULLS LAST, b.os_build LIMIT 2",
+                                           AND e.hour < b.began + interval '24 hours') DESC NULLS LAST, b.os_build LIMIT 20",
                 &[&i32::try_from(days).unwrap_or(i32::MAX)],
             )
             .await?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::pin};
 
 use futures::TryStreamExt as _;
 use prost::Message as _;
-use proto::v1::{HookState, Record, record::Payload};
+use proto::v1::{Heartbeat, HookState, Record, record::Payload};
 use tokio_postgres::types::ToSql;
 
 use super::{
@@ -68,6 +68,12 @@ impl Store {
         }
         Ok(sums)
     }
+}
+
+/// Hooks that are not attached.
+pub(super) fn hooks_missing(beat: &Heartbeat) -> i32 {
+    let missing = beat.hooks.iter().filter(|hook| hook.attach.is_empty());
+    i32::try_from(missing.count()).unwrap_or(i32::MAX)
 }
 
 impl HookGroup {

@@ -5,7 +5,7 @@ use prost::Message as _;
 use proto::v1::{FingerprintLevel, Loss, Record, record::Payload};
 use uuid::Uuid;
 
-use super::{clean, plan::Mark, time::Micros};
+use super::{clean, hooks::hooks_missing, plan::Mark, time::Micros};
 use crate::record::{self, part::PartErrors, update::Update};
 
 /// Columns of `records` in the order of [`Row::copy`].
@@ -53,6 +53,8 @@ pub(super) struct Beat {
     pub(super) at: Micros,
     /// Since the agent started.
     pub(super) uptime_s: i64,
+    /// Hooks that are not attached.
+    pub(super) hooks_missing: i32,
 }
 
 /// A record that could not be understood.
@@ -131,6 +133,7 @@ impl Row {
                 boot_id: clean(&record.boot_id).into_owned(),
                 at,
                 uptime_s: i64::try_from(beat.agent_uptime_s).unwrap_or(i64::MAX),
+                hooks_missing: hooks_missing(beat),
             }),
             _ => None,
         };

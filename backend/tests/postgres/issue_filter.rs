@@ -132,3 +132,26 @@ async fn hosts_are_asked_for_by_words_of_their_names() {
     assert_eq!(hosts.len(), 1, "{answer}");
     assert!(hosts[0].to_string().contains("web-1"), "{answer}");
 }
+
+#[tokio::test]
+async fn hosts_are_asked_for_by_when_they_were_last_heard() {
+    let Some(db) = Database::new("hosts_are_asked_for_by_when_they_were_last_heard").await else {
+        return;
+    };
+    tell(&db, "web-1", "41", "6.1", &[record("")]).await;
+    tell(&db, "db-1", "41", "6.1", &[record("")]).await;
+    let heard_long_ago = "UPDATE hosts SET last_seen = last_seen - interval '1 hour' WHERE hostname = 'db-1'";
+    db.sql().await.execute(heard_long_ago, &[]).await.unwrap();
+    let router = db.router(Anonymous::Admin, &CancellationToken::new());
+    for (query, found) in [
+        ("before:-17m", "db-1"),
+        ("-after:-17m", "db-1"),
+        ("after:-17m", "web-1"),
+    ] {
+        let (status, answer) = list(&router, "hosts", query).await;
+        assert_eq!(status, StatusCode::OK, "{query}: {answer}");
+        let hosts = answer["hosts"].as_array().unwrap();
+        assert_eq!(hosts.len(), 1, "{query}: {answer}");
+        assert_eq!(hosts[0]["host"]["hostname"], found, "{query}: {answer}");
+    }
+}

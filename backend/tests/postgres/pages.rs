@@ -78,13 +78,14 @@ async fn the_overview_tells_how_the_fleet_is() {
             "balanced",
             "kernel.oops",
             "2 hosts",
+            "is not worse than",
             r#"class="mono">42<"#,
         ],
     );
     let places = [ISSUE, &milder].map(|issue| page.find(&format!(r#"href="/issues/{issue}""#)));
     assert!(places[0].is_some(), "a new issue asks to be looked at");
     assert!(places[0] < places[1], "the most severe first");
-    assert!(page.contains("host-hours, "), "days have words");
+    assert!(page.contains(" in 1,000 host-hours ("), "days have words");
     assert!(
         page.contains("from=41&#38;to=42") || page.contains("from=42&#38;to=41"),
         "{page}"

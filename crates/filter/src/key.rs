@@ -15,7 +15,7 @@ pub enum Key {
     Event,
     /// `after:-7d`, `after:2026-02-28`, `after:2026-02-28T09:30:00Z`.
     After,
-    /// The same, for what was stored earlier.
+    /// The same, for what was earlier.
     Before,
     /// `housekeeping:true`.
     Housekeeping,
@@ -152,9 +152,13 @@ impl Key {
         (
             "after",
             Self::After,
-            "stored then or later: -7d, 2026-02-28, 2026-02-28T09:30:00Z",
+            "stored or heard then or later: -7d, 2026-02-28, 2026-02-28T09:30:00Z",
         ),
-        ("before", Self::Before, "stored earlier: the same forms"),
+        (
+            "before",
+            Self::Before,
+            "stored or last heard earlier: -7d, 2026-02-28, 2026-02-28T09:30:00Z",
+        ),
         (
             "housekeeping",
             Self::Housekeeping,
@@ -178,11 +182,9 @@ impl Key {
     pub fn is_of(self, subject: Subject) -> bool {
         match self {
             Self::Of(Field::Owner) | Self::State | Self::Hosts | Self::Records => subject == Subject::Issues,
-            Self::Of(Field::Class) | Self::Severity | Self::Issue | Self::After | Self::Before => {
-                subject != Subject::Hosts
-            }
+            Self::Of(Field::Class) | Self::Severity | Self::Issue => subject != Subject::Hosts,
             Self::Fingerprint | Self::Event | Self::Housekeeping => subject == Subject::Faults,
-            Self::Of(_) => true,
+            Self::Of(_) | Self::After | Self::Before => true,
         }
     }
 

@@ -84,7 +84,7 @@ fn mistakes_are_told_with_their_column() {
         ("ä host:\"\"", "column 8: host needs a value"),
         (
             "after:-7 days",
-            "column 7: this is no value of after: stored then or later: -7d",
+            "column 7: this is no value of after: stored or heard then or later: -7d",
         ),
         ("issue:12", "column 7: this is no value of issue: "),
         ("a \"b c", "column 3: this quotation mark is not closed"),

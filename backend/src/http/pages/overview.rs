@@ -2,20 +2,22 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use proto::v1::{FaultFilter, Severity};
+use proto::v1::{FaultFilter, PartFilter, Severity};
 use uuid::Uuid;
 
 use super::{App, rendered};
-use crate::analysis;
+use crate::analysis::{self, AnalysisError, Asked, Comparison};
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::query;
-use crate::http::statistics::CONFIDENCE;
+use crate::http::statistics::{CONFIDENCE, MAX_RATIO};
 use crate::http::view::{OVERVIEW_DAYS, OverviewInput, OverviewPage, SPARK_DAYS, issue_id, list_href};
-use crate::store::{Dimension, Watch};
+use crate::store::{Dimension, Store, Watch};
 
 /// Issues that are shown.
 const ISSUES: u8 = 8;
+/// Parts of machines that are shown.
+const PARTS: u32 = 4;
 /// Ends of boots that are shown.
 const ENDS: u32 = 5;
 
@@ -40,39 +42,63 @@ pub(in crate::http) async fn overview(
         min_severity: Severity::Medium.into(),
         ..FaultFilter::default()
     };
-    // What both of these are made of is read once.
-    let sums = async {
-        let days = analysis::fleet_days(&app.store, &watch);
-        let builds = analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE);
-        Ok::<_, Refusal>(tokio::try_join!(days, builds)?)
+    let bad_parts = PartFilter {
+        min_score: analysis::BAD_SCORE,
+        ..PartFilter::default()
     };
-    let issues = async {
+    // What all of these are made of is read once.
+    let sums = async {
+        let days = analysis::fleet_days(&app.store, &watch, CONFIDENCE);
+        let builds = analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE);
+        let classes = analysis::rates_by_class(&app.store, &watch, CONFIDENCE);
+        let comparison = newest_comparison(&app.store, &watch);
+        Ok::<_, Refusal>(tokio::try_join!(days, builds, classes, comparison)?)
+    };
+    let to_look_at = async {
         let attention = app.store.issues_to_look_at(ISSUES).await?;
         let ids: Vec<Uuid> = attention.iter().filter_map(issue_id).collect();
         let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
-        Ok((attention, days))
+        let parts = app.store.list_parts(&bad_parts, PARTS, "").await?;
+        Ok((attention, days, parts.parts))
     };
     let fleet = async {
         let overview = app.store.overview(analysis::BAD_SCORE).await?;
-        let newest_builds = app.store.newest_builds(OVERVIEW_DAYS.into()).await?;
         let alerts = app.store.open_alerts_by_rule().await?;
         let ends = app.store.list_faults(&ends, ENDS, "").await?;
-        Ok((overview, newest_builds, alerts, ends.faults))
+        Ok((overview, alerts, ends.faults))
     };
-    let (sums, issues, fleet) = tokio::try_join!(sums, issues, fleet)?;
-    let ((days, builds), (attention, days_of_issues)) = (sums, issues);
-    let (overview, newest_builds, alerts, ends) = fleet;
+    let (sums, to_look_at, fleet) = tokio::try_join!(sums, to_look_at, fleet)?;
+    let ((days, builds, classes, comparison), (attention, days_of_issues, parts)) = (sums, to_look_at);
+    let (overview, alerts, ends) = fleet;
     let page = OverviewPage::new(OverviewInput {
         overview,
         days,
         alerts,
         attention,
         days_of_issues,
-        newest_builds,
+        comparison,
         builds,
+        classes,
+        parts,
         ends,
         now: (app.now)(),
         frame,
     });
     Ok(rendered(&page)?.into_response())
+}
+
+/// The newest build against the one before it, as its page compares them.
+async fn newest_comparison(store: &Store, watch: &Watch) -> Result<Option<Comparison>, AnalysisError> {
+    let Some([to, from]) = analysis::newest_builds(store, watch).await? else {
+        return Ok(None);
+    };
+    let asked = Asked {
+        by: Dimension::Build,
+        from,
+        to,
+        max_ratio: MAX_RATIO,
+        confidence: CONFIDENCE,
+        watch: watch.clone(),
+    };
+    analysis::compare(store, &asked).await.map(Some)
 }

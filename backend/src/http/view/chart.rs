@@ -14,6 +14,8 @@ pub(in crate::http) struct Bars {
     width: u32,
     height: u32,
     marks: Vec<Bar>,
+    /// From the lower to the upper bound of each bar that has any.
+    bounds: Vec<Whisker>,
     /// What the chart shows, for those who do not see it.
     label: String,
 }
@@ -26,6 +28,22 @@ struct Bar {
     height: String,
     /// What is shown when it is pointed at.
     title: String,
+}
+
+/// The bounds of a bar, as a line in its middle.
+#[derive(Debug, Clone, PartialEq)]
+struct Whisker {
+    x: String,
+    from: String,
+    to: String,
+}
+
+/// The height of a bar with its bounds, and its words. Without bounds: nothing is known, and no bar is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::http) struct Bounded {
+    pub(in crate::http) value: f64,
+    pub(in crate::http) bounds: Option<(f64, f64)>,
+    pub(in crate::http) words: String,
 }
 
 /// Its template has escaped what it shows.
@@ -51,6 +69,46 @@ impl Bars {
             width,
             height,
             marks: marks.collect(),
+            bounds: Vec::new(),
+            label,
+        }
+    }
+
+    /// Bars with their bounds, on an axis from 0 to `end`. What is beyond it is cut off.
+    pub(in crate::http) fn bounded(
+        (width, height): (u32, u32),
+        values: &[Bounded],
+        end: f64,
+        label: String,
+    ) -> Self {
+        let column = f64::from(width) / real(values.len().max(1) as u64);
+        let tall = |value: f64| (value / end).clamp(0.0, 1.0) * f64::from(height);
+        let (mut marks, mut bounds) = (Vec::new(), Vec::new());
+        for (place, bar) in values.iter().enumerate() {
+            let Some((low, high)) = bar.bounds.filter(|_| end > 0.0) else {
+                continue;
+            };
+            let x = column * real(place as u64);
+            let height = f64::from(height);
+            let of_bar = tall(bar.value).max(LEAST);
+            marks.push(Bar {
+                x: number(x),
+                y: number(height - of_bar),
+                width: number(column * (1.0 - GAP)),
+                height: number(of_bar),
+                title: bar.words.clone(),
+            });
+            bounds.push(Whisker {
+                x: number(x + column * (1.0 - GAP) / 2.0),
+                from: number(height - tall(low)),
+                to: number(height - tall(high)),
+            });
+        }
+        Self {
+            width,
+            height,
+            marks,
+            bounds,
             label,
         }
     }
@@ -161,6 +219,41 @@ mod tests {
                 .render()
                 .unwrap()
                 .contains("NaN")
+        );
+    }
+
+    #[test]
+    fn bounds_are_on_the_axis_of_their_bars() {
+        let bar = |value, bounds| Bounded {
+            value,
+            bounds,
+            words: "words".to_owned(),
+        };
+        let values = [
+            bar(2.0, Some((1.0, 3.0))),
+            bar(9.0, None),
+            bar(0.0, Some((0.0, 8.0))),
+        ];
+        let bars = Bars::bounded((90, 20), &values, 4.0, String::new());
+        let heights: Vec<(&str, &str)> = bars
+            .marks
+            .iter()
+            .map(|mark| (mark.y.as_str(), mark.height.as_str()))
+            .collect();
+        assert_eq!(
+            heights,
+            [("10", "10"), ("18.5", "1.5")],
+            "nothing is known of the second"
+        );
+        let bounds: Vec<[&str; 3]> = bars
+            .bounds
+            .iter()
+            .map(|line| [&line.x, &line.from, &line.to].map(String::as_str))
+            .collect();
+        assert_eq!(bounds, [["12", "15", "5"], ["72", "20", "0"]]);
+        assert_eq!(
+            Bars::bounded((90, 20), &values, 0.0, String::new()).marks,
+            Vec::new()
         );
     }
 

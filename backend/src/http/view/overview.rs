@@ -2,16 +2,17 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Fault, Issue};
+use proto::v1::{Fault, Issue, Part};
 
-use super::chart::Bars;
+use super::chart::{Bars, Bounded};
+use super::hardware::PartRow;
 use super::issues::{IssueRow, days_before};
 use super::list::Row;
-use super::rates::{RateRow, end_of_axis, longest, sets_scale};
+use super::rates::{RateRow, bounds, end_of_axis, figure, longest, sets_scale};
 use super::{admin::AlertRow, class_href, compare_href, counted, grouped};
-use crate::analysis::{FleetDay, Rate};
+use crate::analysis::{Comparison, FleetDay, Rate, Verdict};
 use crate::http::access::Frame;
-use crate::store::{CLASS_DAYS, HEARD_MINUTES, OpenOfRule, Overview};
+use crate::store::{HEARD_MINUTES, LOSS_DAYS, OpenOfRule, Overview};
 
 /// Days of the chart.
 pub(in crate::http) const DAYS: u16 = 30;
@@ -21,8 +22,8 @@ const CHART: (u32, u32) = (900, 120);
 const BUILDS: usize = 6;
 /// Rules whose alerts are shown.
 const RULES: usize = 5;
-/// The chart's unit: a bar of n is n thousandths.
-const THOUSANDTHS: f64 = 1000.0;
+/// Classes that are shown, the most frequent.
+const CLASSES: usize = 10;
 
 /// The page `/`.
 #[derive(Debug, Template)]
@@ -35,14 +36,16 @@ pub(in crate::http) struct OverviewPage {
     pub(in crate::http) days: Bars,
     /// Why the chart has no bar, where it has none.
     pub(in crate::http) no_rate: String,
-    pub(in crate::http) most: String,
+    /// Where its axis ends.
+    pub(in crate::http) end: String,
     pub(in crate::http) from: String,
     pub(in crate::http) attention: Vec<IssueRow>,
     pub(in crate::http) builds: Vec<RateRow>,
-    /// The two that were watched longest, one against the other.
+    /// The newest against the one before it.
     pub(in crate::http) compare: Option<Compare>,
     pub(in crate::http) classes: Vec<ClassRow>,
-    pub(in crate::http) class_days: i32,
+    /// Parts of machines that are bad, the worst.
+    pub(in crate::http) parts: Vec<PartRow>,
     pub(in crate::http) ends: Vec<Row>,
     /// Nothing was ever heard.
     pub(in crate::http) empty: bool,
@@ -55,7 +58,7 @@ pub(in crate::http) struct Tile {
     pub(in crate::http) label: &'static str,
     pub(in crate::http) value: String,
     pub(in crate::http) note: String,
-    pub(in crate::http) href: &'static str,
+    pub(in crate::http) href: String,
     /// It is not as it should be.
     pub(in crate::http) bad: bool,
 }
@@ -68,20 +71,20 @@ pub(in crate::http) struct RuleRow {
     pub(in crate::http) more: String,
 }
 
-/// Two builds to be compared.
+/// Two builds compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::http) struct Compare {
+    /// `fine`, `worse` or `unsure`, for the style.
+    pub(in crate::http) verdict: &'static str,
     pub(in crate::http) words: String,
     pub(in crate::http) href: String,
 }
 
-/// A class and what there was of it.
+/// A class and how often hosts have it.
 #[derive(Debug)]
 pub(in crate::http) struct ClassRow {
-    pub(in crate::http) class: String,
+    pub(in crate::http) rate: RateRow,
     pub(in crate::http) href: String,
-    pub(in crate::http) records: String,
-    pub(in crate::http) hosts: String,
 }
 
 /// What the page is made of.
@@ -95,9 +98,13 @@ pub(in crate::http) struct OverviewInput {
     /// New, regressed and escalating issues.
     pub(in crate::http) attention: Vec<Issue>,
     pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<crate::store::IssueDay>>,
-    /// The two that hosts began to run last, the newest first.
-    pub(in crate::http) newest_builds: Vec<String>,
+    /// The newest build against the one before it.
+    pub(in crate::http) comparison: Option<Comparison>,
     pub(in crate::http) builds: Vec<Rate>,
+    /// The most frequent first.
+    pub(in crate::http) classes: Vec<Rate>,
+    /// Parts of machines that are bad, the worst first.
+    pub(in crate::http) parts: Vec<Part>,
     /// The last ends of boots that were not as they should be.
     pub(in crate::http) ends: Vec<Fault>,
     pub(in crate::http) now: Timestamp,
@@ -112,22 +119,18 @@ impl OverviewPage {
             alerts,
             attention,
             days_of_issues,
-            newest_builds,
+            comparison,
             mut builds,
+            mut classes,
+            parts,
             ends,
             now,
             frame,
         } = input;
         builds.truncate(BUILDS);
-        let end = end_of_axis(&builds);
-        let rates = rates_by_day(&days, now);
-        let most = rates.iter().map(|(rate, _)| *rate).max().unwrap_or(0);
-        let classes = overview.classes.iter().map(|sum| ClassRow {
-            class: sum.class.clone(),
-            href: class_href(&sum.class),
-            records: grouped(sum.records),
-            hosts: grouped(sum.hosts),
-        });
+        classes.truncate(CLASSES);
+        let (end_of_builds, end_of_classes) = (end_of_axis(&builds), end_of_axis(&classes));
+        let chart = Chart::of(&days, now);
         Self {
             tiles: tiles(&overview),
             more_rules: match alerts.len().saturating_sub(RULES) {
@@ -136,28 +139,34 @@ impl OverviewPage {
                 more => format!("{more} more rules find something"),
             },
             alerts: alerts.iter().take(RULES).map(RuleRow::from).collect(),
-            compare: compare(&newest_builds),
-            no_rate: match most {
-                0 if days.iter().any(|day| day.affected > 0) => {
-                    "Some hosts had one; no day was watched for long enough for a rate yet.".to_owned()
-                }
-                0 => format!("No host had one in the last {DAYS} days."),
-                _ => String::new(),
-            },
-            most: per_thousand(most),
+            compare: comparison.as_ref().map(Compare::from),
+            no_rate: chart.nothing,
+            end: figure(chart.end),
             from: days_before(now, u64::from(DAYS) - 1),
-            days: Bars::new(
+            days: Bars::bounded(
                 CHART,
-                &rates,
-                format!("Hosts with a fault by day in 1,000 host-hours, the last {DAYS} days"),
+                &chart.bars,
+                chart.end,
+                format!(
+                    "Hosts with a fault by day in 1,000 host-hours with 95 % bounds, the last {DAYS} days"
+                ),
             ),
             attention: attention
                 .iter()
                 .map(|issue| IssueRow::new(issue, &days_of_issues, now))
                 .collect(),
-            builds: builds.iter().map(|rate| RateRow::new(rate, end)).collect(),
-            classes: classes.collect(),
-            class_days: CLASS_DAYS,
+            builds: builds
+                .iter()
+                .map(|rate| RateRow::new(rate, end_of_builds))
+                .collect(),
+            classes: classes
+                .iter()
+                .map(|rate| ClassRow {
+                    rate: RateRow::new(rate, end_of_classes),
+                    href: class_href(&rate.name),
+                })
+                .collect(),
+            parts: parts.iter().map(|part| PartRow::new(part, now)).collect(),
             ends: ends.iter().map(|fault| Row::new(fault, now)).collect(),
             empty: overview.hosts == 0,
             frame,
@@ -177,15 +186,20 @@ impl From<&OpenOfRule> for RuleRow {
     }
 }
 
-/// The newest against the one before it.
-fn compare(builds: &[String]) -> Option<Compare> {
-    let [to, from, ..] = builds else {
-        return None;
-    };
-    Some(Compare {
-        words: format!("{to} against {from}"),
-        href: compare_href(from, to),
-    })
+impl From<&Comparison> for Compare {
+    fn from(found: &Comparison) -> Self {
+        let (from, to) = (&found.from.name, &found.to.name);
+        let (verdict, words) = match found.verdict {
+            Verdict::Worse => ("worse", found.worse_in_words()),
+            Verdict::Fine => ("fine", format!("{to} is not worse than {from}")),
+            Verdict::Unsure => ("unsure", format!("{to} against {from}: too little is known yet")),
+        };
+        Self {
+            verdict,
+            words,
+            href: compare_href(from, to),
+        }
+    }
 }
 
 fn tiles(overview: &Overview) -> Vec<Tile> {
@@ -194,11 +208,11 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
         found.map_or(0, |(_, count)| *count)
     };
     let silent = overview.hosts.saturating_sub(overview.heard);
-    let issues = |label, state, href, bad| Tile {
+    let issues = |label, state, bad| Tile {
         label,
         value: grouped(in_state(state)),
         note: String::new(),
-        href,
+        href: format!("/issues?state={state}"),
         bad: bad && in_state(state) > 0,
     };
     vec![
@@ -210,17 +224,36 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
             } else {
                 format!("{} silent for more than {HEARD_MINUTES} min", grouped(silent))
             },
-            href: "/hosts",
-            bad: overview.heard == 0,
+            href: if silent == 0 {
+                "/hosts".to_owned()
+            } else {
+                format!("/hosts?q=before:-{HEARD_MINUTES}m")
+            },
+            bad: silent > overview.heard,
         },
-        issues("New issues", "new", "/issues?state=new", false),
-        issues("Regressed", "regressed", "/issues?state=regressed", true),
-        issues("Escalating", "escalating", "/issues?state=escalating", true),
+        Tile {
+            label: "Hooks",
+            value: if overview.hooks_missing == 0 {
+                "attached".to_owned()
+            } else {
+                counted(overview.hooks_missing, "host")
+            },
+            note: if overview.hooks_missing == 0 {
+                String::new()
+            } else {
+                format!("of {} miss some", grouped(overview.heard))
+            },
+            href: "/probes".to_owned(),
+            bad: false,
+        },
+        issues("New issues", "new", false),
+        issues("Regressed", "regressed", true),
+        issues("Escalating", "escalating", true),
         Tile {
             label: "Failing parts",
             value: grouped(overview.bad_parts),
             note: String::new(),
-            href: "/hardware",
+            href: "/hardware".to_owned(),
             bad: overview.bad_parts > 0,
         },
         Tile {
@@ -231,60 +264,81 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
                 format!("{} open", grouped(overview.unbalanced))
             },
             note: if overview.lost == 0 {
-                format!("nothing lost in {CLASS_DAYS} days")
+                format!("nothing lost in {LOSS_DAYS} days")
             } else {
                 format!(
-                    "{} events lost with a reason in {CLASS_DAYS} days",
+                    "{} events lost with a reason in {LOSS_DAYS} days",
                     grouped(overview.lost)
                 )
             },
-            href: "",
+            href: String::new(),
             bad: overview.unbalanced > 0,
         },
     ]
 }
 
-/// Hosts with a fault in 1,000 host-hours of each day, in thousandths, with words.
-fn rates_by_day(days: &[FleetDay], now: Timestamp) -> Vec<(u64, String)> {
-    let longest = longest(days.iter().map(|day| day.hours));
-    let ago = (0..days.len() as u64).rev();
-    let of_day = |(day, ago): (&FleetDay, u64)| {
-        let date = days_before(now, ago);
-        if day.hours <= 0.0 {
-            return (0, format!("{date}: no host was watched"));
-        }
-        if !sets_scale(day.hours, longest) {
-            let hosts = counted(day.affected, "host");
-            return (
-                0,
-                format!("{date}: {hosts}, watched for too short a time for a rate"),
-            );
-        }
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rate is not negative and far below 2^53"
-        )]
-        let rate = (day.affected as f64 / day.hours * 1000.0 * THOUSANDTHS).round() as u64;
-        let words = format!(
-            "{date}: {} in 1,000 host-hours, {}",
-            per_thousand(rate),
-            counted(day.affected, "host")
-        );
-        (rate, words)
-    };
-    days.iter().zip(ago).map(of_day).collect()
+/// How often hosts have a fault, day by day.
+struct Chart {
+    bars: Vec<Bounded>,
+    /// Where the axis ends.
+    end: f64,
+    /// Why there is no bar, where there is none.
+    nothing: String,
 }
 
-/// Thousandths as a decimal.
-fn per_thousand(thousandths: u64) -> String {
-    format!("{}.{:02}", thousandths / 1000, thousandths % 1000 / 10)
+impl Chart {
+    fn of(days: &[FleetDay], now: Timestamp) -> Self {
+        let longest = longest(days.iter().map(|day| day.hours));
+        let ago = (0..days.len() as u64).rev();
+        let bars: Vec<Bounded> = days
+            .iter()
+            .zip(ago)
+            .map(|(day, ago)| bar(day, &days_before(now, ago), sets_scale(day.hours, longest)))
+            .collect();
+        let ends = bars.iter().filter_map(|bar| bar.bounds).map(|(_, high)| high);
+        let nothing = if days.iter().all(|day| day.affected == 0) {
+            format!("No host had one in the last {DAYS} days.")
+        } else if bars.iter().all(|bar| bar.bounds.is_none()) {
+            "Some hosts had one; no day was watched for long enough for a rate yet.".to_owned()
+        } else {
+            String::new()
+        };
+        Self {
+            end: ends.fold(0.0, f64::max),
+            bars,
+            nothing,
+        }
+    }
+}
+
+fn bar(day: &FleetDay, date: &str, is_long: bool) -> Bounded {
+    let hosts = counted(day.affected, "host");
+    let words = if day.hours <= 0.0 {
+        format!("{date}: no host was watched")
+    } else if is_long {
+        format!(
+            "{date}: {} in 1,000 host-hours ({}), {hosts}",
+            figure(day.rate),
+            bounds(day.rate_bounds)
+        )
+    } else {
+        format!("{date}: {hosts}, watched for too short a time for a rate")
+    };
+    Bounded {
+        value: day.rate,
+        bounds: day
+            .rate_bounds
+            .high
+            .filter(|_| is_long)
+            .map(|high| (day.rate_bounds.low, high)),
+        words,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Bounds;
 
     #[test]
     fn what_is_not_well_stands_out() {
@@ -294,10 +348,12 @@ mod tests {
             ..Overview::default()
         };
         assert!(tiles(&overview).iter().all(|tile| !tile.bad));
-        assert_eq!(tiles(&overview)[5].value, "balanced");
+        assert_eq!(tiles(&overview)[6].value, "balanced");
+        assert_eq!(tiles(&overview)[1].value, "attached");
         overview.unbalanced = 1;
         overview.bad_parts = 2;
         overview.heard = 10;
+        overview.hooks_missing = 4;
         overview.states = vec![("new".to_owned(), 3), ("regressed".to_owned(), 1)];
         let tiles = tiles(&overview);
         let bad: Vec<&str> = tiles
@@ -307,20 +363,53 @@ mod tests {
             .collect();
         assert_eq!(bad, ["Regressed", "Failing parts", "Books"]);
         assert_eq!(tiles[0].note, "2 silent for more than 17 min");
-        assert_eq!(tiles[1].value, "3");
+        assert_eq!(tiles[0].href, "/hosts?q=before:-17m");
+        assert_eq!(
+            (tiles[1].value.as_str(), tiles[1].note.as_str()),
+            ("4 hosts", "of 10 miss some")
+        );
+        assert_eq!(tiles[2].value, "3");
+        overview.heard = 5;
+        assert!(super::tiles(&overview)[0].bad, "most are silent");
     }
 
     #[test]
-    fn rates_are_those_of_watched_hours() {
-        let day = |hours, affected| FleetDay { hours, affected };
+    fn days_that_were_watched_for_long_have_a_bar_with_its_bounds() {
+        let day = |hours: f64, affected| FleetDay {
+            hours,
+            affected,
+            rate: 2.5,
+            rate_bounds: Bounds {
+                low: 0.9,
+                high: (hours > 0.0).then_some(5.4),
+            },
+        };
         let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
-        let rates = rates_by_day(&[day(2400.0, 6), day(0.0, 0), day(0.002, 2)], now);
-        let short = "2026-11-27: 2 hosts, watched for too short a time for a rate";
+        let chart = Chart::of(&[day(2400.0, 6), day(0.0, 0), day(0.002, 2)], now);
+        let told: Vec<(bool, &str)> = chart
+            .bars
+            .iter()
+            .map(|bar| (bar.bounds.is_some(), bar.words.as_str()))
+            .collect();
         let expected = [
-            (2500, "2026-11-25: 2.50 in 1,000 host-hours, 6 hosts"),
-            (0, "2026-11-26: no host was watched"),
-            (0, short),
+            (
+                true,
+                "2026-11-25: 2.50 in 1,000 host-hours (0.900 – 5.40), 6 hosts",
+            ),
+            (false, "2026-11-26: no host was watched"),
+            (
+                false,
+                "2026-11-27: 2 hosts, watched for too short a time for a rate",
+            ),
         ];
-        assert_eq!(rates, expected.map(|(rate, words)| (rate, words.to_owned())));
+        assert_eq!(told, expected);
+        assert_eq!(
+            (chart.end.to_string().as_str(), chart.nothing.as_str()),
+            ("5.4", "")
+        );
+        let short = Chart::of(&[day(0.002, 2)], now).nothing;
+        assert!(short.starts_with("Some hosts had one"), "{short}");
+        let none = Chart::of(&[day(2400.0, 0)], now).nothing;
+        assert!(none.starts_with("No host had one"), "{none}");
     }
 }

@@ -183,6 +183,8 @@ fn of_host(condition: &Condition, parameters: &mut Parameters) -> String {
     match condition {
         Condition::Text(text) => has_text("f.hostname", text, parameters),
         Condition::Matches(field, pattern) => matches_host(*field, pattern, parameters),
+        Condition::After(moment) => format!("(f.last_seen >= {})", of_moment(*moment, parameters)),
+        Condition::Before(moment) => format!("(f.last_seen < {})", of_moment(*moment, parameters)),
         _ => none(),
     }
 }

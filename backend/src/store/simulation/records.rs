@@ -6,7 +6,7 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::{
-    super::{StoreError, id, time::Micros},
+    super::{StoreError, hooks::hooks_missing, id, time::Micros},
     FleetTables,
 };
 
@@ -77,11 +77,18 @@ async fn faults(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<()
 async fn heartbeats(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
     let hosts = transaction.query(LAST_BEATS, &[&fleet.kernels]).await?;
     for hosts in hosts.chunks(BEATS) {
-        let mut rows = Rows::default();
+        let (mut rows, mut missing) = (Rows::default(), Vec::new());
         for row in hosts {
             let beat = LastBeat::of(row);
-            rows.push(beat.agent_id, beat.at, None, beat.record(fleet));
+            let record = beat.record(fleet);
+            if let Some(Payload::Heartbeat(beat)) = &record.payload {
+                missing.push(hooks_missing(beat));
+            }
+            rows.push(beat.agent_id, beat.at, None, record);
         }
+        let of_hosts = "UPDATE hosts h SET hooks_missing = m.missing FROM unnest($1::uuid[], $2::integer[]) AS m(agent_id, missing)
+                        WHERE h.agent_id = m.agent_id";
+        transaction.execute(of_hosts, &[&rows.agent_id, &missing]).await?;
         rows.write(transaction).await?;
     }
     for (rollups, unit) in [("rollups", "hour"), ("rollups_daily", "day")] {
