@@ -1,4 +1,4 @@
-//! What is worked out in the background: the health of parts of machines, and who runs what; and what is forgotten.
+//! What is worked out in the background: the health of parts of machines, and who runs what; and what is over, or forgotten.
 
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ pub async fn keep_up(store: Store, shutdown: CancellationToken) {
 /// Does it once: what is done seldom in each 60th turn, from 0 on. One failure keeps nothing else from being worked out.
 pub async fn keep_up_once(store: &Store, turn: u64) {
     told(store.score_parts(super::score).await, "health of hardware");
+    told(store.end_ignoring().await, "ignored issues");
     if turn.is_multiple_of(SELDOM) {
         told(store.count_population().await, "population");
         told(store.forget_alerts().await, "alerts of the past");

@@ -1,6 +1,7 @@
 //! Issues: what faults with one fingerprint have in common, and what people decided about them.
 
 mod affected;
+mod ignoring;
 mod list;
 mod merge;
 mod regroup;
@@ -23,9 +24,11 @@ use super::{Store, StoreError, filter};
 
 /// Texts of a change, bytes.
 const TEXT_BYTES: usize = 1024;
+/// Days that an issue can be ignored for: ten years. Who means longer sets no limit.
+const IGNORE_DAYS: u32 = 3660;
 
 /// What is to be changed. What is left out stays.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IssueChange {
     /// Who changes it, as they call themselves.
@@ -39,13 +42,13 @@ pub struct IssueChange {
     /// With `resolved`: the build from which on it is. Left out: in all that come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_in_build: Option<String>,
-    /// With `ignored`: for so many days.
+    /// With `ignored`: for so many days, 1 to 3660.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_days: Option<u32>,
-    /// With `ignored`: until there are so many records.
+    /// With `ignored`: until there are so many records, more than there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_occurrences: Option<u32>,
-    /// With `ignored`: until so many hosts have it.
+    /// With `ignored`: until so many hosts have it, more than do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_hosts: Option<u32>,
     /// The issue that it counts for from now on; empty: it stands for itself again.
@@ -60,7 +63,7 @@ pub struct IssueChange {
     /// What has that fix, such as a kernel release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixed_in: Option<String>,
-    /// Where to read about it.
+    /// Where to read about it, by http or https; empty: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix_url: Option<String>,
     /// True: its records are grouped by their top frames, each group an issue of its own; false: they are one again. Records
@@ -120,6 +123,14 @@ impl IssueChange {
         if self.who.is_empty() {
             return wrong("who: say who changes it");
         }
+        let nothing = Self {
+            who: self.who.clone(),
+            note: self.note.clone().filter(String::is_empty),
+            ..Self::default()
+        };
+        if *self == nothing {
+            return wrong("say what is to be changed, or note something");
+        }
         let resolved_in = self.resolved_in.is_some() || self.resolved_in_build.is_some();
         if resolved_in && self.state != Some(State::Resolved) {
             return wrong("resolved_in and resolved_in_build go with the state resolved");
@@ -127,6 +138,18 @@ impl IssueChange {
         let limits = [self.ignore_days, self.ignore_occurrences, self.ignore_hosts];
         if limits.iter().any(Option::is_some) && self.state != Some(State::Ignored) {
             return wrong("ignore_days, ignore_occurrences and ignore_hosts go with the state ignored");
+        }
+        if self
+            .ignore_days
+            .is_some_and(|days| !(1..=IGNORE_DAYS).contains(&days))
+        {
+            return wrong(&format!(
+                "ignore_days: 1 to {IGNORE_DAYS}; left out, it is ignored for ever"
+            ));
+        }
+        let web = |url: &str| url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
+        if !self.fix_url.as_deref().is_none_or(web) {
+            return wrong("fix_url: an address that begins with https:// or http://");
         }
         Ok(())
     }
@@ -155,6 +178,7 @@ impl Store {
         if let Some(into) = &change.merged_into {
             merge::merge(&transaction, issue, into, change).await?;
         }
+        ignoring::check(&transaction, issue, change).await?;
         if let Some(split) = change.split {
             set_split(&transaction, issue, split).await?;
         }

@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode, header},
 };
-use backend::{access::Anonymous, store::Sender};
+use backend::{access::Anonymous, analysis, store::Sender};
 use proto::v1::{Batch, FingerprintLevel, Record, Severity};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -13,25 +13,25 @@ use tower::ServiceExt as _;
 
 use crate::support::{Database, encoded, fingerprint, host, of_issue, record, sender};
 
-const A: &str = "00112233445566778899aabbccddee0a";
-const B: &str = "00112233445566778899aabbccddee0b";
+pub(crate) const A: &str = "00112233445566778899aabbccddee0a";
+pub(crate) const B: &str = "00112233445566778899aabbccddee0b";
 
-fn router(db: &Database) -> Router {
+pub(crate) fn router(db: &Database) -> Router {
     db.router(Anonymous::Admin, &CancellationToken::new())
 }
 
-async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
+pub(crate) async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Value) {
     let response = router.clone().oneshot(request).await.unwrap();
     let status = response.status();
     let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-async fn get(router: &Router, address: &str) -> (StatusCode, Value) {
+pub(crate) async fn get(router: &Router, address: &str) -> (StatusCode, Value) {
     ask(router, Request::get(address).body(Body::empty()).unwrap()).await
 }
 
-async fn change(router: &Router, issue: &str, change: &Value) -> (StatusCode, Value) {
+pub(crate) async fn change(router: &Router, issue: &str, change: &Value) -> (StatusCode, Value) {
     let request = Request::post(format!("/api/v1/issues/{issue}"))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(change.to_string()));
@@ -39,14 +39,14 @@ async fn change(router: &Router, issue: &str, change: &Value) -> (StatusCode, Va
 }
 
 /// An agent that tells of one issue after the other.
-struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     db: &'a Database,
     sender: Sender,
     next_seq: u64,
 }
 
 impl<'a> Teller<'a> {
-    async fn new(db: &'a Database) -> Self {
+    pub(crate) async fn new(db: &'a Database) -> Self {
         let sender = sender();
         db.store.hello(&sender, &host(), "1").await.unwrap();
         Self {
@@ -56,7 +56,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    async fn tell(&mut self, issue: &str, kernel_release: &str) {
+    pub(crate) async fn tell(&mut self, issue: &str, kernel_release: &str) {
         let oops = Record {
             class: "kernel.oops".to_owned(),
             severity: Severity::High.into(),
@@ -129,160 +129,24 @@ async fn an_ignored_issue_comes_back_beyond_its_limit() {
         get(&router, &format!("/api/v1/issues/{A}")).await.1["state"],
         "ongoing"
     );
-}
-
-#[tokio::test]
-async fn merged_issues_count_together_until_they_are_taken_apart() {
-    let Some(db) = Database::new("merged_issues_count_together_until_they_are_taken_apart").await else {
-        return;
-    };
-    let (router, mut teller) = (router(&db), Teller::new(&db).await);
-    for issue in [A, B, B] {
-        teller.tell(issue, "6.1").await;
-    }
-    let (_, first) = get(&router, "/api/v1/issues?class=kernel.&page_size=1").await;
-    assert_eq!(first["issues"][0]["issue"], B, "the latest first");
-    let token = first["next_page_token"].as_str().unwrap();
-    // B has another record meanwhile and is not repeated.
-    teller.tell(B, "6.1").await;
-    let (_, next) = get(
-        &router,
-        &format!("/api/v1/issues?class=kernel.&page_size=1&page_token={token}"),
-    )
-    .await;
-    assert_eq!(next["issues"][0]["issue"], A);
-    assert_eq!(next["next_page_token"], "");
-
-    let (_, into) = change(&router, A, &json!({ "who": "ann", "merged_into": B })).await;
+    analysis::keep_up_once(&db.store, 1).await;
+    analysis::keep_up_once(&db.store, 2).await;
+    let (_, issue) = get(&router, &format!("/api/v1/issues/{A}")).await;
+    let history = issue["history"].as_array().unwrap();
+    assert_eq!((history.len(), &history[0]["who"]), (2, &json!("collector")));
+    assert_eq!(history[0]["change"]["state"], "ongoing");
     assert_eq!(
-        (&into["issue"], &into["occurrences"], &into["hosts"]),
-        (&json!(B), &json!(4), &json!(1))
+        history[0]["change"]["note"],
+        "no longer ignored: it was until 2 hosts had it"
     );
-    let (status, refused) = change(&router, B, &json!({ "who": "ann", "merged_into": A })).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "no circles: {refused}");
-    let (_, apart) = change(&router, A, &json!({ "who": "ann", "merged_into": "" })).await;
-    assert_eq!((&apart["issue"], &apart["occurrences"]), (&json!(A), &json!(1)));
-}
 
-#[tokio::test]
-async fn the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for() {
-    let test = "the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for";
-    let Some(db) = Database::new(test).await else {
-        return;
-    };
-    let (router, mut teller) = (router(&db), Teller::new(&db).await);
-    for issue in [A, B] {
-        teller.tell(issue, "6.1").await;
-    }
-    change(
-        &router,
-        A,
-        &json!({ "who": "ann", "merged_into": B, "note": "same bug" }),
-    )
-    .await;
-    let (status, led) = get(&router, &format!("/api/v1/issues/{A}")).await;
-    assert_eq!((status, &led["issue"]), (StatusCode::OK, &json!(B)), "{led}");
-    let event = &led["history"][0];
+    let ignore = json!({ "who": "ann", "state": "ignored", "ignore_days": 1 });
+    assert_eq!(change(&router, A, &ignore).await.1["state"], "ignored");
+    analysis::keep_up_once(&db.store, 3).await;
     assert_eq!(
-        (&event["merged"], &event["change"]["note"]),
-        (&json!(A), &json!("same bug"))
+        get(&router, &format!("/api/v1/issues/{A}")).await.1["state"],
+        "ignored"
     );
-    let (_, found) = get(&router, &format!("/api/v1/issues?q=issue:{A}")).await;
-    assert_eq!(found["issues"][0]["issue"], B, "{found}");
-
-    // What is decided there is decided about the one that is shown.
-    let (_, owned) = change(&router, A, &json!({ "who": "bob", "owner": "bob" })).await;
-    assert_eq!((&owned["issue"], &owned["owner"]), (&json!(B), &json!("bob")));
-    let (_, apart) = change(
-        &router,
-        A,
-        &json!({ "who": "ann", "merged_into": "", "note": "no" }),
-    )
-    .await;
-    assert_eq!((&apart["issue"], &apart["owner"]), (&json!(A), &json!("")));
-    let (_, other) = get(&router, &format!("/api/v1/issues/{B}")).await;
-    let said = |event: &Value| (event["merged"].clone(), event["parted"].clone());
-    let history: Vec<_> = other["history"].as_array().unwrap().iter().map(said).collect();
-    assert_eq!(
-        history,
-        [
-            (Value::Null, json!(A)),
-            (Value::Null, Value::Null),
-            (json!(A), Value::Null)
-        ]
-    );
-    assert_eq!(other["occurrences"], 1);
-}
-
-#[tokio::test]
-async fn changes_that_make_no_sense_are_refused_with_a_reason() {
-    let Some(db) = Database::new("changes_that_make_no_sense_are_refused_with_a_reason").await else {
-        return;
-    };
-    let (router, mut teller) = (router(&db), Teller::new(&db).await);
-    teller.tell(A, "6.1").await;
-    let cases = [
-        (A, json!({ "state": "resolved" }), StatusCode::BAD_REQUEST),
-        (
-            A,
-            json!({ "who": "ann", "state": "regressed" }),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            A,
-            json!({ "who": "ann", "ignore_days": 1 }),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            A,
-            json!({ "who": "ann", "resolved_in": "6.1" }),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            A,
-            json!({ "who": "ann", "merged_into": A }),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            A,
-            json!({ "who": "ann", "merged_into": "nonsense" }),
-            StatusCode::BAD_REQUEST,
-        ),
-        (A, json!({ "who": "a\0n" }), StatusCode::BAD_REQUEST),
-        (
-            A,
-            json!({ "who": "ann", "note": "x".repeat(1025) }),
-            StatusCode::BAD_REQUEST,
-        ),
-        (A, json!({ "who": "ann", "nonsense": 1 }), StatusCode::BAD_REQUEST),
-        (B, json!({ "who": "ann", "owner": "ann" }), StatusCode::NOT_FOUND),
-        ("nonsense", json!({ "who": "ann" }), StatusCode::BAD_REQUEST),
-    ];
-    for (issue, what, status) in cases {
-        let (answered, error) = change(&router, issue, &what).await;
-        assert_eq!(answered, status, "{what}: {error}");
-        assert!(
-            error["detail"].as_str().is_some_and(|text| !text.is_empty()),
-            "{error}"
-        );
-    }
-    let form = Request::post(format!("/api/v1/issues/{A}"))
-        .header(header::CONTENT_TYPE, "text/plain")
-        .body(Body::from(r#"{"who":"another site"}"#));
-    assert_eq!(ask(&router, form.unwrap()).await.0, StatusCode::BAD_REQUEST);
-    for address in [
-        "/api/v1/issues?page_size=501",
-        "/api/v1/issues?page_token=x",
-        "/api/v1/issues?state=odd",
-        "/api/v1/issues?nonsense=1",
-    ] {
-        assert_eq!(
-            get(&router, address).await.0,
-            StatusCode::BAD_REQUEST,
-            "{address}"
-        );
-    }
-    assert_eq!(db.count("SELECT count(*) FROM triage_history").await, 0);
 }
 
 /// An oops in A whose stack is `frames`.

@@ -2598,7 +2598,7 @@ pub struct IssueEvent {
     /// Nanoseconds since the Unix epoch.
     #[prost(fixed64, tag = "1")]
     pub at_unix_ns: u64,
-    /// As they called themselves; "collector": a record that came.
+    /// As they called themselves; "collector": a record that came, or a limit of ignoring was reached.
     #[prost(string, tag = "2")]
     pub who: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
@@ -2621,7 +2621,7 @@ pub struct IssueChange {
     pub resolved_in: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "3")]
     pub resolved_in_build: ::core::option::Option<::prost::alloc::string::String>,
-    /// With ignored: for so many days, until there are so many records, until so many hosts have it.
+    /// With ignored: for so many days (1 to 3660), until there are so many records, until so many hosts have it; more than there are.
     #[prost(uint32, optional, tag = "4")]
     pub ignore_days: ::core::option::Option<u32>,
     #[prost(uint32, optional, tag = "5")]
@@ -2637,6 +2637,7 @@ pub struct IssueChange {
     pub known_fix: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "10")]
     pub fixed_in: ::core::option::Option<::prost::alloc::string::String>,
+    /// By http or https.
     #[prost(string, optional, tag = "11")]
     pub fix_url: ::core::option::Option<::prost::alloc::string::String>,
     /// True: its records are grouped by their top frames, each group an issue of its own. False: they are one again. Records that

@@ -77,6 +77,10 @@ pub(super) async fn merge(
         .query_one("SELECT merged_into FROM triage WHERE issue = $1", &[&issue])
         .await?
         .get(0);
+    if was == into {
+        let what = "merged_into: it counts for that already";
+        return Err(StoreError::InvalidChange(what.to_owned()));
+    }
     let merged = transaction
         .execute(
             "UPDATE triage SET merged_into = $2
@@ -89,9 +93,6 @@ pub(super) async fn merge(
     if merged == 0 {
         let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
         return Err(StoreError::InvalidChange(what.to_owned()));
-    }
-    if was == into {
-        return Ok(());
     }
     for (other, what) in [(was, "parted"), (into, "merged")] {
         let Some(other) = other else { continue };
