@@ -126,7 +126,27 @@ async function showLines(stack) {
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const resolved = page.getElementById("resolved");
-  if (resolved) stack.replaceChildren(...resolved.children);
+  if (!resolved) return;
+  stack.replaceChildren(...resolved.children);
+  watchWidths(stack);
+}
+
+// A table that is wider than its place is moved by keys, too: it can be focused, and has a name.
+function reachable(region) {
+  const name = region.querySelector("caption") ?? region.closest(".panel")?.querySelector("h2");
+  const wide = region.scrollWidth > region.clientWidth;
+  for (const [key, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", name?.textContent ?? "Table"]]) {
+    if (wide) region.setAttribute(key, value);
+    else region.removeAttribute(key);
+  }
+}
+const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => reachable(target)));
+
+function watchWidths(root) {
+  for (const region of root.querySelectorAll(".scroll")) {
+    reachable(region);
+    sizes.observe(region);
+  }
 }
 
 refreshAges();
@@ -146,6 +166,7 @@ for (const field of document.querySelectorAll("[data-complete]")) complete(field
 if (matchMedia("(max-width: 760px)").matches) document.querySelector(".counts")?.removeAttribute("open");
 // The navigation is wider than a telephone.
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+watchWidths(document);
 for (const stack of document.querySelectorAll("[data-stack]")) showLines(stack);
 const list = document.querySelector("[data-live]");
 if (list) live(list);

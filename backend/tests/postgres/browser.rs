@@ -93,20 +93,20 @@ fn wrong_with(window: &Window, pages: &[(&str, String)], pictures: bool) -> Vec<
         }
     };
     for (name, path) in pages {
-        window.wide();
-        window.dark(false);
-        window.go(path);
-        note(path.clone(), window.unsound());
-        note(path.clone(), window.inaccessible());
-        picture((*name).to_owned());
-        window.dark(true);
-        note(format!("{path} in the dark"), window.inaccessible());
-        picture(format!("{name}-dark"));
-        window.narrow();
-        window.dark(false);
-        window.go(path);
-        note(format!("{path} on a telephone"), window.unsound());
-        picture(format!("{name}-narrow"));
+        for (narrow, size) in [(false, ""), (true, "-narrow")] {
+            if narrow {
+                window.narrow();
+            } else {
+                window.wide();
+            }
+            window.go(path);
+            note(format!("{path}{size}"), window.unsound());
+            for (dark, light) in [(false, ""), (true, "-dark")] {
+                window.dark(dark);
+                note(format!("{path}{size}{light}"), window.inaccessible());
+                picture(format!("{name}{size}{light}"));
+            }
+        }
     }
     wrong
 }
