@@ -22,8 +22,8 @@ pub(super) use regroup::{recount, split};
 
 use super::{Store, StoreError, filter};
 
-/// Texts of a change, bytes.
-const TEXT_BYTES: usize = 1024;
+/// Characters of each text of a change.
+const TEXT_CHARS: usize = 1024;
 /// Days that an issue can be ignored for: ten years. Who means longer sets no limit.
 const IGNORE_DAYS: u32 = 3660;
 
@@ -114,8 +114,8 @@ impl IssueChange {
             self.note.as_ref(),
         ];
         for text in texts.into_iter().flatten() {
-            if text.len() > TEXT_BYTES || text.contains('\0') {
-                let limit = format!("texts of a change have at most {TEXT_BYTES} bytes, and no NUL");
+            if text.chars().count() > TEXT_CHARS || text.contains('\0') {
+                let limit = format!("texts of a change have at most {TEXT_CHARS} characters, and no NUL");
                 return Err(StoreError::InvalidChange(limit));
             }
         }

@@ -14,8 +14,8 @@ use crate::http::taken::FromForm;
 use crate::http::view::list_href;
 use crate::store::{SAVED_SEARCHES, SavedSearch};
 
-/// Bytes of a name.
-const NAME_BYTES: usize = 64;
+/// Characters of a name.
+const NAME_CHARS: usize = 64;
 
 /// What the forms of the list of faults send.
 #[derive(Debug, Deserialize)]
@@ -88,9 +88,9 @@ pub(in crate::http) async fn act(
 
 fn named(name: &str) -> Result<String, Refusal> {
     let name = name.trim();
-    if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
         return Err(Refusal::Request(format!(
-            "the name of a search has 1 to {NAME_BYTES} bytes and no control characters"
+            "the name of a search has 1 to {NAME_CHARS} characters and no control characters"
         )));
     }
     Ok(name.to_owned())
