@@ -79,8 +79,9 @@ use self::error::{Form, Refusal};
 pub use self::json::part_json;
 use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols, traces};
 
-/// Bytes of a request's body: the change of an issue, whose five texts have at most 1 KiB each.
-const BODY_BYTES: usize = 8192;
+/// Bytes of a request's body: the change of an issue, three of whose texts have up to 1024 characters, in a form that writes three
+/// bytes for each of theirs, of which they have up to four.
+const BODY_BYTES: usize = 64 << 10;
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -221,6 +222,7 @@ async fn guard(request: Request, next: Next) -> Response {
         Err(_elapsed) => Refusal::Slow.answer(form),
     };
     traces::answered(&span, response.status());
+    response = error::framed(response);
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, value);
     }

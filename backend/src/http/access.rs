@@ -34,12 +34,18 @@ pub(super) async fn authorize(State(app): State<App>, mut request: Request, next
         Err(error) => Refusal::Store(error).answer(form),
         Ok(None) if form == Form::Page && request.method().is_safe() => sign_in_first(request.uri()),
         Ok(None) => Refusal::Unknown.answer(form),
-        Ok(Some(caller)) if caller.role < needed(request.method(), path) => {
-            Refusal::Role(caller.role, needed(request.method(), path)).answer(form)
-        }
         Ok(Some(caller)) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            let frame = Frame::new(&caller, path);
+            let needed = needed(request.method(), path);
+            let mut response = if caller.role < needed {
+                Refusal::Role(caller.role, needed).answer(form)
+            } else {
+                request.extensions_mut().insert(caller);
+                next.run(request).await
+            };
+            // For the page of a refusal.
+            response.extensions_mut().insert(frame);
+            response
         }
     }
 }
@@ -167,6 +173,11 @@ impl Frame {
             is_admin: caller.role == Role::Admin,
             may_sign_in: caller.name.is_none() && caller.role < Role::Admin,
         }
+    }
+
+    /// The place of the navigation that the page is below; None: it is not below any that is shown.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.places().find(|place| place.here)
     }
 
     /// The links of the navigation.

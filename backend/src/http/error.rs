@@ -1,6 +1,7 @@
 //! What a client is told when a request cannot be answered. The inner reason goes to the log.
 
 use askama::Template;
+use axum::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
@@ -121,7 +122,7 @@ pub(super) enum Form {
     Page,
 }
 
-#[derive(Template)]
+#[derive(Clone, Debug, Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
     status: u16,
@@ -201,13 +202,19 @@ impl Refusal {
         }
     }
 
-    /// The answer in the form that was asked for.
+    /// The answer in the form that was asked for. A page is [`framed`] when it is known who is to see it.
     pub(super) fn answer(&self, form: Form) -> Response {
         let status = self.status();
         self.log(status);
         let mut response = match form {
             Form::Json => problem(status, &self.message()),
-            Form::Page => page(status, self.message()),
+            Form::Page => Extension(ErrorPage {
+                status: status.as_u16(),
+                heading: heading(status),
+                message: self.message(),
+                frame: Frame::default(),
+            })
+            .into_response(),
         };
         *response.status_mut() = status;
         if status == StatusCode::UNAUTHORIZED {
@@ -234,15 +241,15 @@ fn problem(status: StatusCode, detail: &str) -> Response {
     ([(header::CONTENT_TYPE, media_type)], problem.to_string()).into_response()
 }
 
-fn page(status: StatusCode, message: String) -> Response {
-    let page = ErrorPage {
-        status: status.as_u16(),
-        heading: heading(status),
-        message,
-        frame: Frame::default(),
+/// Makes the page of a refusal, in the frame of whoever asked. Any other answer stays.
+pub(super) fn framed(mut response: Response) -> Response {
+    let Some(page) = response.extensions_mut().remove::<ErrorPage>() else {
+        return response;
     };
+    let frame = response.extensions_mut().remove().unwrap_or_default();
     // Invariant: rendering into a String fails only when a filter does, and this template has none.
-    Html(page.render().unwrap_or_default()).into_response()
+    let html = ErrorPage { frame, ..page }.render().unwrap_or_default();
+    (response.status(), response.headers().clone(), Html(html)).into_response()
 }
 
 fn code(status: StatusCode) -> &'static str {

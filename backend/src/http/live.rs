@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::error::{PageError, Refusal};
 use super::view::{Row, RowTemplate};
 use super::{App, pages, query};
-use crate::store::{Older, Store, TailCursor, chain};
+use crate::store::{Older, Store, StoreError, TailCursor, chain};
 
 /// Streams that may be open at a time; each asks the store twice a second.
 pub(super) const STREAMS: usize = 64;
@@ -78,7 +78,7 @@ impl Tail {
         let reload = missed.is_none();
         let pending = missed.unwrap_or_default();
         let backlog = pending.iter().map(|fault| fault.id.clone()).collect();
-        Ok(Self {
+        let mut tail = Self {
             app,
             filter,
             cursor,
@@ -86,7 +86,10 @@ impl Tail {
             backlog,
             reload,
             _permit: permit,
-        })
+        };
+        // A filter that cannot be asked for is refused now, and not when the stream is open.
+        tail.read().await?;
+        Ok(tail)
     }
 
     /// The next event; `None` ends the stream, and the browser connects again.
@@ -102,30 +105,21 @@ impl Tail {
                 () = self.app.shutdown.cancelled() => return None,
                 () = tokio::time::sleep(Store::TAIL_POLL) => {}
             }
-            self.read().await?;
+            if let Err(error) = self.read().await {
+                tracing::warn!(error = %chain(&error), "a live stream was ended");
+                return None;
+            }
         }
     }
 
-    async fn read(&mut self) -> Option<()> {
-        match self
-            .app
-            .store
-            .faults_after(&mut self.cursor, &self.filter, BATCH)
-            .await
-        {
-            Ok(faults) => {
-                self.pending.extend(
-                    faults
-                        .into_iter()
-                        .filter(|fault| !self.backlog.contains(&fault.id)),
-                );
-                Some(())
-            }
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "a live stream was ended");
-                None
-            }
-        }
+    async fn read(&mut self) -> Result<(), StoreError> {
+        let store = &self.app.store;
+        let faults = store.faults_after(&mut self.cursor, &self.filter, BATCH).await?;
+        let new = faults
+            .into_iter()
+            .filter(|fault| !self.backlog.contains(&fault.id));
+        self.pending.extend(new);
+        Ok(())
     }
 
     fn event(&self, fault: &Fault) -> Option<Event> {

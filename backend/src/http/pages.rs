@@ -14,10 +14,11 @@ pub(super) mod searches;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Html;
+use filter::Subject;
 use futures::future::try_join_all;
-use proto::v1::Fault;
+use proto::v1::{Fault, ListFaultsResponse};
 use uuid::Uuid;
 
 use super::access::Frame;
@@ -32,6 +33,8 @@ type Page = Result<Html<String>, PageError>;
 
 /// Characters of a UUID with hyphens: the one form of an id.
 const ID_CHARS: usize = 36;
+/// Faults of a page at most: whatever they say, it has less than 200 KB.
+const FAULTS: u32 = 50;
 /// Fingerprints of a record that are looked up; `Record.fingerprints` has no more.
 const FINGERPRINTS: usize = 8;
 
@@ -42,20 +45,24 @@ pub(super) async fn list(
     frame: Frame,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
-) -> Page {
-    let request = query::parse(&raw.unwrap_or_default())?;
+) -> Listed {
+    let mut request = query::parse(&raw.unwrap_or_default())?;
+    request.page_size = request.page_size.min(FAULTS);
     let filter = request.filter.clone().unwrap_or_default();
-    let list = app
-        .store
-        .list_faults(&filter, request.page_size, &request.page_token)
-        .await?;
+    let problem = problem_with(&filter.query, Subject::Faults);
+    let list = if problem.is_empty() {
+        let (size, from) = (request.page_size, &request.page_token);
+        app.store.list_faults(&filter, size, from).await?
+    } else {
+        ListFaultsResponse::default()
+    };
     let facets = app.store.facets().await?;
     let same = match filter.fingerprint.as_str() {
         "" => None,
         fingerprint => app.store.fingerprint_facts(fingerprint).await?,
     };
     // Later pages are of the same list: its numbers are on the first.
-    let counts = if request.page_token.is_empty() {
+    let counts = if request.page_token.is_empty() && problem.is_empty() {
         app.store.counts(&filter).await?
     } else {
         None
@@ -63,6 +70,7 @@ pub(super) async fn list(
     let owner = caller.name.as_deref().unwrap_or_default();
     let page = ListPage::new(ListInput {
         request: &request,
+        problem: &problem,
         list: &list,
         facets,
         counts,
@@ -73,7 +81,7 @@ pub(super) async fn list(
         now: (app.now)(),
         frame,
     });
-    rendered(&page)
+    listed(&page, &problem)
 }
 
 /// `GET /faults/{id}`.
@@ -119,6 +127,27 @@ pub(super) async fn text(
 
 fn rendered(page: &impl Template) -> Page {
     Ok(Html(page.render()?))
+}
+
+/// A list, or why there is none.
+type Listed = Result<(StatusCode, Html<String>), PageError>;
+
+/// A list, unless its search has a problem: then it is the search as it was written, with what is wrong.
+fn listed(page: &impl Template, problem: &str) -> Listed {
+    let status = if problem.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    Ok((status, Html(page.render()?)))
+}
+
+/// What is wrong with a search, and below it where; empty: nothing.
+fn problem_with(search: &str, subject: Subject) -> String {
+    let error = filter::parse(search, subject).err();
+    error.map_or_else(String::new, |error| {
+        format!("{error}\n\n{}", error.underlined(search))
+    })
 }
 
 /// The fault that an address names.

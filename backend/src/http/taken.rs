@@ -55,14 +55,27 @@ fn given(query: &str) -> String {
         .finish()
 }
 
+/// What parsers say, and what people are told.
+const WORDS: [(&str, &str); 8] = [
+    ("Failed to deserialize query string: ", ""),
+    ("Failed to deserialize form body: ", ""),
+    ("invalid digit found in string", "a whole number, please"),
+    (
+        "number too large to fit in target type",
+        "that number is too large",
+    ),
+    ("invalid float literal", "a number, please"),
+    ("unknown variant ", ""),
+    ("unknown field ", ""),
+    (", expected one of ", " is none of "),
+];
+
 /// What is wrong, without who found it.
 fn in_words(error: &str) -> String {
-    let found_by = [
-        "Failed to deserialize query string: ",
-        "Failed to deserialize form body: ",
-    ];
-    let words = found_by.iter().find_map(|found_by| error.strip_prefix(found_by));
-    words.unwrap_or(error).to_owned()
+    let told = WORDS.iter();
+    told.fold(error.to_owned(), |error, (said, words)| {
+        error.replace(said, words)
+    })
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FromForm<T> {

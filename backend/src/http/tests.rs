@@ -84,6 +84,7 @@ fn list_page(filter: &FaultFilter, page_token: &str, list: &ListFaultsResponse) 
             page_token: page_token.into(),
             read_mask: None,
         },
+        problem: "",
         list,
         facets: facets(),
         counts: Some(counts()),
@@ -175,6 +176,7 @@ fn a_page_narrowed_to_one_fault_names_it() {
             filter: Some(filter),
             ..ListFaultsRequest::default()
         },
+        problem: "",
         list: &list,
         facets: facets(),
         counts: None,

@@ -16,6 +16,7 @@ mod payload;
 mod population;
 mod probes;
 mod rates;
+mod shown;
 mod stack;
 mod text;
 mod trace;
@@ -34,6 +35,7 @@ pub(super) use overview::{DAYS as OVERVIEW_DAYS, OverviewInput, OverviewPage};
 pub(super) use payload::whole_text;
 pub(super) use population::{PopulationInput, PopulationPage};
 pub(super) use probes::ProbesPage;
+pub(super) use shown::Shown;
 pub(super) use stack::StackPage;
 pub(super) use updates::UpdatesPage;
 
@@ -44,6 +46,9 @@ use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
 
 use super::query;
 use crate::severity;
+
+/// Bytes that a fact takes of a page.
+const FACT_BYTES: usize = 2048;
 
 /// A moment, for people and for scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +117,7 @@ impl Facts {
 
     /// Adds a fact; one with an empty value is not known and left out.
     fn add(&mut self, label: &'static str, value: impl Into<String>) -> Option<&mut Fact> {
-        let value = value.into();
+        let value = shown::shortened(&value.into(), FACT_BYTES);
         if value.is_empty() {
             return None;
         }
@@ -180,6 +185,13 @@ pub(crate) fn compare_href(from: &str, to: &str) -> String {
         .extend_pairs([("by", "build"), ("from", from), ("to", to)])
         .finish();
     format!("/builds?{query}")
+}
+
+/// The title; the class where there is none.
+fn titled(title: &str, class: &str) -> String {
+    let known = [title, class, "untitled"];
+    let told = known.into_iter().find(|text| !text.is_empty());
+    told.unwrap_or_default().to_owned()
 }
 
 /// The host's name; its agent's id where it has none.

@@ -54,7 +54,7 @@ pub struct HostCount {
 }
 
 /// Host names that are offered to choose from.
-const HOSTS: i64 = 1000;
+const HOSTS: i64 = 200;
 /// Hosts that are named for a fingerprint.
 const TOP_HOSTS: i64 = 20;
 

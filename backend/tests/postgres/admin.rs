@@ -144,7 +144,7 @@ async fn a_form_that_is_wrong_changes_nothing_and_says_what_is_right() {
     };
     let router = router(&db, Anonymous::Admin);
     for (fields, why) in [
-        (vec![("do", "make-tea")], "unknown variant"),
+        (vec![("do", "make-tea")], "`make-tea` is none of "),
         (
             vec![
                 ("do", "create-token"),

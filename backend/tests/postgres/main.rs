@@ -33,6 +33,7 @@ mod netconsole;
 mod old_clients;
 mod operations;
 mod outage;
+mod page_edges;
 mod pages;
 mod partitions;
 mod population;

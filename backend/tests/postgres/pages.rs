@@ -17,7 +17,7 @@ use crate::support::{Database, assert_says, get, host, of_issue, record, sender}
 /// What [`oops`] is grouped by.
 pub(crate) const ISSUE: &str = "00112233445566778899aabbccddeeff";
 /// No page is larger.
-const PAGE_BYTES: usize = 200_000;
+pub(crate) const PAGE_BYTES: usize = 200_000;
 
 pub(crate) fn router(db: &Database, strangers: Anonymous) -> Router {
     db.router(strangers, &CancellationToken::new())

@@ -324,7 +324,7 @@ async fn questions_without_sense_are_refused_with_a_reason() {
             "statistics/compare?from=41&to=42&of=1",
             "of is not asked for here; there are by, from, to, max_ratio",
         ),
-        ("statistics/rates?by=colour", "unknown variant"),
+        ("statistics/rates?by=colour", "`colour` is none of `build`"),
         ("statistics/rates?days=", "days"),
         ("statistics/rates?days=0", "days is a number from 1 to 366"),
         ("statistics/rates?min_severity=awful", "min_severity must be low"),

@@ -1,11 +1,12 @@
 //! The pages of hosts.
 
 use axum::extract::{Path, State};
-use proto::v1::{Fault, FaultFilter, HostFilter, PartFilter};
+use filter::Subject;
+use proto::v1::{Fault, FaultFilter, HostFilter, ListHostsResponse, PartFilter};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{App, Page, fault_id, rendered};
+use super::{App, Listed, Page, fault_id, listed, problem_with, rendered};
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::taken::FromQuery;
@@ -35,11 +36,16 @@ pub(in crate::http) async fn list(
     State(app): State<App>,
     frame: Frame,
     FromQuery(asked): FromQuery<Asked>,
-) -> Page {
+) -> Listed {
     let filter = HostFilter { query: asked.q };
-    let list = app.store.list_hosts(&filter, PAGE, &asked.page_token).await?;
-    let page = HostsPage::new(&filter.query, &list, (app.now)(), frame);
-    rendered(&page)
+    let problem = problem_with(&filter.query, Subject::Hosts);
+    let list = if problem.is_empty() {
+        app.store.list_hosts(&filter, PAGE, &asked.page_token).await?
+    } else {
+        ListHostsResponse::default()
+    };
+    let page = HostsPage::new(&filter.query, &problem, &list, (app.now)(), frame);
+    listed(&page, &problem)
 }
 
 /// `GET /hosts/{agent}`.

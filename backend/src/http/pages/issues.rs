@@ -4,11 +4,12 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use proto::v1::{Fault, FaultFilter, Issue, IssueFilter};
+use filter::Subject;
+use proto::v1::{Fault, FaultFilter, Issue, IssueFilter, ListIssuesResponse};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{App, Page, fault_id, rendered};
+use super::{App, Listed, fault_id, listed, problem_with, rendered};
 use crate::access::{Caller, Role};
 use crate::analysis::{self, usual::DAYS};
 use crate::http::access::Frame;
@@ -33,24 +34,30 @@ pub(in crate::http) async fn list(
     Extension(caller): Extension<Caller>,
     frame: Frame,
     FromQuery(asked): FromQuery<IssuesAsked>,
-) -> Page {
+) -> Listed {
     let filter = IssueFilter {
         state: state(&asked.state)?.into(),
         query: asked.q.clone(),
         ..IssueFilter::default()
     };
-    let list = app.store.list_issues(&filter, PAGE, &asked.page_token).await?;
+    let problem = problem_with(&filter.query, Subject::Issues);
+    let list = if problem.is_empty() {
+        app.store.list_issues(&filter, PAGE, &asked.page_token).await?
+    } else {
+        ListIssuesResponse::default()
+    };
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
     let page = IssuesPage::new(IssuesInput {
         asked: &asked,
+        problem: &problem,
         list: &list,
         days: &days,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         frame,
     });
-    rendered(&page)
+    listed(&page, &problem)
 }
 
 /// `GET /issues/{issue}`; of one that counts for another it leads to that other, as long as it does.
@@ -162,7 +169,8 @@ impl Decision {
             known_fix: changed(self.known_fix, &issue.known_fix),
             fixed_in: changed(self.fixed_in, &issue.fixed_in),
             fix_url: changed(self.fix_url, &issue.fix_url),
-            note: given(self.note),
+            // A form sends two characters for the end of a line, and its field counts one.
+            note: given(self.note.replace("\r\n", "\n")),
             ..IssueChange::default()
         })
     }

@@ -21,14 +21,15 @@ const PARTS: u32 = 4;
 /// Ends of boots that are shown.
 const ENDS: u32 = 5;
 
-/// `GET /`. The list of faults was here: addresses with its parameters lead there.
+/// `GET /`. The list of faults was here: addresses with its parameters lead there. Those that others add to addresses, such as
+/// `utm_source`, say nothing.
 pub(in crate::http) async fn overview(
     State(app): State<App>,
     frame: Frame,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
-        let request = query::parse(&query)?;
+    let asked = query.filter(|query| !query.is_empty());
+    if let Some(Ok(request)) = asked.map(|query| query::parse(&query)) {
         return Ok(Redirect::permanent(&list_href(&request)).into_response());
     }
     let watch = Watch {

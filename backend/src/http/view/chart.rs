@@ -1,6 +1,6 @@
 //! Charts as SVG: where each mark is, in the units of its `viewBox`. Templates draw them, the style sheet colours them.
 
-use askama::{Template, filters::HtmlSafe};
+use askama::{Template, filters::Safe};
 
 /// Part of a column of bars that stays empty.
 const GAP: f64 = 0.2;
@@ -46,10 +46,12 @@ pub(in crate::http) struct Bounded {
     pub(in crate::http) words: String,
 }
 
-/// Its template has escaped what it shows.
-impl HtmlSafe for Bars {}
-
 impl Bars {
+    /// For a template. Its own has escaped what it shows.
+    pub(in crate::http) fn svg(&self) -> Safe<&Self> {
+        Safe(self)
+    }
+
     /// Bars of these heights, the highest as high as the chart, each with its words. A chart `width` by `height`.
     pub(in crate::http) fn new((width, height): (u32, u32), values: &[(u64, String)], label: String) -> Self {
         let most = values.iter().map(|(value, _)| *value).max().unwrap_or(0);
@@ -125,10 +127,12 @@ pub(in crate::http) struct Range {
     open: bool,
 }
 
-/// Its template has escaped what it shows.
-impl HtmlSafe for Range {}
-
 impl Range {
+    /// For a template. Its own has escaped what it shows.
+    pub(in crate::http) fn svg(&self) -> Safe<&Self> {
+        Safe(self)
+    }
+
     /// Units of the axis.
     const AXIS: f64 = 100.0;
 
@@ -158,10 +162,12 @@ pub(in crate::http) struct Share {
     width: String,
 }
 
-/// Its template has escaped what it shows.
-impl HtmlSafe for Share {}
-
 impl Share {
+    /// For a template. Its own has escaped what it shows.
+    pub(in crate::http) fn svg(&self) -> Safe<&Self> {
+        Safe(self)
+    }
+
     /// `part` of `whole`; of nothing, nothing.
     pub(in crate::http) fn new(part: u64, whole: u64) -> Self {
         Self {

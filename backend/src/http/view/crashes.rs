@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::chart::Bars;
 use super::issues::{issue_href, issue_id, spark};
-use super::{Moment, counted, grouped};
+use super::{Moment, counted, grouped, titled};
 use crate::http::access::Frame;
 use crate::store::{IssueDay, issue_state_name};
 
@@ -115,7 +115,7 @@ impl CrashRow {
         let whole_build_id = crash.map(|crash| crash.build_id.clone()).unwrap_or_default();
         Self {
             href: issue_href(&issue.issue),
-            title: issue.title.clone(),
+            title: titled(&issue.title, &issue.class),
             state: issue_state_name(issue.state()),
             signal: crash.map(signal).unwrap_or_default(),
             build_id: whole_build_id.chars().take(BUILD_ID_CHARS).collect(),

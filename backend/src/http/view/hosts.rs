@@ -9,7 +9,9 @@ use super::hardware::PartRow;
 use super::issues::issue_href;
 use super::list::{Row, os};
 use super::payload::{self, Hook};
-use super::{Facts, Moment, bytes, duration, filter_href, grouped, name_of_host, next_href, severity_word};
+use super::{
+    Facts, Moment, bytes, duration, filter_href, grouped, name_of_host, next_href, severity_word, titled,
+};
 use crate::http::{access::Frame, json::bytes_text};
 use crate::store::{Book, Boot, IssueOfHost, Story};
 
@@ -18,6 +20,8 @@ use crate::store::{Book, Boot, IssueOfHost, Story};
 #[template(path = "hosts.html")]
 pub(in crate::http) struct HostsPage {
     pub(in crate::http) query: String,
+    /// What is wrong with it; empty: nothing.
+    pub(in crate::http) problem: String,
     pub(in crate::http) rows: Vec<HostRow>,
     /// The next page; empty: this is the last.
     pub(in crate::http) next: String,
@@ -37,9 +41,16 @@ pub(in crate::http) struct HostRow {
 }
 
 impl HostsPage {
-    pub(in crate::http) fn new(query: &str, list: &ListHostsResponse, now: Timestamp, frame: Frame) -> Self {
+    pub(in crate::http) fn new(
+        query: &str,
+        problem: &str,
+        list: &ListHostsResponse,
+        now: Timestamp,
+        frame: Frame,
+    ) -> Self {
         Self {
             query: query.to_owned(),
+            problem: problem.to_owned(),
             rows: list.hosts.iter().map(|host| HostRow::new(host, now)).collect(),
             next: next_href("/hosts", &[("q", query)], &list.next_page_token),
             frame,
@@ -213,7 +224,7 @@ impl HostIssueRow {
         let severity = i32::from(issue.severity).try_into().unwrap_or_default();
         Self {
             severity: severity_word(severity),
-            title: issue.title,
+            title: titled(&issue.title, &issue.class),
             href: issue_href(&issue.issue.simple().to_string()),
             class: issue.class,
             records: grouped(issue.records),

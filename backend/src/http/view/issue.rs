@@ -16,7 +16,8 @@ use super::issues::{IssueRow, days_before, decisions, hosts_by_day};
 use super::list::Choice;
 use super::payload::Sections;
 use super::rates::{RateRow, end_of_axis, probability};
-use super::{Moment, class_href, counted, filter_href, grouped, name_of_host, severity_word};
+use super::shown::name;
+use super::{Moment, class_href, counted, filter_href, grouped, name_of_host, severity_word, titled};
 use crate::analysis::{Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
 use crate::store::{AffectedHost, IssueDay, MergedIssue, issue_state_name};
@@ -29,12 +30,15 @@ const TREND: (u32, u32) = (900, 110);
 const GROUPS: usize = 12;
 /// Hosts that are shown.
 const HOSTS: usize = 20;
+/// Changes that are shown, the latest.
+const HISTORY: usize = 20;
 
 /// The page `/issues/{issue}`.
 #[derive(Debug, Template)]
 #[template(path = "issue.html")]
 pub(in crate::http) struct IssuePage {
     pub(in crate::http) issue: Issue,
+    pub(in crate::http) title: String,
     pub(in crate::http) severity: &'static str,
     pub(in crate::http) state: &'static str,
     pub(in crate::http) class_href: String,
@@ -169,6 +173,7 @@ impl IssuePage {
         let kernels = report::kernels(&rates);
         let groups = rates.into_iter().map(|(by, rates)| Rates::new(by, &rates));
         Self {
+            title: titled(&issue.title, &issue.class),
             severity: severity_word(issue.severity()),
             state: issue_state_name(issue.state()),
             class_href: class_href(&issue.class),
@@ -190,7 +195,7 @@ impl IssuePage {
             ),
             unusual: unusual.facts.into_iter().map(UnusualRow::from).collect(),
             hosts: hosts
-                .into_iter()
+                .iter()
                 .take(HOSTS)
                 .map(|host| HostRow::new(host, now))
                 .collect(),
@@ -212,6 +217,7 @@ impl IssuePage {
             history: issue
                 .history
                 .iter()
+                .take(HISTORY)
                 .map(|event| HistoryRow::new(event, now))
                 .collect(),
             may_change,
@@ -328,7 +334,7 @@ impl From<crate::analysis::UnusualFact> for UnusualRow {
         let percent = |share: f64| format!("{:.0} %", share * 100.0);
         Self {
             key: fact.key,
-            value: fact.value,
+            value: name(&fact.value),
             affected: percent(fact.share_of_affected),
             others: percent(fact.share_of_others),
             sure: probability(fact.q_value),
@@ -337,13 +343,13 @@ impl From<crate::analysis::UnusualFact> for UnusualRow {
 }
 
 impl HostRow {
-    fn new(host: AffectedHost, now: Timestamp) -> Self {
+    fn new(host: &AffectedHost, now: Timestamp) -> Self {
         Self {
             href: host_page_href(&host.agent_id.to_string()),
-            name: name_of_host(&host.hostname, host.agent_id),
-            build: host.os_build,
-            kernel: host.kernel_release,
-            product: host.product,
+            name: name(&name_of_host(&host.hostname, host.agent_id)),
+            build: name(&host.os_build),
+            kernel: name(&host.kernel_release),
+            product: name(&host.product),
             records: grouped(host.records),
             last: moment(host.last_seen, now),
         }
@@ -376,7 +382,7 @@ impl HistoryRow {
                 other => other.to_string(),
             };
             if key != "note" {
-                changes.push(format!("{}: {words}", key.replace('_', " ")));
+                changes.push(format!("{}: {}", key.replace('_', " "), name(&words)));
             }
         }
         Self {

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::chart::Bars;
 use super::list::Choice;
-use super::{Moment, counted, grouped, next_href, noun, severity_word};
+use super::shown::name;
+use super::{Moment, counted, grouped, next_href, noun, severity_word, titled};
 use crate::http::access::Frame;
 use crate::store::{IssueDay, issue_state_name};
 
@@ -42,6 +43,8 @@ const DECISIONS: [IssueState; 4] = [
 pub(in crate::http) struct IssuesPage {
     pub(in crate::http) states: Vec<Choice>,
     pub(in crate::http) query: String,
+    /// What is wrong with it; empty: nothing.
+    pub(in crate::http) problem: String,
     pub(in crate::http) rows: Vec<IssueRow>,
     pub(in crate::http) filtered: bool,
     /// What can be decided about several at once; empty: who looks at it may not.
@@ -88,6 +91,8 @@ pub(in crate::http) struct IssuesAsked {
 #[derive(Debug)]
 pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) asked: &'a IssuesAsked,
+    /// What is wrong with the search; empty: nothing.
+    pub(in crate::http) problem: &'a str,
     pub(in crate::http) list: &'a ListIssuesResponse,
     pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
     pub(in crate::http) may_change: bool,
@@ -99,6 +104,7 @@ impl IssuesPage {
     pub(in crate::http) fn new(input: IssuesInput<'_>) -> Self {
         let IssuesInput {
             asked,
+            problem,
             list,
             days,
             may_change,
@@ -113,6 +119,7 @@ impl IssuesPage {
         Self {
             states: states.into(),
             query: asked.q.clone(),
+            problem: problem.to_owned(),
             rows: list
                 .issues
                 .iter()
@@ -155,10 +162,10 @@ impl IssueRow {
         Self {
             issue: issue.issue.clone(),
             severity: severity_word(issue.severity()),
-            title: issue.title.clone(),
+            title: name(&titled(&issue.title, &issue.class)),
             class: issue.class.clone(),
             state: issue_state_name(issue.state()),
-            owner: issue.owner.clone(),
+            owner: name(&issue.owner),
             records: grouped(issue.occurrences),
             records_word: noun(issue.occurrences, "record"),
             hosts: grouped(issue.hosts),

@@ -10,9 +10,10 @@ use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse,
 
 pub(in crate::http) use self::counts::CountsView;
 pub(in crate::http) use self::searches::Searches;
+use super::shown::name;
 use super::{
     Moment, class_href, counted, filter_href, host_href, is_housekeeping, kernel_href, list_href,
-    name_of_host, severity_word,
+    name_of_host, severity_word, titled,
 };
 use crate::access::Caller;
 use crate::http::{access::Frame, json::bytes_text, query};
@@ -32,6 +33,8 @@ const EXPORTS: [(&str, &str); 3] = [("CSV", "csv"), ("JSON Lines", "jsonl"), ("P
 #[template(path = "list.html")]
 pub(in crate::http) struct ListPage {
     pub(in crate::http) form: Form,
+    /// What is wrong with the search; empty: nothing.
+    pub(in crate::http) problem: String,
     pub(in crate::http) same: Option<Same>,
     pub(in crate::http) rows: Vec<Row>,
     /// `50 faults, newest first`.
@@ -118,6 +121,8 @@ pub(in crate::http) struct RowTemplate {
 #[derive(Debug)]
 pub(in crate::http) struct ListInput<'a> {
     pub(in crate::http) request: &'a ListFaultsRequest,
+    /// What is wrong with the search; empty: nothing.
+    pub(in crate::http) problem: &'a str,
     pub(in crate::http) list: &'a ListFaultsResponse,
     pub(in crate::http) facets: Facets,
     pub(in crate::http) counts: Option<Counts>,
@@ -134,6 +139,7 @@ impl ListPage {
     pub(in crate::http) fn new(input: ListInput<'_>) -> Self {
         let ListInput {
             request,
+            problem,
             list,
             facets,
             counts,
@@ -157,6 +163,7 @@ impl ListPage {
         Self {
             frame,
             form: Form::new(&filter, facets),
+            problem: problem.to_owned(),
             same: Same::new(&filter, same),
             shown: format!("{}, newest first", counted(count as u64, "fault")),
             next: if list.next_page_token.is_empty() {
@@ -165,7 +172,7 @@ impl ListPage {
                 page(&list.next_page_token)
             },
             newest: if first { String::new() } else { page("") },
-            live: if first {
+            live: if first && problem.is_empty() {
                 live_href(&filter, list)
             } else {
                 String::new()
@@ -300,14 +307,14 @@ impl Row {
         Self {
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
-            title: title(record),
-            detail: detail::of(record),
+            title: name(&title(record)),
+            detail: name(&detail::of(record)),
             class_href: class_href(&class),
             class,
-            host,
+            host: name(&host),
             host_href,
-            host_note: os(fault.host.as_ref()),
-            kernel: record.kernel_release.clone(),
+            host_note: name(&os(fault.host.as_ref())),
+            kernel: name(&record.kernel_release),
             kernel_href: kernel_href(&record.kernel_release),
             received: Moment::new(fault.received_at_unix_ns, now),
             happened: Moment::new(record.occurred_at_unix_ns, now).filter(|_| late),
@@ -332,11 +339,7 @@ pub(super) fn os(host: Option<&Host>) -> String {
 
 /// The title, or the class where there is none.
 pub(super) fn title(record: &Record) -> String {
-    [&record.title, &record.class]
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .cloned()
-        .unwrap_or("untitled".into())
+    titled(&record.title, &record.class)
 }
 
 #[cfg(test)]

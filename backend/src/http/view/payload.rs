@@ -3,6 +3,7 @@
 mod event;
 mod obituary;
 mod process;
+mod room;
 
 use faults::report::Taint;
 use proto::v1::{
@@ -35,12 +36,22 @@ pub(in crate::http) struct Sections {
     pub(in crate::http) text_href: String,
     /// Where the stacks are with files and lines; empty: no debug files are there for them.
     pub(in crate::http) stack_href: String,
+    /// Rows were left out that the page has no room for.
+    pub(in crate::http) cut: bool,
+    /// Where the record is whole; empty: nowhere, or all of it is shown.
+    pub(in crate::http) whole_href: String,
 }
 
 impl Sections {
     /// Those of a record that is stored under this id. `resolvable`: there are debug files for its stacks.
     pub(super) fn of_fault(id: &str, record: &Record, resolvable: bool) -> Self {
+        let sections = sections(record);
         Self {
+            whole_href: if sections.cut {
+                format!("/api/v1/faults/{id}")
+            } else {
+                String::new()
+            },
             text_href: match whole_text(record) {
                 Some(_) => format!("/faults/{id}/text"),
                 None => String::new(),
@@ -50,7 +61,7 @@ impl Sections {
             } else {
                 String::new()
             },
-            ..sections(record)
+            ..sections
         }
     }
 }
@@ -96,7 +107,7 @@ pub(super) fn sections(record: &Record) -> Sections {
         sections.traces.extend(trace::context(&context.stack));
     }
     sections.tables.extend(precursors(record));
-    sections
+    sections.in_room()
 }
 
 /// The text that a record came with; None: it has none.

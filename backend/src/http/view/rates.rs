@@ -2,6 +2,7 @@
 
 use super::chart::Range;
 use super::grouped;
+use super::shown::name;
 use crate::analysis::{Bounds, Rate};
 
 /// Host-hours from which on a rate is told: one fault in less makes a rate that no fleet has.
@@ -32,7 +33,7 @@ impl RateRow {
         } = rate;
         let told = rate.host_hours >= TOLD_HOURS;
         Self {
-            name: rate.name.clone(),
+            name: name(&rate.name),
             rate: if told { figure(*estimate) } else { "–".to_owned() },
             bounds: if told {
                 bounds(*rate_bounds)

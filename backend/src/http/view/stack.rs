@@ -36,7 +36,8 @@ impl StackPage {
                 text: whole.text,
                 text_href: whole.text_href,
                 ..Sections::default()
-            },
+            }
+            .in_room(),
             problems: stacks.problems,
             frame,
         }

@@ -1,15 +1,15 @@
 //! Text and bytes as they came.
 
+use super::shown::beginning;
 use super::{bytes, counted};
 use crate::text::hex_digits;
 
 /// Characters that a line of a report must share with the title to be marked as its origin.
 const TITLE_MATCH: usize = 8;
-/// Bytes of HTML that a text takes on a page of 200 KB; a text has up to 128 KiB (`record.proto`), and a character of it up to
-/// [`ESCAPED_BYTES`].
-const SHOWN_BYTES: usize = 64 << 10;
-/// Bytes of a character that templates escape: `&#60;`.
-const ESCAPED_BYTES: usize = 5;
+/// Bytes that a text takes of a page of 200 KB; a text has up to 128 KiB (`record.proto`).
+const SHOWN_BYTES: usize = 32 << 10;
+/// Lines that are marked, the first: each takes more than its text.
+const MARKED: usize = 100;
 
 /// Text as it came, with its most telling lines set apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(in crate::http) struct Text {
     pub(in crate::http) size: String,
     /// Its lines, as far as the page shows them: those that are marked each by itself, those between them together.
     pub(in crate::http) runs: Vec<Run>,
-    /// `the first 64.0 KiB`; empty: it is shown whole.
+    /// `the first 32.0 KiB`; empty: it is shown whole.
     pub(in crate::http) shown: String,
     /// Whether it is shown at once.
     pub(in crate::http) open: bool,
@@ -62,26 +62,16 @@ pub(super) fn text(
     })
 }
 
-/// As much of a text as has at most `most` bytes when it is escaped.
-pub(super) fn beginning(whole: &str, most: usize) -> &str {
-    let mut escaped = 0;
-    let end = whole.char_indices().find(|(_, character)| {
-        escaped += match character {
-            '<' | '>' | '&' | '"' | '\'' => ESCAPED_BYTES,
-            other => other.len_utf8(),
-        };
-        escaped > most
-    });
-    &whole[..end.map_or(whole.len(), |(end, _)| end)]
-}
-
 /// The lines of a text. The newline of a marked line is left out: it is a block of its own.
 fn runs(text: &str, title: &str, function: &str) -> Vec<Run> {
     let origin = line_of_title(text, title);
     let place = format!("{function}+0x");
     let mut runs: Vec<Run> = Vec::new();
+    let mut left = MARKED;
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        let marked = origin == Some(index) || (!function.is_empty() && names(line, &place));
+        let telling = origin == Some(index) || (!function.is_empty() && names(line, &place));
+        let marked = telling && left > 0;
+        left -= usize::from(marked);
         match runs.last_mut() {
             Some(last) if !last.marked && !marked => last.text.push_str(line),
             _ => runs.push(Run {
@@ -169,14 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_takes_little_of_a_page_however_much_of_it_is_escaped() {
-        for character in ["<", "a", "é"] {
-            let whole = character.repeat(128 << 10);
-            let text = text("Text", &whole, "", "", false).unwrap();
-            let escaped = text.runs[0].text.replace('<', "&#60;").len();
-            assert!(escaped <= SHOWN_BYTES && escaped > SHOWN_BYTES - ESCAPED_BYTES);
-            assert!(text.shown.starts_with("the first "), "{}", text.shown);
-        }
+    fn of_a_long_text_the_first_part_is_shown() {
+        let long = text("Text", &"<".repeat(128 << 10), "", "", false).unwrap();
+        assert!(long.runs[0].text.len() <= SHOWN_BYTES / "&#60;".len());
+        assert!(long.shown.starts_with("the first "), "{}", long.shown);
         assert_eq!(text("Text", "short", "", "", false).unwrap().shown, "");
     }
 

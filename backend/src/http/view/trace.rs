@@ -2,6 +2,8 @@
 
 use proto::v1::{CallTrace, Frame, KernelReport, Record, ResolveFaultResponse, record::Payload};
 
+use super::shown::name;
+
 /// A call trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct Trace {
@@ -114,10 +116,10 @@ fn trace_row(index: usize, frame: &Frame) -> TraceRow {
     };
     TraceRow {
         number: index + 1,
-        function: frame.function.clone(),
+        function: name(&frame.function),
         offset,
-        module: frame.module.clone(),
-        location: frame.location.clone(),
+        module: name(&frame.module),
+        location: name(&frame.location),
         style: if frame.reliable { "" } else { "guess" },
         hints,
     }

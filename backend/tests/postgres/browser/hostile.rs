@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use backend::analysis;
-use proto::v1::{Heartbeat, HookState, Host, KernelReport, ProgramCrash, Record, Severity, record::Payload};
+use proto::v1::{
+    CallTrace, Frame, Heartbeat, HookState, Host, KernelReport, ProgramCrash, Record, Severity,
+    record::Payload,
+};
 
 use crate::hardware::failing;
 use crate::population::runs;
@@ -56,7 +59,7 @@ fn hostile(class: &str, title: &str, payload: Payload) -> Record {
 async fn host_and_records(db: &Database) {
     let sender = sender();
     let told = Host {
-        hostname: HOSTILE.to_owned(),
+        hostname: format!("{HOSTILE}{}", "a".repeat(110)),
         os_id: HOSTILE.to_owned(),
         kernel_release: HOSTILE.to_owned(),
         product: HOSTILE.to_owned(),
@@ -66,8 +69,20 @@ async fn host_and_records(db: &Database) {
         ..host()
     };
     db.store.hello(&sender, &told, HOSTILE).await.unwrap();
+    // As many frames as there may be, and a text as long as the record then has room for.
+    let trace = CallTrace {
+        frames: vec![
+            Frame {
+                function: HOSTILE[..64].to_owned(),
+                ..Frame::default()
+            };
+            256
+        ],
+        ..CallTrace::default()
+    };
     let report = Payload::KernelReport(KernelReport {
-        text: format!("{HOSTILE}\n{}", HOSTILE.repeat(50)),
+        text: format!("{HOSTILE}\n{}", HOSTILE.repeat(1000)),
+        traces: vec![trace; 8],
         function: HOSTILE.to_owned(),
         comm: "x".to_owned(),
         ..KernelReport::default()

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use proto::v1::{Issue, KernelReport, Record, record::Payload};
 
 use crate::analysis::Rate;
-use crate::http::view::counted;
-use crate::http::view::text::beginning;
+use crate::http::view::shown::beginning;
+use crate::http::view::{counted, titled};
 
-/// Bytes of HTML that the kernel's own words take: the start of the report, where the fault is.
-const QUOTED_BYTES: usize = 32 << 10;
+/// Bytes that the kernel's own words take of a page: the start of the report, where the fault is.
+const QUOTED_BYTES: usize = 16 << 10;
 /// Kernels that are named.
 const KERNELS: usize = 8;
 
@@ -33,7 +33,8 @@ pub(super) fn upstream(issue: &Issue, record: &Record, kernels: &[String]) -> St
     if report.text.is_empty() {
         return String::new();
     }
-    let mut text = format!("Subject: {}\n\n", one_line(&issue.title));
+    let title = titled(&issue.title, &issue.class);
+    let mut text = format!("Subject: {}\n\n", one_line(&title));
     // Writing into a String does not fail.
     let mut line = |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").unwrap_or_default();
     line(format_args!(

@@ -3,6 +3,7 @@
 use proto::v1::{CrashThread, OomConstraint, OomKill, ProgramCrash, UserFrame};
 
 use super::Sections;
+use crate::http::view::shown::name;
 use crate::http::view::trace::{Trace, TraceRow};
 use crate::http::view::{Facts, bytes, grouped};
 
@@ -123,12 +124,12 @@ fn stack(heading: String, frames: &[UserFrame]) -> Option<Trace> {
         function: [frame.function.as_str(), "(no symbol)"]
             .into_iter()
             .find(|name| !name.is_empty())
-            .map(str::to_owned)
+            .map(name)
             .unwrap_or_default(),
         offset: format!("{:#x}", frame.offset),
         module: match frame.file.as_str() {
             "" => frame.build_id.clone(),
-            file => file.to_owned(),
+            file => name(file),
         },
         location: String::new(),
         style: if frame.function.is_empty() { "guess" } else { "" },
