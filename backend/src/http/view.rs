@@ -19,6 +19,7 @@ mod rates;
 mod shown;
 mod stack;
 mod text;
+mod timeline;
 mod trace;
 mod updates;
 

@@ -1,6 +1,6 @@
 //! The pages of the fleet, its hosts and builds, from what a real store holds, as a browser without scripts uses them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -153,7 +153,11 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
         })),
         ..record("")
     };
-    let records = [beat("the boot before"), oops(), end, beat("this boot")];
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let records = [beat("the boot before"), oops(), end, beat("this boot")].map(|record| Record {
+        occurred_at_unix_ns: u64::try_from(now.as_nanos()).unwrap(),
+        ..record
+    });
     db.deliver(&sender, &records).await;
 
     let address = format!("/hosts/{}", sender.agent_id);
@@ -170,6 +174,8 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
         &[
             "Latest faults",
             &format!("/issues/{ISSUE}"),
+            r#"class="timeline""#,
+            "2 boots, 0 events of hardware and 1 event of software",
             "panic: &#60;b&#62;example",
             "not told",
             "console",

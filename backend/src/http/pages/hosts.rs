@@ -14,8 +14,8 @@ use crate::http::view::{HostInput, HostPage, HostsPage};
 
 /// Hosts of a page.
 const PAGE: u32 = 100;
-/// Faults of a host that are shown.
-const FAULTS: u32 = 10;
+/// Faults of a host that are looked at, the latest.
+const FAULTS: u32 = 100;
 /// Its parts with errors that are shown, the worst.
 const PARTS: u32 = 20;
 /// Ends of its boots that are looked at.

@@ -2,18 +2,20 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Dimm, Fault, FaultFilter, Host, KnownHost, ListHostsResponse, Part, record::Payload};
+use proto::v1::{Dimm, Fault, FaultFilter, Host, KnownHost, ListHostsResponse, Part};
 
 use super::fault::{host_facts, moment};
 use super::hardware::PartRow;
 use super::issues::issue_href;
-use super::list::{Row, os};
+use super::list::{Row, os, title};
 use super::payload::{self, Hook};
-use super::{
-    Facts, Moment, bytes, duration, filter_href, grouped, name_of_host, next_href, severity_word, titled,
-};
+use super::timeline::{Span, Timeline, spans};
+use super::{Facts, Moment, bytes, filter_href, grouped, name_of_host, next_href, severity_word, titled};
 use crate::http::{access::Frame, json::bytes_text};
-use crate::store::{Book, Boot, IssueOfHost, Story};
+use crate::store::{Book, IssueOfHost, Story};
+
+/// Faults of a host that are listed, the latest.
+const FAULTS: usize = 10;
 
 /// The page `/hosts`.
 #[derive(Debug, Template)]
@@ -98,6 +100,7 @@ pub(in crate::http) struct HostPage {
     pub(in crate::http) issues: Vec<HostIssueRow>,
     /// Its parts that had errors.
     pub(in crate::http) parts: Vec<PartRow>,
+    pub(in crate::http) timeline: Option<Timeline>,
     pub(in crate::http) boots: Vec<BootRow>,
     pub(in crate::http) books: Vec<BookRow>,
     pub(in crate::http) hooks: Vec<Hook>,
@@ -155,7 +158,7 @@ pub(in crate::http) struct DimmRow {
 pub(in crate::http) struct HostInput {
     pub(in crate::http) host: KnownHost,
     pub(in crate::http) story: Story,
-    /// Its latest faults.
+    /// Its latest faults: those of the timeline.
     pub(in crate::http) faults: Vec<Fault>,
     /// Its parts that had errors, the worst first.
     pub(in crate::http) parts: Vec<Part>,
@@ -183,6 +186,7 @@ impl HostPage {
         let record = beat.as_ref().and_then(|beat| beat.record.as_ref());
         let hooks = record.map(|record| payload::sections(record).hooks);
         let agent_id = bytes_text(&known.agent_id);
+        let spans = spans(&story.boots, &ends);
         Self {
             name: name(&known),
             faults_href: filter_href(FaultFilter {
@@ -193,18 +197,19 @@ impl HostPage {
             agent_version: known.agent_version.clone(),
             first: Moment::new(known.first_seen_unix_ns, now),
             last: Moment::new(known.last_seen_unix_ns, now),
-            faults: faults.iter().map(|fault| Row::new(fault, now)).collect(),
+            timeline: Timeline::new(&spans, &faults, now),
+            faults: faults
+                .iter()
+                .take(FAULTS)
+                .map(|fault| Row::new(fault, now))
+                .collect(),
             issues: story
                 .issues
                 .into_iter()
                 .map(|issue| HostIssueRow::new(issue, now))
                 .collect(),
             parts: parts.iter().map(|part| PartRow::new(part, now)).collect(),
-            boots: story
-                .boots
-                .iter()
-                .map(|boot| BootRow::new(boot, &ends, now))
-                .collect(),
+            boots: spans.iter().map(|span| BootRow::new(span, now)).collect(),
             books: story.books.into_iter().map(BookRow::from).collect(),
             hooks: hooks.unwrap_or_default(),
             beat: beat.map(|beat| beat.id).unwrap_or_default(),
@@ -234,25 +239,15 @@ impl HostIssueRow {
 }
 
 impl BootRow {
-    fn new(boot: &Boot, ends: &[Fault], now: Timestamp) -> Self {
-        let of_boot = |fault: &&Fault| {
-            let record = fault.record.as_ref();
-            record.is_some_and(|record| {
-                record.boot_id == boot.boot_id && matches!(record.payload, Some(Payload::Obituary(_)))
-            })
-        };
-        let end = ends.iter().find(of_boot);
-        let lasted = boot.last_beat.duration_since(boot.first_beat);
+    fn new(span: &Span<'_>, now: Timestamp) -> Self {
+        let end = span.end.and_then(|fault| Some((fault, fault.record.as_ref()?)));
         Self {
-            kernel: boot.kernel_release.clone(),
-            from: moment(boot.first_beat, now),
-            lasted: lasted.map(|time| duration(time.as_secs())).unwrap_or_default(),
-            end: end
-                .and_then(|fault| fault.record.as_ref())
-                .map(|record| record.title.clone())
-                .unwrap_or_default(),
+            kernel: span.kernel(),
+            from: span.from(now),
+            lasted: span.lasted(),
+            end: end.map(|(_, record)| title(record)).unwrap_or_default(),
             href: end
-                .map(|fault| format!("/faults/{}", fault.id))
+                .map(|(fault, _)| format!("/faults/{}", fault.id))
                 .unwrap_or_default(),
         }
     }
