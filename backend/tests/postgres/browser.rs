@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::hostile::ISSUE;
 use self::window::Window;
-use crate::support::{Collector, Database, get, record};
+use crate::support::{Collector, Database, get, of_issue, record};
 
 /// A collector on a database with a fleet.
 struct World {
@@ -190,6 +190,69 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
     window.go("/issues");
     window.find("body").type_in("j");
     window.find(".faults .title:focus");
+    drop(window);
+    world.collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_is_merged_taken_apart_ignored_and_split_by_forms_without_scripts() {
+    let test = "an_issue_is_merged_taken_apart_ignored_and_split_by_forms_without_scripts";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let (one, other) = (format!("{:032x}", 1), format!("{:032x}", 2));
+    for issue in [&one, &other] {
+        let oops = Record {
+            title: format!("oops {issue}"),
+            fingerprints: of_issue(issue),
+            ..record("")
+        };
+        db.tell(&[oops]).await;
+    }
+    db.counted().await;
+    let world = World::of(db).await;
+    let Some(window) = Window::open(test, world.origin()) else {
+        return;
+    };
+    let save = |fields: &[(&str, &str)], choice: &str| {
+        window.write(".decide input[name=who]", "ann");
+        for details in [1, 2] {
+            window.click(&format!(".decide details:nth-of-type({details}) summary"));
+        }
+        for (name, value) in fields {
+            window.write(&format!(".decide input[name={name}]"), value);
+        }
+        if !choice.is_empty() {
+            window.click(&format!(".decide option[value={choice}]"));
+        }
+        window.click(".decide button");
+    };
+    window.scripts(false);
+    window.go(&format!("/issues/{one}"));
+    let address = format!("{}/issues/{other}", world.origin());
+    save(&[("merged_into", &address)], "");
+    window.says("#merged", &one);
+    assert_eq!(window.address(), address);
+    window.scripts(true);
+    window.go(&format!("/issues/{one}"));
+    assert_eq!(window.address(), address, "it leads there");
+    assert_eq!((window.unsound(), window.inaccessible()), (vec![], vec![]));
+    window.narrow();
+    assert_eq!(window.unsound(), Vec::<String>::new());
+    window.wide();
+    window.scripts(false);
+    window.go(&format!("/issues/{other}"));
+    window.write("#merged input[name=who]", "ann");
+    window.click("#merged button");
+    window.says(".history", &format!("taken apart: {one}"));
+    window.says("h1", &other);
+
+    save(&[("ignore_hosts", "5")], "ignored");
+    window.says(".fault-head", "ignored until 5 hosts have it");
+    save(&[], "true");
+    window.says(".history", "split: true");
+    save(&[], "false");
+    window.says(".history", "split: false");
     drop(window);
     world.collector.stop().await;
 }

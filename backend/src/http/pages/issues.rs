@@ -135,6 +135,11 @@ pub(in crate::http) struct Decision {
     resolved_in: String,
     resolved_in_build: String,
     ignore_days: String,
+    ignore_occurrences: String,
+    ignore_hosts: String,
+    /// The digits of an issue, or the address of its page.
+    merged_into: String,
+    split: String,
     owner: String,
     known_fix: String,
     fixed_in: String,
@@ -147,33 +152,44 @@ pub(in crate::http) struct Decision {
 impl Decision {
     /// The change of `issue` that was meant: fields that say what it says already are left out.
     fn change(self, issue: &Issue, caller: &Caller) -> Result<IssueChange, Refusal> {
-        let wrong = |what: &str| Refusal::Request(what.to_owned());
-        let state = decided(&self.state)?;
-        let ignore_days = match self.ignore_days.as_str() {
-            "" => None,
-            days => Some(
-                days.parse()
-                    .map_err(|_no_number| wrong("ignored for days: a number"))?,
-            ),
-        };
+        let merged_into = self.merged_into.trim().rsplit('/').next().unwrap_or_default();
         let given = |text: String| (!text.is_empty()).then_some(text);
         let changed = |text: String, was: &str| (text != was).then_some(text);
         Ok(IssueChange {
             // Strangers are who they say.
             who: caller.name.clone().unwrap_or(self.who),
-            state,
+            state: decided(&self.state)?,
             resolved_in: given(self.resolved_in),
             resolved_in_build: given(self.resolved_in_build),
-            ignore_days,
+            ignore_days: number("ignored for days", &self.ignore_days)?,
+            ignore_occurrences: number("ignored until records", &self.ignore_occurrences)?,
+            ignore_hosts: number("ignored until hosts", &self.ignore_hosts)?,
+            merged_into: given(merged_into.to_owned()),
+            split: match self.split.as_str() {
+                "" => None,
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => return Err(Refusal::Request("split: true or false".to_owned())),
+            },
             owner: changed(self.owner, &issue.owner),
             known_fix: changed(self.known_fix, &issue.known_fix),
             fixed_in: changed(self.fixed_in, &issue.fixed_in),
             fix_url: changed(self.fix_url, &issue.fix_url),
             // A form sends two characters for the end of a line, and its field counts one.
             note: given(self.note.replace("\r\n", "\n")),
-            ..IssueChange::default()
         })
     }
+}
+
+/// A number, where one was written.
+fn number(what: &str, text: &str) -> Result<Option<u32>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text.parse();
+    number
+        .map(Some)
+        .map_err(|_no_number| Refusal::Request(format!("{what}: a number")))
 }
 
 /// The state that was chosen; None: it stays as it is.
