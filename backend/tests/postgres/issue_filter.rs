@@ -87,6 +87,8 @@ async fn issues_are_asked_for_by_what_they_are_and_where_they_were_seen() {
         ("records<3", &[WARNING]),
         ("state:resolved owner:net*", &[WARNING]),
         ("-state:resolved", &[OOPS]),
+        ("owner:\"\"", &[OOPS]),
+        ("NOT owner:\"\"", &[WARNING]),
         ("kernel:6.1.*", &[OOPS]),
         ("kernel:6.12.* build:42", &[OOPS, WARNING]),
         ("host:web-1", &[OOPS]),

@@ -123,7 +123,11 @@ impl Key {
             Self::State,
             "new, ongoing, escalating, regressed, resolved or ignored",
         ),
-        ("owner", Self::Of(Field::Owner), "who looks after the issue"),
+        (
+            "owner",
+            Self::Of(Field::Owner),
+            "who looks after the issue; \"\": nobody",
+        ),
         (
             "hosts",
             Self::Hosts,

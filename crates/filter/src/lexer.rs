@@ -14,7 +14,7 @@ pub(crate) struct Token {
 pub(crate) enum Kind {
     Open,
     Close,
-    /// A minus sign before something.
+    /// A minus sign, or `NOT`, before something.
     Not,
     And,
     Or,
@@ -116,6 +116,10 @@ impl Reader<'_> {
             }
             word.push(c);
             self.bump();
+        }
+        // In lower case it is a word of what kernels print: "not syncing".
+        if word == "NOT" {
+            return Ok(Kind::Not);
         }
         Ok(match word.to_ascii_lowercase().as_str() {
             "or" => Kind::Or,

@@ -160,7 +160,8 @@ fn known(name: &str, subject: Subject) -> Result<Key, Reason> {
 }
 
 fn condition(key: Key, operator: Operator, value: &str, quoted: bool) -> Result<Condition, Reason> {
-    if value.is_empty() {
+    let nobody = quoted && key == Key::Of(Field::Owner);
+    if value.is_empty() && !nobody {
         return Err(Reason::NoValue(key));
     }
     if operator != Operator::Is && !key.has_order() {

@@ -87,7 +87,8 @@ fn sign(comparison: Comparison) -> &'static str {
 fn value(f: &mut fmt::Formatter<'_>, field: Field, pattern: &Pattern) -> fmt::Result {
     match pattern.exact() {
         Some(text)
-            if text.contains('*')
+            if text.is_empty()
+                || text.contains('*')
                 || !text.chars().all(is_of_word)
                 || field == Field::Class && text.contains('/') =>
         {

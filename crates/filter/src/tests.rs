@@ -41,6 +41,30 @@ fn or_binds_less_than_and() {
 }
 
 #[test]
+fn not_in_capitals_is_a_minus_sign_and_in_small_letters_a_word() {
+    let not = |text| Expression::Not(Box::new(text));
+    let faults = |filter| parse(filter, Subject::Faults);
+    assert_eq!(faults("NOT a"), Ok(not(text("a"))));
+    assert_eq!(faults("a NOT (b or c)"), faults("a -(b or c)"));
+    assert_eq!(
+        faults("\"NOT\" not"),
+        Ok(Expression::All(vec![text("NOT"), text("not")]))
+    );
+    let printed = faults("\"NOT\" a").unwrap().to_string();
+    assert_eq!(faults(&printed), faults("\"NOT\" a"));
+}
+
+#[test]
+fn only_an_owner_can_be_nobody() {
+    let nobody = parse("-owner:\"\"", Subject::Issues).unwrap();
+    assert_eq!(nobody.to_string(), "-owner:\"\"");
+    for filter in ["owner:", "build:\"\"", "state:\"\""] {
+        let error = parse(filter, Subject::Issues).unwrap_err().to_string();
+        assert!(error.contains("needs a value"), "{filter}: {error}");
+    }
+}
+
+#[test]
 fn moments_are_days_ago_dates_and_instants() {
     let at = |time: &str| Moment::At(time.parse::<Timestamp>().unwrap());
     for (value, moment) in [
