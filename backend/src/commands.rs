@@ -5,6 +5,7 @@
 mod alerts;
 mod export;
 mod hardware;
+mod opened;
 mod operations;
 mod people;
 mod regroup;
@@ -21,7 +22,7 @@ use backend::{
     access::{ENROLMENT_TOKEN_PREFIX, secret, token_id},
     authority::{Authority, Pair, fingerprint, sha256},
     embedded::Cluster,
-    store::{Agent, Store, Token},
+    store::{Agent, Token},
     text::duration,
 };
 use clap::{Args, Subcommand};
@@ -32,6 +33,7 @@ use uuid::Uuid;
 pub(crate) use self::alerts::{Alerts, alert};
 pub(crate) use self::export::{Export, export_records};
 pub(crate) use self::hardware::{Hardware, hardware};
+use self::opened::Opened;
 pub(crate) use self::operations::{backup, check, restore};
 pub(crate) use self::people::{ApiTokens, People, api_token, audit, people};
 pub(crate) use self::regroup::{Regroup, regroup};
@@ -67,6 +69,18 @@ pub(crate) struct Target {
     /// Answer in JSON.
     #[arg(long, global = true)]
     json: bool,
+}
+
+impl Target {
+    /// Where the private PostgreSQL lives.
+    fn dir(&self) -> anyhow::Result<PathBuf> {
+        self.data_dir.clone().map_or_else(default_data_dir, Ok)
+    }
+
+    /// Whether there is a database, or one was named.
+    fn is_there(&self) -> anyhow::Result<bool> {
+        Ok(self.database.is_some() || Cluster::is_in(&self.dir()?))
+    }
 }
 
 /// The certificate authority of the collector.
@@ -131,8 +145,9 @@ pub(crate) enum Agents {
 
 /// Runs `backend ca`.
 pub(crate) async fn ca(command: Ca, target: Target) -> anyhow::Result<()> {
-    let opened = Opened::open(&target).await?;
-    if matches!(command, Ca::Init) {
+    let makes = matches!(command, Ca::Init);
+    let opened = Opened::open_or_make(&target, makes).await?;
+    if makes {
         let made = Authority::make(opened.store.now_unix_s().await?)?;
         opened.store.keep_authority(&made).await?;
     }
@@ -148,13 +163,13 @@ pub(crate) async fn ca(command: Ca, target: Target) -> anyhow::Result<()> {
         (false, false) => fingerprint,
     };
     say(said.trim_end())?;
-    opened.close().await;
     Ok(())
 }
 
 /// Runs `backend token`.
 pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()> {
-    let opened = Opened::open(&target).await?;
+    let makes = matches!(command, Tokens::Create { .. });
+    let opened = Opened::open_or_make(&target, makes).await?;
     match command {
         Tokens::Create {
             uses,
@@ -191,7 +206,6 @@ pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()>
             opened.store.audit(WHO, "token.revoke", &id).await?;
         }
     }
-    opened.close().await;
     Ok(())
 }
 
@@ -222,47 +236,7 @@ pub(crate) async fn agent(command: Agents, target: Target) -> anyhow::Result<()>
             })?;
         }
     }
-    opened.close().await;
     Ok(())
-}
-
-/// A store, and the private PostgreSQL where this command had to start it.
-struct Opened {
-    store: Store,
-    url: String,
-    cluster: Option<Cluster>,
-}
-
-impl Opened {
-    async fn open(target: &Target) -> anyhow::Result<Self> {
-        let opened = Self::as_it_is(target).await?;
-        opened.store.migrate().await?;
-        Ok(opened)
-    }
-
-    /// Without bringing the schema up to date.
-    async fn as_it_is(target: &Target) -> anyhow::Result<Self> {
-        let (url, cluster) = if let Some(url) = &target.database {
-            (url.clone(), None)
-        } else {
-            let dir = target.data_dir.clone().map_or_else(default_data_dir, Ok)?;
-            let url = Cluster::url_in(&dir);
-            if Store::new(&url)?.ping().await.is_ok() {
-                (url, None)
-            } else {
-                let cluster = Cluster::start(&dir, None).await?;
-                (cluster.url(), Some(cluster))
-            }
-        };
-        let store = Store::new(&url)?;
-        Ok(Self { store, url, cluster })
-    }
-
-    async fn close(self) {
-        if let Some(cluster) = self.cluster {
-            cluster.stop().await;
-        }
-    }
 }
 
 fn life(text: &str) -> Result<Duration, String> {

@@ -156,6 +156,11 @@ impl Cluster {
         url(&data_dir.join("postgres"))
     }
 
+    /// Whether a data directory has one. What cannot be looked at counts: starting it says why not.
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join("postgres/data").try_exists().unwrap_or(true)
+    }
+
     /// Starts the server again whenever it ends by itself, until `shutdown`. Call it from the main thread, too.
     pub async fn supervise(&mut self, shutdown: &CancellationToken) {
         loop {

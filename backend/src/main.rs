@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use backend::{
+    export::ExportError,
     serve::{self, ServeError},
     store::{Store, StoreError, chain},
     symbols,
@@ -66,7 +67,7 @@ Examples:
   backend migrate --database postgres://owner@db/telemetrics --roles
       And make roles: GRANT telemetrics_grafana TO grafana lets that user read the views v_*, and nothing else
 
-Log level: RUST_LOG=info (the default), debug, warn, ...; JSON when stderr is not a terminal.
+Log level: RUST_LOG=info (the default), debug, warn, ...; JSON of `serve` when stderr is not a terminal.
 
 Exit codes: 0 ended by SIGTERM or SIGINT, or done; 1 cannot run; 64 wrong command line.";
 
@@ -93,7 +94,7 @@ enum Command {
             hide_env_values = true
         )]
         database: String,
-        /// Also make roles with few rights, to be granted to users: for storing, for asking, for Grafana.
+        /// Also make roles with few rights, to be granted to users: for storing, for asking, for pages, for Grafana.
         #[arg(long)]
         roles: bool,
     },
@@ -213,10 +214,17 @@ fn main() -> ExitCode {
     if let Command::ReadSymbols = cli.command {
         return read_symbols();
     }
+    let serves = matches!(cli.command, Command::Serve(_));
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %chain(error.as_ref()), "backend ends");
+            let said = chain(error.as_ref());
+            if serves {
+                tracing::error!(error = %said, "backend ends");
+            } else {
+                // Nobody to tell when stderr is closed.
+                writeln!(io::stderr(), "backend: {said}").ok();
+            }
             if is_usage(&error) {
                 ExitCode::from(USAGE)
             } else {
@@ -263,20 +271,25 @@ fn manual_pages(folder: &Path) -> ExitCode {
     }
 }
 
-/// Whether it is what was asked for that is wrong: an address of a database that is none.
+/// Whether it is what was asked for that is wrong: an address of a database that is none, a filter that cannot be read.
 fn is_usage(error: &anyhow::Error) -> bool {
     let store = match error.downcast_ref::<ServeError>() {
         Some(ServeError::Store(error)) => Some(error),
-        _ => error.downcast_ref::<StoreError>(),
+        _ => match error.downcast_ref::<ExportError>() {
+            Some(ExportError::Store(error)) => Some(error),
+            _ => error.downcast_ref::<StoreError>(),
+        },
     };
-    matches!(store, Some(StoreError::Url(_)))
+    matches!(store, Some(StoreError::Url(_) | StoreError::InvalidFilter(_)))
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
+    // A program reads the log of what goes on for long; people read what a command says.
+    let json = matches!(command, Command::Serve(_)) && !io::stderr().is_terminal();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .inspect_err(|_no_threads| start_log(None))
+        .inspect_err(|_no_threads| start_log(None, json))
         .context("start the runtime")?;
     runtime.block_on(async {
         let otlp = match &command {
@@ -284,7 +297,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             _ => None,
         };
         let traces = otlp.map(Traces::start).transpose();
-        start_log(traces.as_ref().ok().and_then(Option::as_ref));
+        start_log(traces.as_ref().ok().and_then(Option::as_ref), json);
         let traces = traces.context("--otlp")?;
         match command {
             Command::Serve(options) => {
@@ -340,13 +353,17 @@ fn on_signal() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
-fn start_log(traces: Option<&Traces>) {
+fn start_log(traces: Option<&Traces>, json: bool) {
     let level = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_unset_or_wrong| EnvFilter::new("info,refinery_core=warn,tokio_postgres=warn"));
-    let log = if io::stderr().is_terminal() {
-        fmt::layer().with_writer(io::stderr).with_target(false).boxed()
-    } else {
+    let log = if json {
         fmt::layer().json().with_writer(io::stderr).boxed()
+    } else {
+        fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .boxed()
     };
     tracing_subscriber::registry()
         .with(log.with_filter(level))

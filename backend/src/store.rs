@@ -119,6 +119,11 @@ impl Store {
             .unwrap_or_else(|late| Err(StoreError::Unavailable(Box::new(late))))
     }
 
+    /// Gives its connections up.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
     async fn client(&self) -> Result<Object, StoreError> {
         Ok(self.pool.get().await?)
     }

@@ -50,6 +50,9 @@ pub(crate) async fn alert(command: Alerts, target: Target) -> anyhow::Result<()>
         Alerts::Check { file } => Rules::read(file)?,
         _ => Rules::default(),
     };
+    if matches!(command, Alerts::Check { .. }) && !target.is_there()? {
+        return say("the file is right, and there is no database yet to look at");
+    }
     let opened = Opened::open(&target).await?;
     let store = &opened.store;
     match command {
@@ -84,7 +87,6 @@ pub(crate) async fn alert(command: Alerts, target: Target) -> anyhow::Result<()>
                 .await?;
         }
     }
-    opened.close().await;
     Ok(())
 }
 

@@ -61,7 +61,6 @@ pub(crate) async fn export_records(options: Export) -> anyhow::Result<()> {
     // Where writing failed, that is why nobody reads the export any more.
     written?;
     tracing::info!(records = count?, "exported");
-    opened.close().await;
     Ok(())
 }
 

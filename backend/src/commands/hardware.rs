@@ -30,8 +30,7 @@ pub(crate) struct Hardware {
 
 /// Runs `backend hardware`.
 pub(crate) async fn hardware(options: Hardware) -> anyhow::Result<()> {
-    let opened = Opened::as_it_is(&options.target).await?;
-    opened.store.require_schema().await?;
+    let opened = Opened::open(&options.target).await?;
     let filter = PartFilter {
         kind: options.kind,
         host: options.host,
@@ -54,7 +53,6 @@ pub(crate) async fn hardware(options: Hardware) -> anyhow::Result<()> {
             break;
         }
     }
-    opened.close().await;
     Ok(())
 }
 

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Opened, Target, printable, say};
-use crate::options::default_data_dir;
 
 /// Runs `backend check`. The error: something is bad.
 pub(crate) async fn check(target: Target) -> anyhow::Result<()> {
@@ -22,8 +21,7 @@ pub(crate) async fn check(target: Target) -> anyhow::Result<()> {
         .await
         .context("the database does not answer")?;
     if target.database.is_none() {
-        let dir = target.data_dir.map_or_else(default_data_dir, Ok)?;
-        conditions.push(Condition::disk(&dir));
+        conditions.push(Condition::disk(&target.dir()?));
     }
     for condition in &conditions {
         let verdict = match condition.verdict {
@@ -41,7 +39,6 @@ pub(crate) async fn check(target: Target) -> anyhow::Result<()> {
             )
         })?;
     }
-    opened.close().await;
     let bad = conditions
         .iter()
         .filter(|condition| condition.verdict == Verdict::Bad);
@@ -53,8 +50,7 @@ pub(crate) async fn check(target: Target) -> anyhow::Result<()> {
 
 /// Runs `backend backup`.
 pub(crate) async fn backup(file: &Path, target: Target) -> anyhow::Result<()> {
-    let opened = Opened::as_it_is(&target).await?;
-    opened.store.require_schema().await?;
+    let opened = Opened::open(&target).await?;
     backup::dump(&opened.url, file).await?;
     let bytes = std::fs::metadata(file).context("look at the backup")?.len();
     say(&if target.json {
@@ -62,13 +58,12 @@ pub(crate) async fn backup(file: &Path, target: Target) -> anyhow::Result<()> {
     } else {
         format!("{} has {bytes} bytes", file.display())
     })?;
-    opened.close().await;
     Ok(())
 }
 
 /// Runs `backend restore`.
 pub(crate) async fn restore(file: &Path, target: Target) -> anyhow::Result<()> {
-    let opened = Opened::as_it_is(&target).await?;
+    let opened = Opened::new(&target).await?;
     if !opened.store.is_empty().await? {
         bail!("this database has tables already: restore into an empty one, or with a new --data-dir");
     }
@@ -80,6 +75,5 @@ pub(crate) async fn restore(file: &Path, target: Target) -> anyhow::Result<()> {
     } else {
         format!("{} records of {} hosts are restored", held.records, held.hosts)
     })?;
-    opened.close().await;
     Ok(())
 }

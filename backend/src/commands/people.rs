@@ -73,7 +73,8 @@ pub(crate) async fn people(command: People, target: Target) -> anyhow::Result<()
         People::Add { name, .. } => Some(hash(&new_password(name)?)?),
         _ => None,
     };
-    let opened = Opened::open(&target).await?;
+    let makes = matches!(command, People::Add { .. });
+    let opened = Opened::open_or_make(&target, makes).await?;
     let store = &opened.store;
     let unknown = |name: &str| format!("nobody is called {name}: `backend people list` shows who is");
     match command {
@@ -95,13 +96,13 @@ pub(crate) async fn people(command: People, target: Target) -> anyhow::Result<()
         }
         People::List => say_list(&store.people().await?, target.json, person_line)?,
     }
-    opened.close().await;
     Ok(())
 }
 
 /// Runs `backend api-token`.
 pub(crate) async fn api_token(command: ApiTokens, target: Target) -> anyhow::Result<()> {
-    let opened = Opened::open(&target).await?;
+    let makes = matches!(command, ApiTokens::Create { .. });
+    let opened = Opened::open_or_make(&target, makes).await?;
     let store = &opened.store;
     match command {
         ApiTokens::Create { role, expires, note } => {
@@ -127,7 +128,6 @@ pub(crate) async fn api_token(command: ApiTokens, target: Target) -> anyhow::Res
             store.audit(WHO, "api-token.revoke", &id).await?;
         }
     }
-    opened.close().await;
     Ok(())
 }
 
@@ -135,7 +135,6 @@ pub(crate) async fn api_token(command: ApiTokens, target: Target) -> anyhow::Res
 pub(crate) async fn audit(target: Target) -> anyhow::Result<()> {
     let opened = Opened::open(&target).await?;
     say_list(&opened.store.audit_log().await?, target.json, audit_line)?;
-    opened.close().await;
     Ok(())
 }
 

@@ -28,13 +28,8 @@ pub(crate) struct Regroup {
 /// Runs `backend regroup`.
 pub(crate) async fn regroup(options: Regroup) -> anyhow::Result<()> {
     let json = options.target.json;
-    let opened = if options.preview {
-        Opened::as_it_is(&options.target).await?
-    } else {
-        Opened::open(&options.target).await?
-    };
+    let opened = Opened::open(&options.target).await?;
     if options.preview {
-        opened.store.require_schema().await?;
         let preview = opened.store.preview_regrouping(Arc::new(RunningRules)).await?;
         say(&if json {
             serde_json::to_string(&preview)?
@@ -56,7 +51,6 @@ pub(crate) async fn regroup(options: Regroup) -> anyhow::Result<()> {
             )
         })?;
     }
-    opened.close().await;
     Ok(())
 }
 

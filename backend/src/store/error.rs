@@ -22,8 +22,8 @@ pub enum StoreError {
     Migration(#[source] Box<refinery::Error>),
     /// The schema is older than this program.
     #[error(
-        "the schema of the database is version {found}, {needed} is needed: run `backend migrate` as its owner, or leave \
-         --no-migrate out"
+        "the schema of the database is version {found}, {needed} is needed: its owner's `backend migrate`, or `backend \
+         serve` without --no-migrate, brings it up to date"
     )]
     OldSchema {
         /// Its version; 0: there is none.

@@ -183,6 +183,78 @@ fn wrong_command_lines_exit_with_64_and_help_with_0() {
 }
 
 #[test]
+fn commands_that_look_make_no_database_and_say_that_there_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("typo");
+    let backup = folder.path().join("backup");
+    for args in [
+        &["people", "list"][..],
+        &["check"],
+        &["backup", backup.to_str().expect("UTF-8")],
+        &["hardware"],
+        &["audit"],
+        &["token", "list"],
+        &["ca", "show"],
+        &["alert", "list"],
+        &["export"],
+        &["regroup"],
+    ] {
+        let output = on_private(&dir, args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("backend: there is no database in {}", dir.display());
+        assert!(said.starts_with(&expected), "{args:?}: {said}");
+        assert!(!dir.exists() && !backup.exists(), "{args:?}");
+    }
+    let rules = folder.path().join("alerts.toml");
+    std::fs::write(&rules, "").expect("write it");
+    let output = on_private(&dir, &["alert", "check", rules.to_str().expect("UTF-8")]);
+    assert!(output.status.success() && !dir.exists(), "{output:?}");
+}
+
+#[tokio::test]
+async fn commands_on_a_private_database_say_what_they_were_asked_and_nothing_else() {
+    let test = "commands_on_a_private_database_say_what_they_were_asked_and_nothing_else";
+    if !postgres_is_installed(test).await {
+        return;
+    }
+    let dir = folder();
+    let made = on_private(dir.path(), &["ca", "init"]);
+    assert!(made.status.success(), "{made:?}");
+    for args in [&["check"][..], &["ca", "show"], &["people", "list"]] {
+        let output = on_private(dir.path(), args);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+    for (args, said) in [
+        (
+            &["export", "kernl:1"][..],
+            "backend: filter: query, column 1: there is no key kernl",
+        ),
+        (&["hardware", "--kind", "foo"], "backend: filter: kind is dimm,"),
+        (
+            &["hardware", "--min-score", "101"],
+            "backend: filter: min_score is a number from 0 to 100",
+        ),
+    ] {
+        let output = on_private(dir.path(), args);
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.starts_with(said), "{told}");
+    }
+}
+
+/// A command that runs once, on the private database of a folder.
+fn on_private(dir: &Path, args: &[&str]) -> Output {
+    Command::new(BACKEND)
+        .args(args)
+        .arg("--data-dir")
+        .arg(dir)
+        .env_remove("BACKEND_DATABASE_URL")
+        .output()
+        .expect("it runs")
+}
+
+#[test]
 fn a_collector_that_packages_installed_calls_itself_by_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = |args: &[&str]| {

@@ -145,7 +145,7 @@ fn finding(part: &Part) -> Finding {
 
 /// Checks a filter and turns it into conditions on `parts p`.
 fn conditions(filter: &PartFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
-    if !filter.min_score.is_finite() {
+    if !(0.0..=100.0).contains(&filter.min_score) {
         return Err(StoreError::InvalidFilter(
             "min_score is a number from 0 to 100".to_owned(),
         ));
