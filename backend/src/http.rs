@@ -115,17 +115,21 @@ struct App {
     shutdown: CancellationToken,
     live_streams: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    /// Names of the rules of the alerts file; none: there is no such file.
+    alert_rules: Arc<[String]>,
     /// The wall clock.
     now: fn() -> Timestamp,
 }
 
 /// All routes. Streams that stay open (the live list) end when `shutdown` is cancelled.
+/// `alert_rules` are the names of those that this collector looks at.
 /// Where strangers may ask (`Anonymous::Local`), it has to be served with the address of the peer as `ConnectInfo`.
 pub fn router(
     store: Store,
     symbols: Symbols,
     access: Access,
     metrics: Metrics,
+    alert_rules: &[String],
     shutdown: CancellationToken,
 ) -> Router {
     all_routes(App {
@@ -136,6 +140,7 @@ pub fn router(
         shutdown,
         live_streams: Arc::new(Semaphore::new(live::STREAMS)),
         exports: Arc::new(Semaphore::new(export::EXPORTS)),
+        alert_rules: alert_rules.into(),
         now: Timestamp::now,
     })
 }

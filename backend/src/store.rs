@@ -63,6 +63,7 @@ pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
+pub(crate) use findings::GONE_DAYS;
 pub use hardware::{DAYS as PART_DAYS, PartHistory, PartHour, PartKey, ScoredPart};
 pub(crate) use hooks::{HookGroup, HookSum, HookSums};
 pub use issues::{

@@ -65,6 +65,7 @@ async fn main() -> Result<()> {
         symbols,
         access,
         Metrics::new(),
+        &[],
         CancellationToken::new(),
     );
 

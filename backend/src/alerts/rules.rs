@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use self::condition::some_time;
 pub use self::condition::{Condition, Severity};
+use super::send::{SECRET_BYTES, SendError, secret};
 
 /// Rules and targets that a file may have of each.
 const MOST: usize = 100;
@@ -106,6 +107,17 @@ pub enum RulesError {
         /// What is wrong, with the line.
         reason: String,
     },
+    /// The secret of a target cannot be used.
+    #[error("{path}: target {target:?}")]
+    Secret {
+        /// Which.
+        path: PathBuf,
+        /// Whose secret.
+        target: String,
+        /// Why not.
+        #[source]
+        source: SendError,
+    },
 }
 
 impl Rules {
@@ -115,10 +127,18 @@ impl Rules {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text).map_err(|reason| RulesError::Form {
+        let rules = Self::parse(&text).map_err(|reason| RulesError::Form {
             path: path.to_owned(),
             reason,
-        })
+        })?;
+        for target in &rules.target {
+            target.check_secret().map_err(|source| RulesError::Secret {
+                path: path.to_owned(),
+                target: target.name.clone(),
+                source,
+            })?;
+        }
+        Ok(rules)
     }
 
     /// The same from text; what is wrong is said for people.
@@ -126,6 +146,12 @@ impl Rules {
         let rules: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if rules.rule.len() > MOST || rules.target.len() > MOST {
             return Err(format!("at most {MOST} rules and {MOST} targets"));
+        }
+        if !rules.pages.is_empty() && !is_of_the_web(&rules.pages) {
+            return Err(format!(
+                "pages begins with http:// or https://, not {:?}",
+                rules.pages
+            ));
         }
         let mut targets = HashSet::new();
         for target in &rules.target {
@@ -155,6 +181,11 @@ impl Rules {
         &self.rule
     }
 
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        self.rule.iter().map(|rule| rule.name.clone()).collect()
+    }
+
     /// The targets.
     pub fn targets(&self) -> &[Target] {
         &self.target
@@ -175,11 +206,23 @@ impl Rules {
 }
 
 impl Target {
+    fn check_secret(&self) -> Result<(), SendError> {
+        let (file, least) = match &self.by {
+            Way::Webhook { secret_file, .. } => (secret_file, SECRET_BYTES),
+            Way::Mail { password_file, .. } => (password_file, 1),
+            Way::Alertmanager { .. } => return Ok(()),
+        };
+        match file {
+            Some(path) => secret(path, least).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         let name = &self.name;
         match &self.by {
             Way::Webhook { url, .. } | Way::Alertmanager { url } => {
-                if url.starts_with("http://") || url.starts_with("https://") {
+                if is_of_the_web(url) {
                     Ok(())
                 } else {
                     Err(format!(
@@ -200,6 +243,10 @@ impl Target {
             }
         }
     }
+}
+
+fn is_of_the_web(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
 }
 
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
@@ -284,6 +331,51 @@ mod tests {
             let error = Rules::parse(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_no_rule_can_mean_is_told_with_its_line() {
+        for (when, said) in [
+            ("silence = { longer_than = \"20d\" }", "less than 14 days"),
+            ("worse_build = { max_ratio = -1 }", "-1 is no ratio"),
+            ("worse_build = { max_ratio = inf }", "inf is no ratio"),
+            ("worse_build = { max_ratio = 2, days = 0 }", "1 to 366 days"),
+        ] {
+            let text = format!("[[rule]]\nname = \"a\"\nwhen = {{ {when} }}\ntargets = []");
+            let error = Rules::parse(&text).unwrap_err();
+            assert!(
+                error.contains(said) && error.contains("line 3"),
+                "{when}: {error}"
+            );
+        }
+        let error = Rules::parse("pages = \"x\"").unwrap_err();
+        assert!(error.contains("pages begins with http"), "{error}");
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_used_are_told_before_there_is_a_message() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, secret) = (dir.path().join("alerts.toml"), dir.path().join("secret"));
+        let told = |by: &str| {
+            std::fs::write(&file, format!("[[target]]\nname = \"ops\"\nby = {{ {by} }}")).unwrap();
+            Rules::read(&file)
+                .map(drop)
+                .map_err(|error| crate::store::chain(&error))
+        };
+        let webhook = format!("webhook = {{ url = \"http://a\", secret_file = {secret:?} }}");
+        let mail = format!(
+            "mail = {{ server = \"smtp://a@b\", password_file = {secret:?}, from = \"a@b.example\", to = [\"c@d.example\"] }}"
+        );
+        let missing = told(&webhook).unwrap_err();
+        assert!(
+            missing.contains("\"ops\"") && missing.contains("No such file"),
+            "{missing}"
+        );
+        std::fs::write(&secret, "short\n").unwrap();
+        assert!(told(&webhook).unwrap_err().contains("16 are the least"));
+        told(&mail).unwrap();
+        std::fs::write(&secret, "sixteen bytes !!\n").unwrap();
+        told(&webhook).unwrap();
     }
 
     proptest! {

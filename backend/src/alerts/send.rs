@@ -19,7 +19,7 @@ use crate::text::hex_digits;
 /// How long a target may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Fewer bytes are no secret.
-const SECRET_BYTES: usize = 16;
+pub(super) const SECRET_BYTES: usize = 16;
 /// How long Alertmanager believes that an alert lasts, unless it hears of it again: four reminders.
 const BELIEVED_S: i64 = 4 * 3600;
 
@@ -94,7 +94,7 @@ impl Sender {
                 from,
                 to,
             } => {
-                let password = password_file.as_deref().map(secret).transpose()?;
+                let password = password_file.as_deref().map(|path| secret(path, 1)).transpose()?;
                 mail::send(&server, password, &from, &to, message, &self.link(message)).await
             }
         }
@@ -114,7 +114,10 @@ impl Sender {
             .header("x-telemetrics-id", message.id.to_string());
         if let Some(path) = secret_file {
             let now = Timestamp::now().as_second();
-            request = request.header("x-telemetrics-signature", signature(&secret(path)?, now, &body));
+            request = request.header(
+                "x-telemetrics-signature",
+                signature(&secret(path, SECRET_BYTES)?, now, &body),
+            );
         }
         posted(request.send(body))
     }
@@ -168,15 +171,19 @@ fn posted<T>(answer: Result<T, ureq::Error>) -> Result<(), SendError> {
     answer.map(drop).map_err(|error| SendError::Http(Box::new(error)))
 }
 
-fn secret(path: &Path) -> Result<String, SendError> {
+/// A secret or a password of a file, of at least so many bytes.
+pub(super) fn secret(path: &Path, least: usize) -> Result<String, SendError> {
     let failed = |reason: String| SendError::Secret {
         path: path.to_owned(),
         reason,
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let text = text.trim_end_matches(['\r', '\n']);
-    if text.len() < SECRET_BYTES {
-        return Err(failed(format!("a secret has {SECRET_BYTES} bytes at least")));
+    if text.len() < least {
+        return Err(failed(format!(
+            "it has {} bytes, and {least} are the least",
+            text.len()
+        )));
     }
     Ok(text.to_owned())
 }

@@ -73,6 +73,13 @@ pub(crate) async fn alert(command: Alerts, target: Target) -> anyhow::Result<()>
             note,
         } => {
             store.silence(&rule, &object, time, WHO, &note).await?;
+            if !store.has_found(&rule).await? {
+                // It is silenced all the same: nobody is told by it.
+                tracing::warn!(
+                    rule,
+                    "no rule of this name has found anything yet: is it the one of the alerts file?"
+                );
+            }
             store
                 .audit(WHO, "alert.silence", &format!("{rule} {object}"))
                 .await?;

@@ -9,6 +9,7 @@ use tonic::transport::{Server, server::Router};
 use super::{Config, ServeError};
 use crate::{
     access::{Access, Guard},
+    alerts::Rules,
     collector::{self, CollectorService},
     enrolment::{self, EnrolmentService},
     http,
@@ -50,7 +51,8 @@ pub(super) fn web(
         .old_clients
         .as_ref()
         .map(|id| old_clients::router(store.clone(), id.clone()));
-    http::router(store.clone(), symbols, access, metrics, shutdown.clone())
+    let rules = config.alerts.as_ref().map(Rules::names).unwrap_or_default();
+    http::router(store.clone(), symbols, access, metrics, &rules, shutdown.clone())
         .merge(old_clients.unwrap_or_default())
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Hosts that were silent for longer are gone, and no longer told of.
-const GONE_DAYS: i32 = 14;
+pub(crate) const GONE_DAYS: u8 = 14;
 const ISSUES: &str =
     "SELECT replace(issue::text, '-', ''), state, title, severity::smallint, hosts::bigint FROM v_issues";
 /// Something that a rule found.
@@ -127,7 +127,7 @@ impl Store {
                  FROM hosts
                  WHERE last_seen BETWEEN now() - make_interval(days => $1) AND now() - make_interval(secs => $2)
                  ORDER BY last_seen DESC, agent_id LIMIT $3",
-                &[&GONE_DAYS, &longer_than.as_secs_f64(), &i64::from(FINDINGS)],
+                &[&i32::from(GONE_DAYS), &longer_than.as_secs_f64(), &i64::from(FINDINGS)],
             )
             .await?;
         let finding = |row: &Row| {

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{analysis, record::part::PartKind, store::Dimension, text::duration};
+use crate::{
+    analysis,
+    record::part::PartKind,
+    store::{Dimension, GONE_DAYS},
+    text::duration,
+};
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -40,9 +45,10 @@ pub enum Condition {
     /// confidence: faults of medium severity and worse.
     WorseBuild {
         /// How many times as often it may fail.
+        #[serde(deserialize_with = "ratio")]
         max_ratio: f64,
         /// Of so many days up to now, 1 to 366.
-        #[serde(default = "a_month")]
+        #[serde(default = "a_month", deserialize_with = "days")]
         days: u32,
         /// As above.
         #[serde(default)]
@@ -51,7 +57,7 @@ pub enum Condition {
     /// A host that was heard of in the last 14 days has been silent for so long: its coverage has a gap.
     Silence {
         /// How long. Agents send a heartbeat every five minutes.
-        #[serde(deserialize_with = "some_time")]
+        #[serde(deserialize_with = "until_it_is_gone")]
         longer_than: Duration,
     },
     /// A part of a machine is failing: its score is at least `min_score`, or it has errors that were not put right.
@@ -117,6 +123,37 @@ fn half() -> f64 {
 
 fn kernel() -> Dimension {
     Dimension::Kernel
+}
+
+fn ratio<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let ratio = f64::deserialize(from)?;
+    if ratio > 0.0 && ratio.is_finite() {
+        Ok(ratio)
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "{ratio} is no ratio: how many times as often it may fail, such as 1.5"
+        )))
+    }
+}
+
+fn days<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let days = u32::deserialize(from)?;
+    if (1..=366).contains(&days) {
+        Ok(days)
+    } else {
+        Err(serde::de::Error::custom(format!("{days}: it is 1 to 366 days")))
+    }
+}
+
+fn until_it_is_gone<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let time = some_time(from)?;
+    if time < Duration::from_hours(24 * u64::from(GONE_DAYS)) {
+        Ok(time)
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "longer_than is less than {GONE_DAYS} days: hosts that are gone for so long are not silent"
+        )))
+    }
 }
 
 fn score<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {

@@ -116,6 +116,7 @@ async fn shown(app: &App, caller: &Caller, frame: Frame, made: String) -> Page {
         retention: app.store.retention().await?,
         alerts: app.store.open_alerts_listed().await?,
         silences: app.store.silences().await?,
+        alert_rules: app.alert_rules.to_vec(),
         audit: app.store.audit_log().await?,
         you: caller.name.clone(),
         frame,
@@ -159,7 +160,8 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             time,
             note,
         } => {
-            if rule.is_empty() {
+            let known = app.alert_rules.is_empty() || app.alert_rules.contains(&rule);
+            if rule.is_empty() || !known {
                 return Err(wrong("rule: the name of a rule of the alerts file"));
             }
             let time = time_of(&time)?;

@@ -45,6 +45,7 @@ pub(super) async fn send(request: Request<Body>) -> Answer {
         Symbols::none(store.clone()),
         Access::new(store, Anonymous::Admin),
         Metrics::new(),
+        &[],
         CancellationToken::new(),
     );
     let response = router.oneshot(request).await.unwrap();
@@ -283,6 +284,7 @@ async fn bytes_that_are_no_request_get_an_answer() {
         Symbols::none(store.clone()),
         Access::new(store, Anonymous::Admin),
         Metrics::new(),
+        &[],
         CancellationToken::new(),
     );
     tokio::spawn(async { axum::serve(listener, router).await });

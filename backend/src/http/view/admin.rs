@@ -33,6 +33,8 @@ pub(in crate::http) struct AdminPage {
     pub(in crate::http) severities: Vec<Choice>,
     pub(in crate::http) alerts: Vec<AlertRow>,
     pub(in crate::http) silences: Vec<SilenceRow>,
+    /// Names of rules that can be silenced; none: they are not known here.
+    pub(in crate::http) alert_rules: Vec<String>,
     pub(in crate::http) audit: Vec<AuditRow>,
     pub(in crate::http) frame: Frame,
 }
@@ -113,6 +115,7 @@ pub(in crate::http) struct AdminInput {
     /// As `Store::open_alerts_listed` tells them.
     pub(in crate::http) alerts: Vec<Value>,
     pub(in crate::http) silences: Vec<Silence>,
+    pub(in crate::http) alert_rules: Vec<String>,
     pub(in crate::http) audit: Vec<AuditEntry>,
     /// The name of who looks at it.
     pub(in crate::http) you: Option<String>,
@@ -148,6 +151,7 @@ impl AdminPage {
             severities: severities.collect(),
             alerts: input.alerts.iter().take(ALERTS).map(AlertRow::from).collect(),
             silences: input.silences.into_iter().map(SilenceRow::from).collect(),
+            alert_rules: input.alert_rules,
             audit: input
                 .audit
                 .into_iter()

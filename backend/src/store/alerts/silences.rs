@@ -48,6 +48,13 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a rule of this name found something in the last time.
+    pub async fn has_found(&self, rule: &str) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let found = "SELECT EXISTS (SELECT FROM alerts WHERE rule = $1)";
+        Ok(client.query_one(found, &[&clean(rule)]).await?.get(0))
+    }
+
     /// Silences that last still, those that end first first; at most [`FINDINGS`].
     pub async fn silences(&self) -> Result<Vec<Silence>, StoreError> {
         let client = self.client().await?;

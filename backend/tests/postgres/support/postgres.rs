@@ -165,6 +165,16 @@ impl Database {
 
     /// REST and pages, where strangers may do so much.
     pub(crate) fn router(&self, anonymous: Anonymous, shutdown: &CancellationToken) -> Router {
+        self.router_with(&[], anonymous, shutdown)
+    }
+
+    /// The same of a collector that looks at rules of these names.
+    pub(crate) fn router_with(
+        &self,
+        alert_rules: &[String],
+        anonymous: Anonymous,
+        shutdown: &CancellationToken,
+    ) -> Router {
         let access = Access::new(self.store.clone(), anonymous);
         let symbols = Symbols::none(self.store.clone());
         http::router(
@@ -172,6 +182,7 @@ impl Database {
             symbols,
             access,
             Metrics::new(),
+            alert_rules,
             shutdown.clone(),
         )
     }
