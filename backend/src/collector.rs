@@ -178,10 +178,12 @@ impl CollectorService {
         let Some(next) = self.shutdown.run_until_cancelled(requests.message()).await else {
             return Err(shutting_down());
         };
-        next.map_err(|status| match status.code() {
+        next.or_else(|status| match status.code() {
             // Too large, not protobuf, or not decompressible: the same bytes would fail again.
-            Code::OutOfRange | Code::Internal => Status::invalid_argument(status.message()),
-            _ => status,
+            Code::OutOfRange | Code::Internal => Err(Status::invalid_argument(status.message())),
+            // No request ends with a status: the connection did, and nobody refused anything.
+            Code::Unknown | Code::Cancelled => Ok(None),
+            _ => Err(status),
         })
     }
 
@@ -277,7 +279,7 @@ impl Collector for CollectorService {
             let _open = service.metrics.stream();
             if let Err(status) = service.serve(&peer, request.into_inner(), &answers).await {
                 service.metrics.refused(status.code());
-                tracing::info!(peer = ?peer.address, code = ?status.code(), reason = status.message(), "stream ended");
+                tracing::info!(peer = peer.address.map(tracing::field::display), code = ?status.code(), reason = status.message(), "stream ended");
                 // Nobody to tell when the agent is gone.
                 answers.send(Err(status)).await.ok();
             }
@@ -317,6 +319,7 @@ pub(crate) fn store_status(error: &StoreError) -> Status {
             Status::resource_exhausted(error.to_string())
         }
         StoreError::InvalidPageToken
+        | StoreError::InvalidIssueId
         | StoreError::InvalidFilter(_)
         | StoreError::InvalidChange(_)
         | StoreError::InvalidPageSize => Status::invalid_argument(error.to_string()),

@@ -63,7 +63,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -226,6 +226,10 @@ async fn guard(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_elapsed) => Refusal::Slow.answer(form),
     };
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // The layer that refuses long bodies has no words for it.
+        response = Refusal::TooLong.answer(form);
+    }
     traces::answered(&span, response.status());
     response = error::framed(response);
     for (name, value) in SECURITY_HEADERS {
@@ -238,9 +242,12 @@ async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
+/// Where programs ask beside the API.
+const FOR_PROGRAMS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/live"];
+
 /// Programs get JSON, people get pages.
 fn form_of(path: &str) -> Form {
-    if path.starts_with("/api/") {
+    if path.starts_with("/api/") || FOR_PROGRAMS.contains(&path) {
         Form::Json
     } else {
         Form::Page

@@ -102,13 +102,21 @@ impl App {
     }
 }
 
+/// Bounds how long it takes, and says in its form what the layers within refuse.
 async fn in_time(request: Request, next: Next) -> Response {
-    timeout(WITHIN, next.run(request)).await.unwrap_or_else(|_late| {
+    let response = timeout(WITHIN, next.run(request)).await.unwrap_or_else(|_late| {
         refuse(
             StatusCode::SERVICE_UNAVAILABLE,
             "it took too long; try again soon",
         )
-    })
+    });
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &format!("a record has at most {BODY_BYTES} bytes"),
+        );
+    }
+    response
 }
 
 fn failed(error: &StoreError) -> Response {

@@ -59,6 +59,9 @@ pub(super) enum Refusal {
         "a page of another site sent this request: what changes something is taken from this site's own pages"
     )]
     CrossSite,
+    /// A body that is too long.
+    #[error("what is sent here has at most {} bytes", super::BODY_BYTES)]
+    TooLong,
     /// The kernel.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -143,7 +146,9 @@ impl Refusal {
             | Self::NoRoute
             | Self::Symbols(SymbolsError::NotKept) => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::CrossSite | Self::Role(..) => StatusCode::FORBIDDEN,
+            Self::Store(error) if error.is_denied() => StatusCode::FORBIDDEN,
             Self::Unknown => StatusCode::UNAUTHORIZED,
             Self::Slow
             | Self::Busy
@@ -158,6 +163,7 @@ impl Refusal {
             | Self::Numbers(_)
             | Self::Store(
                 StoreError::InvalidPageToken
+                | StoreError::InvalidIssueId
                 | StoreError::InvalidFilter(_)
                 | StoreError::InvalidChange(_)
                 | StoreError::InvalidPageSize,
@@ -174,6 +180,10 @@ impl Refusal {
             Self::Store(StoreError::InvalidPageToken) => {
                 "page_token must be a next_page_token of this server for the same filter".into()
             }
+            Self::Store(error) if error.is_denied() => {
+                "the database does not let this collector do that: its user needs the role telemetrics_pages"
+                    .into()
+            }
             Self::Store(_) if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 "the database is not available; try again soon".into()
             }
@@ -188,7 +198,7 @@ impl Refusal {
 
     fn log(&self, status: StatusCode) {
         if let Self::Store(error) = self
-            && status.is_server_error()
+            && (status.is_server_error() || error.is_denied())
         {
             tracing::warn!(error = %chain(error), "a request was not answered");
         } else if let Self::Symbols(error) = self
@@ -254,7 +264,9 @@ pub(super) fn framed(mut response: Response) -> Response {
 
 fn code(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => "invalid_argument",
+        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG | StatusCode::PAYLOAD_TOO_LARGE => {
+            "invalid_argument"
+        }
         StatusCode::UNAUTHORIZED => "unauthenticated",
         StatusCode::FORBIDDEN => "permission_denied",
         StatusCode::NOT_FOUND => "not_found",
@@ -266,7 +278,9 @@ fn code(status: StatusCode) -> &'static str {
 
 fn heading(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => "This request cannot be read",
+        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG | StatusCode::PAYLOAD_TOO_LARGE => {
+            "This request cannot be read"
+        }
         StatusCode::UNAUTHORIZED => "Who are you?",
         StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Not found",

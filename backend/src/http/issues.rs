@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
-use super::taken::FromQuery;
+use super::taken::{FromQuery, refused_body};
 use crate::access::Caller;
 use crate::store::{IssueChange, SplitGroup, issue_state};
 
@@ -130,7 +130,7 @@ pub(super) async fn change(
     Path(issue): Path<String>,
     change: Result<Json<IssueChange>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(mut change) = change.map_err(|error| Refusal::Request(error.body_text()))?;
+    let Json(mut change) = change.map_err(|error| refused_body(error.status(), &error.body_text()))?;
     // Strangers are who they say.
     change.who = caller.name.unwrap_or(change.who);
     let issue = app

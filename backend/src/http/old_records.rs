@@ -86,6 +86,7 @@ struct OldRecord {
     /// 1 to 4.
     severity: i32,
     classification: String,
+    /// Always 4: the format of this answer, whatever the record was sent in.
     record_version: u32,
     payload: String,
     board_name: String,
@@ -106,6 +107,7 @@ struct OldRecord {
     tag = "faults",
     params(Asked),
     responses(
+        super::openapi::Refusals,
         (status = 200, description = "The records", body = OldRecords),
         (status = 400, description = "What is wrong with the question", body = OldRefusal),
     )

@@ -42,7 +42,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into(
     path = "/api/v1/openapi.json",
     operation_id = "describe",
     tag = "about",
-    responses((status = 200, description = "OpenAPI 3.1", body = Value))
+    responses((status = 200, description = "OpenAPI 3.1", body = Value), Refusals)
 )]
 pub(super) async fn description() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())
@@ -90,6 +90,13 @@ impl IntoResponses for Refusals {
             ("400".to_owned(), problem("The request cannot be read")),
             ("401".to_owned(), problem("Nobody that is known")),
             ("403".to_owned(), problem("That takes another role")),
+            ("404".to_owned(), problem("There is nothing of this name")),
+            ("405".to_owned(), problem("Another method than is described")),
+            ("413".to_owned(), problem("The body is too long")),
+            (
+                "500".to_owned(),
+                problem("Something went wrong here: the log of the collector has the reason"),
+            ),
             (
                 "503".to_owned(),
                 problem("Not available at the moment; Retry-After says when to try again"),

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{Uri, uri::InvalidUri};
+use axum::http::{StatusCode, Uri, uri::InvalidUri};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
 
@@ -70,6 +70,14 @@ const WORDS: [(&str, &str); 8] = [
     (", expected one of ", " is none of "),
 ];
 
+/// A body that is too long, or one that is wrong.
+pub(super) fn refused_body(status: StatusCode, wrong: &str) -> Refusal {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLong,
+        _ => Refusal::Request(wrong.to_owned()),
+    }
+}
+
 /// What is wrong, without who found it.
 fn in_words(error: &str) -> String {
     let told = WORDS.iter();
@@ -84,8 +92,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FromForm<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let form = form_of(request.uri().path());
         let read = Form::from_request(request, state).await;
-        let Form(sent) =
-            read.map_err(|error: FormRejection| Refusal::Request(in_words(&error.body_text())).answer(form))?;
+        let Form(sent) = read.map_err(|error: FormRejection| {
+            refused_body(error.status(), &in_words(&error.body_text())).answer(form)
+        })?;
         Ok(Self(sent))
     }
 }

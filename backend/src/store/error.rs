@@ -40,6 +40,9 @@ pub enum StoreError {
     /// A page token that this store has not made, or has made for another filter.
     #[error("this page token is none of ours, or belongs to another filter")]
     InvalidPageToken,
+    /// A text that is the id of no issue.
+    #[error("the id of an issue has 32 hexadecimal digits")]
+    InvalidIssueId,
     /// A value of a filter breaks its limit.
     #[error("filter: {0}")]
     InvalidFilter(String),
@@ -155,6 +158,11 @@ impl StoreError {
     /// Whether the same call may work later.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full(_))
+    }
+
+    /// Whether this user of the database may not do it.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
     }
 
     /// Whether it is a value that the database refuses: the same rows would be refused again, others would not.

@@ -179,9 +179,18 @@ fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<Strin
 
 /// A fingerprint as it is stored. Upper-case digits are taken too.
 pub(super) fn fingerprint(value: &str) -> Result<Uuid, StoreError> {
+    let wrong = || StoreError::InvalidFilter("fingerprint is not 32 hexadecimal digits".to_owned());
+    of_digits(value).ok_or_else(wrong)
+}
+
+/// The id of an issue, likewise.
+pub(super) fn issue_id(value: &str) -> Result<Uuid, StoreError> {
+    of_digits(value).ok_or(StoreError::InvalidIssueId)
+}
+
+fn of_digits(value: &str) -> Option<Uuid> {
     let digits = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parsed = digits.then(|| Uuid::try_parse(value).ok()).flatten();
-    parsed.ok_or_else(|| StoreError::InvalidFilter("fingerprint is not 32 hexadecimal digits".to_owned()))
+    digits.then(|| Uuid::try_parse(value).ok()).flatten()
 }
 
 /// Text with NUL matches nothing, and PostgreSQL would not even take it.

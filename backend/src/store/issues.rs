@@ -168,7 +168,7 @@ impl Store {
 
     async fn apply(&self, issue: &str, change: &IssueChange) -> Result<bool, StoreError> {
         change.check()?;
-        let issue = filter::fingerprint(issue)?;
+        let issue = filter::issue_id(issue)?;
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         let merges = change.merged_into.is_some();

@@ -115,7 +115,7 @@ async fn strangers_are_led_to_sign_in_and_told_nothing() {
         return;
     };
     let site = Site::new(&db, Anonymous::None);
-    for page in ["/?host=web-07", "/live", "/metrics", "/nowhere"] {
+    for page in ["/?host=web-07", "/faults", "/nowhere"] {
         let answer = site.get(page, STRANGER).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{page}");
         assert!(
@@ -124,11 +124,15 @@ async fn strangers_are_led_to_sign_in_and_told_nothing() {
         );
         assert_eq!(answer.body, "");
     }
-    let api = site.get("/api/v1/faults", STRANGER).await;
-    assert_eq!(api.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(api.header(header::WWW_AUTHENTICATE), "Bearer");
+    for program in ["/api/v1/faults", "/live", "/metrics"] {
+        let answer = site.get(program, STRANGER).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{program}");
+        assert_eq!(answer.header(header::WWW_AUTHENTICATE), "Bearer");
+        let problem = answer.header(header::CONTENT_TYPE);
+        assert_eq!(problem, "application/problem+json", "{program}");
+    }
     assert_eq!(site.resolve(&[]).await.status, StatusCode::UNAUTHORIZED);
-    for open in ["/healthz", "/login?next=/x", "/static/app.css"] {
+    for open in ["/healthz", "/readyz", "/login?next=/x", "/static/app.css"] {
         assert_eq!(site.get(open, STRANGER).await.status, StatusCode::OK, "{open}");
     }
     let wrong = (header::AUTHORIZATION, "Bearer tla_0");

@@ -130,7 +130,9 @@ async fn old_clients_are_refused_in_the_old_words() {
         );
     }
     let big = v2('a', "").replace("Content-Length: 0", "Content-Length: 300000");
-    assert_eq!(post(collector.http, &big).await.0, 413);
+    let (status, body) = post(collector.http, &big).await;
+    let message = json!({ "message": "a record has at most 262144 bytes" }).to_string();
+    assert_eq!((status, body), (413, message));
     let look = "GET /v2/collector HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     assert_eq!(post(collector.http, look).await.0, 302);
     assert_eq!(db.count("SELECT count(*) FROM records").await, 0);

@@ -8,7 +8,7 @@ use proto::v1::{
 };
 use tonic::Code;
 
-use crate::support::{Collector, Database, Stream, batch, hello, sender};
+use crate::support::{Collector, Database, PATIENCE, Stream, batch, fetch::fetch, hello, sender};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_break_the_rules_end_the_stream_with_a_reason() {
@@ -213,5 +213,38 @@ async fn garbage_on_the_grpc_port_does_no_harm() {
     let mut stream = Stream::open(collector.channel().await).await;
     stream.hello(&sender()).await.unwrap();
     assert_eq!(stream.batch(batch(1, 1)).await.unwrap(), 1);
+    collector.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_gone_was_not_refused() {
+    let Some(db) = Database::new("an_agent_that_is_gone_was_not_refused").await else {
+        return;
+    };
+    let collector = Collector::start(&db).await;
+    let server = collector.grpc;
+    // All of its connections break with its runtime, as they do when a host dies.
+    let gone = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let channel = tonic::transport::Channel::from_shared(format!("http://{server}")).unwrap();
+            let mut stream = Stream::open(channel.connect().await.unwrap()).await;
+            stream.hello(&sender()).await.unwrap();
+        });
+    });
+    gone.join().unwrap();
+    let metrics = async || fetch(collector.http, "/metrics").await.unwrap();
+    tokio::time::timeout(PATIENCE, async {
+        while !metrics().await.contains("telemetrics_streams 0") {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("its stream ends");
+    let told = metrics().await;
+    assert!(!told.contains("telemetrics_messages_refused_total{"), "{told}");
     collector.stop().await;
 }

@@ -45,6 +45,24 @@ async fn every_route_of_the_api_is_described_and_every_description_is_of_one() {
 }
 
 #[tokio::test]
+async fn every_route_says_what_it_may_answer_instead() {
+    let described = described().await;
+    for (path, operations) in described["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for status in ["400", "401", "403", "404", "405", "413", "500", "503"] {
+                let content = &operation["responses"][status]["content"];
+                // Old scripts know their own form of what is wrong with a question.
+                let kind = match (path.as_str(), status) {
+                    ("/api/records", "400") => "application/json",
+                    _ => "application/problem+json",
+                };
+                assert!(content[kind].is_object(), "{method} {path} {status}: {content}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_description_refers_to_what_is_there_only() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {

@@ -113,6 +113,13 @@ async fn ids_that_are_none_are_refused() {
             "{id}"
         );
     }
+    let (_, detail) = get("/api/v1/issues/6").await.error();
+    assert_eq!(detail, "the id of an issue has 32 hexadecimal digits");
+    for score in ["101", "-1", "NaN"] {
+        let (code, detail) = get(&format!("/api/v1/hardware?min_score={score}")).await.error();
+        assert_eq!(code, "invalid_argument", "{score}");
+        assert!(detail.contains("0 to 100"), "{score}: {detail}");
+    }
 }
 
 #[tokio::test]
@@ -150,6 +157,26 @@ async fn nothing_can_be_written() {
         .body(Body::empty())
         .unwrap();
     assert_eq!(send(large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_gets_a_problem_however_it_comes() {
+    let issue = "/api/v1/issues/00112233445566778899aabbccddeeff";
+    let change = || Request::post(issue).header(header::CONTENT_TYPE, "application/json");
+    let announced = change()
+        .header(header::CONTENT_LENGTH, "1000000")
+        .body(Body::empty());
+    let long = format!("{{\"note\":\"{}\"}}", "x".repeat(100_000));
+    let in_pieces = change().body(Body::from_stream(tokio_stream::once(Ok::<_, std::io::Error>(
+        long,
+    ))));
+    for request in [announced, in_pieces] {
+        let answer = send(request.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+        let (code, detail) = answer.error();
+        assert_eq!(code, "invalid_argument");
+        assert!(detail.contains("65536 bytes"), "{detail}");
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Store {
 
     /// One issue, by its 32 hexadecimal digits, with its history; or the one that it counts for.
     pub async fn get_issue(&self, issue_id: &str) -> Result<Option<Issue>, StoreError> {
-        let id = filter::fingerprint(issue_id)?;
+        let id = filter::issue_id(issue_id)?;
         let client = self.client().await?;
         let get = client
             .prepare_cached(&format!(

@@ -45,7 +45,7 @@ pub(in super::super) async fn split(transaction: &Transaction<'_>) -> Result<Has
 impl Store {
     /// The groups that an issue would be split into, the largest first; what has no stack stays. Nothing is changed.
     pub async fn split_preview(&self, issue: &str) -> Result<Vec<SplitGroup>, StoreError> {
-        let issue = filter::fingerprint(issue)?;
+        let issue = filter::issue_id(issue)?;
         let client = self.client().await?;
         let preview = client
             .prepare_cached(
