@@ -31,7 +31,7 @@ pub(crate) struct Serve {
     )]
     database: Option<String>,
     /// Leave the schema alone: `backend migrate`, run daily as its owner, keeps it up to date. The user of --database then needs
-    /// no more than the roles for storing and for asking, which `backend migrate --roles` makes.
+    /// no more than the roles for storing and for pages, which `backend migrate --roles` makes.
     #[arg(long, requires = "database")]
     no_migrate: bool,
     /// Where the private PostgreSQL lives. Default: /var/lib/telemetrics-backend for root, else ~/.local/share/telemetrics-backend.

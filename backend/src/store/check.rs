@@ -158,14 +158,14 @@ impl Store {
         let missing: Vec<String> = client
             .query_one(
                 "SELECT coalesce(array_agg(wanted ORDER BY wanted), '{}')
-                 FROM unnest(ARRAY['telemetrics_ingest', 'telemetrics_query', 'telemetrics_grafana']) AS wanted
+                 FROM unnest(ARRAY['telemetrics_ingest', 'telemetrics_query', 'telemetrics_pages', 'telemetrics_grafana']) AS wanted
                  WHERE wanted NOT IN (SELECT rolname FROM pg_roles)",
                 &[],
             )
             .await?
             .get(0);
         let detail = if missing.is_empty() {
-            "those for storing, for asking and for Grafana are there".to_owned()
+            "those for storing, for asking, for pages and for Grafana are there".to_owned()
         } else {
             let missing = missing.join(", ");
             format!(

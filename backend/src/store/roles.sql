@@ -3,7 +3,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['telemetrics_ingest', 'telemetrics_query', 'telemetrics_grafana'] LOOP
+    FOREACH role IN ARRAY ARRAY['telemetrics_ingest', 'telemetrics_query', 'telemetrics_pages', 'telemetrics_grafana'] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role);
         EXCEPTION
@@ -26,25 +26,31 @@ GRANT SELECT, UPDATE ON part_work TO telemetrics_ingest;
 GRANT INSERT ON losses, quarantine, triage_history, kept_once TO telemetrics_ingest;
 GRANT DELETE ON records, fingerprints, sightings, netconsole_open, host_modules, host_dimms, part_hours TO telemetrics_ingest;
 
--- Answers the query services and shows the pages; changes issues.
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO telemetrics_query;
--- Whoever reads the authority's key can be any agent.
-REVOKE ALL ON authority_key, enrolment_tokens FROM telemetrics_query;
 GRANT SELECT ON authority, authority_key, revoked_agents TO telemetrics_ingest;
 GRANT SELECT, INSERT, UPDATE ON enrolled_agents TO telemetrics_ingest;
 GRANT SELECT, UPDATE ON enrolment_tokens TO telemetrics_ingest;
--- Knows who asks.
-GRANT INSERT, UPDATE, DELETE ON sessions TO telemetrics_query;
-GRANT INSERT ON audit_log TO telemetrics_query;
+
+-- Reads, without what lets somebody in, and without who did what.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO telemetrics_query, telemetrics_pages;
+REVOKE ALL ON people, sessions, api_tokens, enrolment_tokens, enrolled_agents, audit_log FROM telemetrics_query;
+-- Whoever reads the authority's key can be any agent.
+REVOKE ALL ON authority_key FROM telemetrics_query, telemetrics_pages;
+
+-- Answers the query services and shows the pages. Knows who asks, and lets admins change that.
+GRANT INSERT, UPDATE, DELETE ON people, sessions TO telemetrics_pages;
+GRANT INSERT, UPDATE ON enrolment_tokens TO telemetrics_pages;
+GRANT INSERT, DELETE ON retention TO telemetrics_pages;
+GRANT INSERT ON audit_log TO telemetrics_pages;
+-- Changes issues.
+GRANT UPDATE ON triage TO telemetrics_pages;
+GRANT INSERT ON triage_history TO telemetrics_pages;
 -- Looks at the rules, and tells people.
-GRANT INSERT, UPDATE, DELETE ON alerts, alert_messages, alert_silences TO telemetrics_query;
-GRANT UPDATE ON alert_turn TO telemetrics_query;
+GRANT INSERT, UPDATE, DELETE ON alerts, alert_messages, alert_silences TO telemetrics_pages;
+GRANT UPDATE ON alert_turn TO telemetrics_pages;
 -- Keeps searches.
-GRANT INSERT, UPDATE, DELETE ON saved_searches TO telemetrics_query;
+GRANT INSERT, UPDATE, DELETE ON saved_searches TO telemetrics_pages;
 -- Takes debug files in.
-GRANT INSERT ON symbol_files TO telemetrics_query;
-GRANT UPDATE ON triage TO telemetrics_query;
-GRANT INSERT ON triage_history TO telemetrics_query;
+GRANT INSERT ON symbol_files TO telemetrics_pages;
 
 -- Reads what is promised to reports, and nothing else: not the records' bytes.
 DO $$

@@ -1,9 +1,12 @@
 //! Administration by forms, as a browser without scripts sends them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use backend::access::Anonymous;
+use backend::store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Database, ask, assert_says, get};
@@ -134,6 +137,63 @@ async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
     ] {
         assert!(page.contains(action), "{action:?} is missing in:\n{page}");
     }
+}
+
+#[tokio::test]
+async fn a_rule_that_is_not_in_the_alerts_file_is_not_silenced() {
+    let test = "a_rule_that_is_not_in_the_alerts_file_is_not_silenced";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let rules = ["spread".to_owned(), "a < b".to_owned()];
+    let router = db.router_with(&rules, Anonymous::Admin, &CancellationToken::new());
+    let page = get(&router, "/admin").await;
+    assert_says(&page, &["<option>spread</option>", "<option>a &#60; b</option>"]);
+    let silence = |rule| {
+        [
+            ("do", "silence"),
+            ("rule", rule),
+            ("object", ""),
+            ("time", "1d"),
+            ("note", ""),
+        ]
+    };
+    let (status, text) = send(&router, &silence("spraed")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
+    assert_says(&text, &["a rule of the alerts file"]);
+    assert_eq!(db.store.silences().await.unwrap(), []);
+    done(&router, &silence("spread")).await;
+}
+
+/// A database as users with one of its roles have it.
+async fn as_role(db: &Database, role: &str) -> Database {
+    db.store.make_roles().await.unwrap();
+    let url = format!("{} options='-c role={role}'", db.url);
+    Database {
+        store: Store::new(&url).unwrap(),
+        url,
+        postgres: Arc::clone(&db.postgres),
+    }
+}
+
+#[tokio::test]
+async fn the_role_for_pages_is_enough_for_admins_and_another_is_told_which_to_have() {
+    let test = "the_role_for_pages_is_enough_for_admins_and_another_is_told_which_to_have";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let pages = as_role(&db, "telemetrics_pages").await;
+    let by_pages = router(&pages, Anonymous::Admin);
+    token_is_shown_once_and_revoked(&pages, &by_pages).await;
+    person_comes_and_goes(&pages, &by_pages).await;
+    retention_comes_and_goes(&pages, &by_pages).await;
+    silence_comes_and_goes(&pages, &by_pages).await;
+
+    let query = as_role(&db, "telemetrics_query").await;
+    let look = Request::get("/admin").body(Body::empty()).unwrap();
+    let (status, page) = ask(&router(&query, Anonymous::Admin), look).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_says(&page, &["telemetrics_pages"]);
 }
 
 #[tokio::test]

@@ -164,6 +164,9 @@ async fn roles_may_do_their_work_and_nothing_else() {
         ("telemetrics_query", "SELECT record FROM records LIMIT 1", true),
         ("telemetrics_query", "SELECT FROM issues LIMIT 1", true),
         ("telemetrics_query", "DELETE FROM records", false),
+        ("telemetrics_pages", "SELECT FROM sessions", true),
+        ("telemetrics_pages", "SELECT FROM authority_key", false),
+        ("telemetrics_pages", "DELETE FROM records", false),
         ("telemetrics_grafana", "SELECT title FROM v_records LIMIT 1", true),
         ("telemetrics_grafana", "SELECT FROM v_kernel_rates LIMIT 1", true),
         ("telemetrics_grafana", "SELECT record FROM records LIMIT 1", false),
@@ -181,4 +184,38 @@ async fn roles_may_do_their_work_and_nothing_else() {
             "{role}: {statement}: {done:?}"
         );
     }
+}
+
+/// Who can ask for everything must not let themselves in by it.
+#[tokio::test]
+async fn the_role_for_asking_writes_nothing_and_reads_no_secret() {
+    let Some(db) = Database::new("the_role_for_asking_writes_nothing_and_reads_no_secret").await else {
+        return;
+    };
+    db.store.make_roles().await.unwrap();
+    let sql = db.sql().await;
+    let rows = sql
+        .query(
+            "SELECT c.relname::text, has_table_privilege('telemetrics_query', c.oid, 'SELECT'),
+                    has_any_column_privilege('telemetrics_query', c.oid, 'INSERT, UPDATE, REFERENCES')
+                    OR has_table_privilege('telemetrics_query', c.oid, 'DELETE, TRUNCATE, TRIGGER'),
+                    EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid
+                            AND a.attname IN ('password', 'token_sha256', 'key'))
+             FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')",
+            &[],
+        )
+        .await
+        .unwrap();
+    let mut secrets = 0;
+    for row in rows {
+        let (name, reads, writes, secret): (&str, bool, bool, bool) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
+        assert!(!writes, "{name} is written");
+        assert!(!(secret && reads), "{name} is read");
+        secrets += i32::from(secret);
+    }
+    assert_eq!(
+        secrets, 6,
+        "people, sessions, tokens of both kinds, who enrolled by which, the key"
+    );
 }

@@ -80,7 +80,7 @@ async fn a_user_of_few_rights_collects_where_the_schema_is_looked_after_by_other
     };
     db.store.make_roles().await.unwrap();
     let user = format!("collector_of_{}", db.url.rsplit('=').next().unwrap());
-    let make = format!("CREATE ROLE {user} LOGIN; GRANT telemetrics_ingest, telemetrics_query TO {user}");
+    let make = format!("CREATE ROLE {user} LOGIN; GRANT telemetrics_ingest, telemetrics_pages TO {user}");
     db.sql().await.batch_execute(&make).await.unwrap();
     let url = db.url.replace("user=postgres", &format!("user={user}"));
     let refused = Store::new(&url).unwrap().migrate().await;
