@@ -159,6 +159,14 @@ async fn what_people_decided_follows_an_issue_to_its_successor() {
         "decided about once: {shown}"
     );
     db.assert_balanced().await;
+
+    // It can be merged, and taken apart, with what it was.
+    for (into, leads_to) in [(&*link, &link), ("", &sector)] {
+        change(&db, &sector, json!({ "who": "ann", "merged_into": into })).await;
+        for address in [&disk, &sector] {
+            assert_eq!(get(&db, address).await["issue"], **leads_to, "{address}");
+        }
+    }
 }
 
 #[tokio::test]

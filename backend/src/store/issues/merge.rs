@@ -11,6 +11,11 @@ use super::{
 
 /// Merged issues that are told of.
 const MERGED: i64 = 100;
+/// The issues of older rules that `$1` has succeeded: they go with it.
+const EARLIER: &str = "WITH RECURSIVE earlier AS (
+    SELECT was FROM regrouped WHERE becomes = $1 AND successor
+    UNION SELECT r.was FROM regrouped r JOIN earlier e ON r.becomes = e.was WHERE r.successor
+)";
 
 /// An issue that people merged into another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +88,13 @@ pub(super) async fn merge(
     }
     let merged = transaction
         .execute(
-            "UPDATE triage SET merged_into = $2
-             WHERE issue = $1 AND ($2::uuid IS NULL
-                 OR (EXISTS (SELECT FROM triage t WHERE t.issue = $2 AND t.issue <> $1 AND t.merged_into IS NULL)
-                     AND NOT EXISTS (SELECT FROM triage t WHERE t.merged_into = $1)))",
+            &format!(
+                "{EARLIER} UPDATE triage SET merged_into = $2
+                 WHERE issue = $1 AND ($2::uuid IS NULL
+                     OR (EXISTS (SELECT FROM triage t WHERE t.issue = $2 AND t.issue <> $1 AND t.merged_into IS NULL)
+                         AND NOT EXISTS (SELECT FROM triage t WHERE t.merged_into = $1
+                                         AND t.issue NOT IN (SELECT was FROM earlier))))"
+            ),
             &[&issue, &into],
         )
         .await?;
@@ -94,6 +102,11 @@ pub(super) async fn merge(
         let what = "merged_into: another issue that is there and not merged itself, for one that nothing is merged into";
         return Err(StoreError::InvalidChange(what.to_owned()));
     }
+    let follow = format!(
+        "{EARLIER} UPDATE triage SET merged_into = coalesce($2::uuid, $1)
+         WHERE issue IN (SELECT was FROM earlier) AND issue <> coalesce($2, $1)"
+    );
+    transaction.execute(&follow, &[&issue, &into]).await?;
     for (other, what) in [(was, "parted"), (into, "merged")] {
         let Some(other) = other else { continue };
         let said = json!({ what: issue.simple().to_string(), "note": change.note });
