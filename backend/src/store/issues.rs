@@ -6,6 +6,7 @@ mod list;
 mod merge;
 mod regroup;
 mod similar;
+mod variants;
 
 use deadpool_postgres::Transaction;
 use proto::v1::Issue;
@@ -19,6 +20,7 @@ pub use merge::MergedIssue;
 pub(super) use merge::shown;
 pub use regroup::SplitGroup;
 pub(super) use regroup::{recount, split};
+pub use variants::Variant;
 
 use super::{Store, StoreError, filter};
 

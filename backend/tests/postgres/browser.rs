@@ -71,6 +71,7 @@ impl World {
         ];
         let mut pages = vec![
             ("issue", format!("/issues/{issue}")),
+            ("newest-issue", self.link("/issues", "/issues/").await),
             ("builds", format!("/builds?by=build&from={from}&to={to}")),
             ("part", self.link("/hardware", "/hardware/").await),
             ("fault", fault),

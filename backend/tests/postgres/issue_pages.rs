@@ -4,12 +4,12 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::{Router, response::Response};
 use backend::{access::Anonymous, store::IssueChange};
-use proto::v1::Record;
+use proto::v1::{FingerprintLevel, Host, Record};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::pages::{ISSUE, oops, router, tell, text};
-use crate::support::{Database, assert_says, get, of_issue};
+use crate::support::{Database, assert_says, get, host, of_issue, sender};
 
 /// Sends the form of an issue's page.
 async fn decide(router: &Router, issue: &str, fields: &[(&str, &str)]) -> Response {
@@ -277,4 +277,82 @@ async fn issues_of_the_same_function_are_similar() {
         let page = get(&router, &format!("/issues/{alone:032x}")).await;
         assert!(!page.contains("Similar issues"), "{page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare() {
+    let test = "an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let router = router(&db, Anonymous::Viewer);
+    let called_by = |caller: &str| {
+        let text = format!(
+            "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
+             RIP: 0010:example_poll.isra.0+0x5/0x20 [example]\nCall Trace:\n {caller}+0x1/0x2\n example_main+0x1/0x2\n"
+        );
+        wire::kernel_report(&faults::parse(&text).unwrap(), &text, false)
+    };
+    let (often, once) = (called_by("example_ioctl"), called_by("example_ring"));
+    assert_eq!(often.title, once.title);
+    for (build, record) in [("41", &often), ("42", &often), ("42", &once)] {
+        let sender = sender();
+        let told = Host {
+            os_build: build.to_owned(),
+            ..host()
+        };
+        db.store.hello(&sender, &told, "1").await.unwrap();
+        db.deliver(&sender, std::slice::from_ref(record)).await;
+    }
+    db.counted().await;
+
+    let of = |record: &Record, level| {
+        let mut prints = record.fingerprints.iter();
+        prints.find(|print| print.level() == level).unwrap().value.clone()
+    };
+    let issue = of(&often, FingerprintLevel::Title);
+    let page = get(&router, &format!("/issues/{issue}")).await;
+    assert_says(
+        &page,
+        &[
+            "Why these are one issue",
+            "Their class and their title are the same.",
+            "the compiler&#39;s suffix was taken off (.isra.0)",
+            "2 by their top frames, 2 by their whole stack",
+        ],
+    );
+    for (record, caller) in [(&often, "ioctl"), (&once, "ring")] {
+        let print = of(record, FingerprintLevel::TopFrames);
+        let words = format!("example_poll &#60; example_{caller} &#60; example_main");
+        assert_says(
+            &page,
+            &[&format!("<a href=\"/faults?fingerprint={print}\">{words}</a>")],
+        );
+        let stack = of(record, FingerprintLevel::Stack);
+        assert_says(&page, &[&format!("<a href=\"/faults?fingerprint={stack}\">")]);
+    }
+    let places = ["example_ioctl &#60;", "example_ring &#60;"].map(|words| page.find(words));
+    assert!(places.is_sorted(), "those with the most records first");
+    let builds = ["build 42 by day", "build 41 by day"].map(|words| page.find(words));
+    assert!(
+        builds[0].is_some() && builds.is_sorted(),
+        "the newest build first: {page}"
+    );
+
+    // Of what was split off, it says so.
+    let change = IssueChange {
+        who: "ann".to_owned(),
+        split: Some(true),
+        ..IssueChange::default()
+    };
+    db.store.change_issue(&issue, &change).await.unwrap();
+    db.store.regroup().await.unwrap();
+    let finer = of(&often, FingerprintLevel::TopFrames);
+    let page = get(&router, &format!("/issues/{finer}")).await;
+    assert_says(&page, &["People split them from a larger issue.", "Top frames"]);
+    let list = get(&router, "/issues").await;
+    assert_says(
+        &list,
+        &["<div class=\"mono\">42</div><div class=\"mono\">41</div>"],
+    );
 }

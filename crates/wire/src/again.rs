@@ -2,7 +2,7 @@
 
 use faults::{
     crash::{Crash, CrashFrame},
-    fingerprint::{Level, of_title_in},
+    fingerprint::{Explanation, Level, explain as explain_report, of_title_in},
 };
 use proto::v1::{Fingerprint, KernelReport, ProgramCrash, Record, record::Payload};
 
@@ -25,11 +25,23 @@ pub fn read_again(record: &mut Record) {
     let title = of_title_in(&record.class, &record.title);
     record.fingerprints = fingerprint(&title).into_iter().collect();
     if let Some(Payload::ProgramCrash(crash)) = &record.payload {
-        // Agents title a crash `SIGSEGV in NAME`.
-        let program = record.title.split_once(" in ").map_or("", |(_, program)| program);
-        let finer = crash_fingerprints(crash, program);
+        let finer = crash_fingerprints(crash, program(&record.title));
         record.fingerprints.extend(finer);
     }
+}
+
+/// What the present rules group a record with a stack by. None: it has none, or a text that cannot be read.
+pub fn explain(record: &Record) -> Option<Explanation> {
+    match &record.payload {
+        Some(Payload::KernelReport(report)) => Some(explain_report(&faults::parse(&report.text)?)),
+        Some(Payload::ProgramCrash(crash)) => Some(as_fault(crash, program(&record.title)).explain()),
+        _ => None,
+    }
+}
+
+/// Agents title a crash `SIGSEGV in NAME`.
+fn program(title: &str) -> &str {
+    title.split_once(" in ").map_or("", |(_, program)| program)
 }
 
 /// A text of which lines are known to be lost may say something wrong: an agent then titles the record by its class alone, and no
@@ -73,6 +85,42 @@ mod tests {
 
     fn oops() -> Record {
         kernel_report(&faults::parse(OOPS).unwrap(), OOPS, false)
+    }
+
+    #[test]
+    fn what_records_are_grouped_by_is_explained() {
+        let values = |record: &Record| -> Vec<String> {
+            let own = record.fingerprints.iter();
+            own.map(|fingerprint| fingerprint.value.clone()).collect()
+        };
+        let explained = |record: &Record| -> Vec<String> {
+            let levels = explain(record).unwrap().levels.into_iter();
+            levels.map(|level| level.fingerprint.to_string()).collect()
+        };
+        let crash = ProgramCrash {
+            signal: 11,
+            frames: vec![proto::v1::UserFrame {
+                build_id: "0123456789abcdef".to_owned(),
+                offset: 0x1234,
+                ..proto::v1::UserFrame::default()
+            }],
+            ..ProgramCrash::default()
+        };
+        let crashed = Record {
+            title: "SIGSEGV in example".to_owned(),
+            fingerprints: crash_fingerprints(&crash, "example"),
+            payload: Some(Payload::ProgramCrash(crash)),
+            ..Record::default()
+        };
+        for record in [oops(), crashed] {
+            let known = explained(&record);
+            assert!(values(&record).len() > 1);
+            assert!(
+                values(&record).iter().all(|value| known.contains(value)),
+                "{record:?}"
+            );
+        }
+        assert_eq!(explain(&Record::default()), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod report;
 mod scrub;
 pub mod text;
 
-pub use again::{crash_fingerprints, read_again};
+pub use again::{crash_fingerprints, explain, read_again};
 pub use hardware::hardware_error;
 pub use report::{fingerprint, kernel_report};
 pub use scrub::scrub;

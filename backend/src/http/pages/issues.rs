@@ -48,11 +48,13 @@ pub(in crate::http) async fn list(
     };
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
+    let builds = app.store.builds_of_issues(&ids, SPARK_DAYS).await?;
     let page = IssuesPage::new(IssuesInput {
         asked: &asked,
         problem: &problem,
         list: &list,
         days: &days,
+        builds: &builds,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         frame,
@@ -107,10 +109,18 @@ pub(in crate::http) async fn issue(
             merged,
         ))
     };
-    let ((kernels, builds, models, unusual), (newest, resolvable, days, hosts, similar, merged)) =
-        tokio::try_join!(sums, rest)?;
+    let finer = async {
+        let variants = app.store.variants(id);
+        let builds = app.store.issue_days_by_build(id, TREND_DAYS);
+        Ok::<_, PageError>(tokio::try_join!(variants, builds)?)
+    };
+    let (sums, rest, (variants, days_by_build)) = tokio::try_join!(sums, rest, finer)?;
+    let (kernels, builds, models, unusual) = sums;
+    let (newest, resolvable, days, hosts, similar, merged) = rest;
     let page = IssuePage::new(IssueInput {
         days,
+        builds: days_by_build,
+        variants,
         rates: vec![("kernel", kernels), ("build", builds), ("model", models)],
         unusual,
         hosts,

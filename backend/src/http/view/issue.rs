@@ -1,6 +1,7 @@
 //! The page of one issue.
 
 mod report;
+mod variants;
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, Issue, IssueEvent, IssueState};
 use serde_json::Value;
 
+use self::variants::{BuildTrend, VariantRow, Why, how_many};
 use super::chart::Bars;
 use super::fault::moment;
 use super::hosts::host_page_href;
@@ -20,7 +22,7 @@ use super::shown::name;
 use super::{Moment, class_href, counted, filter_href, grouped, name_of_host, severity_word, titled};
 use crate::analysis::{Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
-use crate::store::{AffectedHost, IssueDay, MergedIssue, issue_state_name};
+use crate::store::{AffectedHost, IssueDay, MergedIssue, Variant, issue_state_name};
 
 /// Days of the chart.
 pub(in crate::http) const TREND_DAYS: u16 = 60;
@@ -52,6 +54,12 @@ pub(in crate::http) struct IssuePage {
     pub(in crate::http) fix: Option<Fix>,
     pub(in crate::http) faults_href: String,
     pub(in crate::http) trend: Trend,
+    /// The same in its newest builds, the newest first.
+    pub(in crate::http) trends: Vec<BuildTrend>,
+    pub(in crate::http) why: Why,
+    pub(in crate::http) variants: Vec<VariantRow>,
+    /// `2 by their top frames, 7 by their whole stack`.
+    pub(in crate::http) how_many: String,
     pub(in crate::http) groups: Vec<Rates>,
     pub(in crate::http) unusual: Vec<UnusualRow>,
     pub(in crate::http) unusual_of: String,
@@ -73,6 +81,10 @@ pub(in crate::http) struct IssuePage {
 pub(in crate::http) struct IssueInput {
     pub(in crate::http) issue: Issue,
     pub(in crate::http) days: Vec<IssueDay>,
+    /// The same in its newest builds, the newest first.
+    pub(in crate::http) builds: Vec<(String, Vec<IssueDay>)>,
+    /// Its finer fingerprints.
+    pub(in crate::http) variants: Vec<Variant>,
     /// Rates with the word for what they are by.
     pub(in crate::http) rates: Vec<(&'static str, Vec<Rate>)>,
     pub(in crate::http) unusual: Unusual,
@@ -158,6 +170,8 @@ impl IssuePage {
         let IssueInput {
             issue,
             days,
+            builds,
+            variants,
             rates,
             unusual,
             hosts,
@@ -187,6 +201,16 @@ impl IssuePage {
                 ..FaultFilter::default()
             }),
             trend: Trend::new(&days, now),
+            trends: builds
+                .iter()
+                .map(|(build, days)| BuildTrend::new(build, days, now))
+                .collect(),
+            why: Why::new(&issue, !merged.is_empty(), record),
+            how_many: how_many(&variants),
+            variants: variants
+                .iter()
+                .map(|variant| VariantRow::new(variant, now))
+                .collect(),
             groups: groups.filter(|rates| !rates.rows.is_empty()).collect(),
             unusual_of: format!(
                 "{} of {}",

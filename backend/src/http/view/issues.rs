@@ -19,6 +19,8 @@ use crate::store::{IssueDay, issue_state_name};
 pub(in crate::http) const SPARK_DAYS: u16 = 14;
 /// Its size.
 const SPARK: (u32, u32) = (84, 22);
+/// Builds that an issue of the list names.
+const BUILDS: usize = 2;
 /// States that can be asked for.
 const STATES: [IssueState; 6] = [
     IssueState::New,
@@ -71,8 +73,19 @@ pub(in crate::http) struct IssueRow {
     pub(in crate::http) first: Option<Moment>,
     pub(in crate::http) last: Option<Moment>,
     pub(in crate::http) days: Bars,
+    /// Columns for which only the list has room; None: elsewhere.
+    pub(in crate::http) wide: Option<Wide>,
     /// It can be chosen, to be decided about with others.
     pub(in crate::http) choosable: bool,
+}
+
+/// What the list says more of an issue.
+#[derive(Debug)]
+pub(in crate::http) struct Wide {
+    /// The newest builds that it was seen in.
+    pub(in crate::http) builds: Vec<String>,
+    /// `and 3 more`; empty: all are named.
+    pub(in crate::http) more: String,
 }
 
 /// The parameters of the page.
@@ -95,6 +108,8 @@ pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) problem: &'a str,
     pub(in crate::http) list: &'a ListIssuesResponse,
     pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
+    /// The builds that they were seen in on those days, the newest first.
+    pub(in crate::http) builds: &'a HashMap<Uuid, Vec<String>>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
     pub(in crate::http) frame: Frame,
@@ -107,6 +122,7 @@ impl IssuesPage {
             problem,
             list,
             days,
+            builds,
             may_change,
             now,
             frame,
@@ -125,6 +141,7 @@ impl IssuesPage {
                 .iter()
                 .map(|issue| IssueRow {
                     choosable: may_change,
+                    wide: Some(Wide::new(issue, builds)),
                     ..IssueRow::new(issue, days, now)
                 })
                 .collect(),
@@ -173,7 +190,24 @@ impl IssueRow {
             first: Moment::new(issue.first_seen_unix_ns, now),
             last: Moment::new(issue.last_seen_unix_ns, now),
             days: spark(days, now),
+            wide: None,
             choosable: false,
+        }
+    }
+}
+
+impl Wide {
+    fn new(issue: &Issue, builds: &HashMap<Uuid, Vec<String>>) -> Self {
+        let none = Vec::new();
+        let all = issue_id(issue).and_then(|id| builds.get(&id)).unwrap_or(&none);
+        let more = all.len().saturating_sub(BUILDS);
+        Self {
+            builds: all.iter().take(BUILDS).map(|build| name(build)).collect(),
+            more: if more > 0 {
+                format!("and {more} more")
+            } else {
+                String::new()
+            },
         }
     }
 }

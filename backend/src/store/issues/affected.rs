@@ -11,7 +11,7 @@ use crate::store::{Store, StoreError, count};
 const HOSTS: i64 = 50;
 
 /// Issues `$1` with those that were merged into them, by what each counts for.
-const MEMBERS: &str = "members AS (
+pub(super) const MEMBERS: &str = "members AS (
     SELECT issue, coalesce(merged_into, issue) AS shown FROM triage WHERE issue = ANY($1) OR merged_into = ANY($1)
 )";
 
@@ -45,6 +45,25 @@ pub struct AffectedHost {
     pub last_seen: SystemTime,
 }
 
+/// So many days on which nothing was seen.
+pub(super) fn days_of(days: u16) -> Vec<IssueDay> {
+    vec![IssueDay::default(); usize::from(days)]
+}
+
+/// Tells what was seen so many days ago. The last of the days is today.
+pub(super) fn day_of(days: &mut [IssueDay], days_ago: i32, hosts: i64, records: i64) {
+    let place = usize::try_from(days_ago)
+        .ok()
+        .and_then(|days_ago| days.len().checked_sub(days_ago + 1));
+    // A clock of the database that was set back leaves days that have not come yet.
+    if let Some(day) = place.and_then(|place| days.get_mut(place)) {
+        *day = IssueDay {
+            hosts: count(hosts),
+            records: count(records),
+        };
+    }
+}
+
 impl Store {
     /// The last `days` days of these issues, the oldest first and today last. An issue that was not seen in them is left out.
     pub async fn issue_days(
@@ -63,22 +82,10 @@ impl Store {
                  GROUP BY 1, 2"
             ))
             .await?;
-        let length = usize::from(days);
         let mut found: HashMap<Uuid, Vec<IssueDay>> = HashMap::new();
         for row in client.query(&query, &[&issues, &i32::from(days)]).await? {
-            let days_of_issue = found
-                .entry(row.get(0))
-                .or_insert_with(|| vec![IssueDay::default(); length]);
-            let place = usize::try_from(row.get::<_, i32>(1))
-                .ok()
-                .and_then(|days_ago| length.checked_sub(days_ago + 1));
-            // A clock of the database that was set back leaves days that have not come yet.
-            if let Some(day) = place.and_then(|place| days_of_issue.get_mut(place)) {
-                *day = IssueDay {
-                    hosts: count(row.get(2)),
-                    records: count(row.get(3)),
-                };
-            }
+            let days_of_issue = found.entry(row.get(0)).or_insert_with(|| days_of(days));
+            day_of(days_of_issue, row.get(1), row.get(2), row.get(3));
         }
         Ok(found)
     }
