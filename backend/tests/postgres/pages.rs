@@ -1,6 +1,6 @@
 //! The pages of the fleet, its hosts and builds, from what a real store holds, as a browser without scripts uses them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -153,9 +153,9 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
         })),
         ..record("")
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
     let records = [beat("the boot before"), oops(), end, beat("this boot")].map(|record| Record {
-        occurred_at_unix_ns: u64::try_from(now.as_nanos()).unwrap(),
+        occurred_at_unix_ns: now,
         ..record
     });
     db.deliver(&sender, &records).await;

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use askama::{Template, filters::HtmlSafe};
+use askama::{Template, filters::Safe};
 use jiff::Timestamp;
 use proto::v1::{Fault, Obituary, Record, Severity, record::Payload};
 
@@ -50,9 +50,6 @@ struct Mark {
     bad: bool,
     words: String,
 }
-
-/// Its template has escaped what it shows.
-impl HtmlSafe for Timeline {}
 
 /// The boots that heartbeats or ends told of, the latest first.
 pub(super) fn spans<'a>(boots: &'a [Boot], ends: &'a [Fault]) -> Vec<Span<'a>> {
@@ -109,6 +106,11 @@ impl Span<'_> {
 }
 
 impl Timeline {
+    /// For a template. Its own has escaped what it shows.
+    pub(in crate::http) fn svg(&self) -> Safe<&Self> {
+        Safe(self)
+    }
+
     /// Of these boots and faults, the latest 30 days at most. None: nothing is known of them.
     pub(super) fn new(spans: &[Span<'_>], faults: &[Fault], now: Timestamp) -> Option<Self> {
         let now_ns = u64::try_from(now.as_nanosecond()).ok()?;
