@@ -99,6 +99,7 @@ mod tests {
         };
         let crash = ProgramCrash {
             signal: 11,
+            code: 1,
             frames: vec![proto::v1::UserFrame {
                 build_id: "0123456789abcdef".to_owned(),
                 offset: 0x1234,
