@@ -10,6 +10,7 @@ mod days;
 mod escalation;
 mod firsts;
 mod health;
+mod named;
 mod newest;
 mod outliers;
 mod rates;
@@ -20,7 +21,7 @@ mod unusual;
 mod upkeep;
 pub(crate) mod usual;
 
-pub use compare::{Asked, Comparison, ComparisonOfIssue, SideSum, Verdict, compare};
+pub use compare::{Asked, Comparison, ComparisonOfIssue, RateRatio, SideSum, Verdict, compare};
 pub use days::{FleetDay, fleet_days};
 pub use escalation::{Escalation, escalations};
 pub use health::{BAD_SCORE, Sign, score};
@@ -51,6 +52,9 @@ pub enum AnalysisError {
     /// The numbers that were asked with cannot be computed with.
     #[error("{0}")]
     Invalid(#[from] Invalid),
+    /// What was asked for is not there, or makes no sense.
+    #[error("{0}")]
+    Asked(String),
     /// The collector stops, or has a defect.
     #[error("it was not added up to its end")]
     Stopped(#[from] JoinError),

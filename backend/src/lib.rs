@@ -23,6 +23,7 @@ pub mod alerts;
 pub mod analysis;
 pub mod authority;
 pub mod backup;
+mod class;
 pub mod collector;
 mod descriptors;
 pub mod embedded;

@@ -1,6 +1,7 @@
 //! Severities by the words that people and programs use.
 
 use proto::v1::Severity;
+use serde::Serializer;
 
 /// Each with its word, the least first.
 pub(crate) const SEVERITIES: [(&str, Severity); 4] = [
@@ -16,6 +17,12 @@ pub(crate) fn word(severity: Severity) -> &'static str {
         .iter()
         .find(|(_, known)| *known == severity)
         .map_or("", |(word, _)| word)
+}
+
+/// Writes its word.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+pub(crate) fn serialize<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word(*severity))
 }
 
 /// The severity of a word, or of its number.

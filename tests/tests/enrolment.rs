@@ -125,6 +125,31 @@ fn a_server_that_is_not_believed_gets_nothing() {
 }
 
 #[test]
+fn a_pipeline_asks_the_collector_that_its_host_is_enrolled_at() {
+    let Some(site) = Site::new("a_pipeline_asks_the_collector_that_its_host_is_enrolled_at") else {
+        return;
+    };
+    let collector = site.collector("collector", &[]);
+    let server = url(&collector);
+    let gate = ["gate", "--from", "41", "--to", "42"];
+    let host = site.agent("host", "");
+    host.enrolled(&server);
+    for named in [&[][..], &["--server", &server]] {
+        let output = host.telemctl(&[&gate[..], named].concat());
+        assert!(said(&output).contains("there is no build"), "{output:?}");
+    }
+
+    let stranger = site.agent("stranger", "");
+    let output = stranger.telemctl(&[&gate[..], &["--server", &server]].concat());
+    assert!(said(&output).contains("UnknownIssuer"), "{output:?}");
+    let ca = site.dir().join("ca.pem");
+    fs::write(&ca, site.admin(&["ca", "show", "--pem"])).expect("write");
+    let ca = ca.to_str().expect("a path of UTF-8");
+    let output = stranger.telemctl(&[&gate[..], &["--server", &server, "--ca-file", ca]].concat());
+    assert!(said(&output).contains("there is no build"), "{output:?}");
+}
+
+#[test]
 fn a_certificate_renews_itself_and_one_that_is_over_comes_back() {
     let Some(site) = Site::new("a_certificate_renews_itself_and_one_that_is_over_comes_back") else {
         return;

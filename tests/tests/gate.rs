@@ -78,12 +78,26 @@ fn a_pipeline_stops_at_a_build_that_is_worse() {
     assert_eq!(worse.status.code(), Some(1), "{worse:?}");
     assert!(told.starts_with("worse: 42 is worse than 41"), "{told}");
     assert!(
-        told.contains("an oops\n") && told.contains("75 hosts had it, 27 before"),
+        told.contains("an oops\n") && told.contains("75 hosts had it first with 42, 27 with 41"),
         "{told}"
     );
 
     let fine = pipeline.gate(&["--from", "41", "--to", "43", "--max-ratio", "2"]);
     assert_eq!(fine.status.code(), Some(0), "{fine:?}");
+    let slip = pipeline.gate(&["--from", "41", "--to", "44"]);
+    let told = String::from_utf8_lossy(&slip.stderr).into_owned();
+    assert_eq!(
+        slip.status.code(),
+        Some(2),
+        "a slip is not too little data: {slip:?}"
+    );
+    assert!(
+        told.contains("there is no build \"44\"") && told.contains("43, 42, 41"),
+        "{told}"
+    );
+    let new =
+        "UPDATE hosts SET os_build = '44' WHERE agent_id = (SELECT min(agent_id::text)::uuid FROM hosts)";
+    database.query(new).expect("a host tells a new build");
     let unsure = pipeline.gate(&["--from", "41", "--to", "44", "--json"]);
     assert_eq!(unsure.status.code(), Some(3), "{unsure:?}");
     let object: Value = serde_json::from_slice(&unsure.stdout).expect("JSON");
@@ -97,6 +111,7 @@ fn a_pipeline_stops_at_a_build_that_is_worse() {
         ["--confidence", "95"],
         ["--days", "0"],
         ["--by", "colour"],
+        ["--to", ""],
     ] {
         let refused = pipeline.gate(&[&["--from", "41", "--to", "42"], wrong.as_slice()].concat());
         assert_eq!(refused.status.code(), Some(64), "{refused:?}");

@@ -311,6 +311,18 @@ mod tests {
                 "no time such as 30m",
             ),
             (
+                "[[rule]]\nname = \"a\"\nwhen = { regression = { class = \"kernel\" } }\ntargets = []",
+                "line 3",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nwhen = { regression = { class = \"kernel\" } }\ntargets = []",
+                "kernel.* is all that begin with it",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nwhen = { escalation = { class = \"kernel.opps\" } }\ntargets = []",
+                "there is no class kernel.opps",
+            ),
+            (
                 "[[rule]]\nname = \"a\"\nwhen = { regression = {} }\ntargets = [\"opps\"]",
                 "tells \"opps\"",
             ),

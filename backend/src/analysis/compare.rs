@@ -1,18 +1,23 @@
 //! Is B worse than A?
 //!
 //! Counted is how many hosts had a fault for the first time, and for how many hours hosts were watched that had not had it yet:
-//! one host that fails every minute is one host, and one that failed before it was updated is not held against the update. Hosts are compared with those of the same hardware model.
+//! one host that fails every minute is one host, and one that failed before it was updated is not held against the update. Builds and kernels
+//! are compared on hosts of the same hardware model, and models on hosts of the same build.
 
 mod sums;
 
 use std::collections::BTreeMap;
 
+use proto::v1::Severity;
 use serde::Serialize;
 use statistics::{Counted, compare::Stratum, discovery};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, of_histories, real};
+use super::{
+    AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, named, of_histories, real,
+};
+use crate::severity;
 use crate::store::{Dimension, KnownIssue, Store, Watch};
 use sums::{Affected, Side, Watched, side_by_side};
 
@@ -58,15 +63,8 @@ pub struct Comparison {
     pub max_ratio: f64,
     /// The confidence that was asked for.
     pub confidence: f64,
-    /// Rate of `to` by rate of `from`; left out where it is infinite or nothing is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ratio: Option<f64>,
-    /// Its bounds.
-    pub ratio_bounds: Bounds,
-    /// Probability of what was seen or worse, were the ratio the allowed one.
-    pub p_worse: f64,
-    /// Probability of what was seen or better, were the ratio the allowed one.
-    pub p_better: f64,
+    /// Over all faults.
+    pub ratio: RateRatio,
     /// Single issues, the surest ones first.
     pub issues: Vec<ComparisonOfIssue>,
 }
@@ -80,8 +78,36 @@ pub struct SideSum {
     pub hosts: u64,
     /// Hours for which they were.
     pub host_hours: f64,
-    /// Hosts that had a fault.
+    /// Hosts that had their first fault in it, of the days that are looked at.
     pub affected: u64,
+    /// Hours for which hosts were watched that had had no fault yet: what `affected` is divided by.
+    pub hours_at_risk: f64,
+}
+
+/// Rate of `to` by rate of `from`, where a rate is hosts with a first fault by hours at risk.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RateRatio {
+    /// The likeliest, as among hosts with the same in common; left out where it is infinite or nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<f64>,
+    /// Its bounds.
+    #[serde(flatten)]
+    pub bounds: Bounds,
+    /// Probability of what was seen or worse, were the ratio the allowed one.
+    pub p_worse: f64,
+    /// Probability of what was seen or better, were the ratio the allowed one.
+    pub p_better: f64,
+}
+
+impl From<&statistics::compare::Comparison> for RateRatio {
+    fn from(found: &statistics::compare::Comparison) -> Self {
+        Self {
+            estimate: found.ratio.and_then(finite),
+            bounds: found.interval.into(),
+            p_worse: found.p_above,
+            p_better: found.p_below,
+        }
+    }
 }
 
 /// One issue in both.
@@ -93,23 +119,18 @@ pub struct ComparisonOfIssue {
     pub class: String,
     /// Its title.
     pub title: String,
-    /// Its severity, 1 to 4.
-    pub severity: i16,
+    /// Its severity.
+    #[serde(serialize_with = "severity::serialize")]
+    #[schema(value_type = String)]
+    pub severity: Severity,
     /// Whether it is worse than allowed.
     pub worse: bool,
-    /// Hosts of `from` that had it.
+    /// Hosts of `from` that had it for the first time ever.
     pub from_affected: u64,
-    /// Hosts of `to` that had it.
+    /// Hosts of `to` that had it for the first time ever.
     pub to_affected: u64,
-    /// As in [`Comparison`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ratio: Option<f64>,
-    /// As in [`Comparison`].
-    pub ratio_bounds: Bounds,
-    /// As in [`Comparison`].
-    pub p_worse: f64,
-    /// As in [`Comparison`].
-    pub p_better: f64,
+    /// Of this issue alone.
+    pub ratio: RateRatio,
     /// Expected part of false ones among the issues that are at least as sure.
     pub q_worse: f64,
 }
@@ -134,9 +155,10 @@ impl Comparison {
                 }
             ),
             (None, _) => format!(
-                "{} fails {} as often as {}: {} of {} hosts beside {} of {}",
+                "{} fails {} as often as {}: {} of {} hosts had a first fault, beside {} of {}",
                 to.name,
                 self.ratio
+                    .estimate
                     .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times")),
                 from.name,
                 to.affected,
@@ -154,6 +176,15 @@ impl Comparison {
 /// with at most about α. `fine` takes that a ratio above the allowed one is refuted with the confidence.
 pub async fn compare(store: &Store, asked: &Asked) -> Result<Comparison, AnalysisError> {
     alpha(asked.confidence)?;
+    if asked.from == asked.to {
+        return Err(AnalysisError::Asked(format!(
+            "{:?} cannot be compared with itself: name another one",
+            asked.to
+        )));
+    }
+    for name in [&asked.from, &asked.to] {
+        named::check(store, asked.by, name, &asked.watch).await?;
+    }
     let judged = asked.clone();
     of_histories(store, &asked.watch, move |histories, _| {
         let (watched, affected) = side_by_side(histories, &judged);
@@ -186,23 +217,22 @@ fn judge(
         let strata = strata(watched, &affected);
         let found = statistics::compare::compare(&strata, asked.max_ratio, alpha)?;
         match known {
-            None => overall = Some(found),
+            None => overall = Some((strata, found)),
             Some(issue) => issues.push(of(issue, &affected, &found)),
         }
     }
     // Invariant: the map was made with an entry for all issues together.
-    let overall = overall.ok_or(statistics::Invalid::Exposure)?;
+    let (strata, overall) = overall.ok_or(statistics::Invalid::Exposure)?;
 
-    let p_values: Vec<f64> = issues.iter().map(|issue| issue.p_worse).collect();
+    let p_values: Vec<f64> = issues.iter().map(|issue| issue.ratio.p_worse).collect();
     let q_values = discovery::q_values(&p_values, discovery::Dependence::Positive)?;
     for (issue, q) in issues.iter_mut().zip(q_values) {
         issue.q_worse = q;
         issue.worse = q <= error / 2.0;
     }
     issues.sort_by(|a, b| {
-        a.p_worse
-            .total_cmp(&b.p_worse)
-            .then_with(|| a.issue.cmp(&b.issue))
+        let p_worse = a.ratio.p_worse.total_cmp(&b.ratio.p_worse);
+        p_worse.then_with(|| a.issue.cmp(&b.issue))
     });
     let verdict = if overall.p_above <= error / 2.0 || issues.iter().any(|issue| issue.worse) {
         Verdict::Worse
@@ -213,27 +243,24 @@ fn judge(
     };
     Ok(Comparison {
         verdict,
-        from: sum(&asked.from, Side::From, watched, affected),
-        to: sum(&asked.to, Side::To, watched, affected),
+        from: sum(&asked.from, Side::From, watched, &strata),
+        to: sum(&asked.to, Side::To, watched, &strata),
         max_ratio: asked.max_ratio,
         confidence: asked.confidence,
-        ratio: overall.ratio.and_then(finite),
-        ratio_bounds: overall.interval.into(),
-        p_worse: overall.p_above,
-        p_better: overall.p_below,
+        ratio: (&overall).into(),
         issues,
     })
 }
 
-/// Events and hours of each hardware model: the hosts that had it, and the hours in which hosts had not had it yet.
+/// Events and hours of each stratum: the hosts that had it, and the hours in which hosts had not had it yet.
 fn strata(watched: &[Watched<'_>], affected: &[&Affected<'_>]) -> Vec<Stratum> {
     let mut strata: BTreeMap<&str, Stratum> = BTreeMap::new();
     for one in watched {
-        let counted = side_of(strata.entry(one.model).or_default(), one.side);
+        let counted = side_of(strata.entry(one.stratum).or_default(), one.side);
         counted.exposure += one.hours;
     }
     for one in affected {
-        let counted = side_of(strata.entry(one.model).or_default(), one.side);
+        let counted = side_of(strata.entry(one.stratum).or_default(), one.side);
         counted.events += one.hosts;
         counted.exposure = (counted.exposure - one.hours_after).max(real(counted.events) * LEAST_HOURS);
     }
@@ -247,19 +274,22 @@ fn side_of(stratum: &mut Stratum, side: Side) -> &mut Counted {
     }
 }
 
-fn sum(name: &str, side: Side, watched: &[Watched<'_>], affected: &[Affected<'_>]) -> SideSum {
-    let watched = watched.iter().filter(|one| one.side == side);
-    let affected = affected
-        .iter()
-        .filter(|one| one.side == side && one.issue.is_none());
+fn sum(name: &str, side: Side, watched: &[Watched<'_>], strata: &[Stratum]) -> SideSum {
     let mut sum = SideSum {
         name: name.to_owned(),
-        affected: affected.map(|one| one.hosts).sum(),
         ..SideSum::default()
     };
-    for one in watched {
+    for one in watched.iter().filter(|one| one.side == side) {
         sum.hosts += one.hosts;
         sum.host_hours += one.hours;
+    }
+    for stratum in strata {
+        let counted = match side {
+            Side::From => stratum.from,
+            Side::To => stratum.to,
+        };
+        sum.affected += counted.events;
+        sum.hours_at_risk += counted.exposure;
     }
     sum
 }
@@ -277,14 +307,11 @@ fn of(
         issue: digits(issue.id),
         class: issue.class.clone(),
         title: issue.title.clone(),
-        severity: issue.severity,
+        severity: Severity::try_from(i32::from(issue.severity)).unwrap_or_default(),
         worse: false,
         from_affected: hosts(Side::From),
         to_affected: hosts(Side::To),
-        ratio: found.ratio.and_then(finite),
-        ratio_bounds: found.interval.into(),
-        p_worse: found.p_above,
-        p_better: found.p_below,
+        ratio: found.into(),
         q_worse: 1.0,
     }
 }
@@ -309,19 +336,19 @@ mod tests {
         }
     }
 
-    fn watched(side: Side, model: &str, hours: f64) -> Watched<'_> {
+    fn watched(side: Side, stratum: &str, hours: f64) -> Watched<'_> {
         Watched {
             side,
-            model,
+            stratum,
             hosts: 100,
             hours,
         }
     }
 
-    fn affected<'a>(side: Side, model: &'a str, issue: Option<&'a KnownIssue>, hosts: u64) -> Affected<'a> {
+    fn affected<'a>(side: Side, stratum: &'a str, issue: Option<&'a KnownIssue>, hosts: u64) -> Affected<'a> {
         Affected {
             side,
-            model,
+            stratum,
             issue,
             hosts,
             hours_after: 0.0,
@@ -354,7 +381,7 @@ mod tests {
     fn nothing_seen_is_nothing_known() {
         let found = judge(&asked(), &fleet(), &[]).unwrap();
         assert_eq!(found.verdict, Verdict::Unsure);
-        assert_eq!((found.from.host_hours, found.ratio), (100_000.0, None));
+        assert_eq!((found.from.host_hours, found.ratio.estimate), (100_000.0, None));
         assert_eq!(
             judge(&asked(), &[], &[]).unwrap().verdict,
             Verdict::Unsure,
@@ -380,7 +407,7 @@ mod tests {
         );
         let worse = judge(&asked(), &fleet(), &both(60, 180)).unwrap();
         assert_eq!(worse.verdict, Verdict::Worse);
-        assert!((worse.ratio.unwrap() - 3.0).abs() < 1e-9);
+        assert!((worse.ratio.estimate.unwrap() - 3.0).abs() < 1e-9);
     }
 
     #[test]
@@ -399,7 +426,7 @@ mod tests {
         seen.push(affected(Side::To, "B", Some(&new), 18));
         let found = judge(&asked(), &fleet(), &seen).unwrap();
         assert_eq!(found.verdict, Verdict::Worse);
-        assert!(found.p_worse > 0.5, "as a whole it is fine");
+        assert!(found.ratio.p_worse > 0.5, "as a whole it is fine");
         let worse: Vec<&str> = found
             .issues
             .iter()
@@ -407,7 +434,7 @@ mod tests {
             .map(|one| one.title.as_str())
             .collect();
         assert_eq!(worse, ["oops 99"]);
-        assert_eq!(found.issues[0].ratio, None, "it is infinite");
+        assert_eq!(found.issues[0].ratio.estimate, None, "it is infinite");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct FleetDay {
     /// Of these in 1000 host-hours.
     pub rate: f64,
     /// Its bounds.
-    pub rate_bounds: Bounds,
+    pub bounds: Bounds,
 }
 
 /// The days that are looked at, the oldest first, today last. A host is affected once a day, so that these are Poisson counts.
@@ -45,7 +45,7 @@ pub async fn fleet_days(
                 hours,
                 affected,
                 rate: rate.estimate,
-                rate_bounds: rate.interval.into(),
+                bounds: rate.interval.into(),
             })
         })
         .collect()

@@ -32,7 +32,8 @@ pub struct Rate {
     /// Days with a fault in 1000 host-hours.
     pub rate: f64,
     /// Its bounds, which allow for hosts that have faults on several days.
-    pub rate_bounds: Bounds,
+    #[serde(flatten)]
+    pub bounds: Bounds,
 }
 
 /// Rates by build, kernel or model, those that were watched longest first; at most 500.
@@ -94,7 +95,7 @@ impl Group {
             fault_days: self.host_days,
             faults: self.records,
             rate: rate.estimate,
-            rate_bounds: rate.interval.into(),
+            bounds: rate.interval.into(),
         })
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use statistics::survival::{Life, Step};
 use utoipa::ToSchema;
 
-use super::{AnalysisError, Bounds, alpha, days::HOUR, of_histories};
+use super::{AnalysisError, Bounds, alpha, days::HOUR, named, of_histories};
 use crate::store::{Dimension, Histories, Store, Watch};
 
 /// Steps that are told: curves of large fleets are thinned to about so many.
@@ -33,7 +33,8 @@ pub struct SurvivalStep {
     /// Part of the hosts that have no fault yet.
     pub survival: f64,
     /// Its bounds.
-    pub survival_bounds: Bounds,
+    #[serde(flatten)]
+    pub bounds: Bounds,
 }
 
 /// How long hosts are without a fault in a build, kernel or model: the curve of Kaplan and Meier over the hours for which they
@@ -46,6 +47,7 @@ pub async fn survival(
     confidence: f64,
 ) -> Result<Survival, AnalysisError> {
     let alpha = alpha(confidence)?;
+    named::check(store, by, name, watch).await?;
     let name = name.to_owned();
     of_histories(store, watch, move |histories, watch| {
         let lives = lives(histories, by, &name, watch);
@@ -98,7 +100,7 @@ fn thinned(steps: &[Step]) -> Vec<SurvivalStep> {
             hours: step.time,
             at_risk: step.at_risk,
             survival: step.survival,
-            survival_bounds: step.interval.into(),
+            bounds: step.interval.into(),
         });
     told.collect()
 }

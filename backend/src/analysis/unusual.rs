@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AnalysisError;
-use crate::store::{Facts, Store, Watch};
+use crate::store::{Facts, Store};
 
 /// What is unusual about the hosts with an issue.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -44,13 +44,13 @@ pub struct UnusualFact {
 pub async fn unusual(
     store: &Store,
     issue: Uuid,
-    watch: &Watch,
+    days: u32,
     false_part: f64,
 ) -> Result<Unusual, AnalysisError> {
     if !(0.0..=1.0).contains(&false_part) {
         return Err(statistics::Invalid::Probability.into());
     }
-    found(store.facts_of(issue, watch).await?, false_part)
+    found(store.facts_of(issue, days).await?, false_part)
 }
 
 fn found(facts: Facts, false_part: f64) -> Result<Unusual, AnalysisError> {

@@ -104,6 +104,7 @@ impl From<AnalysisError> for Refusal {
         match error {
             AnalysisError::Store(error) => Self::Store(error),
             AnalysisError::Invalid(error) => Self::Numbers(error),
+            AnalysisError::Asked(problem) => Self::Request(problem),
             AnalysisError::Stopped(error) => Self::Stopped(error),
         }
     }

@@ -22,7 +22,7 @@ use crate::store::{IssueChange, SplitGroup, issue_state};
 pub(super) struct Asked {
     /// Only those in this state: new, ongoing, escalating, resolved, regressed or ignored.
     state: String,
-    /// Only those of this class, or of the classes with this prefix where it ends in a dot.
+    /// Only those of this class, such as `kernel.oops`, or `kernel.*` for all of kernel.
     class: String,
     /// A filter in the language of `docs/filter.md`, of issues.
     q: String,

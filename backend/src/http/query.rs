@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::class::{self, BadClass};
 use crate::severity;
 
 /// Bytes of a query string. All parameters at their limits fit.
@@ -27,10 +28,13 @@ const FILTER: &str = "a filter of at most 2048 bytes, see docs/filter.md";
 const KERNEL: &str = "a kernel release, at most 128 bytes";
 const TOKEN: &str = "a next_page_token of this server";
 
+/// What `class` takes, everywhere.
+pub(super) const CLASS: &str = "a class such as `kernel.oops`, or `kernel.*` for all of kernel";
+
 /// What chooses records, with what it takes.
 const FILTER_PARAMETERS: [(&str, &str); 7] = [
     ("q", "a filter in the language of docs/filter.md"),
-    ("class", "exact class, or a prefix that ends in `.`"),
+    ("class", CLASS),
     ("min_severity", "`low`, `medium`, `high`, `critical`, or 1 to 4"),
     ("host", "exact host name, or an agent's id"),
     ("kernel_release", "exact `uname -r`"),
@@ -106,6 +110,9 @@ pub(super) enum BadQuery {
         /// What would be right.
         expected: &'static str,
     },
+    /// A class that nothing can be of.
+    #[error(transparent)]
+    Class(#[from] BadClass),
 }
 
 /// Reads the parameters of a list.
@@ -138,7 +145,7 @@ pub(super) fn parse_with(
         }
         match name {
             "q" => filter.query = text(name, &value, filter::BYTES, FILTER)?,
-            "class" => filter.class = class(&value)?,
+            "class" => filter.class = class::written(&value)?,
             "min_severity" => filter.min_severity = severity(&value)?.into(),
             "host" => filter.host = text(name, &value, HOST_BYTES, HOST)?,
             "kernel_release" => filter.kernel_release = text(name, &value, KERNEL_BYTES, KERNEL)?,
@@ -187,18 +194,6 @@ fn known(name: &str, extra: Option<&'static str>) -> Result<&'static str, BadQue
     all.find(|known| *known == name).ok_or_else(|| BadQuery::Unknown {
         name: name.chars().take(64).collect(),
     })
-}
-
-pub(super) fn class(value: &str) -> Result<String, BadQuery> {
-    let allowed =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
-    if value.len() > limits::CLASS_CHARS || !value.bytes().all(allowed) {
-        return Err(BadQuery::Value {
-            name: "class",
-            expected: "a class such as kernel.oops or a prefix such as kernel., at most 64 characters of [a-z0-9_.]",
-        });
-    }
-    Ok(value.to_owned())
 }
 
 pub(super) fn severity(value: &str) -> Result<Severity, BadQuery> {

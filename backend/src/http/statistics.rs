@@ -1,7 +1,6 @@
 //! The analysis by REST.
 //!
-//! Each route takes the questions that are named for it below, and `days`, `class` and `min_severity` too. docs/statistics.md has
-//! the formulas.
+//! Each route takes the questions that are named for it below. docs/statistics.md has the formulas.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -12,12 +11,12 @@ use uuid::Uuid;
 
 use super::App;
 use super::error::{ApiError, Refusal};
-use super::query;
+use super::query::{self, BadQuery};
 use super::taken::FromQuery;
-use crate::analysis;
 pub(super) use crate::analysis::usual::{CONFIDENCE, MAX_RATIO, RATIO};
 use crate::analysis::usual::{DAYS, FALSE_PART, FALSE_PART_ASKED};
 use crate::store::{Dimension, Watch};
+use crate::{analysis, class};
 
 /// What can be asked.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -50,16 +49,14 @@ const QUESTIONS: [(&str, &str); 11] = [
         "part of what is found that may be false, between 0 and 1",
     ),
     ("days", "days up to now; 30"),
-    ("class", "exact class, or a prefix that ends in `.`"),
+    ("class", query::CLASS),
     (
         "min_severity",
         "`low`, `medium` (if nothing is said), `high`, `critical`, or 1 to 4",
     ),
 ];
-/// Questions of all routes.
-const EVERYWHERE: [&str; 3] = ["days", "class", "min_severity"];
 
-/// The questions of routes, beside those of all.
+/// The questions of routes.
 macro_rules! questions {
     ($($route:ident: [$($name:literal),*],)+) => {
         $(struct $route;
@@ -70,8 +67,7 @@ macro_rules! questions {
 
         impl IntoParams for $route {
             fn into_params(_place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-                let is_taken = |name| Self::NAMES.contains(name) || EVERYWHERE.contains(name);
-                let taken = QUESTIONS.iter().filter(|(name, _)| is_taken(name));
+                let taken = QUESTIONS.iter().filter(|(name, _)| Self::NAMES.contains(name));
                 taken.map(|question| query::described(*question)).collect()
             }
         })+
@@ -79,12 +75,12 @@ macro_rules! questions {
 }
 
 questions! {
-    Rates: ["by", "confidence"],
-    Compare: ["by", "from", "to", "max_ratio", "confidence"],
-    Escalations: ["false_part"],
-    Survival: ["by", "of", "confidence"],
-    Outliers: ["ratio", "confidence"],
-    Unusual: ["false_part"],
+    Rates: ["by", "confidence", "days", "class", "min_severity"],
+    Compare: ["by", "from", "to", "max_ratio", "confidence", "days", "class", "min_severity"],
+    Escalations: ["false_part", "days", "class", "min_severity"],
+    Survival: ["by", "of", "confidence", "days", "class", "min_severity"],
+    Outliers: ["ratio", "confidence", "days", "class", "min_severity"],
+    Unusual: ["false_part", "days"],
 }
 
 /// Rates of builds, kernels or models.
@@ -107,14 +103,13 @@ pub(super) struct EscalationsAnswer {
     escalations: Vec<analysis::Escalation>,
 }
 
-/// What is asked of a route that takes these questions, beside those that all take.
+/// What is asked of a route that takes these questions.
 pub(super) fn taken(question: Question, names: &[&str]) -> Result<(Question, Watch), Refusal> {
     // Invariant: a question is made of texts and numbers, which JSON has.
     let given = serde_json::to_value(&question).unwrap_or_default();
     for (name, value) in given.as_object().into_iter().flatten() {
-        let is_taken = names.contains(&name.as_str()) || EVERYWHERE.contains(&name.as_str());
-        if !value.is_null() && !is_taken {
-            let all = [names, &EVERYWHERE].concat().join(", ");
+        if !value.is_null() && !names.contains(&name.as_str()) {
+            let all = names.join(", ");
             return Err(Refusal::Request(format!(
                 "{name} is not asked for here; there are {all}"
             )));
@@ -124,7 +119,7 @@ pub(super) fn taken(question: Question, names: &[&str]) -> Result<(Question, Wat
     let watch = Watch {
         days: question.days.unwrap_or(DAYS),
         min_severity: i16::try_from(i32::from(query::severity(severity)?)).unwrap_or_default(),
-        class: question.class.clone().unwrap_or_default(),
+        class: class::known(question.class.as_deref().unwrap_or_default()).map_err(BadQuery::from)?,
         issue: None,
     };
     Ok((question, watch))
@@ -265,6 +260,6 @@ pub(super) async fn unusual(
     let issue = Uuid::try_parse(&issue).map_err(|_no_digits| Refusal::NoIssue)?;
     let false_part = question.false_part.unwrap_or(FALSE_PART_ASKED);
     Ok(Json(
-        analysis::unusual(&app.store, issue, &watch, false_part).await?,
+        analysis::unusual(&app.store, issue, watch.days, false_part).await?,
     ))
 }

@@ -7,7 +7,7 @@ use proto::v1::{
     CompareRequest, CompareResponse, GetSurvivalRequest, ListEscalationsRequest, ListEscalationsResponse,
     ListOutliersRequest, ListOutliersResponse, ListPopulationRequest, ListPopulationResponse,
     ListRatesRequest, ListRatesResponse, ListUnusualRequest, ListUnusualResponse, ListUpdatesRequest,
-    ListUpdatesResponse, Severity, Survival,
+    ListUpdatesResponse, Survival,
     statistics_server::{Statistics, StatisticsServer},
 };
 use tonic::{Request, Response, Status};
@@ -42,7 +42,7 @@ impl Statistics for StatisticsService {
             by: dimension(request.by()),
             max_ratio: or(request.max_ratio, usual::MAX_RATIO),
             confidence: or(request.confidence, usual::CONFIDENCE),
-            watch: watch(request.days, request.min_severity(), request.class)?,
+            watch: watch(request.days, request.min_severity(), &request.class)?,
             from: name("from", request.from)?,
             to: name("to", request.to)?,
         };
@@ -56,7 +56,7 @@ impl Statistics for StatisticsService {
     ) -> Result<Response<ListRatesResponse>, Status> {
         let request = request.into_inner();
         let (by, confidence) = (dimension(request.by()), or(request.confidence, usual::CONFIDENCE));
-        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let watch = watch(request.days, request.min_severity(), &request.class)?;
         let found = analysis::rates(&self.store, by, &watch, confidence).await;
         Ok(Response::new(ListRatesResponse {
             rates: all(found.map_err(status)?),
@@ -92,7 +92,7 @@ impl Statistics for StatisticsService {
     ) -> Result<Response<ListEscalationsResponse>, Status> {
         let request = request.into_inner();
         let false_part = or(request.false_part, usual::FALSE_PART);
-        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let watch = watch(request.days, request.min_severity(), &request.class)?;
         let found = analysis::escalations(&self.store, &watch, false_part).await;
         Ok(Response::new(ListEscalationsResponse {
             escalations: all(found.map_err(status)?),
@@ -103,7 +103,7 @@ impl Statistics for StatisticsService {
     async fn get_survival(&self, request: Request<GetSurvivalRequest>) -> Result<Response<Survival>, Status> {
         let request = request.into_inner();
         let (by, confidence) = (dimension(request.by()), or(request.confidence, usual::CONFIDENCE));
-        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let watch = watch(request.days, request.min_severity(), &request.class)?;
         let of = name("of", request.of)?;
         let found = analysis::survival(&self.store, by, &of, &watch, confidence).await;
         Ok(Response::new(found.map_err(status)?.into()))
@@ -116,7 +116,7 @@ impl Statistics for StatisticsService {
         let request = request.into_inner();
         let ratio = or(request.ratio, usual::RATIO);
         let confidence = or(request.confidence, usual::CONFIDENCE);
-        let watch = watch(request.days, request.min_severity(), request.class)?;
+        let watch = watch(request.days, request.min_severity(), &request.class)?;
         let found = analysis::outliers(&self.store, &watch, ratio, confidence).await;
         Ok(Response::new(found.map_err(status)?.into()))
     }
@@ -127,9 +127,8 @@ impl Statistics for StatisticsService {
     ) -> Result<Response<ListUnusualResponse>, Status> {
         let request = request.into_inner();
         let issue = issue(&request.issue)?;
-        let watch = watch(request.days, Severity::Unspecified, String::new())?;
         let false_part = or(request.false_part, usual::FALSE_PART_ASKED);
-        let found = analysis::unusual(&self.store, issue, &watch, false_part).await;
+        let found = analysis::unusual(&self.store, issue, days(request.days), false_part).await;
         Ok(Response::new(found.map_err(status)?.into()))
     }
 }
@@ -137,7 +136,7 @@ impl Statistics for StatisticsService {
 fn status(error: AnalysisError) -> Status {
     match error {
         AnalysisError::Store(error) => store_status(&error),
-        AnalysisError::Invalid(error) => Status::invalid_argument(error.to_string()),
+        AnalysisError::Invalid(_) | AnalysisError::Asked(_) => Status::invalid_argument(error.to_string()),
         AnalysisError::Stopped(_) => Status::internal(error.to_string()),
     }
 }

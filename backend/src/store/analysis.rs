@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub use facts::{Fact, Facts};
 pub use histories::{Histories, History, KnownIssue, Seen, System, Watched};
 
-use super::{StoreError, count, filter};
+use super::{Store, StoreError, clean, count, filter};
 
 /// Days that can be looked back.
 const DAYS: u32 = 366;
@@ -37,6 +37,15 @@ impl Dimension {
             Self::Model => "product",
         }
     }
+
+    /// The word for one.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Kernel => "kernel",
+            Self::Model => "model",
+        }
+    }
 }
 
 /// Which faults are looked at.
@@ -59,9 +68,6 @@ impl Watch {
         if !(1..=4).contains(&self.min_severity) {
             return refused("min_severity is a number from 1 to 4");
         }
-        if self.class.contains('\0') {
-            return refused("class has no NUL");
-        }
         Ok(())
     }
 
@@ -73,6 +79,16 @@ impl Watch {
             && known.severity >= self.min_severity
             && !known.class.starts_with("telemetry.")
             && self.issue.is_none_or(of_issue)
+    }
+}
+
+impl Store {
+    /// Whether a host tells now that it has this.
+    pub(crate) async fn is_told(&self, by: Dimension, name: &str) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let sql = format!("SELECT EXISTS (SELECT FROM hosts WHERE {} = $1)", by.column());
+        let statement = client.prepare_cached(&sql).await?;
+        Ok(client.query_one(&statement, &[&clean(name)]).await?.get(0))
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::StoreError;
+use crate::class;
 use crate::record::check::text;
 
 /// A query under construction: its parameters are numbered as they are bound.
@@ -125,6 +126,11 @@ fn parsed(query: &str, subject: Subject) -> Result<Expression, StoreError> {
     ::filter::parse(query, subject).map_err(|error| StoreError::InvalidFilter(format!("query, {error}")))
 }
 
+/// A class that is asked for, as [`of_class`] takes it.
+pub(super) fn class(asked: &str) -> Result<String, StoreError> {
+    class::written(asked).map_err(|bad| StoreError::InvalidFilter(bad.to_string()))
+}
+
 /// The condition that a column is of a class: that one, or any with this prefix where it ends in a dot. None: any class at all.
 /// It has no NUL.
 pub(super) fn of_class(column: &str, class: &str, parameters: &mut Parameters) -> Option<String> {
@@ -156,8 +162,7 @@ fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<Strin
     let mut conditions = Vec::new();
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);
 
-    limit("class", &filter.class, 64)?;
-    conditions.extend(of_class("r.class", &storable(&filter.class)?, parameters));
+    conditions.extend(of_class("r.class", &class(&filter.class)?, parameters));
     let severity = Severity::try_from(filter.min_severity).map_err(|_unknown| {
         StoreError::InvalidFilter(format!("min_severity {} is unknown", filter.min_severity))
     })?;

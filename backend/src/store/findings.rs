@@ -73,7 +73,7 @@ impl Store {
                      FROM known k WHERE os_build IS NOT NULL
                  )
                  SELECT b.os_build FROM builds b
-                 WHERE b.last >= date_trunc('day', now() - make_interval(days => $1), 'UTC')
+                 WHERE b.last >= date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1)
                  ORDER BY b.began DESC, (SELECT min(e.hour) FROM exposure e
                                          WHERE e.os_build = b.os_build AND e.hour >= b.began
                                            AND e.hour < b.began + interval '24 hours') DESC NULLS LAST, b.os_build LIMIT 20",

@@ -92,9 +92,9 @@ async fn what_cannot_be_compared_is_said() {
     let router = router(&db);
     fleet(&db).await;
     for (asked, says) in [
-        ("from=41&to=41", "choose two different ones"),
+        ("from=41&to=41", "cannot be compared with itself"),
         ("from=41&to=", "choose two."),
-        ("from=41&to=43", "No host was watched with 43"),
+        ("from=41&to=43", "there is no build"),
     ] {
         let page = get(&router, &format!("/builds?by=build&{asked}")).await;
         assert_says(&page, &[says]);

@@ -22,8 +22,8 @@ async fn a_comparison_can_be_asked_for_by_grpc() {
     let collector = Collector::start(&db).await;
     let mut client = StatisticsClient::new(collector.channel().await);
     let request = CompareRequest {
-        from: "41".to_owned(),
-        to: "42".to_owned(),
+        from: Some("41".to_owned()),
+        to: Some("42".to_owned()),
         ..CompareRequest::default()
     };
     let found = client.compare(request.clone()).await.unwrap().into_inner();
@@ -33,12 +33,25 @@ async fn a_comparison_can_be_asked_for_by_grpc() {
         (found.issues[0].issue.as_str(), found.issues[0].to_affected),
         (NEW, 12)
     );
-    let wrong = CompareRequest {
-        confidence: 95.0,
-        ..request
-    };
-    let refused = client.compare(wrong).await.unwrap_err();
-    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    let asked = || request.clone();
+    for wrong in [
+        CompareRequest {
+            confidence: 95.0,
+            ..asked()
+        },
+        CompareRequest { to: None, ..asked() },
+        CompareRequest {
+            to: Some("43".to_owned()),
+            ..asked()
+        },
+        CompareRequest {
+            class: "kernel".to_owned(),
+            ..asked()
+        },
+    ] {
+        let refused = client.compare(wrong).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
+    }
     collector.stop().await;
 }
 
@@ -78,7 +91,7 @@ async fn rates_population_and_updates_are_told_by_grpc_as_by_rest() {
             &json!({
                 "name": rate.name, "hosts": rate.hosts, "host_hours": rate.host_hours, "affected": rate.affected,
                 "fault_days": rate.fault_days, "faults": rate.faults, "rate": rate.rate,
-                "rate_bounds": { "low": rate.low, "high": rate.high },
+                "low": rate.low, "high": rate.high,
             })
         );
     }
@@ -137,13 +150,13 @@ async fn what_stands_out_is_told_by_grpc_as_by_rest() {
 
     let rest = ok(&db, "/api/v1/statistics/survival?of=41").await;
     let asked = GetSurvivalRequest {
-        of: "41".to_owned(),
+        of: Some("41".to_owned()),
         ..GetSurvivalRequest::default()
     };
     let grpc = client.get_survival(asked).await.unwrap().into_inner();
     assert_eq!((grpc.hosts, grpc.affected, grpc.steps.len()), (60, 15, 1));
-    assert_eq!(rest["steps"][0]["survival_bounds"]["low"], grpc.steps[0].low);
-    assert_eq!(rest["steps"][0]["survival_bounds"]["high"], grpc.steps[0].high);
+    assert_eq!(rest["steps"][0]["low"], grpc.steps[0].low);
+    assert_eq!(rest["steps"][0]["high"], grpc.steps[0].high);
 
     let asked = ListUnusualRequest {
         issue: NEW.to_owned(),

@@ -1926,7 +1926,7 @@ pub mod enrolment_server {
 /// Which records. Empty fields match everything; all that are set must match.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FaultFilter {
-    /// Exact class, or a prefix that ends in ".". At most 64 characters.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel.
     #[prost(string, tag = "1")]
     pub class: ::prost::alloc::string::String,
     /// At least this severity.
@@ -2473,7 +2473,7 @@ pub struct IssueFilter {
     /// Unspecified: in any state.
     #[prost(enumeration = "IssueState", tag = "1")]
     pub state: i32,
-    /// Exact class, or a prefix that ends in ".". At most 64 characters.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel.
     #[prost(string, tag = "2")]
     pub class: ::prost::alloc::string::String,
     /// A filter in the language of docs/filter.md, of issues. Empty: all.
@@ -4194,12 +4194,12 @@ pub mod hardware_server {
 pub struct CompareRequest {
     #[prost(enumeration = "Dimension", tag = "1")]
     pub by: i32,
-    /// The one that is compared to. At most 256 bytes.
-    #[prost(string, tag = "2")]
-    pub from: ::prost::alloc::string::String,
-    /// The one that is compared. At most 256 bytes.
-    #[prost(string, tag = "3")]
-    pub to: ::prost::alloc::string::String,
+    /// The one that is compared to. At most 256 bytes. Empty: hosts that tell none.
+    #[prost(string, optional, tag = "2")]
+    pub from: ::core::option::Option<::prost::alloc::string::String>,
+    /// The one that is compared: another one. At most 256 bytes. Empty: hosts that tell none.
+    #[prost(string, optional, tag = "3")]
+    pub to: ::core::option::Option<::prost::alloc::string::String>,
     /// How many times as often `to` may fail. Zero means 1.5.
     #[prost(double, tag = "4")]
     pub max_ratio: f64,
@@ -4209,7 +4209,7 @@ pub struct CompareRequest {
     /// Faults of so many days up to now. 1 to 366; zero means 30.
     #[prost(uint32, tag = "6")]
     pub days: u32,
-    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
     #[prost(string, tag = "7")]
     pub class: ::prost::alloc::string::String,
     /// At least this severity. Unspecified means medium.
@@ -4247,14 +4247,17 @@ pub struct ComparedSide {
     /// Hours for which they were.
     #[prost(double, tag = "3")]
     pub host_hours: f64,
-    /// Hosts that had a fault.
+    /// Hosts that had their first fault in it, of the days that are looked at.
     #[prost(uint64, tag = "4")]
     pub affected: u64,
+    /// Hours for which hosts were watched that had had no fault yet: what `affected` is divided by.
+    #[prost(double, tag = "5")]
+    pub hours_at_risk: f64,
 }
-/// Rate of `to` by rate of `from`.
+/// Rate of `to` by rate of `from`, where a rate is hosts with a first fault by hours at risk.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct RateRatio {
-    /// The likeliest. Not set: infinite, or nothing is known.
+    /// The likeliest, as among hosts with the same in common. Not set: infinite, or nothing is known.
     #[prost(double, optional, tag = "1")]
     pub estimate: ::core::option::Option<f64>,
     /// Its bounds; no upper one: infinite.
@@ -4284,11 +4287,12 @@ pub struct ComparedIssue {
     /// Whether it is worse than allowed.
     #[prost(bool, tag = "5")]
     pub worse: bool,
-    /// Hosts that had it.
+    /// Hosts that had it for the first time ever.
     #[prost(uint64, tag = "6")]
     pub from_affected: u64,
     #[prost(uint64, tag = "7")]
     pub to_affected: u64,
+    /// Of this issue alone.
     #[prost(message, optional, tag = "8")]
     pub ratio: ::core::option::Option<RateRatio>,
     /// Expected part of false ones among the issues that are at least as sure.
@@ -4305,7 +4309,7 @@ pub struct ListRatesRequest {
     /// Faults of so many days up to now. 1 to 366; zero means 30.
     #[prost(uint32, tag = "3")]
     pub days: u32,
-    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
     #[prost(string, tag = "4")]
     pub class: ::prost::alloc::string::String,
     /// At least this severity. Unspecified means medium.
@@ -4421,7 +4425,7 @@ pub struct ListEscalationsRequest {
     /// Days that are looked at, up to now. 1 to 366; zero means 30.
     #[prost(uint32, tag = "2")]
     pub days: u32,
-    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
     #[prost(string, tag = "3")]
     pub class: ::prost::alloc::string::String,
     /// At least this severity. Unspecified means medium.
@@ -4467,16 +4471,16 @@ pub struct Escalation {
 pub struct GetSurvivalRequest {
     #[prost(enumeration = "Dimension", tag = "1")]
     pub by: i32,
-    /// The build, kernel or hardware model. At most 256 bytes.
-    #[prost(string, tag = "2")]
-    pub of: ::prost::alloc::string::String,
+    /// The build, kernel or hardware model. At most 256 bytes. Empty: hosts that tell none.
+    #[prost(string, optional, tag = "2")]
+    pub of: ::core::option::Option<::prost::alloc::string::String>,
     /// How sure the bounds are, between 0 and 1. Zero means 0.95.
     #[prost(double, tag = "3")]
     pub confidence: f64,
     /// Faults of so many days up to now. 1 to 366; zero means 30.
     #[prost(uint32, tag = "4")]
     pub days: u32,
-    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
     #[prost(string, tag = "5")]
     pub class: ::prost::alloc::string::String,
     /// At least this severity. Unspecified means medium.
@@ -4525,7 +4529,7 @@ pub struct ListOutliersRequest {
     /// Faults of so many days up to now. 1 to 366; zero means 30.
     #[prost(uint32, tag = "3")]
     pub days: u32,
-    /// Exact class, or a prefix that ends in ".". At most 64 characters. Empty: all.
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
     #[prost(string, tag = "4")]
     pub class: ::prost::alloc::string::String,
     /// At least this severity. Unspecified means medium.
@@ -4818,8 +4822,8 @@ pub mod statistics_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Is one build, kernel or hardware model worse than another? Hosts are compared with those of the same hardware model; counted
-        /// are hosts that had a fault for the first time.
+        /// Is one build, kernel or hardware model worse than another? Builds and kernels are compared on hosts of the same hardware model,
+        /// models on hosts of the same build; counted are hosts that had a fault for the first time.
         pub async fn compare(
             &mut self,
             request: impl tonic::IntoRequest<super::CompareRequest>,
@@ -5031,8 +5035,8 @@ pub mod statistics_server {
     /// Generated trait containing gRPC methods that should be implemented for use with StatisticsServer.
     #[async_trait]
     pub trait Statistics: std::marker::Send + std::marker::Sync + 'static {
-        /// Is one build, kernel or hardware model worse than another? Hosts are compared with those of the same hardware model; counted
-        /// are hosts that had a fault for the first time.
+        /// Is one build, kernel or hardware model worse than another? Builds and kernels are compared on hosts of the same hardware model,
+        /// models on hosts of the same build; counted are hosts that had a fault for the first time.
         async fn compare(
             &self,
             request: tonic::Request<super::CompareRequest>,

@@ -7,12 +7,17 @@ use super::trust::{Belief, Trust};
 use super::{Options, Proxies, ShipError};
 use crate::config::Collector;
 use crate::config::collector::Server;
+use crate::enrolment::Enrolment;
 
-/// Connects to the collector at `server`, which is believed by `collector.ca_file`, otherwise by the system's authorities. Who asks
-/// is for the caller to say: no certificate is shown.
-pub async fn connect(collector: &Collector, server: &Server) -> Result<Channel, ShipError> {
+/// Connects to the collector at `server`, which is believed by `collector.ca_file` and by enrolment, otherwise by the system's authorities. Who
+/// asks is for the caller to say: no certificate is shown.
+pub async fn connect(
+    collector: &Collector,
+    enrolment: Option<&Enrolment>,
+    server: &Server,
+) -> Result<Channel, ShipError> {
     let trust = if server.is_tls() {
-        Some(Trust::new(Belief::of(collector, None)?, None, None)?)
+        Some(Trust::new(Belief::of(collector, enrolment)?, None, None)?)
     } else {
         None
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    analysis,
+    analysis, class,
     record::part::PartKind,
     store::{Dimension, GONE_DAYS},
     text::duration,
@@ -22,8 +22,8 @@ pub enum Condition {
         /// Since when it may be known.
         #[serde(deserialize_with = "some_time")]
         within: Duration,
-        /// Only of this class, or of the classes with this prefix where it ends in a dot.
-        #[serde(default)]
+        /// Only of this class, or of all that begin with it where it ends in a dot.
+        #[serde(default, deserialize_with = "known")]
         class: String,
         /// Only from this severity on.
         #[serde(default)]
@@ -32,13 +32,13 @@ pub enum Condition {
     /// An issue that had been resolved is back.
     Regression {
         /// As above.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "known")]
         class: String,
     },
-    /// An issue comes more often than it did.
+    /// An issue comes more often than it did within the hour, or more hosts come to have it, day by day.
     Escalation {
         /// As above.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "known")]
         class: String,
     },
     /// The build that hosts began to run last fails more often than the one before it, by `telemctl gate`'s comparison with 99 %
@@ -51,7 +51,7 @@ pub enum Condition {
         #[serde(default = "a_month", deserialize_with = "days")]
         days: u32,
         /// As above.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "known")]
         class: String,
     },
     /// A host that was heard of in the last 14 days has been silent for so long: its coverage has a gap.
@@ -176,6 +176,10 @@ fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
             "{share} is no share from 0 to 1"
         )))
     }
+}
+
+fn known<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    class::known(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 pub(super) fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

@@ -20,26 +20,26 @@ pub(super) enum Side {
     To,
 }
 
-/// For how long hosts of one hardware model were watched.
+/// For how long hosts of one stratum were watched.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watched<'a> {
     /// In which of the two.
     pub(super) side: Side,
-    /// Hardware model.
-    pub(super) model: &'a str,
+    /// The model that they have in common with those of the other side, or the build.
+    pub(super) stratum: &'a str,
     /// Hosts.
     pub(super) hosts: u64,
     /// Host-hours.
     pub(super) hours: f64,
 }
 
-/// Hosts of one hardware model that had an issue first.
+/// Hosts of one stratum that had an issue first.
 #[derive(Clone, Debug)]
 pub(super) struct Affected<'a> {
     /// In which of the two.
     pub(super) side: Side,
-    /// Hardware model.
-    pub(super) model: &'a str,
+    /// As in [`Watched`].
+    pub(super) stratum: &'a str,
     /// The issue; None: any of those that are looked at.
     pub(super) issue: Option<&'a KnownIssue>,
     /// Hosts that had it for the first time, ever; where it is any, in the days that are looked at.
@@ -48,7 +48,15 @@ pub(super) struct Affected<'a> {
     pub(super) hours_after: f64,
 }
 
-/// A side, and the place of a model.
+/// What hosts have in common that are held against each other; a model has no other model beside it.
+fn stratum(by: Dimension) -> Dimension {
+    match by {
+        Dimension::Build | Dimension::Kernel => Dimension::Model,
+        Dimension::Model => Dimension::Build,
+    }
+}
+
+/// A side, and the place of a stratum.
 type Group = (Side, usize);
 
 /// For how long two groups were watched, and how many of their hosts had which issue first.
@@ -57,15 +65,15 @@ pub(super) fn side_by_side<'a>(
     asked: &Asked,
 ) -> (Vec<Watched<'a>>, Vec<Affected<'a>>) {
     let looked_at = histories.looked_at(&asked.watch);
-    let (names, model_of) = histories.names(Dimension::Model);
+    let (names, stratum_of) = histories.names(stratum(asked.by));
     let side = |name: &str| match name {
         name if name == asked.to => Some(Side::To),
         name if name == asked.from => Some(Side::From),
         _ => None,
     };
-    let systems = histories.systems.iter().zip(model_of);
+    let systems = histories.systems.iter().zip(stratum_of);
     let groups: Vec<Option<Group>> = systems
-        .map(|(system, model)| Some((side(system.name(asked.by))?, model)))
+        .map(|(system, stratum)| Some((side(system.name(asked.by))?, stratum)))
         .collect();
     let mut sums = Sums::default();
     for host in &histories.hosts {
@@ -74,16 +82,16 @@ pub(super) fn side_by_side<'a>(
     let watched = sums
         .watched
         .into_iter()
-        .map(|((side, model), (hosts, hours))| Watched {
+        .map(|((side, stratum), (hosts, hours))| Watched {
             side,
-            model: names[model],
+            stratum: names[stratum],
             hosts,
             hours,
         });
     let affected = sums.affected.into_iter();
-    let affected = affected.map(|(((side, model), issue), (hosts, hours_after))| Affected {
+    let affected = affected.map(|(((side, stratum), issue), (hosts, hours_after))| Affected {
         side,
-        model: names[model],
+        stratum: names[stratum],
         issue: issue.map(|issue| &histories.issues[issue]),
         hosts,
         hours_after,
@@ -170,10 +178,10 @@ mod tests {
             watch: watch(),
         };
         let (mut watched, mut affected) = side_by_side(&histories, &asked);
-        watched.sort_by_key(|one| (one.side, one.model));
+        watched.sort_by_key(|one| (one.side, one.stratum));
         let told: Vec<_> = watched
             .iter()
-            .map(|one| (one.side, one.model, one.hosts, one.hours))
+            .map(|one| (one.side, one.stratum, one.hosts, one.hours))
             .collect();
         assert_eq!(
             told,
@@ -185,13 +193,13 @@ mod tests {
             ]
         );
 
-        affected.sort_by_key(|one| (one.issue.map(|issue| issue.id), one.side, one.model));
+        affected.sort_by_key(|one| (one.issue.map(|issue| issue.id), one.side, one.stratum));
         let of = |issue: Option<u32>| {
             let id = issue.map(|issue| histories.issues[issue as usize].id);
             let of_issue = affected
                 .iter()
                 .filter(|one| one.issue.map(|issue| issue.id) == id);
-            let told = of_issue.map(|one| (one.side, one.model, one.hosts, one.hours_after));
+            let told = of_issue.map(|one| (one.side, one.stratum, one.hosts, one.hours_after));
             told.collect::<Vec<_>>()
         };
         assert_eq!(

@@ -12,9 +12,10 @@ use uuid::Uuid;
 use super::{App, Page, rendered};
 use crate::access::{Caller, ENROLMENT_TOKEN_PREFIX, Role, hash, person_name, secret, token_id};
 use crate::authority::sha256;
+use crate::class;
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
-use crate::http::query;
+use crate::http::query::{self, BadQuery};
 use crate::http::taken::FromForm;
 use crate::http::view::{AdminInput, AdminPage};
 use crate::store::{KEEP_DAYS, RetentionRule};
@@ -295,7 +296,7 @@ fn rule([position, class, max_severity, agent_id, keep_days]: [&str; 5]) -> Resu
     };
     Ok(RetentionRule {
         position: number(position, 0..=1_000_000, "position: a number from 0 to 1000000")?,
-        class: query::class(class)?,
+        class: class::known(class).map_err(BadQuery::from)?,
         max_severity: i16::try_from(i32::from(severity)).unwrap_or(i16::MAX),
         agent_id,
         keep_days,

@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use super::{App, Page, rendered};
-use crate::analysis;
+use crate::analysis::{self, AnalysisError};
 use crate::http::access::Frame;
 use crate::http::statistics::{self, Question};
 use crate::http::taken::FromQuery;
@@ -15,11 +15,14 @@ pub(in crate::http) async fn builds(
     frame: Frame,
     FromQuery(asked): FromQuery<Question>,
 ) -> Page {
-    let (question, watch) = statistics::taken(asked, &["by", "from", "to", "max_ratio"])?;
+    let (question, watch) = statistics::taken(
+        asked,
+        &["by", "from", "to", "max_ratio", "days", "class", "min_severity"],
+    )?;
     let by = question.by.unwrap_or_default();
     let max_ratio = question.max_ratio.unwrap_or(statistics::MAX_RATIO);
     let comparison = match (question.from.as_deref(), question.to.as_deref()) {
-        (Some(from), Some(to)) if from != to => {
+        (Some(from), Some(to)) => {
             let asked = analysis::Asked {
                 by,
                 from: from.to_owned(),
@@ -28,9 +31,14 @@ pub(in crate::http) async fn builds(
                 confidence: statistics::CONFIDENCE,
                 watch: watch.clone(),
             };
-            Some(analysis::compare(&app.store, &asked).await?)
+            match analysis::compare(&app.store, &asked).await {
+                Ok(found) => Ok(Some(found)),
+                Err(AnalysisError::Asked(problem)) => Err(problem),
+                Err(error) => return Err(error.into()),
+            }
         }
-        _ => None,
+        (None, None) => Ok(None),
+        _ => Err("To compare, choose two.".to_owned()),
     };
     let page = BuildsPage::new(BuildsInput {
         question: &question,

@@ -86,7 +86,7 @@ pub(in crate::http) async fn issue(
             rates(Dimension::Kernel),
             rates(Dimension::Build),
             rates(Dimension::Model),
-            analysis::unusual(&app.store, id, &watch, FALSE_PART),
+            analysis::unusual(&app.store, id, DAYS, FALSE_PART),
         );
         Ok(sums.map_err(Refusal::from)?)
     };

@@ -7,7 +7,9 @@ use super::issues::issue_href;
 use super::list::Choice;
 use super::rates::{RateRow, bounds, end_of_axis, figure, hours, probability};
 use super::{counted, grouped};
-use crate::analysis::{Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, SideSum, Verdict};
+use crate::analysis::{
+    Bounds, Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, RateRatio, SideSum, Verdict,
+};
 use crate::http::access::Frame;
 use crate::http::statistics::Question;
 use crate::store::{Dimension, Watch};
@@ -39,7 +41,7 @@ pub(in crate::http) struct BuildsPage {
     pub(in crate::http) to: Vec<Choice>,
     pub(in crate::http) comparison: Option<Compared>,
     /// Why nothing is compared, where somebody chose something; empty: nobody did, or it is.
-    pub(in crate::http) not_compared: &'static str,
+    pub(in crate::http) not_compared: String,
     pub(in crate::http) outliers: Vec<OutlierRow>,
     pub(in crate::http) frame: Frame,
 }
@@ -61,6 +63,7 @@ pub(in crate::http) struct SideRow {
     pub(in crate::http) hosts: String,
     pub(in crate::http) affected: String,
     pub(in crate::http) hours: String,
+    pub(in crate::http) hours_at_risk: String,
 }
 
 /// An issue in both.
@@ -96,7 +99,8 @@ pub(in crate::http) struct BuildsInput<'a> {
     pub(in crate::http) watch: &'a Watch,
     pub(in crate::http) max_ratio: f64,
     pub(in crate::http) rates: Vec<Rate>,
-    pub(in crate::http) comparison: Option<Comparison>,
+    /// Why there is none, where somebody asked for one.
+    pub(in crate::http) comparison: Result<Option<Comparison>, String>,
     pub(in crate::http) outliers: Outliers,
     pub(in crate::http) frame: Frame,
 }
@@ -105,6 +109,10 @@ impl BuildsPage {
     pub(in crate::http) fn new(input: BuildsInput<'_>) -> Self {
         let asked = input.question.by.unwrap_or_default();
         let end = end_of_axis(&input.rates);
+        let (comparison, not_compared) = match input.comparison {
+            Ok(found) => (found.map(Compared::from), String::new()),
+            Err(problem) => (None, problem),
+        };
         let noun = DIMENSIONS.into_iter().find(|(by, ..)| *by == asked);
         Self {
             by: DIMENSIONS
@@ -122,12 +130,8 @@ impl BuildsPage {
             rows: input.rates.iter().map(|rate| RateRow::new(rate, end)).collect(),
             from: names(&input.rates, input.question.from.as_deref()),
             to: names(&input.rates, input.question.to.as_deref()),
-            not_compared: match (&input.question.from, &input.question.to) {
-                (Some(from), Some(to)) if from == to => "To compare, choose two different ones.",
-                (Some(_), Some(_)) | (None, None) => "",
-                _ => "To compare, choose two.",
-            },
-            comparison: input.comparison.map(Compared::from),
+            comparison,
+            not_compared,
             outliers: outliers(input.outliers),
             frame: input.frame,
         }
@@ -185,11 +189,11 @@ impl From<Comparison> for Compared {
                 ),
             ),
         };
-        let rate = match found.ratio {
+        let rate = match found.ratio.estimate {
             Some(ratio) => format!(
                 " Over all faults it is {} times as often ({}).",
                 figure(ratio),
-                bounds(found.ratio_bounds)
+                bounds_of(found.ratio)
             ),
             None => String::new(),
         };
@@ -214,6 +218,7 @@ impl From<&SideSum> for SideRow {
             hosts: grouped(side.hosts),
             affected: grouped(side.affected),
             hours: hours(side.host_hours),
+            hours_at_risk: hours(side.hours_at_risk),
         }
     }
 }
@@ -226,10 +231,22 @@ impl From<&ComparisonOfIssue> for ComparedIssue {
             worse: of.worse,
             from: grouped(of.from_affected),
             to: grouped(of.to_affected),
-            ratio: of.ratio.map_or_else(|| "∞".to_owned(), figure),
-            bounds: bounds(of.ratio_bounds),
+            ratio: match of.ratio.estimate {
+                Some(ratio) => figure(ratio),
+                None if of.ratio.bounds.low > 0.0 => "∞".to_owned(),
+                None => String::new(),
+            },
+            bounds: bounds_of(of.ratio),
             q: probability(of.q_worse),
         }
+    }
+}
+
+/// The bounds of a ratio; empty where nothing is known of it.
+fn bounds_of(ratio: RateRatio) -> String {
+    match ratio.bounds {
+        Bounds { low, high: None } if low <= 0.0 => String::new(),
+        known => bounds(known),
     }
 }
 

@@ -319,7 +319,7 @@ fn bar(day: &FleetDay, date: &str, is_long: bool) -> Bounded {
         format!(
             "{date}: {} in 1,000 host-hours ({}), {hosts}",
             figure(day.rate),
-            bounds(day.rate_bounds)
+            bounds(day.bounds)
         )
     } else {
         format!("{date}: {hosts}, watched for too short a time for a rate")
@@ -327,10 +327,10 @@ fn bar(day: &FleetDay, date: &str, is_long: bool) -> Bounded {
     Bounded {
         value: day.rate,
         bounds: day
-            .rate_bounds
+            .bounds
             .high
             .filter(|_| is_long)
-            .map(|high| (day.rate_bounds.low, high)),
+            .map(|high| (day.bounds.low, high)),
         words,
     }
 }
@@ -379,7 +379,7 @@ mod tests {
             hours,
             affected,
             rate: 2.5,
-            rate_bounds: Bounds {
+            bounds: Bounds {
                 low: 0.9,
                 high: (hours > 0.0).then_some(5.4),
             },

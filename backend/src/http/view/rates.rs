@@ -28,7 +28,7 @@ impl RateRow {
     pub(in crate::http) fn new(rate: &Rate, end: f64) -> Self {
         let Rate {
             rate: estimate,
-            rate_bounds,
+            bounds: known,
             ..
         } = rate;
         let told = rate.host_hours >= TOLD_HOURS;
@@ -36,11 +36,11 @@ impl RateRow {
             name: name(&rate.name),
             rate: if told { figure(*estimate) } else { "–".to_owned() },
             bounds: if told {
-                bounds(*rate_bounds)
+                bounds(*known)
             } else {
                 "watched for less than an hour".to_owned()
             },
-            range: told.then(|| Range::new(rate_bounds.low, *estimate, rate_bounds.high, end)),
+            range: told.then(|| Range::new(known.low, *estimate, known.high, end)),
             hosts: format!("{} of {}", grouped(rate.affected), grouped(rate.hosts)),
             watched: hours(rate.host_hours),
         }
@@ -53,7 +53,7 @@ pub(super) fn end_of_axis<'a>(rates: impl IntoIterator<Item = &'a Rate> + Clone)
     let highs = rates
         .into_iter()
         .filter(|rate| sets_scale(rate.host_hours, longest))
-        .map(|rate| rate.rate_bounds.high.unwrap_or(rate.rate));
+        .map(|rate| rate.bounds.high.unwrap_or(rate.rate));
     highs.fold(0.0, f64::max)
 }
 
@@ -118,7 +118,7 @@ mod tests {
             fault_days: 1,
             faults: 1,
             rate: high / 2.0,
-            rate_bounds: Bounds {
+            bounds: Bounds {
                 low: 0.0,
                 high: Some(high),
             },

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     analysis::usual,
+    class,
     record::check::text,
     store::{self, PopulationBy, Watch},
 };
@@ -31,8 +32,10 @@ pub(super) fn population_by(by: PopulationDimension) -> PopulationBy {
     }
 }
 
-/// The name of a build, kernel or model, within its limit.
-pub(super) fn name(field: &str, name: String) -> Result<String, Status> {
+/// The name of a build, kernel or model, within its limit. The empty one is that of hosts that tell none.
+pub(super) fn name(field: &str, name: Option<String>) -> Result<String, Status> {
+    let missing = || Status::invalid_argument(format!("{field} is missing: say which is meant"));
+    let name = name.ok_or_else(missing)?;
     text(field, &name, NAME_BYTES).map_err(Status::invalid_argument)?;
     Ok(name)
 }
@@ -42,8 +45,8 @@ pub(super) fn issue(digits: &str) -> Result<Uuid, Status> {
     parsed.map_err(|_no_digits| Status::invalid_argument("issue is not 32 hexadecimal digits"))
 }
 
-pub(super) fn watch(asked_days: u32, min_severity: Severity, class: String) -> Result<Watch, Status> {
-    text("class", &class, proto::limits::CLASS_CHARS).map_err(Status::invalid_argument)?;
+pub(super) fn watch(asked_days: u32, min_severity: Severity, class: &str) -> Result<Watch, Status> {
+    let class = class::known(class).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
     let min_severity = match min_severity {
         Severity::Unspecified => Severity::Medium,
         severity => severity,

@@ -5,10 +5,7 @@ use proto::v1::{
     Outlier, PopulationOfDay, Rate, RateRatio, Survival, SurvivalStep, UnusualFact, UpdatePath, Verdict,
 };
 
-use crate::{
-    analysis::{self, Bounds},
-    store,
-};
+use crate::{analysis, store};
 
 /// Issues of a comparison.
 const ISSUES: usize = 500;
@@ -28,12 +25,7 @@ impl From<analysis::Comparison> for CompareResponse {
             verdict: verdict.into(),
             from: Some(found.from.into()),
             to: Some(found.to.into()),
-            ratio: Some(ratio(
-                found.ratio,
-                found.ratio_bounds,
-                found.p_worse,
-                found.p_better,
-            )),
+            ratio: Some(found.ratio.into()),
             issues: found
                 .issues
                 .into_iter()
@@ -49,12 +41,7 @@ impl From<analysis::Comparison> for CompareResponse {
 impl From<analysis::ComparisonOfIssue> for ComparedIssue {
     fn from(found: analysis::ComparisonOfIssue) -> Self {
         Self {
-            ratio: Some(ratio(
-                found.ratio,
-                found.ratio_bounds,
-                found.p_worse,
-                found.p_better,
-            )),
+            ratio: Some(found.ratio.into()),
             issue: found.issue,
             class: found.class,
             title: found.title,
@@ -74,17 +61,20 @@ impl From<analysis::SideSum> for ComparedSide {
             hosts: side.hosts,
             host_hours: side.host_hours,
             affected: side.affected,
+            hours_at_risk: side.hours_at_risk,
         }
     }
 }
 
-fn ratio(estimate: Option<f64>, bounds: Bounds, p_worse: f64, p_better: f64) -> RateRatio {
-    RateRatio {
-        estimate,
-        low: bounds.low,
-        high: bounds.high,
-        p_worse,
-        p_better,
+impl From<analysis::RateRatio> for RateRatio {
+    fn from(found: analysis::RateRatio) -> Self {
+        Self {
+            estimate: found.estimate,
+            low: found.bounds.low,
+            high: found.bounds.high,
+            p_worse: found.p_worse,
+            p_better: found.p_better,
+        }
     }
 }
 
@@ -98,8 +88,8 @@ impl From<analysis::Rate> for Rate {
             fault_days: found.fault_days,
             faults: found.faults,
             rate: found.rate,
-            low: found.rate_bounds.low,
-            high: found.rate_bounds.high,
+            low: found.bounds.low,
+            high: found.bounds.high,
         }
     }
 }
@@ -160,9 +150,9 @@ impl From<analysis::SurvivalStep> for SurvivalStep {
             hours: step.hours,
             at_risk: step.at_risk,
             survival: step.survival,
-            low: step.survival_bounds.low,
+            low: step.bounds.low,
             // A part of a whole is bounded by it.
-            high: step.survival_bounds.high.unwrap_or(1.0),
+            high: step.bounds.high.unwrap_or(1.0),
         }
     }
 }

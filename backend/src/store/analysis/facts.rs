@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Watch, count};
-use crate::store::{Store, StoreError, filter};
+use super::{check_days, count};
+use crate::store::{Store, StoreError};
 
 /// Different facts that are looked at, those of most affected hosts first.
 const FACTS: i64 = 1000;
@@ -48,15 +48,14 @@ pub struct Facts {
 
 impl Store {
     /// What the hosts with an issue have in common.
-    pub async fn facts_of(&self, issue: Uuid, watch: &Watch) -> Result<Facts, StoreError> {
-        watch.check()?;
-        let of_class = filter::is_of_class("t.class", "$3");
+    pub async fn facts_of(&self, issue: Uuid, days: u32) -> Result<Facts, StoreError> {
+        check_days(days)?;
         // Computed once, not for every row.
         let since = "(SELECT date_trunc('day', now(), 'UTC') - make_interval(days => $2 - 1))";
         let sql = format!(
             "WITH affected AS (
                  SELECT DISTINCT s.agent_id FROM sightings s JOIN triage t ON t.issue = s.issue
-                 WHERE s.day >= {since} AND (t.issue = $1 OR t.merged_into = $1) AND {of_class}
+                 WHERE s.day >= {since} AND (t.issue = $1 OR t.merged_into = $1)
              ),
              watched AS MATERIALIZED (
                  SELECT h.*, a.agent_id IS NOT NULL AS affected
@@ -68,17 +67,15 @@ impl Store {
                      {FACTS_OF_HOST}) AS f(key, value)
                  WHERE f.value <> ''
                  GROUP BY f.key, f.value HAVING bool_or(w.affected)
-                 ORDER BY affected DESC, hosts, f.key, f.value LIMIT $4
+                 ORDER BY affected DESC, hosts, f.key, f.value LIMIT $3
              )
              SELECT (SELECT count(*) FROM watched), (SELECT count(*) FROM affected), key, value, hosts, affected
              FROM (VALUES (1)) AS always LEFT JOIN facts ON true"
         );
         let client = self.client().await?;
         let statement = client.prepare_cached(&sql).await?;
-        let days = i32::try_from(watch.days).unwrap_or(i32::MAX);
-        let rows = client
-            .query(&statement, &[&issue, &days, &watch.class, &FACTS])
-            .await?;
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        let rows = client.query(&statement, &[&issue, &days, &FACTS]).await?;
         let mut facts = Facts::default();
         for row in rows {
             facts.hosts = count(row.get(0));

@@ -13,7 +13,6 @@ use super::super::{
     token,
 };
 use super::merge::shown;
-use crate::record::check::text;
 
 /// The name of this list in page tokens.
 const LIST: &str = "issues";
@@ -106,15 +105,15 @@ impl Store {
 /// Checks a filter and turns it into conditions on `v_issues i`, all of which must hold.
 fn matching(filter: &IssueFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
     let wrong = |what: &str| Err(StoreError::InvalidFilter(what.to_owned()));
-    text("class", &filter.class, proto::limits::CLASS_CHARS).map_err(StoreError::InvalidFilter)?;
-    if filter.class.contains('\0') {
-        return wrong("NUL is not allowed");
-    }
     let Ok(state) = IssueState::try_from(filter.state) else {
         return wrong(&format!("state {} is unknown", filter.state));
     };
     let mut conditions = vec![filter::of_issues(&filter.query, parameters)?];
-    conditions.extend(filter::of_class("i.class", &filter.class, parameters));
+    conditions.extend(filter::of_class(
+        "i.class",
+        &filter::class(&filter.class)?,
+        parameters,
+    ));
     if state != IssueState::Unspecified {
         conditions.push(format!("i.state = {}", parameters.bind(state_name(state))));
     }

@@ -1,12 +1,15 @@
 //! What commands that ask a collector have in common: which one, and who asks.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use telemd::config::Config;
 use telemd::config::collector::Server;
-use telemd::ship::ShipError;
+use telemd::enrolment::Enrolment;
+use telemd::ship::{self, ShipError, asking};
 use tokio::runtime::{Builder, Runtime};
 use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 /// How long the collector may take to answer a question.
@@ -14,9 +17,12 @@ pub(crate) const ANSWER: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Asked {
-    /// The collector [default: the first of the configuration].
+    /// The collector [default: the first of the configuration, otherwise that of enrolment].
     #[arg(long, value_name = "URL", value_parser = server)]
     server: Option<Server>,
+    /// PEM with the authorities by which it is believed [default: those of the configuration and of enrolment, otherwise the system's].
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// What `backend api-token create` printed, where the collector asks who it is.
     #[arg(
         long,
@@ -53,8 +59,25 @@ fn server(url: &str) -> Result<Server, String> {
 impl Asked {
     /// The collector that is meant.
     pub(crate) fn server(&self, config: &Config) -> Result<Server, Failure> {
-        let configured = || config.collector.servers(None).into_iter().next();
+        let configured = || {
+            ship::servers(&config.collector, &config.state_dir)
+                .into_iter()
+                .next()
+        };
         self.server.clone().or_else(configured).ok_or(Failure::NoServer)
+    }
+
+    /// Connects to it.
+    pub(crate) async fn connect(&self, config: &Config, server: &Server) -> Result<Channel, Failure> {
+        let mut collector = config.collector.clone();
+        let enrolment = if self.ca_file.is_some() {
+            collector.ca_file.clone_from(&self.ca_file);
+            None
+        } else {
+            // Whoever may not read it asks by the configuration.
+            Enrolment::load(&config.state_dir).ok().flatten()
+        };
+        Ok(asking::connect(&collector, enrolment.as_ref(), server).await?)
     }
 
     /// Has a request say who asks, unless that would be in clear.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
 use proto::v1::statistics_client::StatisticsClient;
 use proto::v1::{
     CompareRequest, CompareResponse, ComparedIssue, ComparedSide, Dimension, RateRatio, Severity, Verdict,
@@ -10,7 +11,6 @@ use proto::v1::{
 use serde_json::{Value, json};
 use telemd::cli;
 use telemd::config::Config;
-use telemd::ship::asking;
 use telemd::text::chain;
 use tonic::Request;
 
@@ -28,20 +28,20 @@ const LISTED: usize = 10;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  telemctl gate --from 41 --to 42                      may 42 go on?\n  \
-                  telemctl gate --by kernel --from 6.1.120 --to 6.1.128 --class kernel. --max-ratio 1.2\n  \
+                  telemctl gate --by kernel --from 6.1.120 --to 6.1.128 --class 'kernel.*' --max-ratio 1.2\n  \
                   TELEMCTL_API_TOKEN=tla_... telemctl gate --server https://collector.example:7130 --from 41 --to 42 --json\n\n\
                   Exit codes: 0 it is not worse than allowed, 1 it is, 2 there is no answer, 3 too little is known, 64 wrong command line\n\
                   or configuration. docs/statistics.md says what is counted and how."
 )]
 pub(crate) struct Options {
-    /// What hosts are told apart by.
+    /// What hosts are told apart by: builds and kernels on hosts of the same model, models on hosts of the same build.
     #[arg(long, value_enum, default_value_t = By::Build)]
     by: By,
     /// The one that is compared to.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     from: String,
     /// The one that is compared.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     to: String,
     /// How many times as often it may fail.
     #[arg(long, value_name = "RATIO", default_value_t = 1.5, value_parser = ratio)]
@@ -52,7 +52,7 @@ pub(crate) struct Options {
     /// Look at faults of so many days.
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
     days: u32,
-    /// Only faults of this class, or of those with this prefix where it ends in a dot.
+    /// Only faults of this class, such as kernel.oops, or kernel.* for all of kernel.
     #[arg(long, value_name = "CLASS", default_value = "", hide_default_value = true)]
     class: String,
     /// Only faults that are at least so bad.
@@ -120,7 +120,7 @@ fn ask(options: &Options, config: &Config) -> Result<CompareResponse, Failure> {
     let mut request = Request::new(question(options));
     options.collector.authorize(&server, &mut request)?;
     collector::runtime()?.block_on(async {
-        let channel = asking::connect(&config.collector, &server).await?;
+        let channel = options.collector.connect(config, &server).await?;
         let mut client = StatisticsClient::new(channel);
         let answer = tokio::time::timeout(ANSWER, client.compare(request)).await;
         let answer = answer.map_err(|_elapsed| Failure::Silent)?;
@@ -143,8 +143,8 @@ fn question(options: &Options) -> CompareRequest {
     };
     CompareRequest {
         by: by.into(),
-        from: options.from.clone(),
-        to: options.to.clone(),
+        from: Some(options.from.clone()),
+        to: Some(options.to.clone()),
         max_ratio: options.max_ratio,
         confidence: options.confidence,
         days: options.days,
@@ -175,10 +175,11 @@ fn words(found: &CompareResponse) -> String {
     for one in [&from, &to] {
         write!(
             text,
-            "\n  {}: {} of {} hosts had a fault in {:.0} hours",
+            "\n  {}: {} of {} hosts had a first fault, in {:.0} hours without one so far; watched for {:.0} hours",
             name(one),
             one.affected,
             one.hosts,
+            one.hours_at_risk,
             one.host_hours
         )
         .ok();
@@ -186,12 +187,14 @@ fn words(found: &CompareResponse) -> String {
     for issue in found.issues.iter().filter(|issue| issue.worse).take(LISTED) {
         write!(
             text,
-            "\n  worse: {} {}\n    {}, {} hosts had it, {} before",
+            "\n  worse: {} {}\n    {}, {} hosts had it first with {}, {} with {}",
             issue.issue,
             harmless(&issue.title),
             times(issue.ratio.as_ref()),
             issue.to_affected,
-            issue.from_affected
+            name(&to),
+            issue.from_affected,
+            name(&from)
         )
         .ok();
     }
@@ -227,6 +230,7 @@ fn object(found: &CompareResponse) -> Value {
         let side = side.cloned().unwrap_or_default();
         json!({
             "name": side.name, "hosts": side.hosts, "host_hours": side.host_hours, "affected": side.affected,
+            "hours_at_risk": side.hours_at_risk,
         })
     };
     json!({
@@ -245,13 +249,19 @@ fn issue_object(issue: &ComparedIssue) -> Value {
         "issue": issue.issue,
         "class": issue.class,
         "title": issue.title,
-        "severity": issue.severity,
+        "severity": severity(issue.severity()),
         "worse": issue.worse,
         "from_affected": issue.from_affected,
         "to_affected": issue.to_affected,
         "ratio": ratio_object(issue.ratio.as_ref()),
         "q_worse": issue.q_worse,
     })
+}
+
+/// Its word.
+fn severity(severity: Severity) -> String {
+    let name = severity.as_str_name();
+    name.trim_start_matches("SEVERITY_").to_ascii_lowercase()
 }
 
 /// An estimate or a bound that is infinite is null.

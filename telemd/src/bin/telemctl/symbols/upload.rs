@@ -9,7 +9,6 @@ use proto::v1::upload_symbols_request::Message;
 use proto::v1::{MissingSymbolsRequest, SymbolFileHead, SymbolFileId, UploadSymbolsRequest};
 use telemd::config::Config;
 use telemd::config::collector::Server;
-use telemd::ship::asking;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -42,7 +41,7 @@ pub(super) struct Done {
 pub(super) fn upload(options: &collector::Asked, config: &Config, files: &[Found]) -> Result<Done, Failure> {
     let server = options.server(config)?;
     collector::runtime()?.block_on(async {
-        let channel = asking::connect(&config.collector, &server).await?;
+        let channel = options.connect(config, &server).await?;
         let mut uploader = Uploader {
             options,
             server,
