@@ -1,8 +1,12 @@
 //! What rules find.
 
+use std::collections::HashMap;
+
 use super::hooks::{self, Wanted};
 use super::rules::Condition;
-use crate::analysis::{AnalysisError, Asked, Comparison, Verdict, compare, newest_builds};
+use crate::analysis::{
+    AnalysisError, Asked, Comparison, Escalation, Verdict, compare, escalations, newest_builds, usual,
+};
 use crate::http::compare_href;
 use crate::store::{Dimension, Finding, Store, Watch};
 
@@ -21,7 +25,7 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
             severity,
         } => Ok(store.new_issues(*hosts, *within, class, *severity as i16).await?),
         Condition::Regression { class } => Ok(store.issues_in("regressed", class).await?),
-        Condition::Escalation { class } => Ok(store.issues_in("escalating", class).await?),
+        Condition::Escalation { class } => escalating(store, class).await,
         Condition::Silence { longer_than } => Ok(store.silent_hosts(*longer_than).await?),
         Condition::BadPart {
             kind,
@@ -56,6 +60,41 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
             worse_build(store, *max_ratio, watch).await
         }
     }
+}
+
+/// Issues with more records within the hour than usual, and those that more hosts come to have, day by day.
+async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, AnalysisError> {
+    let mut found = store.issues_in("escalating", class).await?;
+    let watch = Watch {
+        days: usual::DAYS,
+        min_severity: SEVERITY,
+        class: class.to_owned(),
+        issue: None,
+    };
+    let rises: HashMap<String, Escalation> = escalations(store, &watch, usual::FALSE_PART)
+        .await?
+        .into_iter()
+        .map(|rise| (rise.issue.clone(), rise))
+        .collect();
+    let days = rises.values().map(|rise| (rise.issue.as_str(), rise.days));
+    for mut finding in store.issues_that_rose(days).await? {
+        let Some(rise) = rises.get(&finding.object) else {
+            continue;
+        };
+        let times = rise
+            .ratio
+            .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times"));
+        let since = match rise.days {
+            1 => "today".to_owned(),
+            days => format!("for {days} days"),
+        };
+        finding.summary = format!(
+            "more hosts come to have it, {times} as many {since}: {}",
+            finding.summary
+        );
+        found.push(finding);
+    }
+    Ok(found)
 }
 
 /// The newest build, where it is worse than the one before it.

@@ -14,9 +14,7 @@ use statistics::{Counted, compare::Stratum, discovery};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, named, of_histories, real,
-};
+use super::{AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, named, of_histories, real};
 use crate::severity;
 use crate::store::{Dimension, KnownIssue, Store, Watch};
 use sums::{Affected, Side, Watched, side_by_side};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::{
     Store, StoreError,
@@ -54,6 +55,27 @@ impl Store {
         let conditions = [format!("state = {}", parameters.bind(state.to_owned()))];
         self.issues_found(&conditions, class, "last_seen", parameters)
             .await
+    }
+
+    /// Of issues that rose for so many days, each by its 32 digits, those that were there before, and that nobody has resolved or
+    /// ignored; those in the state escalating are not among them.
+    pub(crate) async fn issues_that_rose(
+        &self,
+        rises: impl Iterator<Item = (&str, u64)>,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let rises =
+            rises.filter_map(|(issue, days)| Some((Uuid::try_parse(issue).ok()?, i32::try_from(days).ok()?)));
+        let (issues, days): (Vec<Uuid>, Vec<i32>) = rises.unzip();
+        let mut parameters = Parameters::default();
+        let (issues, days) = (parameters.bind(issues), parameters.bind(days));
+        let conditions = [
+            "state IN ('new', 'ongoing', 'regressed')".to_owned(),
+            format!(
+                "EXISTS (SELECT FROM unnest({issues}::uuid[], {days}::int[]) AS rise(of, days)
+                         WHERE rise.of = issue AND first_seen < date_trunc('day', now(), 'UTC') - make_interval(days => rise.days - 1))"
+            ),
+        ];
+        self.issues_found(&conditions, "", "hosts", parameters).await
     }
 
     /// The builds that hosts began to run last, of those that were watched in these days, the newest first, 20 at most; of builds that

@@ -7,7 +7,7 @@ use proto::v1::{Heartbeat, HookState, Host, Record, record::Payload};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::spread;
-use crate::statistics::fleet;
+use crate::statistics::{NEW, fleet};
 use crate::support::{Database, get, host, record, sender};
 
 #[tokio::test]
@@ -55,6 +55,38 @@ async fn every_condition_is_asked_in_right_sql() {
         class: "hardware.".to_owned(),
     };
     assert!(alerts::find(&db.store, &elsewhere).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_issue_that_more_hosts_come_to_have_escalates() {
+    let Some(db) = Database::new("an_issue_that_more_hosts_come_to_have_escalates").await else {
+        return;
+    };
+    fleet(&db).await;
+    let sql = db.sql().await;
+    let counted = "UPDATE triage SET occurrences = 36, hosts = 12, last_seen = now(), first_seen = day(3)";
+    sql.batch_execute(counted).await.unwrap();
+    let escalation = |class: &str| Condition::Escalation {
+        class: class.to_owned(),
+    };
+    let found = alerts::find(&db.store, &escalation("")).await.unwrap();
+    assert!(found.is_empty(), "what is new does not escalate: {found:?}");
+
+    sql.batch_execute("UPDATE triage SET first_seen = day(60)")
+        .await
+        .unwrap();
+    let found = alerts::find(&db.store, &escalation("kernel.")).await.unwrap();
+    let new = found.iter().find(|finding| finding.object == NEW);
+    assert_eq!(
+        new.unwrap().summary,
+        format!("more hosts come to have it, many times as many for 4 days: ongoing on 12 hosts: oops {NEW}")
+    );
+    let elsewhere = alerts::find(&db.store, &escalation("hardware.")).await.unwrap();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+    let ignored = format!("UPDATE triage SET state = 'ignored' WHERE issue = '{NEW}'");
+    sql.batch_execute(&ignored).await.unwrap();
+    let found = alerts::find(&db.store, &escalation("")).await.unwrap();
+    assert!(found.iter().all(|finding| finding.object != NEW), "{found:?}");
 }
 
 #[tokio::test]
