@@ -66,6 +66,7 @@ pub use findings::Finding;
 pub(crate) use findings::GONE_DAYS;
 pub use hardware::{DAYS as PART_DAYS, PartHistory, PartHour, PartKey, ScoredPart};
 pub(crate) use hooks::{HookGroup, HookSum, HookSums};
+pub use hosts::Treated;
 pub use issues::{
     AffectedHost, IssueChange, IssueDay, MergedIssue, SplitGroup, State as IssueState, Variant,
     state_name as issue_state_name, state_named as issue_state,

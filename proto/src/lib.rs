@@ -60,6 +60,8 @@ pub mod limits {
     pub const COMMAND_LINE_BYTES: usize = 2048;
     /// `Host.livepatches`.
     pub const LIVEPATCHES: usize = 64;
+    /// `Host.privacy`.
+    pub const PRIVACY: usize = 32;
     /// `Host.modules`.
     pub const MODULES: usize = 512;
     /// `Host.dimms`.

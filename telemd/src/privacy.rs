@@ -21,21 +21,40 @@ pub enum PrivacyError {
     Policy(#[from] PolicyError),
 }
 
+/// The rules with their names in the configuration, and what is done to what they find.
+fn rules(privacy: &Privacy) -> [(Rule, &'static str, Treatment); 9] {
+    [
+        (Rule::Pointer, "pointer", privacy.pointer),
+        (Rule::Mac, "mac", privacy.mac),
+        (Rule::Ip, "ip", privacy.ip),
+        (Rule::Host, "host", privacy.host),
+        (Rule::User, "user", privacy.user),
+        (Rule::FileName, "file", privacy.file),
+        (Rule::CommandLine, "cmdline", privacy.cmdline),
+        (Rule::Email, "email", privacy.email),
+        (Rule::Serial, "serial", privacy.serial),
+    ]
+}
+
+/// What the collector is told of it: `ip hash` and the like, of rules that do not keep what they find.
+pub(crate) fn told(privacy: &Privacy) -> Vec<String> {
+    let treated = rules(privacy).into_iter().filter_map(|(_, rule, treatment)| {
+        let treatment = match treatment {
+            Treatment::Keep => return None,
+            Treatment::Replace => "replace",
+            Treatment::Mask => "mask",
+            Treatment::Hash => "hash",
+        };
+        Some(format!("{rule} {treatment}"))
+    });
+    treated.collect()
+}
+
 /// A scrubber that treats what `privacy` names. `hostname` is the host's own name.
 pub fn scrubber(privacy: &Privacy, hostname: &str, state: &StateDir) -> Result<Scrubber, PrivacyError> {
-    let rules = [
-        (Rule::Pointer, privacy.pointer),
-        (Rule::Mac, privacy.mac),
-        (Rule::Ip, privacy.ip),
-        (Rule::Host, privacy.host),
-        (Rule::User, privacy.user),
-        (Rule::FileName, privacy.file),
-        (Rule::CommandLine, privacy.cmdline),
-        (Rule::Email, privacy.email),
-        (Rule::Serial, privacy.serial),
-    ];
+    let rules = rules(privacy);
     let mut policy = Policy::default().hosts([hostname.to_owned()]);
-    for (rule, treatment) in rules {
+    for (rule, _, treatment) in rules {
         policy = match treatment {
             Treatment::Keep => policy,
             Treatment::Replace => policy.with(rule, Action::Replace),
@@ -43,7 +62,7 @@ pub fn scrubber(privacy: &Privacy, hostname: &str, state: &StateDir) -> Result<S
             Treatment::Hash => policy.with(rule, Action::Hash),
         };
     }
-    if rules.iter().any(|(_, treatment)| *treatment == Treatment::Hash) {
+    if rules.iter().any(|(.., treatment)| *treatment == Treatment::Hash) {
         policy = policy.key(&key(state)?);
     }
     Ok(Scrubber::new(&policy)?)
@@ -73,6 +92,20 @@ mod tests {
 
     fn scrubbed(privacy: &Privacy, state: &StateDir, text: &str) -> String {
         scrubber(privacy, "web-1", state).unwrap().text(text).text
+    }
+
+    #[test]
+    fn the_collector_is_told_what_is_treated() {
+        let privacy = Privacy {
+            ip: Treatment::Mask,
+            ..Privacy::everything(Treatment::Keep)
+        };
+        assert_eq!(told(&privacy), ["ip mask"]);
+        let usual = told(&Privacy::default()).join(", ");
+        assert_eq!(
+            usual,
+            "mac hash, ip hash, user hash, file replace, cmdline replace, email hash, serial hash"
+        );
     }
 
     #[test]

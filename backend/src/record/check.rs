@@ -94,6 +94,10 @@ pub(crate) fn host(host: &Host) -> Checked {
     host.livepatches
         .iter()
         .try_for_each(|name| text("livepatch", name, 64))?;
+    count("privacy", host.privacy.len(), limits::PRIVACY)?;
+    host.privacy
+        .iter()
+        .try_for_each(|treated| text("privacy", treated, 64))?;
     count("modules", host.modules.len(), limits::MODULES)?;
     host.modules.iter().try_for_each(module)?;
     count("dimms", host.dimms.len(), limits::DIMMS)?;

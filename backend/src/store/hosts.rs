@@ -8,27 +8,27 @@ use proto::v1::{Dimm, Host, KnownHost, Module};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Store, StoreError, clean, time::Micros};
+use super::{Store, StoreError, clean, count, time::Micros};
 
 /// The row of a host becomes what it says.
 const TELL: &str = "INSERT INTO hosts AS h (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model,
          cpus, memory_bytes, product, board, bios, boot_id, agent_version, product_version, chassis, bios_vendor,
          bios_date, hypervisor, container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode,
-         command_line, taint, livepatches, memory_correction, kernel_build_id)
+         command_line, taint, livepatches, memory_correction, kernel_build_id, privacy)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
      ON CONFLICT (agent_id) DO UPDATE
      SET (hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus, memory_bytes, product,
           board, bios, boot_id, agent_version, product_version, chassis, bios_vendor, bios_date, hypervisor,
           container, cloud, cpu_vendor, cpu_family, cpu_number, cpu_stepping, microcode, command_line, taint,
-          livepatches, memory_correction, kernel_build_id, last_seen)
+          livepatches, memory_correction, kernel_build_id, privacy, last_seen)
        = (excluded.hostname, excluded.os_id, excluded.os_build, excluded.kernel_release, excluded.kernel_version,
           excluded.arch, excluded.cpu_model, excluded.cpus, excluded.memory_bytes, excluded.product,
           excluded.board, excluded.bios, excluded.boot_id, excluded.agent_version, excluded.product_version,
           excluded.chassis, excluded.bios_vendor, excluded.bios_date, excluded.hypervisor, excluded.container,
           excluded.cloud, excluded.cpu_vendor, excluded.cpu_family, excluded.cpu_number, excluded.cpu_stepping,
           excluded.microcode, excluded.command_line, excluded.taint, excluded.livepatches,
-          excluded.memory_correction, excluded.kernel_build_id, now())";
+          excluded.memory_correction, excluded.kernel_build_id, excluded.privacy, now())";
 
 /// Makes the latest word about a host known.
 pub(super) async fn tell(
@@ -40,6 +40,7 @@ pub(super) async fn tell(
     super::population::changed(transaction, agent_id, &clean(&host.os_build)).await?;
     let upsert = transaction.prepare_cached(TELL).await?;
     let livepatches: Vec<_> = host.livepatches.iter().map(|name| clean(name)).collect();
+    let privacy: Vec<_> = host.privacy.iter().map(|treated| clean(treated)).collect();
     transaction
         .execute(
             &upsert,
@@ -76,6 +77,7 @@ pub(super) async fn tell(
                 &livepatches,
                 &clean(&host.memory_correction),
                 &clean(&host.kernel_build_id),
+                &privacy,
             ],
         )
         .await?;
@@ -172,7 +174,7 @@ pub(super) const KNOWN: &str = "f.hostname, f.os_id, f.os_build, f.kernel_releas
                                 f.cpus, f.memory_bytes, f.product, f.board, f.bios, f.boot_id, f.product_version, f.chassis, \
                                 f.bios_vendor, f.bios_date, f.hypervisor, f.container, f.cloud, f.cpu_vendor, \
                                 f.cpu_family, f.cpu_number, f.cpu_stepping, f.microcode, f.command_line, f.taint, \
-                                f.livepatches, f.memory_correction, f.agent_id, f.agent_version, f.first_seen, f.last_seen, f.kernel_build_id";
+                                f.livepatches, f.memory_correction, f.agent_id, f.agent_version, f.first_seen, f.last_seen, f.kernel_build_id, f.privacy";
 
 impl Store {
     /// What a host said about itself last; `None`: it is not known.
@@ -216,6 +218,37 @@ impl Store {
             host: Some(host),
             ..known(&row)
         }))
+    }
+}
+
+/// How something private is treated, and on how many hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Treated {
+    /// Rule and treatment: `ip hash`.
+    pub what: String,
+    /// Hosts.
+    pub hosts: u64,
+}
+
+impl Store {
+    /// What hosts that were heard in the last 30 days take out of their records, by their last word, and how many they are.
+    pub async fn privacy(&self) -> Result<(Vec<Treated>, u64), StoreError> {
+        let client = self.client().await?;
+        let rows = client
+            .query(
+                "SELECT treated, count(*) FROM hosts
+                 CROSS JOIN LATERAL unnest(privacy) AS treated
+                 WHERE last_seen > now() - interval '30 days' GROUP BY 1 ORDER BY 1 LIMIT 100",
+                &[],
+            )
+            .await?;
+        let hosts = "SELECT count(*) FROM hosts WHERE last_seen > now() - interval '30 days'";
+        let hosts = client.query_one(hosts, &[]).await?;
+        let treated = rows.iter().map(|row| Treated {
+            what: row.get(0),
+            hosts: count(row.get(1)),
+        });
+        Ok((treated.collect(), count(hosts.get(0))))
     }
 }
 
@@ -269,6 +302,7 @@ fn facts(row: &Row) -> Host {
         livepatches: row.get(27),
         memory_correction: row.get(28),
         kernel_build_id: row.get(33),
+        privacy: row.get(34),
         ..Host::default()
     }
 }

@@ -79,10 +79,11 @@ const FUNCTIONS: &str = "
 /// From the temporary tables into those of the store; `$1` are the days.
 const FILL: [&str; 13] = [
     "INSERT INTO hosts (agent_id, hostname, os_id, os_build, kernel_release, kernel_version, arch, cpu_model, cpus,
-                        memory_bytes, product, board, bios, boot_id, agent_version, first_seen, last_seen)
+                        memory_bytes, product, board, bios, boot_id, agent_version, first_seen, last_seen, privacy)
      SELECT pg_temp.host(number), hostname, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
             kernel, '', 'x86_64', 'CPU of model ' || model, 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model,
-            pg_temp.boot(number, upgraded), 'simulated', pg_temp.day(0, $1), heard
+            pg_temp.boot(number, upgraded), 'simulated', pg_temp.day(0, $1), heard,
+            '{mac hash,ip hash,user hash,file replace,cmdline replace,email hash,serial hash}'
      FROM fleet",
     "INSERT INTO boots (agent_id, boot_id, kernel_release, first_beat_at, last_beat_at)
      SELECT pg_temp.host(number), pg_temp.boot(number, began), kernel, pg_temp.day(began, $1), ended

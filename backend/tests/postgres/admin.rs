@@ -7,9 +7,10 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use backend::access::Anonymous;
 use backend::store::Store;
+use proto::v1::Host;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Database, ask, assert_says, get};
+use crate::support::{Database, ask, assert_says, get, host, sender};
 
 fn router(db: &Database, strangers: Anonymous) -> Router {
     db.router(strangers, &CancellationToken::new())
@@ -115,8 +116,22 @@ async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
     let page = get(&router, "/admin").await;
     assert_says(
         &page,
-        &["None was made yet", "nothing is given up", "Nothing is open"],
+        &[
+            "None was made yet",
+            "nothing is given up",
+            "Nothing is open",
+            "No host says",
+        ],
     );
+    let careful = Host {
+        privacy: vec!["ip hash".to_owned(), "<b> mask".to_owned()],
+        ..host()
+    };
+    for host in [careful, host()] {
+        db.store.hello(&sender(), &host, "1").await.unwrap();
+    }
+    let page = get(&router, "/admin").await;
+    assert_says(&page, &["&#60;b&#62;</td><td>mask", "1 of 2"]);
 
     token_is_shown_once_and_revoked(&db, &router).await;
     person_comes_and_goes(&db, &router).await;

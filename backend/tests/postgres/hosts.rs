@@ -37,6 +37,7 @@ fn server() -> Host {
         microcode: "0x2b000461".to_owned(),
         taint: Some(12_288),
         livepatches: vec!["kpatch_1".to_owned()],
+        privacy: vec!["ip hash".to_owned()],
         modules: vec![module("ext4", ""), module("nvidia", "550.54.14")],
         dimms: vec![dimm("DIMM_A1", 64 << 30), dimm("DIMM_B1", 64 << 30)],
         memory_correction: "multi-bit ECC".to_owned(),

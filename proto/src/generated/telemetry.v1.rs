@@ -1066,6 +1066,9 @@ pub struct Host {
     /// GNU build id of the kernel (/sys/kernel/notes), lower-case hexadecimal.
     #[prost(string, tag = "33")]
     pub kernel_build_id: ::prost::alloc::string::String,
+    /// What is taken out of records before they are kept, as rule and treatment: "ip hash". At most 32, each at most 64 bytes.
+    #[prost(string, repeated, tag = "34")]
+    pub privacy: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A loaded module of the kernel.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

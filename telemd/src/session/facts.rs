@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Surroundings;
 use crate::host::{self, smbios};
 use crate::netconsole;
+use crate::privacy;
 use crate::privileged::Client;
 
 /// `host` with what only the privileged half may read, without what is private. A host whose agent's id rotates does not tell its
@@ -32,6 +33,7 @@ pub(super) async fn told(
     if surroundings.settings.now().identity.rotates() && surroundings.config.hostname.is_none() {
         host.hostname.clear();
     }
+    host.privacy = privacy::told(&surroundings.settings.now().privacy);
     host.netconsole_token = netconsole::token(agent_id, &host.boot_id);
     host
 }

@@ -118,6 +118,7 @@ async fn shown(app: &App, caller: &Caller, frame: Frame, made: String) -> Page {
         alerts: app.store.open_alerts_listed().await?,
         silences: app.store.silences().await?,
         alert_rules: app.alert_rules.to_vec(),
+        privacy: app.store.privacy().await?,
         audit: app.store.audit_log().await?,
         you: caller.name.clone(),
         frame,

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::list::Choice;
-use super::{Moment, severity_word};
+use super::{Moment, grouped, severity_word};
 use crate::access::Role;
 use crate::http::access::Frame;
 use crate::severity;
-use crate::store::{AuditEntry, Person, RetentionRule, Silence, Token};
+use crate::store::{AuditEntry, Person, RetentionRule, Silence, Token, Treated};
 
 /// Entries of the audit log that are shown.
 const AUDIT: usize = 100;
@@ -35,8 +35,18 @@ pub(in crate::http) struct AdminPage {
     pub(in crate::http) silences: Vec<SilenceRow>,
     /// Names of rules that can be silenced; none: they are not known here.
     pub(in crate::http) alert_rules: Vec<String>,
+    pub(in crate::http) privacy: Vec<TreatedRow>,
     pub(in crate::http) audit: Vec<AuditRow>,
     pub(in crate::http) frame: Frame,
+}
+
+/// What is private, and what hosts do to it.
+#[derive(Debug)]
+pub(in crate::http) struct TreatedRow {
+    pub(in crate::http) rule: String,
+    pub(in crate::http) treatment: String,
+    /// `3 of 120`.
+    pub(in crate::http) hosts: String,
 }
 
 /// A token that hosts enrol with.
@@ -116,6 +126,8 @@ pub(in crate::http) struct AdminInput {
     pub(in crate::http) alerts: Vec<Value>,
     pub(in crate::http) silences: Vec<Silence>,
     pub(in crate::http) alert_rules: Vec<String>,
+    /// What hosts take out of their records, and how many hosts there are.
+    pub(in crate::http) privacy: (Vec<Treated>, u64),
     pub(in crate::http) audit: Vec<AuditEntry>,
     /// The name of who looks at it.
     pub(in crate::http) you: Option<String>,
@@ -152,6 +164,7 @@ impl AdminPage {
             alerts: input.alerts.iter().take(ALERTS).map(AlertRow::from).collect(),
             silences: input.silences.into_iter().map(SilenceRow::from).collect(),
             alert_rules: input.alert_rules,
+            privacy: treated(&input.privacy),
             audit: input
                 .audit
                 .into_iter()
@@ -257,6 +270,18 @@ impl From<&Value> for AlertRow {
             failed: text("failed"),
         }
     }
+}
+
+fn treated((privacy, hosts): &(Vec<Treated>, u64)) -> Vec<TreatedRow> {
+    let row = |treated: &Treated| {
+        let (rule, treatment) = treated.what.split_once(' ').unwrap_or((&treated.what, ""));
+        TreatedRow {
+            rule: rule.to_owned(),
+            treatment: treatment.to_owned(),
+            hosts: format!("{} of {}", grouped(treated.hosts), grouped(*hosts)),
+        }
+    };
+    privacy.iter().map(row).collect()
 }
 
 impl From<Silence> for SilenceRow {

@@ -80,6 +80,7 @@ fn text(host: &Host) -> String {
         ("command line", host.command_line.clone()),
         ("taint", host.taint.map_or(String::new(), |bits| bits.to_string())),
         ("live patches", host.livepatches.join(" ")),
+        ("privacy", host.privacy.join(", ")),
         (
             "machine",
             joined(&[&host.product, &host.product_version, &host.chassis]),
