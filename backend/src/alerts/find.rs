@@ -8,7 +8,7 @@ use crate::analysis::{
     AnalysisError, Asked, Comparison, Escalation, Verdict, compare, escalations, newest_builds, usual,
 };
 use crate::http::compare_href;
-use crate::store::{Dimension, Finding, Store, Watch};
+use crate::store::{Dimension, FINDINGS, Finding, Store, Watch};
 
 /// How sure a comparison has to be that wakes somebody.
 const CONFIDENCE: f64 = 0.99;
@@ -94,10 +94,11 @@ async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, Analysis
         );
         found.push(finding);
     }
+    found.truncate(usize::from(FINDINGS));
     Ok(found)
 }
 
-/// The newest build, where it is worse than the one before it.
+/// The newest build, of those that one in 100 hosts ran, where it is worse than the one before it.
 async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<Finding>, AnalysisError> {
     let Some([to, from]) = newest_builds(store, &watch).await? else {
         return Ok(Vec::new());

@@ -50,6 +50,7 @@ pub async fn unusual(
     if !(0.0..=1.0).contains(&false_part) {
         return Err(statistics::Invalid::Probability.into());
     }
+    let issue = store.counts_for(issue).await?;
     found(store.facts_of(issue, days).await?, false_part)
 }
 

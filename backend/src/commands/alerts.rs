@@ -77,7 +77,7 @@ pub(crate) async fn alert(command: Alerts, target: Target) -> anyhow::Result<()>
                 // It is silenced all the same: nobody is told by it.
                 tracing::warn!(
                     rule,
-                    "no rule of this name has found anything yet: is it the one of the alerts file?"
+                    "no rule of this name has found anything lately: is it the one of the alerts file?"
                 );
             }
             store

@@ -197,7 +197,7 @@ impl Store {
             wrong.push("there are none for today or tomorrow: neither a collector nor `backend migrate` made them, see their logs");
         }
         if strays {
-            wrong.push("records_default has records of days without one: a collector moves them within the hour, `backend migrate` at once");
+            wrong.push("records_default has records of days without one: a collector that migrates moves them within the hour, `backend migrate` at once, 31 days at a time");
         }
         let good = wrong.is_empty();
         let detail = if good {

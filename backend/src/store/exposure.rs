@@ -44,8 +44,9 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
                  SET last_beat_at = greatest(k.last_beat_at, excluded.last_beat_at)
              ), hooks AS (
                  UPDATE hosts h SET hooks_missing = b.hooks_missing
-                 FROM (SELECT DISTINCT ON (agent_id) agent_id, hooks_missing FROM beats ORDER BY agent_id, at DESC) b
+                 FROM (SELECT DISTINCT ON (agent_id) agent_id, at, hooks_missing FROM beats ORDER BY agent_id, at DESC) b
                  WHERE h.agent_id = b.agent_id AND h.hooks_missing IS DISTINCT FROM b.hooks_missing
+                   AND NOT EXISTS (SELECT FROM boots k WHERE k.agent_id = b.agent_id AND k.last_beat_at > b.at)
              ), daily AS (
                  INSERT INTO exposure_daily AS e (agent_id, day, os_build, kernel_release, product, seconds)
                  SELECT agent_id, date_trunc('day', hour, 'UTC') AS day, os_build, kernel_release, product, sum(seconds)

@@ -78,8 +78,8 @@ impl Store {
         self.issues_found(&conditions, "", "hosts", parameters).await
     }
 
-    /// The builds that hosts began to run last, of those that were watched in these days, the newest first, 20 at most; of builds that
-    /// began on the same day, by the hour.
+    /// The builds that hosts began to run last, of those that were watched in these days, the newest first; of builds that began on the
+    /// same day, by the hour.
     pub(crate) async fn newest_builds(&self, days: u32) -> Result<Vec<String>, StoreError> {
         let client = self.client().await?;
         let rows = client
@@ -98,7 +98,7 @@ impl Store {
                  WHERE b.last >= date_trunc('day', now(), 'UTC') - make_interval(days => $1 - 1)
                  ORDER BY b.began DESC, (SELECT min(e.hour) FROM exposure e
                                          WHERE e.os_build = b.os_build AND e.hour >= b.began
-                                           AND e.hour < b.began + interval '24 hours') DESC NULLS LAST, b.os_build LIMIT 20",
+                                           AND e.hour < b.began + interval '24 hours') DESC NULLS LAST, b.os_build",
                 &[&i32::try_from(days).unwrap_or(i32::MAX)],
             )
             .await?;

@@ -9,7 +9,7 @@ mod similar;
 mod variants;
 
 use deadpool_postgres::Transaction;
-use proto::v1::Issue;
+use proto::{limits, v1::Issue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -149,6 +149,17 @@ impl IssueChange {
                 "ignore_days: 1 to {IGNORE_DAYS}; left out, it is ignored for ever"
             ));
         }
+        let told_to_hosts = [&self.known_fix, &self.fixed_in, &self.fix_url];
+        if told_to_hosts
+            .into_iter()
+            .flatten()
+            .any(|text| text.len() > limits::FIX_BYTES)
+        {
+            return wrong(&format!(
+                "known_fix, fixed_in and fix_url: at most {} bytes each, for hosts are told them",
+                limits::FIX_BYTES
+            ));
+        }
         let web = |url: &str| url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
         if !self.fix_url.as_deref().is_none_or(web) {
             return wrong("fix_url: an address that begins with https:// or http://");
@@ -173,11 +184,15 @@ impl Store {
         let issue = filter::issue_id(issue)?;
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let merges = change.merged_into.is_some();
-        let Some(issue) = merge::changed(&transaction, issue, merges).await? else {
+        let into = change
+            .merged_into
+            .as_deref()
+            .map(merge::Target::new)
+            .transpose()?;
+        let Some(issue) = merge::changed(&transaction, issue, into).await? else {
             return Ok(false);
         };
-        if let Some(into) = &change.merged_into {
+        if let Some(into) = into {
             merge::merge(&transaction, issue, into, change).await?;
         }
         ignoring::check(&transaction, issue, change).await?;

@@ -17,6 +17,8 @@ pub struct Overview {
     pub heard: u64,
     /// Hosts that were heard, and said in their last heartbeat that a hook is not attached.
     pub hooks_missing: u64,
+    /// Hosts that were heard, and have sent no heartbeat that tells.
+    pub hooks_unknown: u64,
     /// Senders whose books do not balance.
     pub unbalanced: u64,
     /// Parts of machines that are bad.
@@ -34,6 +36,7 @@ impl Store {
         let fleet = client
             .prepare_cached(
                 "SELECT count(*), count(*) FILTER (WHERE is_heard), count(*) FILTER (WHERE is_heard AND hooks_missing > 0),
+                        count(*) FILTER (WHERE is_heard AND hooks_missing IS NULL),
                         (SELECT count(*) FROM books WHERE NOT balanced),
                         (SELECT coalesce(sum(events), 0)::bigint FROM losses
                          WHERE received_at > now() - make_interval(days => $2) AND reason <> 'JOINED'),
@@ -52,9 +55,10 @@ impl Store {
             hosts: count(fleet.get(0)),
             heard: count(fleet.get(1)),
             hooks_missing: count(fleet.get(2)),
-            unbalanced: count(fleet.get(3)),
-            lost: count(fleet.get(4)),
-            bad_parts: count(fleet.get(5)),
+            hooks_unknown: count(fleet.get(3)),
+            unbalanced: count(fleet.get(4)),
+            lost: count(fleet.get(5)),
+            bad_parts: count(fleet.get(6)),
             states: states.iter().map(|row| (row.get(0), count(row.get(1)))).collect(),
         })
     }

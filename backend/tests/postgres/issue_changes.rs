@@ -43,6 +43,32 @@ async fn merged_issues_count_together_until_they_are_taken_apart() {
 }
 
 #[tokio::test]
+async fn two_that_are_merged_into_each_other_at_once_are_not_both_gone() {
+    let test = "two_that_are_merged_into_each_other_at_once_are_not_both_gone";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let (router, mut teller) = (router(&db), Teller::new(&db).await);
+    for issue in [A, B] {
+        teller.tell(issue, "6.1").await;
+    }
+    for _ in 0..20 {
+        let merge = async |issue, into| {
+            change(&router, issue, &json!({ "who": "ann", "merged_into": into }))
+                .await
+                .0
+        };
+        let (one, other) = tokio::join!(merge(A, B), merge(B, A));
+        let mut answers = [one, other];
+        answers.sort_unstable();
+        assert_eq!(answers, [StatusCode::OK, StatusCode::BAD_REQUEST]);
+        let merged = if one == StatusCode::OK { A } else { B };
+        let (status, _) = change(&router, merged, &json!({ "who": "ann", "merged_into": "" })).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for() {
     let test = "the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for";
     let Some(db) = Database::new(test).await else {
@@ -141,6 +167,11 @@ async fn changes_that_make_no_sense_are_refused_with_a_reason() {
         (
             A,
             json!({ "who": "ann", "fix_url": "javascript:alert(1)" }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "known_fix": "ä".repeat(513) }),
             StatusCode::BAD_REQUEST,
         ),
         (A, json!({ "who": "a\0n" }), StatusCode::BAD_REQUEST),

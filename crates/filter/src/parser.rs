@@ -195,7 +195,16 @@ fn pattern(field: Field, value: &str, quoted: bool) -> Pattern {
     }
     match field {
         // Classes of older systems have slashes between their parts.
-        Field::Class => Pattern::with_stars(&value.replace('/', ".")),
+        Field::Class => {
+            let class = value.replace('/', ".");
+            // All that are below it, as elsewhere.
+            let star = if class.ends_with('.') && !class.contains('*') {
+                "*"
+            } else {
+                ""
+            };
+            Pattern::with_stars(&(class + star))
+        }
         _ => Pattern::with_stars(value),
     }
 }

@@ -90,7 +90,7 @@ fn value(f: &mut fmt::Formatter<'_>, field: Field, pattern: &Pattern) -> fmt::Re
             if text.is_empty()
                 || text.contains('*')
                 || !text.chars().all(is_of_word)
-                || field == Field::Class && text.contains('/') =>
+                || field == Field::Class && (text.contains('/') || text.ends_with('.')) =>
         {
             quoted(f, text)
         }

@@ -131,6 +131,14 @@ fn mistakes_are_told_with_their_column() {
 }
 
 #[test]
+fn a_class_with_a_dot_at_its_end_is_all_that_are_below_it() {
+    let below = parse("class:kernel.*", Subject::Faults);
+    assert_eq!(parse("class:kernel.", Subject::Faults), below);
+    assert_eq!(parse("class:kernel/", Subject::Faults), below);
+    assert_ne!(parse("class:kernel", Subject::Faults), below);
+}
+
+#[test]
 fn each_subject_has_its_keys() {
     let expected = Expression::All(vec![
         is(Condition::State(State::Regressed)),

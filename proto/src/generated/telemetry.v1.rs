@@ -2522,7 +2522,7 @@ pub struct ChangeIssueRequest {
     pub issue: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub change: ::core::option::Option<IssueChange>,
-    /// Who changes it, as they call themselves; counts for callers who are not signed in only. At most 1024 bytes.
+    /// Who changes it, as they call themselves; counts for callers who are not signed in only. At most 1024 characters.
     #[prost(string, tag = "3")]
     pub who: ::prost::alloc::string::String,
 }
@@ -2612,7 +2612,7 @@ pub struct IssueEvent {
     #[prost(string, optional, tag = "5")]
     pub parted: ::core::option::Option<::prost::alloc::string::String>,
 }
-/// What is to be changed. What is not set stays. Texts have at most 1024 bytes.
+/// What is to be changed. What is not set stays. Texts have at most 1024 characters, known_fix, fixed_in and fix_url 1024 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IssueChange {
     /// New, ongoing, resolved or ignored; the others follow from records. The limits of ignoring, resolved_in and resolved_in_build are

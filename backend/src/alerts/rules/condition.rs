@@ -41,8 +41,8 @@ pub enum Condition {
         #[serde(default, deserialize_with = "known")]
         class: String,
     },
-    /// The build that hosts began to run last fails more often than the one before it, by `telemctl gate`'s comparison with 99 %
-    /// confidence: faults of medium severity and worse.
+    /// The build that hosts began to run last, of those that one in 100 hosts ran, fails more often than the one before it, by `telemctl
+    /// gate`'s comparison with 99 % confidence: faults of medium severity and worse.
     WorseBuild {
         /// How many times as often it may fail.
         #[serde(deserialize_with = "ratio")]

@@ -192,7 +192,10 @@ impl From<&Comparison> for Compare {
         let (verdict, words) = match found.verdict {
             Verdict::Worse => ("worse", found.worse_in_words()),
             Verdict::Fine => ("fine", format!("{to} is not worse than {from}")),
-            Verdict::Unsure => ("unsure", format!("{to} against {from}: too little is known yet")),
+            Verdict::Unsure => (
+                "unsure",
+                format!("{to} against {from}: too little is known to say"),
+            ),
         };
         Self {
             verdict,
@@ -233,15 +236,15 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
         },
         Tile {
             label: "Hooks",
-            value: if overview.hooks_missing == 0 {
-                "attached".to_owned()
-            } else {
-                counted(overview.hooks_missing, "host")
+            value: match overview.hooks_missing {
+                0 if overview.hooks_unknown == overview.heard => "–".to_owned(),
+                0 => "attached".to_owned(),
+                missing => counted(missing, "host"),
             },
-            note: if overview.hooks_missing == 0 {
-                String::new()
-            } else {
-                format!("of {} miss some", grouped(overview.heard))
+            note: match (overview.hooks_missing, overview.hooks_unknown) {
+                (0, 0) => String::new(),
+                (0, unknown) => format!("not known of {} yet", counted(unknown, "host")),
+                _ => format!("of {} miss some", grouped(overview.heard)),
             },
             href: "/probes".to_owned(),
             bad: false,
@@ -353,6 +356,10 @@ mod tests {
         overview.unbalanced = 1;
         overview.bad_parts = 2;
         overview.heard = 10;
+        overview.hooks_unknown = 2;
+        assert_eq!(super::tiles(&overview)[1].note, "not known of 2 hosts yet");
+        overview.hooks_unknown = 12;
+        assert_eq!(super::tiles(&overview)[1].value, "–", "nobody told yet");
         overview.hooks_missing = 4;
         overview.states = vec![("new".to_owned(), 3), ("regressed".to_owned(), 1)];
         let tiles = tiles(&overview);

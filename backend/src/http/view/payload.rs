@@ -38,8 +38,19 @@ pub(in crate::http) struct Sections {
     pub(in crate::http) stack_href: String,
     /// Rows were left out that the page has no room for.
     pub(in crate::http) cut: bool,
+    /// How many modules there are, of which those that fit are shown.
+    pub(in crate::http) linked_in: usize,
     /// Where the record is whole; empty: nowhere, or all of it is shown.
     pub(in crate::http) whole_href: String,
+}
+
+/// Where a record is whole, if not all of it is shown.
+pub(super) fn whole_href(id: &str, cut: bool) -> String {
+    if cut {
+        format!("/api/v1/faults/{id}")
+    } else {
+        String::new()
+    }
 }
 
 impl Sections {
@@ -47,11 +58,7 @@ impl Sections {
     pub(super) fn of_fault(id: &str, record: &Record, resolvable: bool) -> Self {
         let sections = sections(record);
         Self {
-            whole_href: if sections.cut {
-                format!("/api/v1/faults/{id}")
-            } else {
-                String::new()
-            },
+            whole_href: whole_href(id, sections.cut),
             text_href: match whole_text(record) {
                 Some(_) => format!("/faults/{id}/text"),
                 None => String::new(),

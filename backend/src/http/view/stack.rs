@@ -4,7 +4,7 @@ use askama::Template;
 use proto::v1::{Fault, Record, ResolveFaultResponse};
 
 use super::list::title;
-use super::payload::Sections;
+use super::payload::{Sections, whole_href};
 use super::{severity_word, trace};
 use crate::http::access::Frame;
 
@@ -27,17 +27,21 @@ impl StackPage {
         let no_record = Record::default();
         let record = fault.record.as_ref().unwrap_or(&no_record);
         let whole = Sections::of_fault(&fault.id, record, false);
+        let shown = Sections {
+            traces: trace::resolved(&stacks, record),
+            text: whole.text,
+            text_href: whole.text_href,
+            ..Sections::default()
+        }
+        .in_room();
         Self {
             id: fault.id.clone(),
             severity: severity_word(record.severity()),
             title: title(record),
             sections: Sections {
-                traces: trace::resolved(&stacks, record),
-                text: whole.text,
-                text_href: whole.text_href,
-                ..Sections::default()
-            }
-            .in_room(),
+                whole_href: whole_href(&fault.id, shown.cut),
+                ..shown
+            },
             problems: stacks.problems,
             frame,
         }

@@ -34,6 +34,15 @@ pub(in super::super) fn shown(issue: &str) -> String {
 }
 
 impl Store {
+    /// The issue that one counts for: another, or itself, also where it is not known.
+    pub(crate) async fn counts_for(&self, issue: Uuid) -> Result<Uuid, StoreError> {
+        let client = self.client().await?;
+        let shown = client
+            .prepare_cached(&format!("SELECT {}", shown("$1::uuid")))
+            .await?;
+        Ok(client.query_one(&shown, &[&issue]).await?.get(0))
+    }
+
     /// What people merged into an issue, and can take apart again; the latest first.
     pub async fn merged_issues(&self, issue: Uuid) -> Result<Vec<MergedIssue>, StoreError> {
         let client = self.client().await?;
@@ -54,17 +63,51 @@ impl Store {
     }
 }
 
-/// The issue that a change of one is of, which nobody else changes meanwhile: `itself`, or the one that it counts for. None: there is
-/// no such issue.
+/// What an issue is to count for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    Itself,
+    Another(Uuid),
+}
+
+impl Target {
+    /// As a change has it: empty, it stands for itself again.
+    pub(super) fn new(merged_into: &str) -> Result<Self, StoreError> {
+        if merged_into.is_empty() {
+            return Ok(Self::Itself);
+        }
+        let wrong = |_no_digits| StoreError::InvalidChange("merged_into: 32 hexadecimal digits".to_owned());
+        filter::issue_id(merged_into).map(Self::Another).map_err(wrong)
+    }
+
+    fn another(self) -> Option<Uuid> {
+        match self {
+            Self::Itself => None,
+            Self::Another(issue) => Some(issue),
+        }
+    }
+}
+
+/// The issue that a change of one is of: itself where `into` says what becomes of it, or else the one that it counts for. None: there is
+/// no such issue. Nobody else changes it meanwhile, nor what it is merged into: two that merge both into each other come one after the other.
 pub(super) async fn changed(
     transaction: &Transaction<'_>,
     issue: Uuid,
-    itself: bool,
+    into: Option<Target>,
 ) -> Result<Option<Uuid>, StoreError> {
-    let of = if itself { "$1".to_owned() } else { shown("$1") };
-    let lock = format!("SELECT issue FROM triage WHERE issue = {of} FOR UPDATE");
-    let found = transaction.query_opt(&lock, &[&issue]).await?;
-    Ok(found.map(|row| row.get(0)))
+    let of = if into.is_some() {
+        "$1".to_owned()
+    } else {
+        shown("$1")
+    };
+    let lock = format!(
+        "SELECT issue, issue = {of} FROM triage WHERE issue IN ({of}, coalesce($2::uuid, $1)) ORDER BY issue FOR UPDATE"
+    );
+    let locked = transaction
+        .query(&lock, &[&issue, &into.and_then(Target::another)])
+        .await?;
+    let changed = locked.iter().find(|row| row.get(1));
+    Ok(changed.map(|row| row.get(0)))
 }
 
 /// Has an issue count for another, or for itself again, and notes that in the history of those that it counted for and counts for.
@@ -72,12 +115,10 @@ pub(super) async fn changed(
 pub(super) async fn merge(
     transaction: &Transaction<'_>,
     issue: Uuid,
-    into: &str,
+    into: Target,
     change: &IssueChange,
 ) -> Result<(), StoreError> {
-    let into = (!into.is_empty())
-        .then(|| filter::fingerprint(into))
-        .transpose()?;
+    let into = into.another();
     let was: Option<Uuid> = transaction
         .query_one("SELECT merged_into FROM triage WHERE issue = $1", &[&issue])
         .await?

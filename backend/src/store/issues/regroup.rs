@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::{Store, StoreError, chain, filter};
+use super::shown;
 
 /// Records that are moved in one transaction: those who store others of the issue wait for it.
 const RECORDS: i64 = 2_000;
@@ -48,13 +49,16 @@ impl Store {
         let issue = filter::issue_id(issue)?;
         let client = self.client().await?;
         let preview = client
-            .prepare_cached(
-                "SELECT replace(f.fingerprint::text, '-', ''), (array_agg(f.title ORDER BY f.last_seen DESC))[1],
+            .prepare_cached(&format!(
+                "WITH asked AS (SELECT {} AS issue)
+                 SELECT replace(f.fingerprint::text, '-', ''), (array_agg(f.title ORDER BY f.last_seen DESC))[1],
                         sum(f.occurrences)::bigint, count(*)
-                 FROM fingerprints f
-                 WHERE f.level = 2 AND (f.issue = $1 OR f.issue IN (SELECT issue FROM triage WHERE split_from = $1))
+                 FROM asked a JOIN fingerprints f ON f.issue = a.issue
+                     OR f.issue IN (SELECT issue FROM triage WHERE split_from = a.issue)
+                 WHERE f.level = 2
                  GROUP BY f.fingerprint ORDER BY 3 DESC, 1 LIMIT 500",
-            )
+                shown("$1::uuid")
+            ))
             .await?;
         let rows = client.query(&preview, &[&issue]).await?;
         let groups = rows.iter().map(|row| SplitGroup {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::record::rules::Rules;
 
-/// Longest title in a note, bytes: notes have 1024.
+/// Longest title in a note, bytes: notes have 1024 characters.
 const TITLE_BYTES: usize = 256;
 
 impl Store {

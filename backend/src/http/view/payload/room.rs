@@ -55,6 +55,7 @@ impl Sections {
         }
         room.keep(&mut self.registers, usize::MAX, |(name, value)| vec![name, value]);
         room.keep(&mut self.hooks, usize::MAX, |hook| vec![&hook.name, &hook.reason]);
+        self.linked_in = self.modules.len();
         room.keep(&mut self.modules, usize::MAX, |module| vec![module]);
         self.traces.retain(|trace| !trace.frames.is_empty());
         self.tables.retain(|table| !table.rows.is_empty());
