@@ -317,7 +317,7 @@ fn the_http_port_says_what_is_wrong_with_a_request_and_goes_on() {
         ),
         ("/no/such/page", 404, "nothing"),
         ("/faults/%00", 400, "UUID"),
-        ("/?min_severity=terrible", 400, "min_severity"),
+        ("/faults?min_severity=terrible", 400, "min_severity"),
     ] {
         let answer = system.backend.get(path).expect("an answer");
         assert_eq!(answer.status, status, "{path}: {}", answer.body);

@@ -62,7 +62,7 @@ fn pages_behind_nginx_are_live_and_those_who_ask_too_much_are_refused() {
     // The collector is behind a proxy: nobody is taken for somebody at its machine.
     assert_eq!(nginx.status("/admin", &[]), "403");
     // What is too large does not reach it.
-    let large = "x".repeat(20_000);
+    let large = "x".repeat(100_000);
     assert_eq!(nginx.status("/login", &["--data", &large]), "413");
     assert_eq!(
         nginx.status("/telemetry.v1.Collector/Deliver", &["--data", ""]),

@@ -182,7 +182,8 @@ impl Scrubber {
         })
     }
 
-    /// Scrubs a text of any number of lines.
+    /// Scrubs a text of any number of lines. Doing it again changes nothing, unless values of two rules are joined by a dot, a dash or
+    /// a colon: of `ann@mail.example-fe80::1` the address of a machine is found, and the other one when that is gone.
     pub fn text(&self, text: &str) -> Scrubbed {
         let mut out = String::with_capacity(text.len());
         let mut scrubbed = Scrubbed::default();

@@ -27,7 +27,7 @@ pub(super) struct Watched<'a> {
     pub(super) side: Side,
     /// The model that they have in common with those of the other side, or the build.
     pub(super) stratum: &'a str,
-    /// Hosts.
+    /// Hosts, each in one stratum of a side, however many it was in.
     pub(super) hosts: u64,
     /// Host-hours.
     pub(super) hours: f64,
@@ -111,9 +111,12 @@ impl Sums {
     /// not a new one.
     fn add(&mut self, host: &History, groups: &[Option<Group>], firsts: &[First]) {
         let days = days_by_group(host, groups);
+        let mut counted = None;
         for of_group in days.chunk_by(|a, b| a.0 == b.0) {
+            let (side, _) = of_group[0].0;
             let sum = self.watched.entry(of_group[0].0).or_default();
-            sum.0 += 1;
+            // The groups of a side come one after the other.
+            sum.0 += u64::from(counted.replace(side) != Some(side));
             sum.1 += of_group.iter().map(|(.., hours)| hours).sum::<f64>();
         }
         let first_of_any = firsts.iter().min_by_key(|first| first.seen.first_at);

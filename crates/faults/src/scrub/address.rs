@@ -61,6 +61,7 @@ fn mac(next: usize, pairs: usize, note: &mut impl FnMut(Range<usize>)) {
 pub(super) fn ips(text: &str, stays: impl Fn(&Range<usize>) -> bool, note: &mut impl FnMut(Range<usize>)) {
     for run in runs(text, |byte| byte.is_ascii_digit() || byte == b'.') {
         let run = trimmed(text, run, '.');
+        let run = before_mac(text, &run).unwrap_or(run);
         if is_v4(text, &run, &stays) {
             note(run);
         }
@@ -73,7 +74,19 @@ pub(super) fn ips(text: &str, stays: impl Fn(&Range<usize>) -> bool, note: &mut 
         // What a `:` joins to an address is another word: `peer:fe80::1: down`.
         let first = run.start + word.find(':').map_or(0, |colon| colon + 1);
         let last = run.end - usize::from(word.ends_with(':'));
-        let ranges = [run.start..run.end, run.start..last, first..run.end, first..last];
+        // As a whole hardware address is.
+        let behind = match word.as_bytes().get(17) {
+            Some(b':') if begins_with_mac(word.as_bytes()) => run.start + 18,
+            _ => run.start,
+        };
+        let ranges = [
+            run.start..run.end,
+            run.start..last,
+            first..run.end,
+            first..last,
+            behind..run.end,
+            behind..last,
+        ];
         if let Some(range) = ranges.into_iter().find(|range| is_v6(text, range)) {
             note(range);
         }
@@ -84,6 +97,21 @@ pub(super) fn ips(text: &str, stays: impl Fn(&Range<usize>) -> bool, note: &mut 
 fn trimmed(text: &str, run: Range<usize>, end: char) -> Range<usize> {
     let word = text.get(run.clone()).unwrap_or_default();
     run.start..run.start + word.trim_end_matches(end).len()
+}
+
+/// Without the first pair of a hardware address that a dot joins to it.
+fn before_mac(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
+    let dot = run.start + text.get(run.clone())?.rfind('.')?;
+    begins_with_mac(text.as_bytes().get(dot + 1..)?).then_some(run.start..dot)
+}
+
+/// Whether there is a hardware address of six bytes at the beginning.
+fn begins_with_mac(bytes: &[u8]) -> bool {
+    let digits = |pair: &[u8]| pair.iter().take(2).all(u8::is_ascii_hexdigit);
+    let separator = |pair: &[u8]| pair.get(2).is_none_or(|byte| Some(byte) == bytes.get(2));
+    bytes.get(..17).is_some_and(|mac| {
+        matches!(mac.get(2), Some(b':' | b'-')) && mac.chunks(3).all(|pair| digits(pair) && separator(pair))
+    })
 }
 
 fn is_v4(text: &str, run: &Range<usize>, stays: impl Fn(&Range<usize>) -> bool) -> bool {

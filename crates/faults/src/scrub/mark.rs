@@ -48,12 +48,14 @@ const SERIAL_WORDS: [&str; 16] = [
 /// Beginnings of names that hold a disk's number.
 pub(super) const DISK_PREFIXES: [&str; 5] = ["wwn-0x", "naa.", "eui.", "wwid.", "nvme.uuid."];
 
-/// Reports each e-mail address.
+/// Reports each e-mail address, with what is before it and ends in an `@` as well: `ann@host1@relay.example`.
 pub(super) fn emails(text: &str, note: &mut impl FnMut(Range<usize>)) {
     let bytes = text.as_bytes();
     let is_local =
         |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'.' | b'_' | b'%' | b'+' | b'-');
     let is_domain = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'.' | b'-');
+    // The last `@`, and where what belongs to it begins.
+    let mut last_at: Option<(usize, usize)> = None;
     for at in memchr::memchr_iter(b'@', bytes) {
         let before = bytes.get(..at).unwrap_or_default();
         let after = bytes.get(at + 1..).unwrap_or_default();
@@ -61,7 +63,12 @@ pub(super) fn emails(text: &str, note: &mut impl FnMut(Range<usize>)) {
         let domain = after.iter().take(DOMAIN_MAX).take_while(is_domain).count();
         let domain = text.get(at + 1..at + 1 + domain).unwrap_or_default();
         let domain = domain.trim_end_matches(['.', '-']);
-        let range = at - local..at + 1 + domain.len();
+        let start = match last_at {
+            Some((last, start)) if last + 1 == at - local => start,
+            _ => at - local,
+        };
+        last_at = (local > 0).then_some((at, start));
+        let range = start..at + 1 + domain.len();
         let Some((_, last)) = domain.rsplit_once('.') else {
             continue;
         };

@@ -213,7 +213,13 @@ fn names_of_people_hosts_and_files() {
 #[test]
 fn marks_of_people_and_machines() {
     assert_replaced(&[
+        ("peer 192.0.2.7.52:54:00:12:34:56 down", "peer <ip>.<mac> down"),
+        ("hw 0a:0a:02:02:02:0a:fe80::1 up", "hw <mac>:<ip> up"),
         ("(alice.b+x@mail.example.com) (gcc", "(<email>) (gcc"),
+        (
+            "mail ann.lee@relay.host1@mail.example today",
+            "mail <email> today",
+        ),
         (
             "usb 1-1: SerialNumber: 4C530001230515113563",
             "usb 1-1: SerialNumber: <serial>",

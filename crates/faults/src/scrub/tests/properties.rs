@@ -63,11 +63,12 @@ proptest! {
     fn scrubbing_twice_is_scrubbing_once(
         scrubber in action(),
         words in prop::collection::vec(prop_oneof![
-            secret().prop_map(|(text, _)| text),
+            // Not joined to what comes: see `Scrubber::text`.
+            secret().prop_map(|(text, _)| format!("{text} ")),
             prop::sample::select(vec![
                 " ", " ", "\n", ":", "::", "<", ">", "[", "]", "/", "-", "@", ".", "'", "\"", "=", "0x", "+0x1", "a", "é", "1", "<ip>", "<user>", "<mac:0123456789ab>",
-                "<host:0123456789ab>", "serial", "SN", "cmdline=", "EXT4-fs error: ", "path ", "/home/", "Kiste", "Nov 24 02:54:00 ", "kernel: ", "ffff888012345678", "192.0.2.7", "fe80::1",
-                "52:54:00:12:34:56", "a@b.example", "00000000abcdef12", "0add000000000000", "xxxx", "RSP: 0018:", "wwn-0x", "v", "Code: ",
+                "<host:0123456789ab>", "serial", "SN", "cmdline=", "EXT4-fs error: ", "path ", "/home/", "Kiste", "Nov 24 02:54:00 ", "kernel: ", "ffff888012345678", "192.0.2.7 ", "fe80::1 ",
+                "52:54:00:12:34:56 ", "a@b.example ", "00000000abcdef12", "0add000000000000", "xxxx", "RSP: 0018:", "wwn-0x", "v", "Code: ",
             ]).prop_map(str::to_owned),
             "\\PC{0,6}",
         ], 0..40),
