@@ -25,7 +25,7 @@ pub use compare::{Asked, Comparison, ComparisonOfIssue, RateRatio, SideSum, Verd
 pub use days::{FleetDay, fleet_days};
 pub use escalation::{Escalation, escalations};
 pub use health::{BAD_SCORE, Sign, score};
-pub use newest::newest_builds;
+pub use newest::compare_newest;
 pub use outliers::{Outlier, Outliers, outliers};
 pub use rates::{Rate, rates, rates_by_class};
 pub use survival::{Survival, SurvivalStep, survival};
@@ -113,6 +113,11 @@ fn alpha(confidence: f64) -> Result<Alpha, Invalid> {
 #[expect(clippy::cast_precision_loss, reason = "no fleet has 2^53 hosts")]
 fn real(count: u64) -> f64 {
     count as f64
+}
+
+/// `2.5 times`; None: infinitely many.
+pub(crate) fn times(ratio: Option<f64>) -> String {
+    ratio.map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times"))
 }
 
 /// A part of a whole; of nothing it is nothing.

@@ -13,6 +13,11 @@ pub(crate) fn host_name(host: &str) -> &str {
     }
 }
 
+/// Whether it is an address that a browser opens.
+pub(crate) fn is_of_the_web(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
 /// A time such as `30m`, `12h` or `1d`. `None`: it is none, or it is not above zero. Days have 24 hours; months and years have no length.
 pub fn duration(text: &str) -> Option<Duration> {
     let span: Span = text.parse().ok()?;

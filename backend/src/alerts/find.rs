@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::hooks::{self, Wanted};
 use super::rules::Condition;
 use crate::analysis::{
-    AnalysisError, Asked, Comparison, Escalation, Verdict, compare, escalations, newest_builds, usual,
+    AnalysisError, Comparison, Escalation, Verdict, compare_newest, escalations, times, usual,
 };
 use crate::http::compare_href;
-use crate::store::{Dimension, FINDINGS, Finding, Store, Watch};
+use crate::store::{FINDINGS, Finding, Store, Watch};
 
 /// How sure a comparison has to be that wakes somebody.
 const CONFIDENCE: f64 = 0.99;
@@ -81,9 +81,7 @@ async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, Analysis
         let Some(rise) = rises.get(&finding.object) else {
             continue;
         };
-        let times = rise
-            .ratio
-            .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times"));
+        let times = times(rise.ratio);
         let since = match rise.days {
             1 => "today".to_owned(),
             days => format!("for {days} days"),
@@ -100,38 +98,25 @@ async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, Analysis
 
 /// The newest build, of those that one in 100 hosts ran, where it is worse than the one before it.
 async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<Finding>, AnalysisError> {
-    let Some([to, from]) = newest_builds(store, &watch).await? else {
-        return Ok(Vec::new());
-    };
-    let asked = Asked {
-        by: Dimension::Build,
-        from,
-        to,
-        max_ratio,
-        confidence: CONFIDENCE,
-        watch,
-    };
-    let found = compare(store, &asked).await?;
-    Ok(match found.verdict {
-        Verdict::Worse => vec![told(&found, &asked)],
-        Verdict::Fine | Verdict::Unsure => Vec::new(),
-    })
+    let found = compare_newest(store, max_ratio, CONFIDENCE, watch.clone()).await?;
+    let worse = found.filter(|found| found.verdict == Verdict::Worse);
+    Ok(worse.iter().map(|found| told(found, &watch)).collect())
 }
 
-fn told(found: &Comparison, asked: &Asked) -> Finding {
+fn told(found: &Comparison, watch: &Watch) -> Finding {
     Finding {
         object: found.to.name.clone(),
         severity: 3,
         summary: found.worse_in_words(),
-        path: page_of(asked),
+        path: page_of(found, watch),
     }
 }
 
 /// The page that compares the same, by the same ratio. Its 95 % find what 99 % find.
-fn page_of(asked: &Asked) -> String {
-    let Watch { days, class, .. } = &asked.watch;
-    let mut more = form_urlencoded::Serializer::new(compare_href(&asked.from, &asked.to));
-    more.append_pair("max_ratio", &asked.max_ratio.to_string())
+fn page_of(found: &Comparison, watch: &Watch) -> String {
+    let Watch { days, class, .. } = watch;
+    let mut more = form_urlencoded::Serializer::new(compare_href(&found.from.name, &found.to.name));
+    more.append_pair("max_ratio", &found.max_ratio.to_string())
         .append_pair("days", &days.to_string());
     if !class.is_empty() {
         more.append_pair("class", class);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use self::condition::some_time;
 pub use self::condition::{Condition, Severity};
 use super::send::{SECRET_BYTES, SendError, secret};
+use crate::text::is_of_the_web;
 
 /// Rules and targets that a file may have of each.
 const MOST: usize = 100;
@@ -243,10 +244,6 @@ impl Target {
             }
         }
     }
-}
-
-fn is_of_the_web(url: &str) -> bool {
-    url.starts_with("http://") || url.starts_with("https://")
 }
 
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

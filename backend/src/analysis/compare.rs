@@ -14,7 +14,9 @@ use statistics::{Counted, compare::Stratum, discovery};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, named, of_histories, real};
+use super::{
+    AnalysisError, Bounds, alpha, days::LEAST_HOURS, digits, finite, named, of_histories, real, times,
+};
 use crate::severity;
 use crate::store::{Dimension, KnownIssue, Store, Watch};
 use sums::{Affected, Side, Watched, side_by_side};
@@ -133,6 +135,17 @@ pub struct ComparisonOfIssue {
     pub q_worse: f64,
 }
 
+impl Verdict {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Worse => "worse",
+            Self::Unsure => "unsure",
+        }
+    }
+}
+
 impl Comparison {
     /// In what `to` is worse, as a sentence.
     pub fn worse_in_words(&self) -> String {
@@ -155,9 +168,7 @@ impl Comparison {
             (None, _) => format!(
                 "{} fails {} as often as {}: {} of {} hosts had a first fault, beside {} of {}",
                 to.name,
-                self.ratio
-                    .estimate
-                    .map_or("many times".to_owned(), |ratio| format!("{ratio:.1} times")),
+                times(self.ratio.estimate),
                 from.name,
                 to.affected,
                 to.hosts,

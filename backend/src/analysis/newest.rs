@@ -1,40 +1,43 @@
-//! Which builds are the newest?
+//! The newest build against the one before it.
 
-use super::{AnalysisError, of_histories};
+use super::{AnalysisError, Asked, Comparison, compare, of_histories, rates::watched};
 use crate::store::{Dimension, Histories, Store, Watch};
 
 /// A build counts that one in so many hosts ran: what a single one of many tries is no release.
 const SHARE: u64 = 100;
 
-/// The two builds that hosts began to run last, the newest first, of those that one in 100 hosts ran in these days. None: there are
-/// no two.
-pub async fn newest_builds(store: &Store, watch: &Watch) -> Result<Option<[String; 2]>, AnalysisError> {
+/// Compares the two builds that hosts began to run last, of those that one in 100 hosts ran in these days. None: there are no two.
+pub async fn compare_newest(
+    store: &Store,
+    max_ratio: f64,
+    confidence: f64,
+    watch: Watch,
+) -> Result<Option<Comparison>, AnalysisError> {
     let newest = store.newest_builds(watch.days).await?;
-    of_histories(store, watch, move |histories, _| {
+    let two = of_histories(store, &watch, move |histories, _| {
         Ok(newest_two(newest, histories))
-    })
-    .await
+    });
+    let Some([to, from]) = two.await? else {
+        return Ok(None);
+    };
+    let asked = Asked {
+        by: Dimension::Build,
+        from,
+        to,
+        max_ratio,
+        confidence,
+        watch,
+    };
+    compare(store, &asked).await.map(Some)
 }
 
+/// The newest first.
 fn newest_two(newest: Vec<String>, histories: &Histories) -> Option<[String; 2]> {
-    let (names, build_of) = histories.names(Dimension::Build);
-    let mut hosts = vec![0; names.len()];
-    for host in &histories.hosts {
-        let mut builds: Vec<usize> = host
-            .watched
-            .iter()
-            .map(|watched| build_of[watched.system as usize])
-            .collect();
-        builds.sort_unstable();
-        builds.dedup();
-        for build in builds {
-            hosts[build] += 1;
-        }
-    }
+    let builds = watched(histories, Dimension::Build);
     let all = histories.hosts.len() as u64;
-    let is_release = |build: &String| {
-        let place = names.iter().position(|name| name == build);
-        place.is_some_and(|place| hosts[place] * SHARE >= all)
+    let is_release = |name: &String| {
+        let build = builds.iter().find(|build| build.name == *name);
+        build.is_some_and(|build| build.hosts * SHARE >= all)
     };
     let mut releases = newest.into_iter().filter(is_release);
     Some([releases.next()?, releases.next()?])

@@ -67,11 +67,11 @@ pub async fn rates_by_class(
 
 /// Hosts of one build, kernel or model, or all hosts and faults of one class.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Group {
+pub(super) struct Group {
     /// What they have in common.
-    name: String,
+    pub(super) name: String,
     /// How many were watched.
-    hosts: u64,
+    pub(super) hosts: u64,
     /// For how many hours together.
     hours: f64,
     /// Hosts that had a fault.
@@ -101,8 +101,25 @@ impl Group {
 }
 
 fn groups(histories: &Histories, by: Dimension, watch: &Watch) -> Vec<Group> {
+    let mut groups = watched(histories, by);
+    let (_, group_of) = histories.names(by);
+    add_faults(&mut groups, histories, watch, |seen, _| {
+        group_of[seen.system as usize]
+    });
+    groups.retain(|group| group.hosts > 0);
+    groups.sort_by(|a, b| b.hours.total_cmp(&a.hours).then_with(|| a.name.cmp(&b.name)));
+    groups.truncate(GROUPS);
+    groups
+}
+
+/// How many hosts of each name were watched and for how long, in the order of [`Histories::names`]; without their faults.
+pub(super) fn watched(histories: &Histories, by: Dimension) -> Vec<Group> {
     let (names, group_of) = histories.names(by);
-    let mut groups = vec![Group::default(); names.len()];
+    let group = |name: &str| Group {
+        name: name.to_owned(),
+        ..Group::default()
+    };
+    let mut groups: Vec<Group> = names.into_iter().map(group).collect();
     for host in &histories.hosts {
         let mut watched: Vec<usize> = Vec::new();
         for one in &host.watched {
@@ -114,15 +131,6 @@ fn groups(histories: &Histories, by: Dimension, watch: &Watch) -> Vec<Group> {
             }
         }
     }
-    add_faults(&mut groups, histories, watch, |seen, _| {
-        group_of[seen.system as usize]
-    });
-    for (group, name) in groups.iter_mut().zip(names) {
-        name.clone_into(&mut group.name);
-    }
-    groups.retain(|group| group.hosts > 0);
-    groups.sort_by(|a, b| b.hours.total_cmp(&a.hours).then_with(|| a.name.cmp(&b.name)));
-    groups.truncate(GROUPS);
     groups
 }
 

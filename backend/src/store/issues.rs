@@ -23,6 +23,7 @@ pub(super) use regroup::{recount, split};
 pub use variants::Variant;
 
 use super::{Store, StoreError, filter};
+use crate::text::is_of_the_web;
 
 /// Characters of each text of a change.
 const TEXT_CHARS: usize = 1024;
@@ -160,8 +161,11 @@ impl IssueChange {
                 limits::FIX_BYTES
             ));
         }
-        let web = |url: &str| url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
-        if !self.fix_url.as_deref().is_none_or(web) {
+        if !self
+            .fix_url
+            .as_deref()
+            .is_none_or(|url| url.is_empty() || is_of_the_web(url))
+        {
             return wrong("fix_url: an address that begins with https:// or http://");
         }
         Ok(())

@@ -11,6 +11,16 @@ use tower::ServiceExt as _;
 use crate::pages::{ISSUE, oops, router, tell, text};
 use crate::support::{Database, assert_says, get, host, of_issue, sender};
 
+/// Stores a record of another issue, and gives its digits.
+async fn tell_another(db: &Database) -> &'static str {
+    let other = "000000000000000000000000000000b1";
+    let mut another = oops();
+    other.clone_into(&mut another.fingerprints[0].value);
+    db.tell(&[another]).await;
+    db.counted().await;
+    other
+}
+
 /// Sends the form of an issue's page.
 async fn decide(router: &Router, issue: &str, fields: &[(&str, &str)]) -> Response {
     let form: String = form_urlencoded::Serializer::new(String::new())
@@ -87,11 +97,7 @@ async fn a_merged_issue_is_found_at_its_address_and_taken_apart_without_scripts(
         return;
     };
     tell(&db, 1).await;
-    let other = "000000000000000000000000000000b1";
-    let mut another = oops();
-    another.fingerprints[0].value = other.to_owned();
-    db.tell(&[another]).await;
-    db.counted().await;
+    let other = tell_another(&db).await;
     let router = router(&db, Anonymous::Admin);
     let merge = IssueChange {
         who: "ann".to_owned(),
@@ -187,11 +193,7 @@ async fn several_issues_are_decided_about_at_once() {
         return;
     };
     tell(&db, 1).await;
-    let other = "000000000000000000000000000000b1";
-    let mut another = oops();
-    another.fingerprints[0].value = other.to_owned();
-    db.tell(&[another]).await;
-    db.counted().await;
+    let other = tell_another(&db).await;
     let send = async |router: &Router, fields: &[(&str, &str)]| {
         let form: String = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)

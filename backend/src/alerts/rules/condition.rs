@@ -1,8 +1,9 @@
 //! What rules look for, as the alerts file says it.
 
+use std::fmt::Display;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
     analysis, class,
@@ -125,65 +126,67 @@ fn kernel() -> Dimension {
     Dimension::Kernel
 }
 
+/// A value if it is right; otherwise what is wrong with it.
+fn checked<T, E: Error>(value: T, is_right: bool, wrong: impl Display) -> Result<T, E> {
+    if is_right {
+        Ok(value)
+    } else {
+        Err(E::custom(wrong))
+    }
+}
+
 fn ratio<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let ratio = f64::deserialize(from)?;
-    if ratio > 0.0 && ratio.is_finite() {
-        Ok(ratio)
-    } else {
-        Err(serde::de::Error::custom(format!(
-            "{ratio} is no ratio: how many times as often it may fail, such as 1.5"
-        )))
-    }
+    checked(
+        ratio,
+        ratio > 0.0 && ratio.is_finite(),
+        format_args!("{ratio} is no ratio: how many times as often it may fail, such as 1.5"),
+    )
 }
 
 fn days<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let days = u32::deserialize(from)?;
-    if (1..=366).contains(&days) {
-        Ok(days)
-    } else {
-        Err(serde::de::Error::custom(format!("{days}: it is 1 to 366 days")))
-    }
+    checked(
+        days,
+        (1..=366).contains(&days),
+        format_args!("{days}: it is 1 to 366 days"),
+    )
 }
 
 fn until_it_is_gone<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let time = some_time(from)?;
-    if time < Duration::from_hours(24 * u64::from(GONE_DAYS)) {
-        Ok(time)
-    } else {
-        Err(serde::de::Error::custom(format!(
+    checked(
+        time,
+        time < Duration::from_hours(24 * u64::from(GONE_DAYS)),
+        format_args!(
             "longer_than is less than {GONE_DAYS} days: hosts that are gone for so long are not silent"
-        )))
-    }
+        ),
+    )
 }
 
 fn score<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let score = f64::deserialize(from)?;
-    if (0.0..=100.0).contains(&score) {
-        Ok(score)
-    } else {
-        Err(serde::de::Error::custom(format!(
-            "{score} is no score from 0 to 100"
-        )))
-    }
+    checked(
+        score,
+        (0.0..=100.0).contains(&score),
+        format_args!("{score} is no score from 0 to 100"),
+    )
 }
 
 fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let share = f64::deserialize(from)?;
-    if (0.0..=1.0).contains(&share) {
-        Ok(share)
-    } else {
-        Err(serde::de::Error::custom(format!(
-            "{share} is no share from 0 to 1"
-        )))
-    }
+    checked(
+        share,
+        (0.0..=1.0).contains(&share),
+        format_args!("{share} is no share from 0 to 1"),
+    )
 }
 
 fn known<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    class::known(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    class::known(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 pub(super) fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
-    duration(&text)
-        .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time such as 30m, 12h or 1d")))
+    duration(&text).ok_or_else(|| D::Error::custom(format!("{text:?} is no time such as 30m, 12h or 1d")))
 }

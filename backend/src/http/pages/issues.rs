@@ -121,7 +121,11 @@ pub(in crate::http) async fn issue(
         days,
         builds: days_by_build,
         variants,
-        rates: vec![("kernel", kernels), ("build", builds), ("model", models)],
+        rates: vec![
+            (Dimension::Kernel.noun(), kernels),
+            (Dimension::Build.noun(), builds),
+            (Dimension::Model.noun(), models),
+        ],
         unusual,
         hosts,
         newest,

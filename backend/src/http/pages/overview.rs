@@ -6,13 +6,13 @@ use proto::v1::{FaultFilter, PartFilter, Severity};
 use uuid::Uuid;
 
 use super::{App, rendered};
-use crate::analysis::{self, AnalysisError, Asked, Comparison};
+use crate::analysis;
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::query;
 use crate::http::statistics::{CONFIDENCE, MAX_RATIO};
 use crate::http::view::{OVERVIEW_DAYS, OverviewInput, OverviewPage, SPARK_DAYS, issue_id, list_href};
-use crate::store::{Dimension, Store, Watch};
+use crate::store::{Dimension, Watch};
 
 /// Issues that are shown.
 const ISSUES: u8 = 8;
@@ -52,7 +52,8 @@ pub(in crate::http) async fn overview(
         let days = analysis::fleet_days(&app.store, &watch, CONFIDENCE);
         let builds = analysis::rates(&app.store, Dimension::Build, &watch, CONFIDENCE);
         let classes = analysis::rates_by_class(&app.store, &watch, CONFIDENCE);
-        let comparison = newest_comparison(&app.store, &watch);
+        // As its page compares them.
+        let comparison = analysis::compare_newest(&app.store, MAX_RATIO, CONFIDENCE, watch.clone());
         Ok::<_, Refusal>(tokio::try_join!(days, builds, classes, comparison)?)
     };
     let to_look_at = async {
@@ -86,20 +87,4 @@ pub(in crate::http) async fn overview(
         frame,
     });
     Ok(rendered(&page)?.into_response())
-}
-
-/// The newest build against the one before it, as its page compares them.
-async fn newest_comparison(store: &Store, watch: &Watch) -> Result<Option<Comparison>, AnalysisError> {
-    let Some([to, from]) = analysis::newest_builds(store, watch).await? else {
-        return Ok(None);
-    };
-    let asked = Asked {
-        by: Dimension::Build,
-        from,
-        to,
-        max_ratio: MAX_RATIO,
-        confidence: CONFIDENCE,
-        watch: watch.clone(),
-    };
-    analysis::compare(store, &asked).await.map(Some)
 }

@@ -14,11 +14,11 @@ use crate::http::access::Frame;
 use crate::http::statistics::Question;
 use crate::store::{Dimension, Watch};
 
-/// What hosts can be told apart by, with the words for one of them.
-const DIMENSIONS: [(Dimension, &str, &str); 3] = [
-    (Dimension::Build, "build", "Build"),
-    (Dimension::Kernel, "kernel", "Kernel"),
-    (Dimension::Model, "model", "Model"),
+/// What hosts can be told apart by, with the heading of a column of them.
+const DIMENSIONS: [(Dimension, &str); 3] = [
+    (Dimension::Build, "Build"),
+    (Dimension::Kernel, "Kernel"),
+    (Dimension::Model, "Model"),
 ];
 /// Issues of a comparison that are shown.
 const ISSUES: usize = 20;
@@ -113,17 +113,17 @@ impl BuildsPage {
             Ok(found) => (found.map(Compared::from), String::new()),
             Err(problem) => (None, problem),
         };
-        let noun = DIMENSIONS.into_iter().find(|(by, ..)| *by == asked);
+        let noun = DIMENSIONS.into_iter().find(|(by, _)| *by == asked);
         Self {
             by: DIMENSIONS
                 .into_iter()
-                .map(|(by, value, label)| Choice {
-                    value: value.to_owned(),
+                .map(|(by, label)| Choice {
+                    value: by.noun().to_owned(),
                     label: label.to_owned(),
                     selected: by == asked,
                 })
                 .collect(),
-            noun: noun.map_or("", |(.., label)| label),
+            noun: noun.map_or("", |(_, label)| label),
             days: input.watch.days,
             class: input.watch.class.clone(),
             max_ratio: input.max_ratio,
@@ -153,7 +153,7 @@ impl From<Comparison> for Compared {
         let sides = [&found.from, &found.to];
         if let Some(side) = sides.iter().find(|side| side.host_hours <= 0.0) {
             return Self {
-                verdict: "unsure",
+                verdict: found.verdict.word(),
                 sentence: format!("No host was watched with {} in this time.", side.name),
                 sides: sides.map(SideRow::from),
                 issues: Vec::new(),
@@ -163,30 +163,20 @@ impl From<Comparison> for Compared {
         let allowed = figure(found.max_ratio);
         let percent = found.confidence * 100.0;
         let worse = found.issues.iter().filter(|issue| issue.worse).count();
-        let (verdict, sentence) = match (found.verdict, worse) {
-            (Verdict::Fine, _) => (
-                "fine",
-                format!(
-                    "{to} does not fail more than {allowed} times as often as {from}, {percent:.0} % sure."
-                ),
+        let sentence = match (found.verdict, worse) {
+            (Verdict::Fine, _) => format!(
+                "{to} does not fail more than {allowed} times as often as {from}, {percent:.0} % sure."
             ),
-            (Verdict::Worse, 0) => (
-                "worse",
-                format!("{to} fails more than {allowed} times as often as {from}, {percent:.0} % sure."),
+            (Verdict::Worse, 0) => {
+                format!("{to} fails more than {allowed} times as often as {from}, {percent:.0} % sure.")
+            }
+            (Verdict::Worse, _) => format!(
+                "{} below {} more than {allowed} times as often with {to} as with {from}, {percent:.0} % sure.",
+                counted(worse as u64, "issue"),
+                if worse == 1 { "comes" } else { "come" },
             ),
-            (Verdict::Worse, _) => (
-                "worse",
-                format!(
-                    "{} below {} more than {allowed} times as often with {to} as with {from}, {percent:.0} % sure.",
-                    counted(worse as u64, "issue"),
-                    if worse == 1 { "comes" } else { "come" },
-                ),
-            ),
-            (Verdict::Unsure, _) => (
-                "unsure",
-                format!(
-                    "Too little is known yet to say whether {to} fails more than {allowed} times as often as {from}."
-                ),
+            (Verdict::Unsure, _) => format!(
+                "Too little is known yet to say whether {to} fails more than {allowed} times as often as {from}."
             ),
         };
         let rate = match found.ratio.estimate {
@@ -198,7 +188,7 @@ impl From<Comparison> for Compared {
             None => String::new(),
         };
         Self {
-            verdict,
+            verdict: found.verdict.word(),
             sentence: sentence + &rate,
             sides: sides.map(SideRow::from),
             issues: found

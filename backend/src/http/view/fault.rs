@@ -150,8 +150,13 @@ impl Occurrences {
 }
 
 pub(super) fn moment(time: SystemTime, now: Timestamp) -> Option<Moment> {
+    Moment::new(unix_ns(time)?, now)
+}
+
+/// Nanoseconds since the Unix epoch. None: before it, or after 2554.
+pub(super) fn unix_ns(time: SystemTime) -> Option<u64> {
     let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
-    Moment::new(u64::try_from(since_epoch.as_nanos()).ok()?, now)
+    u64::try_from(since_epoch.as_nanos()).ok()
 }
 
 fn same(record: &Record, known: &[FingerprintFacts]) -> Vec<SameFault> {

@@ -189,17 +189,13 @@ impl From<&OpenOfRule> for RuleRow {
 impl From<&Comparison> for Compare {
     fn from(found: &Comparison) -> Self {
         let (from, to) = (&found.from.name, &found.to.name);
-        let (verdict, words) = match found.verdict {
-            Verdict::Worse => ("worse", found.worse_in_words()),
-            Verdict::Fine => ("fine", format!("{to} is not worse than {from}")),
-            Verdict::Unsure => (
-                "unsure",
-                format!("{to} against {from}: too little is known to say"),
-            ),
-        };
         Self {
-            verdict,
-            words,
+            verdict: found.verdict.word(),
+            words: match found.verdict {
+                Verdict::Worse => found.worse_in_words(),
+                Verdict::Fine => format!("{to} is not worse than {from}"),
+                Verdict::Unsure => format!("{to} against {from}: too little is known to say"),
+            },
             href: compare_href(from, to),
         }
     }

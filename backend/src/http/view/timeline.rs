@@ -1,11 +1,10 @@
 //! The boots of a host on one line, with what happened in them and how each ended.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use askama::{Template, filters::Safe};
 use jiff::Timestamp;
 use proto::v1::{Fault, Obituary, Record, Severity, record::Payload};
 
+use super::fault::unix_ns;
 use super::list::title;
 use super::{Moment, counted, duration};
 use crate::store::Boot;
@@ -56,7 +55,7 @@ pub(super) fn spans<'a>(boots: &'a [Boot], ends: &'a [Fault]) -> Vec<Span<'a>> {
     let told: Vec<(&Fault, &Record, &Obituary)> = ends.iter().filter_map(obituary).collect();
     let heard = boots.iter().map(|boot| {
         let end = told.iter().find(|(_, record, _)| record.boot_id == boot.boot_id);
-        let (from_ns, to_ns) = (unix_ns(boot.first_beat), unix_ns(boot.last_beat));
+        let [from_ns, to_ns] = [boot.first_beat, boot.last_beat].map(|beat| unix_ns(beat).unwrap_or(0));
         let began = end.map_or(0, |(.., obituary)| obituary.booted_at_unix_ns);
         Span {
             kernel: &boot.kernel_release,
@@ -194,14 +193,9 @@ impl Axis {
     }
 }
 
-fn unix_ns(time: SystemTime) -> u64 {
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 
