@@ -95,6 +95,13 @@ pub struct Caller {
     pub role: Role,
 }
 
+impl Caller {
+    /// The name that they keep searches under; empty: a stranger, who has them in common with all strangers.
+    pub fn owner(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+}
+
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {

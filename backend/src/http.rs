@@ -16,7 +16,7 @@
 //! | `GET`, `POST /issues/{issue}` | one issue; changes it |
 //! | `GET /population`, `GET /updates` | who runs what; how updates went |
 //! | `GET /probes` | what the fleet watches |
-//! | `POST /searches` | keeps a search of the list of faults, or gives one up |
+//! | `POST /searches` | keeps a search of a list, or gives one up |
 //! | `GET /live` | new faults as server-sent events, each a row of the list |
 //! | `/api/v1/…`, `GET /api/records` | the REST API: `GET /api/v1/openapi.json` describes it |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
@@ -58,6 +58,7 @@ mod view;
 
 pub(crate) use self::view::compare_href;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,21 +116,55 @@ struct App {
     shutdown: CancellationToken,
     live_streams: Arc<Semaphore>,
     exports: Arc<Semaphore>,
-    /// Names of the rules of the alerts file; none: there is no such file.
-    alert_rules: Arc<[String]>,
+    started: Arc<Started>,
     /// The wall clock.
     now: fn() -> Timestamp,
 }
 
+/// How the collector was started, as far as its pages tell.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Where agents deliver.
+    pub grpc: SocketAddr,
+    /// How they do.
+    pub delivery: Delivery,
+    /// Names of the rules of the alerts file; none: there is no such file.
+    pub alert_rules: Vec<String>,
+}
+
+impl Default for Started {
+    /// As `backend serve` does without options.
+    fn default() -> Self {
+        Self {
+            grpc: SocketAddr::from((Ipv4Addr::LOCALHOST, 7130)),
+            delivery: Delivery::Clear,
+            alert_rules: Vec::new(),
+        }
+    }
+}
+
+/// How agents deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Without TLS.
+    Clear,
+    /// They believe a certificate of the collector's own authority.
+    OwnAuthority {
+        /// The first name that it is for.
+        name: String,
+    },
+    /// They believe a certificate of another authority.
+    OtherAuthority,
+}
+
 /// All routes. Streams that stay open (the live list) end when `shutdown` is cancelled.
-/// `alert_rules` are the names of those that this collector looks at.
 /// Where strangers may ask (`Anonymous::Local`), it has to be served with the address of the peer as `ConnectInfo`.
 pub fn router(
     store: Store,
     symbols: Symbols,
     access: Access,
     metrics: Metrics,
-    alert_rules: &[String],
+    started: Started,
     shutdown: CancellationToken,
 ) -> Router {
     all_routes(App {
@@ -140,7 +175,7 @@ pub fn router(
         shutdown,
         live_streams: Arc::new(Semaphore::new(live::STREAMS)),
         exports: Arc::new(Semaphore::new(export::EXPORTS)),
-        alert_rules: alert_rules.into(),
+        started: started.into(),
         now: Timestamp::now,
     })
 }

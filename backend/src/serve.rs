@@ -227,8 +227,17 @@ async fn serve_from(
             shutdown.clone().cancelled_owned(),
         );
     let netconsole = start_background(config, listeners.netconsole, &store, &metrics, shutdown);
-    let web = services::web(config, &store, symbols, access, metrics.clone(), shutdown)
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let grpc_address = addresses.grpc;
+    let web = services::web(
+        config,
+        &store,
+        symbols,
+        access,
+        metrics.clone(),
+        grpc_address,
+        shutdown,
+    )
+    .into_make_service_with_connect_info::<SocketAddr>();
     let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
         http.await.map_err(ServeError::Http)

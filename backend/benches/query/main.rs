@@ -24,7 +24,7 @@ use axum::{
 use backend::{
     access::{Access, Anonymous},
     embedded::Cluster,
-    http,
+    http::{self, Started},
     metrics::Metrics,
     store::{KEPT, Store},
     symbols::Symbols,
@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
         symbols,
         access,
         Metrics::new(),
-        &[],
+        Started::default(),
         CancellationToken::new(),
     );
 

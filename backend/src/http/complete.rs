@@ -60,11 +60,7 @@ pub(super) async fn complete(
 ) -> Result<Json<Offered>, ApiError> {
     let subject = match of.as_deref() {
         None => Subject::Faults,
-        Some(of) => {
-            let mut all = Subject::ALL.into_iter();
-            let named = all.find(|(name, _)| *name == of).map(|(_, subject)| subject);
-            named.ok_or_else(|| Refusal::Request("of is faults, issues or hosts".to_owned()))?
-        }
+        Some(of) => Subject::named(of).ok_or(Refusal::Subject)?,
     };
     let before = q
         .get(..at.unwrap_or(q.len()))

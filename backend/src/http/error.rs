@@ -34,6 +34,9 @@ pub(super) enum Refusal {
     /// A query or a body that cannot be read.
     #[error("{0}")]
     Request(String),
+    /// A list that there is not.
+    #[error("the list is faults, issues or hosts")]
+    Subject,
     /// There is no such issue.
     #[error("there is no issue with this fingerprint")]
     NoIssue,
@@ -160,6 +163,7 @@ impl Refusal {
             Self::Query(_)
             | Self::Id
             | Self::AgentId
+            | Self::Subject
             | Self::Request(_)
             | Self::Numbers(_)
             | Self::Store(

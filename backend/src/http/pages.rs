@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::access::Frame;
 use super::error::{PageError, Refusal};
-use super::view::{FaultPage, ListInput, ListPage, StackPage, whole_text};
+use super::view::{FaultPage, FirstHost, ListInput, ListPage, StackPage, whole_text};
 use super::{App, query};
 use crate::access::Caller;
 use crate::text::host_name;
@@ -67,17 +67,16 @@ pub(super) async fn list(
     } else {
         None
     };
-    let owner = caller.name.as_deref().unwrap_or_default();
     let page = ListPage::new(ListInput {
         request: &request,
         problem: &problem,
         list: &list,
         facets,
         counts,
-        searches: app.store.searches(owner).await?,
+        searches: app.store.searches(caller.owner(), Subject::Faults).await?,
         caller: &caller,
         same,
-        collector: collector_name(&headers),
+        first_host: FirstHost::new(&app.started, &collector_name(&headers)),
         now: (app.now)(),
         frame,
     });

@@ -27,12 +27,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for FromQuery<T> {
         let form = form_of(parts.uri.path());
         let query = parts.uri.query().unwrap_or_default();
         let read = match form {
-            error::Form::Json => in_query(query),
-            error::Form::Page => in_query(&given(query)),
+            error::Form::Json => in_query(query).map_err(Refusal::Request),
+            error::Form::Page => from_query(query),
         };
-        read.map(Self)
-            .map_err(|wrong| Refusal::Request(wrong).answer(form))
+        read.map(Self).map_err(|wrong| wrong.answer(form))
     }
+}
+
+/// What the address of a page asks for.
+pub(super) fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Refusal> {
+    in_query(&given(query)).map_err(Refusal::Request)
 }
 
 /// What a query string says, or what is wrong with it.

@@ -5,6 +5,7 @@ mod builds;
 mod chart;
 mod crashes;
 mod fault;
+mod first_host;
 mod hardware;
 mod hosts;
 mod issue;
@@ -16,6 +17,7 @@ mod payload;
 mod population;
 mod probes;
 mod rates;
+mod searches;
 mod shown;
 mod stack;
 mod text;
@@ -27,8 +29,9 @@ pub(super) use admin::{AdminInput, AdminPage};
 pub(super) use builds::{BuildsInput, BuildsPage};
 pub(super) use crashes::{CrashesInput, CrashesPage};
 pub(super) use fault::FaultPage;
+pub(super) use first_host::FirstHost;
 pub(super) use hardware::{HardwarePage, PartPage};
-pub(super) use hosts::{HostInput, HostPage, HostsPage};
+pub(super) use hosts::{HostInput, HostPage, HostsAsked, HostsInput, HostsPage};
 pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
 pub(super) use issues::{IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
@@ -42,6 +45,7 @@ pub(super) use updates::UpdatesPage;
 
 use std::fmt::Display;
 
+use filter::Subject;
 use jiff::Timestamp;
 use proto::v1::{FaultFilter, ListFaultsRequest, Severity};
 
@@ -153,10 +157,7 @@ impl Facts {
 
 /// The address of a list.
 pub(super) fn list_href(request: &ListFaultsRequest) -> String {
-    match query::to_string(request).as_str() {
-        "" => "/faults".into(),
-        query => format!("/faults?{query}"),
-    }
+    subject_href(Subject::Faults, &query::to_string(request))
 }
 
 /// The address of the list that `filter` selects.
@@ -167,17 +168,29 @@ fn filter_href(filter: FaultFilter) -> String {
     })
 }
 
+/// The address of a list, with parameters as [`parameters`] or [`query::to_string`] has them.
+pub(super) fn subject_href(subject: Subject, parameters: &str) -> String {
+    match (subject.name(), parameters) {
+        (list, "") => format!("/{list}"),
+        (list, parameters) => format!("/{list}?{parameters}"),
+    }
+}
+
+/// Those that have a value, as an address has them.
+fn parameters(asked: &[(&str, &str)]) -> String {
+    let given = asked.iter().filter(|(_, value)| !value.is_empty());
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(given)
+        .finish()
+}
+
 /// The address of the next page of the list at `path` that was asked for these; empty: there is none.
 fn next_href(path: &str, asked: &[(&str, &str)], page_token: &str) -> String {
     if page_token.is_empty() {
         return String::new();
     }
-    let given = asked.iter().filter(|(_, value)| !value.is_empty());
-    let query: String = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(given)
-        .append_pair("page_token", page_token)
-        .finish();
-    format!("{path}?{query}")
+    let asked = [asked, &[("page_token", page_token)]].concat();
+    format!("{path}?{}", parameters(&asked))
 }
 
 /// The address of the page that compares two builds.

@@ -1,18 +1,19 @@
 //! What is served, over HTTP and gRPC.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::v1::FILE_DESCRIPTOR_SET;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Router};
 
-use super::{Config, ServeError};
+use super::{Config, ServeError, tls::Certificate};
 use crate::{
     access::{Access, Guard},
     alerts::Rules,
     collector::{self, CollectorService},
     enrolment::{self, EnrolmentService},
-    http,
+    http::{self, Delivery, Started},
     metrics::Metrics,
     old_clients,
     query::{
@@ -45,15 +46,30 @@ pub(super) fn web(
     symbols: Symbols,
     access: Access,
     metrics: Metrics,
+    grpc: SocketAddr,
     shutdown: &CancellationToken,
 ) -> axum::Router {
     let old_clients = config
         .old_clients
         .as_ref()
         .map(|id| old_clients::router(store.clone(), id.clone()));
-    let rules = config.alerts.as_ref().map(Rules::names).unwrap_or_default();
-    http::router(store.clone(), symbols, access, metrics, &rules, shutdown.clone())
+    let started = Started {
+        grpc,
+        delivery: delivery(config),
+        alert_rules: config.alerts.as_ref().map(Rules::names).unwrap_or_default(),
+    };
+    http::router(store.clone(), symbols, access, metrics, started, shutdown.clone())
         .merge(old_clients.unwrap_or_default())
+}
+
+fn delivery(config: &Config) -> Delivery {
+    match config.tls.as_ref().map(|tls| &tls.certificate) {
+        None => Delivery::Clear,
+        Some(Certificate::Files { .. }) => Delivery::OtherAuthority,
+        Some(Certificate::Own { names }) => Delivery::OwnAuthority {
+            name: names.first().cloned().unwrap_or_default(),
+        },
+    }
 }
 
 /// The gRPC services but for health.

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use backend::access::Anonymous;
+use backend::http::Started;
 use backend::store::Store;
 use proto::v1::Host;
 use tokio_util::sync::CancellationToken;
@@ -160,8 +161,11 @@ async fn a_rule_that_is_not_in_the_alerts_file_is_not_silenced() {
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let rules = ["spread".to_owned(), "a < b".to_owned()];
-    let router = db.router_with(&rules, Anonymous::Admin, &CancellationToken::new());
+    let started = Started {
+        alert_rules: vec!["spread".to_owned(), "a < b".to_owned()],
+        ..Started::default()
+    };
+    let router = db.router_with(started, Anonymous::Admin, &CancellationToken::new());
     let page = get(&router, "/admin").await;
     assert_says(&page, &["<option>spread</option>", "<option>a &#60; b</option>"]);
     let silence = |rule| {

@@ -172,6 +172,7 @@ async fn searches_are_kept_shared_and_given_up() {
     let save = |name: &'static str| {
         [
             ("do", "save"),
+            ("subject", "faults"),
             ("name", name),
             ("search", "class=kernel.oops&page_token=abc"),
         ]
@@ -201,6 +202,7 @@ async fn searches_are_kept_shared_and_given_up() {
     assert!(site.page(&ann, "/faults").await.contains("of the team"));
     let delete = [
         ("do", "delete"),
+        ("subject", "faults"),
         ("owner", "bob"),
         ("name", "of the team"),
         ("search", ""),
@@ -215,11 +217,86 @@ async fn searches_are_kept_shared_and_given_up() {
         StatusCode::FORBIDDEN
     );
     assert_eq!(site.keep(&ann, &save(" "), own).await, StatusCode::BAD_REQUEST);
-    for nonsense in ["severity=worst", "q=severity:worst"] {
-        let nonsense = [("do", "save"), ("name", "y"), ("search", nonsense)];
-        assert_eq!(site.keep(&ann, &nonsense, own).await, StatusCode::BAD_REQUEST);
+    for (subject, nonsense) in [
+        ("faults", "severity=worst"),
+        ("faults", "q=severity:worst"),
+        ("faults", "state=new"),
+        ("issues", "state=unheard"),
+        ("issues", "q=dimm:A1"),
+        ("issues", "class=kernel.oops"),
+        ("hosts", "q=severity:high"),
+        ("hosts", "state=new"),
+        ("builds", ""),
+    ] {
+        let nonsense = [
+            ("do", "save"),
+            ("subject", subject),
+            ("name", "y"),
+            ("search", nonsense),
+        ];
+        assert_eq!(
+            site.keep(&ann, &nonsense, own).await,
+            StatusCode::BAD_REQUEST,
+            "{nonsense:?}"
+        );
     }
     assert_eq!(db.count("SELECT count(*) FROM saved_searches").await, 1);
+}
+
+#[tokio::test]
+async fn each_list_has_searches_of_its_own() {
+    let Some(db) = Database::new("each_list_has_searches_of_its_own").await else {
+        return;
+    };
+    let router = db.router(Anonymous::Triager, &CancellationToken::new());
+    let site = Site { router };
+    let lists = [
+        (
+            "faults",
+            "class=kernel.oops&q=nvme&page_token=abc",
+            "q=nvme&class=kernel.oops",
+        ),
+        (
+            "issues",
+            "q=hosts%3E%3D10&state=new&page_token=abc",
+            "state=new&q=hosts%3E%3D10",
+        ),
+        ("hosts", "page_token=abc&q=kernel%3A6.1.*", "q=kernel%3A6.1.*"),
+    ];
+    for (subject, search, _) in lists {
+        let save = [
+            ("do", "save"),
+            ("subject", subject),
+            ("name", "mine"),
+            ("search", search),
+        ];
+        assert_eq!(
+            site.keep("", &save, "same-origin").await,
+            StatusCode::SEE_OTHER,
+            "{subject}"
+        );
+    }
+    for (subject, _, kept) in lists {
+        let link = format!("<a href=\"/{subject}?{}\"", kept.replace('&', "&#38;"));
+        let page = site.page("", &format!("/{subject}")).await;
+        assert!(page.contains(&link), "{link} in {page}");
+        assert_eq!(page.matches(">mine</a>").count(), 1, "{page}");
+        // It is known for what is shown.
+        let page = site.page("", &format!("/{subject}?{kept}")).await;
+        assert!(page.contains(&format!("{link} aria-current=\"true\"")), "{page}");
+    }
+    let delete = [
+        ("do", "delete"),
+        ("subject", "issues"),
+        ("owner", ""),
+        ("name", "mine"),
+        ("search", ""),
+    ];
+    assert_eq!(site.keep("", &delete, "same-origin").await, StatusCode::SEE_OTHER);
+    for (subject, left) in [("faults", 1), ("issues", 0), ("hosts", 1)] {
+        let page = site.page("", &format!("/{subject}")).await;
+        assert_eq!(page.matches(">mine</a>").count(), left, "{subject}: {page}");
+    }
 }
 
 #[tokio::test]
@@ -232,7 +309,12 @@ async fn nobody_keeps_searches_without_end() {
     let site = Site { router };
     for number in 0..=50 {
         let name = number.to_string();
-        let save = [("do", "save"), ("name", &name), ("search", "class=kernel.oops")];
+        let save = [
+            ("do", "save"),
+            ("subject", "issues"),
+            ("name", &name),
+            ("search", "state=new"),
+        ];
         let status = site.keep("", &save, "same-origin").await;
         let expected = if number < 50 {
             StatusCode::SEE_OTHER
@@ -242,10 +324,15 @@ async fn nobody_keeps_searches_without_end() {
         assert_eq!(status, expected, "{number}");
     }
     // One that is there can be changed.
-    let again = [("do", "save"), ("name", "0"), ("search", "class=custom")];
+    let again = [
+        ("do", "save"),
+        ("subject", "issues"),
+        ("name", "0"),
+        ("search", "state=resolved"),
+    ];
     assert_eq!(site.keep("", &again, "same-origin").await, StatusCode::SEE_OTHER);
     let viewer = db.router(Anonymous::Viewer, &CancellationToken::new());
     let site = Site { router: viewer };
     assert_eq!(site.keep("", &again, "same-origin").await, StatusCode::FORBIDDEN);
-    assert!(site.page("", "/faults").await.contains("class=custom"));
+    assert!(site.page("", "/issues").await.contains("state=resolved"));
 }

@@ -1,6 +1,7 @@
 //! What sessions with PostgreSQL keep of what they were asked.
 
 use backend::store::SavedSearch;
+use filter::Subject;
 use proto::v1::{FaultFilter, HostFilter, IssueFilter};
 
 use crate::support::Database;
@@ -34,12 +35,13 @@ fn shaped(number: usize) -> String {
 async fn note(db: &Database) {
     let search = SavedSearch {
         owner: String::new(),
+        subject: Subject::Faults,
         name: "one".to_owned(),
         search: String::new(),
         shared: false,
     };
     assert!(db.store.save_search(&search).await.unwrap());
-    assert!(db.store.delete_search("", "one").await.unwrap());
+    assert!(db.store.delete_search("", Subject::Faults, "one").await.unwrap());
 }
 
 #[tokio::test]

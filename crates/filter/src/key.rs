@@ -220,6 +220,12 @@ impl Subject {
         all.find(|(_, subject)| *subject == self)
             .map_or("", |(name, _)| name)
     }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(known, _)| *known == name).map(|(_, subject)| subject)
+    }
 }
 
 impl State {

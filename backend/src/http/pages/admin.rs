@@ -117,7 +117,7 @@ async fn shown(app: &App, caller: &Caller, frame: Frame, made: String) -> Page {
         retention: app.store.retention().await?,
         alerts: app.store.open_alerts_listed().await?,
         silences: app.store.silences().await?,
-        alert_rules: app.alert_rules.to_vec(),
+        alert_rules: app.started.alert_rules.clone(),
         privacy: app.store.privacy().await?,
         audit: app.store.audit_log().await?,
         you: caller.name.clone(),
@@ -162,7 +162,8 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             time,
             note,
         } => {
-            let known = app.alert_rules.is_empty() || app.alert_rules.contains(&rule);
+            let rules = &app.started.alert_rules;
+            let known = rules.is_empty() || rules.contains(&rule);
             if rule.is_empty() || !known {
                 return Err(wrong("rule: the name of a rule of the alerts file"));
             }

@@ -1,16 +1,17 @@
 //! The pages of hosts.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use filter::Subject;
 use proto::v1::{Fault, FaultFilter, HostFilter, ListHostsResponse, PartFilter};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{App, Listed, Page, fault_id, listed, problem_with, rendered};
+use crate::access::Caller;
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::taken::FromQuery;
-use crate::http::view::{HostInput, HostPage, HostsPage};
+use crate::http::view::{HostInput, HostPage, HostsAsked, HostsInput, HostsPage};
 
 /// Hosts of a page.
 const PAGE: u32 = 100;
@@ -21,30 +22,31 @@ const PARTS: u32 = 20;
 /// Ends of its boots that are looked at.
 const ENDS: u32 = 50;
 
-/// The parameters of the list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(in crate::http) struct Asked {
-    /// A filter in the language of `docs/filter.md`.
-    q: String,
-    /// The end of the page before.
-    page_token: String,
-}
-
 /// `GET /hosts`.
 pub(in crate::http) async fn list(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     frame: Frame,
-    FromQuery(asked): FromQuery<Asked>,
+    FromQuery(asked): FromQuery<HostsAsked>,
 ) -> Listed {
-    let filter = HostFilter { query: asked.q };
+    let filter = HostFilter {
+        query: asked.q.clone(),
+    };
     let problem = problem_with(&filter.query, Subject::Hosts);
     let list = if problem.is_empty() {
         app.store.list_hosts(&filter, PAGE, &asked.page_token).await?
     } else {
         ListHostsResponse::default()
     };
-    let page = HostsPage::new(&filter.query, &problem, &list, (app.now)(), frame);
+    let page = HostsPage::new(HostsInput {
+        asked: &asked,
+        problem: &problem,
+        list: &list,
+        searches: app.store.searches(caller.owner(), Subject::Hosts).await?,
+        caller: &caller,
+        now: (app.now)(),
+        frame,
+    });
     listed(&page, &problem)
 }
 

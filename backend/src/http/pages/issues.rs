@@ -55,7 +55,8 @@ pub(in crate::http) async fn list(
         list: &list,
         days: &days,
         builds: &builds,
-        may_change: caller.role >= Role::Triager,
+        searches: app.store.searches(caller.owner(), Subject::Issues).await?,
+        caller: &caller,
         now: (app.now)(),
         frame,
     });

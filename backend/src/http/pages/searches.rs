@@ -9,20 +9,22 @@ use serde::Deserialize;
 use super::App;
 use crate::access::{Caller, Role};
 use crate::http::error::{PageError, Refusal};
+use crate::http::issues::state;
 use crate::http::query;
-use crate::http::taken::FromForm;
-use crate::http::view::list_href;
+use crate::http::taken::{FromForm, from_query};
+use crate::http::view::{HostsAsked, IssuesAsked, subject_href};
 use crate::store::{SAVED_SEARCHES, SavedSearch};
 
 /// Characters of a name.
 const NAME_CHARS: usize = 64;
 
-/// What the forms of the list of faults send.
+/// What the forms of a list send. `subject` is the list: faults, issues or hosts.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
 pub(in crate::http) enum Act {
     /// Keep the list as it is asked for now.
     Save {
+        subject: String,
         name: String,
         /// The parameters of the list.
         search: String,
@@ -31,6 +33,7 @@ pub(in crate::http) enum Act {
     },
     /// Keep it no longer.
     Delete {
+        subject: String,
         name: String,
         owner: String,
         /// The parameters of the list that is shown then.
@@ -52,18 +55,25 @@ pub(in crate::http) async fn act(
             Ok(())
         }
     };
-    let own = caller.name.clone().unwrap_or_default();
+    let own = caller.owner().to_owned();
     if own.is_empty() {
         takes(Role::Triager)?;
     }
-    let search = match act {
-        Act::Save { name, search, shared } => {
+    let (subject, search) = match act {
+        Act::Save {
+            subject,
+            name,
+            search,
+            shared,
+        } => {
             if shared.is_some() {
                 takes(Role::Triager)?;
             }
-            let search = checked(&search)?;
+            let subject = list_named(&subject)?;
+            let search = checked(subject, &search)?;
             let kept = SavedSearch {
                 owner: own,
+                subject,
                 name: named(&name)?,
                 search: search.clone(),
                 shared: shared.is_some(),
@@ -72,18 +82,27 @@ pub(in crate::http) async fn act(
                 let full = format!("{SAVED_SEARCHES} searches are kept already: give one up first");
                 return Err(Refusal::Request(full).into());
             }
-            search
+            (subject, search)
         }
-        Act::Delete { name, owner, search } => {
+        Act::Delete {
+            subject,
+            name,
+            owner,
+            search,
+        } => {
             if owner != own {
                 takes(Role::Admin)?;
             }
-            app.store.delete_search(&owner, &name).await?;
-            checked(&search)?
+            let subject = list_named(&subject)?;
+            app.store.delete_search(&owner, subject, &name).await?;
+            (subject, checked(subject, &search)?)
         }
     };
-    let request = query::parse(&search)?;
-    Ok(Redirect::to(&list_href(&request)))
+    Ok(Redirect::to(&subject_href(subject, &search)))
+}
+
+fn list_named(name: &str) -> Result<Subject, Refusal> {
+    Subject::named(name).ok_or(Refusal::Subject)
 }
 
 fn named(name: &str) -> Result<String, Refusal> {
@@ -97,12 +116,24 @@ fn named(name: &str) -> Result<String, Refusal> {
 }
 
 /// The parameters of the first page of a list, in their one form.
-fn checked(search: &str) -> Result<String, Refusal> {
-    let mut request = query::parse(search)?;
-    request.page_token.clear();
-    if let Some(asked) = &request.filter {
-        filter::parse(&asked.query, Subject::Faults)
-            .map_err(|error| Refusal::Request(format!("the search: {error}")))?;
-    }
-    Ok(query::to_string(&request))
+fn checked(subject: Subject, search: &str) -> Result<String, Refusal> {
+    let (parameters, search) = match subject {
+        Subject::Faults => {
+            let mut request = query::parse(search)?;
+            request.page_token.clear();
+            let parameters = query::to_string(&request);
+            (parameters, request.filter.unwrap_or_default().query)
+        }
+        Subject::Issues => {
+            let asked: IssuesAsked = from_query(search)?;
+            state(&asked.state)?;
+            (asked.parameters(), asked.q)
+        }
+        Subject::Hosts => {
+            let asked: HostsAsked = from_query(search)?;
+            (asked.parameters(), asked.q)
+        }
+    };
+    filter::parse(&search, subject).map_err(|error| Refusal::Request(format!("the search: {error}")))?;
+    Ok(parameters)
 }

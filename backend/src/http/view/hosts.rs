@@ -1,18 +1,24 @@
 //! Hosts: all of them, and one.
 
 use askama::Template;
+use filter::Subject;
 use jiff::Timestamp;
 use proto::v1::{Dimm, Fault, FaultFilter, Host, KnownHost, ListHostsResponse, Part};
+use serde::Deserialize;
 
 use super::fault::{host_facts, moment};
 use super::hardware::PartRow;
 use super::issues::issue_href;
 use super::list::{Row, os, title};
 use super::payload::{self, Hook};
+use super::searches::Searches;
 use super::timeline::{Span, Timeline, spans};
-use super::{Facts, Moment, bytes, filter_href, grouped, name_of_host, next_href, severity_word, titled};
+use super::{
+    Facts, Moment, bytes, filter_href, grouped, name_of_host, next_href, parameters, severity_word, titled,
+};
+use crate::access::Caller;
 use crate::http::{access::Frame, json::bytes_text};
-use crate::store::{Book, IssueOfHost, Story};
+use crate::store::{Book, IssueOfHost, SavedSearch, Story};
 
 /// Faults of a host that are listed, the latest.
 const FAULTS: usize = 10;
@@ -25,6 +31,7 @@ pub(in crate::http) struct HostsPage {
     /// What is wrong with it; empty: nothing.
     pub(in crate::http) problem: String,
     pub(in crate::http) rows: Vec<HostRow>,
+    pub(in crate::http) searches: Searches,
     /// The next page; empty: this is the last.
     pub(in crate::http) next: String,
     pub(in crate::http) frame: Frame,
@@ -42,19 +49,64 @@ pub(in crate::http) struct HostRow {
     pub(in crate::http) last: Option<Moment>,
 }
 
+/// The parameters of the page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http) struct HostsAsked {
+    /// A filter in the language of `docs/filter.md`.
+    pub(in crate::http) q: String,
+    /// The end of the page before.
+    pub(in crate::http) page_token: String,
+}
+
+impl HostsAsked {
+    /// Its first page, as an address has it.
+    pub(in crate::http) fn parameters(&self) -> String {
+        parameters(&self.given())
+    }
+
+    fn given(&self) -> [(&str, &str); 1] {
+        [("q", &self.q)]
+    }
+}
+
+/// What the page of hosts is made of.
+#[derive(Debug)]
+pub(in crate::http) struct HostsInput<'a> {
+    pub(in crate::http) asked: &'a HostsAsked,
+    /// What is wrong with the search; empty: nothing.
+    pub(in crate::http) problem: &'a str,
+    pub(in crate::http) list: &'a ListHostsResponse,
+    /// Those that the caller is shown.
+    pub(in crate::http) searches: Vec<SavedSearch>,
+    pub(in crate::http) caller: &'a Caller,
+    pub(in crate::http) now: Timestamp,
+    pub(in crate::http) frame: Frame,
+}
+
 impl HostsPage {
-    pub(in crate::http) fn new(
-        query: &str,
-        problem: &str,
-        list: &ListHostsResponse,
-        now: Timestamp,
-        frame: Frame,
-    ) -> Self {
+    pub(in crate::http) fn new(input: HostsInput<'_>) -> Self {
+        let HostsInput {
+            asked,
+            problem,
+            list,
+            searches,
+            caller,
+            now,
+            frame,
+        } = input;
         Self {
-            query: query.to_owned(),
+            query: asked.q.clone(),
             problem: problem.to_owned(),
             rows: list.hosts.iter().map(|host| HostRow::new(host, now)).collect(),
-            next: next_href("/hosts", &[("q", query)], &list.next_page_token),
+            searches: Searches::new(
+                Subject::Hosts,
+                asked.parameters(),
+                !asked.q.is_empty() && problem.is_empty(),
+                searches,
+                caller,
+            ),
+            next: next_href("/hosts", &asked.given(), &list.next_page_token),
             frame,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use askama::Template;
+use filter::Subject;
 use jiff::Timestamp;
 use proto::v1::{Issue, IssueState, ListIssuesResponse};
 use serde::Deserialize;
@@ -10,10 +11,12 @@ use uuid::Uuid;
 
 use super::chart::Bars;
 use super::list::Choice;
+use super::searches::Searches;
 use super::shown::name;
-use super::{Moment, counted, grouped, next_href, noun, severity_word, titled};
+use super::{Moment, counted, grouped, next_href, noun, parameters, severity_word, titled};
+use crate::access::{Caller, Role};
 use crate::http::access::Frame;
-use crate::store::{IssueDay, issue_state_name};
+use crate::store::{IssueDay, SavedSearch, issue_state_name};
 
 /// Days of the small chart in the list.
 pub(in crate::http) const SPARK_DAYS: u16 = 14;
@@ -49,6 +52,7 @@ pub(in crate::http) struct IssuesPage {
     pub(in crate::http) problem: String,
     pub(in crate::http) rows: Vec<IssueRow>,
     pub(in crate::http) filtered: bool,
+    pub(in crate::http) searches: Searches,
     /// What can be decided about several at once; empty: who looks at it may not.
     pub(in crate::http) decisions: Vec<Choice>,
     /// The next page; empty: this is the last.
@@ -100,6 +104,17 @@ pub(in crate::http) struct IssuesAsked {
     pub(in crate::http) page_token: String,
 }
 
+impl IssuesAsked {
+    /// Its first page, as an address has it.
+    pub(in crate::http) fn parameters(&self) -> String {
+        parameters(&self.given())
+    }
+
+    fn given(&self) -> [(&str, &str); 2] {
+        [("state", &self.state), ("q", &self.q)]
+    }
+}
+
 /// What the page is made of.
 #[derive(Debug)]
 pub(in crate::http) struct IssuesInput<'a> {
@@ -110,7 +125,9 @@ pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
     /// The builds that they were seen in on those days, the newest first.
     pub(in crate::http) builds: &'a HashMap<Uuid, Vec<String>>,
-    pub(in crate::http) may_change: bool,
+    /// Those that the caller is shown.
+    pub(in crate::http) searches: Vec<SavedSearch>,
+    pub(in crate::http) caller: &'a Caller,
     pub(in crate::http) now: Timestamp,
     pub(in crate::http) frame: Frame,
 }
@@ -123,10 +140,13 @@ impl IssuesPage {
             list,
             days,
             builds,
-            may_change,
+            searches,
+            caller,
             now,
             frame,
         } = input;
+        let may_change = caller.role >= Role::Triager;
+        let filtered = !asked.state.is_empty() || !asked.q.is_empty();
         let states = STATES.map(issue_state_name).map(|state| Choice {
             value: state.to_owned(),
             label: state.to_owned(),
@@ -146,12 +166,15 @@ impl IssuesPage {
                 })
                 .collect(),
             decisions: if may_change { decisions() } else { Vec::new() },
-            filtered: !asked.state.is_empty() || !asked.q.is_empty(),
-            next: next_href(
-                "/issues",
-                &[("state", &asked.state), ("q", &asked.q)],
-                &list.next_page_token,
+            searches: Searches::new(
+                Subject::Issues,
+                asked.parameters(),
+                filtered && problem.is_empty(),
+                searches,
+                caller,
             ),
+            filtered,
+            next: next_href("/issues", &asked.given(), &list.next_page_token),
             frame,
         }
     }

@@ -2,14 +2,15 @@
 
 mod counts;
 mod detail;
-mod searches;
 
 use askama::Template;
+use filter::Subject;
 use jiff::Timestamp;
 use proto::v1::{Fault, FaultFilter, Host, ListFaultsRequest, ListFaultsResponse, Record};
 
 pub(in crate::http) use self::counts::CountsView;
-pub(in crate::http) use self::searches::Searches;
+use super::first_host::FirstHost;
+use super::searches::Searches;
 use super::shown::name;
 use super::{
     Moment, class_href, counted, filter_href, host_href, is_housekeeping, kernel_href, list_href,
@@ -52,8 +53,7 @@ pub(in crate::http) struct ListPage {
     pub(in crate::http) filtered: bool,
     /// All that matches as a file: names of formats and addresses.
     pub(in crate::http) exports: [(&'static str, String); 3],
-    /// The collector's name as the browser knows it.
-    pub(in crate::http) collector: String,
+    pub(in crate::http) first_host: FirstHost,
     pub(in crate::http) frame: Frame,
 }
 
@@ -130,7 +130,7 @@ pub(in crate::http) struct ListInput<'a> {
     pub(in crate::http) searches: Vec<SavedSearch>,
     pub(in crate::http) caller: &'a Caller,
     pub(in crate::http) same: Option<FingerprintFacts>,
-    pub(in crate::http) collector: String,
+    pub(in crate::http) first_host: FirstHost,
     pub(in crate::http) now: Timestamp,
     pub(in crate::http) frame: Frame,
 }
@@ -146,7 +146,7 @@ impl ListPage {
             searches,
             caller,
             same,
-            collector,
+            first_host,
             now,
             frame,
         } = input;
@@ -160,6 +160,7 @@ impl ListPage {
         };
         let rows: Vec<Row> = list.faults.iter().map(|fault| Row::new(fault, now)).collect();
         let count = rows.len();
+        let filtered = filter != FaultFilter::default();
         Self {
             frame,
             form: Form::new(&filter, facets),
@@ -180,10 +181,19 @@ impl ListPage {
             counts: counts
                 .map(|counts| CountsView::new(&filter, &counts))
                 .filter(|counts| !counts.ways.is_empty()),
-            searches: Searches::new(request, searches, caller),
-            filtered: filter != FaultFilter::default(),
+            searches: Searches::new(
+                Subject::Faults,
+                query::to_string(&ListFaultsRequest {
+                    page_token: String::new(),
+                    ..request.clone()
+                }),
+                filtered && problem.is_empty(),
+                searches,
+                caller,
+            ),
+            filtered,
             exports: EXPORTS.map(|(name, format)| (name, export_href(&filter, format))),
-            collector,
+            first_host,
             rows,
         }
     }

@@ -80,38 +80,40 @@ async fn a_search_is_saved_opened_and_deleted_by_clicks() {
         return;
     };
     oopses(&db, "web-1", "12", 3).await;
+    db.tell(&[oops(7, "Oops in nvme_queue_rq")]).await;
     let Some(site) = Site::open(test, &db).await else {
         return;
     };
     let window = &site.window;
-    for scripts in [true, false] {
+    let lists = [
+        ("/faults", "/faults?class=kernel.oops", ".pager", "4 faults,"),
+        ("/issues", "/issues?state=new&q=nvme", ".issues", "Oops in nvme"),
+        ("/hosts", "/hosts?q=web", ".cards", "web-1"),
+    ];
+    for ((list, sought, place, found), scripts) in lists.into_iter().zip([true, false, true]) {
         window.scripts(scripts);
-        window.go("/faults?class=kernel.oops");
-        window.says(".pager", "3 faults,");
+        window.go(sought);
+        window.says(place, found);
         window.says(".searches summary", "Saved searches");
         window.click(".searches summary");
         window.says(".searches", "None is kept yet.");
-        window.write(".searches .keep input[name=name]", "our oopses");
+        window.write(".searches .keep input[name=name]", "our own");
         window.click(".searches .keep button");
         window.says(".searches summary", "Saved searches 1");
-        assert!(
-            window.address().ends_with("/faults?class=kernel.oops"),
-            "{}",
-            window.address()
-        );
+        assert!(window.address().ends_with(sought), "{}", window.address());
 
-        window.go("/faults");
-        window.says(".pager", "4 faults,");
+        window.go(list);
         window.click(".searches summary");
-        window.says(".searches li a", "our oopses");
+        window.says(".searches li a", "our own");
         window.click(".searches li a");
-        window.says(".pager", "3 faults,");
+        window.says(place, found);
+        assert!(window.address().ends_with(sought), "{}", window.address());
 
         window.click(".searches summary");
-        window.says(".searches li a[aria-current=true]", "our oopses");
+        window.says(".searches li a[aria-current=true]", "our own");
         window.click(".searches li button");
         window.without(".searches li");
-        window.says(".pager", "3 faults,");
+        window.says(place, found);
     }
     site.close().await;
 }

@@ -7,6 +7,7 @@ use backend::alerts::{Rules, look};
 use backend::analysis;
 use backend::simulation::{self, Plan, Story, WORSE_IN_B};
 use backend::store::{IssueChange, SavedSearch, Sender};
+use filter::Subject;
 use proto::v1::{
     Confidence, Context, Demise, Evidence, Heartbeat, Hook, HookState, Host, Obituary, ProgramCrash, Record,
     Severity, UserFrame, record::Payload,
@@ -94,6 +95,7 @@ async fn decide(db: &Database) {
     store.change_issue(&issue(), &change).await.unwrap();
     let search = SavedSearch {
         owner: String::new(),
+        subject: Subject::Faults,
         name: "Worse than usual".to_owned(),
         search: "min_severity=high".to_owned(),
         shared: true,

@@ -15,7 +15,7 @@ use axum::Router;
 use backend::{
     access::{Access, Anonymous},
     embedded::{Cluster, EmbeddedError, Programs},
-    http,
+    http::{self, Started},
     metrics::Metrics,
     store::{Sender, Store},
     symbols::Symbols,
@@ -165,13 +165,13 @@ impl Database {
 
     /// REST and pages, where strangers may do so much.
     pub(crate) fn router(&self, anonymous: Anonymous, shutdown: &CancellationToken) -> Router {
-        self.router_with(&[], anonymous, shutdown)
+        self.router_with(Started::default(), anonymous, shutdown)
     }
 
-    /// The same of a collector that looks at rules of these names.
+    /// The same of a collector that was started so.
     pub(crate) fn router_with(
         &self,
-        alert_rules: &[String],
+        started: Started,
         anonymous: Anonymous,
         shutdown: &CancellationToken,
     ) -> Router {
@@ -182,7 +182,7 @@ impl Database {
             symbols,
             access,
             Metrics::new(),
-            alert_rules,
+            started,
             shutdown.clone(),
         )
     }

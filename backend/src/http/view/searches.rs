@@ -1,14 +1,16 @@
-//! Searches that are kept, beside the list.
+//! Searches that are kept, beside the list that they are of.
 
-use proto::v1::{FaultFilter, ListFaultsRequest};
+use filter::Subject;
 
+use super::subject_href;
 use crate::access::{Caller, Role};
-use crate::http::query;
 use crate::store::SavedSearch;
 
 /// What is kept, and the forms for it.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Searches {
+    /// The list.
+    pub(in crate::http) subject: &'static str,
     pub(in crate::http) rows: Vec<SearchRow>,
     /// The parameters of this list.
     pub(in crate::http) search: String,
@@ -33,16 +35,19 @@ pub(in crate::http) struct SearchRow {
 }
 
 impl Searches {
-    pub(super) fn new(request: &ListFaultsRequest, kept: Vec<SavedSearch>, caller: &Caller) -> Self {
-        let search = query::to_string(&ListFaultsRequest {
-            page_token: String::new(),
-            ..request.clone()
-        });
-        let own = caller.name.as_deref().unwrap_or_default();
+    /// Of a list that is shown for the parameters `search`; `sought`: they choose something, and are without a mistake.
+    pub(super) fn new(
+        subject: Subject,
+        search: String,
+        sought: bool,
+        kept: Vec<SavedSearch>,
+        caller: &Caller,
+    ) -> Self {
+        let own = caller.owner();
         let signed_in = caller.name.is_some();
         let triager = caller.role >= Role::Triager;
         let row = |kept: SavedSearch| SearchRow {
-            href: format!("/faults?{}", kept.search),
+            href: subject_href(subject, &kept.search),
             here: kept.search == search,
             by: if kept.owner == own {
                 String::new()
@@ -58,10 +63,10 @@ impl Searches {
             name: kept.name,
             owner: kept.owner,
         };
-        let filtered = request.filter.as_ref() != Some(&FaultFilter::default());
         Self {
+            subject: subject.name(),
             rows: kept.into_iter().map(row).collect(),
-            may_keep: filtered && (signed_in || triager),
+            may_keep: sought && (signed_in || triager),
             may_share: signed_in && triager,
             search,
         }
