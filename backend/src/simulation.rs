@@ -12,8 +12,10 @@
 //! host has changes nothing.
 //!
 //! The analysis is measured on fleets that were watched until yesterday. One for people to look at goes on until now: with programs
-//! that crash, hosts that fell silent, and the last heartbeat of each; it can be kept alive.
+//! that crash, boots that end as they should not, an issue that comes back, hosts that fell silent, and the last heartbeat of each;
+//! it can be kept alive.
 
+mod ends;
 mod heartbeat;
 mod measure;
 mod memory;
@@ -56,6 +58,9 @@ pub const NEW_IN_B: i32 = 2;
 pub const RISING: i32 = 3;
 /// The model whose hosts fail five times as often.
 pub const BAD_MODEL: i32 = 4;
+
+/// The issue of a fleet until now that was held to be resolved in build B, and is not.
+const REGRESSED: i32 = 14;
 
 /// What is wrong with a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +144,10 @@ impl Plan {
             fleet.tables.beats = heartbeat::records();
             for (reports, kernel) in fleet.tables.reports.iter_mut().zip(KERNELS) {
                 reports.extend(programs::records(kernel));
+                reports.extend(ends::records(kernel));
             }
             rates.extend(programs::rates());
+            fleet.tables.regressed = Some(REGRESSED);
         }
         for host in (0..).take(self.hosts as usize) {
             let (model, life) = settle(&mut rng, &mut fleet.tables, host, until_now);
@@ -171,6 +178,12 @@ impl Plan {
             for (issue, rate) in (1..).zip(&rates) {
                 self.live(&mut rng, &mut fleet.tables, life, (issue, rate * factor));
             }
+            if until_now {
+                let mut of_ends = Rng::with_seed(self.seed.rotate_left(32) ^ u64::from(host.unsigned_abs()));
+                for (issue, rate) in (ends::FIRST..).zip(ends::rates()) {
+                    self.live(&mut of_ends, &mut fleet.tables, life, (issue, rate * factor));
+                }
+            }
         }
         fleet
     }
@@ -186,8 +199,9 @@ impl Plan {
                 tables.host.push(life.host);
                 tables.day.push(day);
                 tables.issue.push(issue);
-                // A storm now and then.
-                tables.records.push(if rng.u8(..) == 0 { 1000 } else { 1 });
+                // A storm now and then; a boot ends once.
+                let storm = issue < ends::FIRST && rng.u8(..) == 0;
+                tables.records.push(if storm { 1000 } else { 1 });
             }
         }
     }
@@ -328,9 +342,11 @@ mod tests {
                 .iter()
                 .all(|issue| usize::try_from(*issue).unwrap() <= issues)
         );
+        assert!(tables.issue.contains(&programs::LAST), "the last program crashes");
+        let ended = |(issue, records): (&i32, &i64)| *issue >= ends::FIRST && *records == 1;
         assert!(
-            tables.issue.contains(&i32::try_from(issues).unwrap()),
-            "the last program crashes"
+            tables.issue.iter().zip(&tables.records).any(ended),
+            "boots end, each once"
         );
     }
 }

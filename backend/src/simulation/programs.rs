@@ -6,8 +6,10 @@ use super::{ISSUES, of_issue};
 
 /// Expected beginnings of each a day, on a host that is like most.
 const RATE: f64 = 0.001;
+/// How many programs crash.
+const COUNT: i32 = 6;
 /// The program, the signal that it dies of, and its stack, innermost first.
-const PROGRAMS: [(&str, u32, [&str; 3]); 6] = [
+const PROGRAMS: [(&str, u32, [&str; 3]); COUNT as usize] = [
     (
         "/usr/sbin/nginx",
         11,
@@ -39,6 +41,8 @@ const PROGRAMS: [(&str, u32, [&str; 3]); 6] = [
         ["runtime.memmove", "runtime.mapassign", "main"],
     ),
 ];
+/// The number of the last as an issue.
+pub(super) const LAST: i32 = ISSUES + COUNT;
 /// A number whose multiples look like build ids.
 const BUILD_IDS: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 /// The signal with which a program ends itself.

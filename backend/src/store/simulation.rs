@@ -33,6 +33,8 @@ pub struct FleetTables {
     pub reports: Vec<Vec<Record>>,
     /// The last heartbeat of a host by its kernel, and for each of these by its model; empty: none is stored.
     pub beats: Vec<Record>,
+    /// An issue that people held to be resolved in build `B`, and that was seen there; None: none.
+    pub regressed: Option<i32>,
     /// Sightings as columns: the host,
     pub host: Vec<i32>,
     /// the day,
@@ -66,15 +68,37 @@ const FUNCTIONS: &str = "
         $$ SELECT date_trunc('day', now(), 'UTC') + (number - days) * interval '1 day' $$;
     -- Always the same time of a day.
     CREATE FUNCTION pg_temp.time(host integer, day integer, issue integer) RETURNS interval IMMUTABLE LANGUAGE sql AS
-        $$ SELECT (hashtext(host || ' ' || day || ' ' || issue) & 65535) * interval '1.3 seconds' $$;
+        $$ SELECT (1 + (hashtext(host || ' ' || day || ' ' || issue) & 65535)) * interval '1.3 seconds' $$;
     CREATE TEMPORARY TABLE named (number integer, class text, title text, severity smallint, version bigint) ON COMMIT DROP;
     CREATE TEMPORARY TABLE fleet (number integer, model integer, upgraded integer, kernel_number integer, kernel text,
                                   hostname text, watched integer, heard timestamptz) ON COMMIT DROP;
-    -- The boot that began on a day.
-    CREATE FUNCTION pg_temp.boot(host integer, day integer) RETURNS text IMMUTABLE LANGUAGE sql AS
-        $$ SELECT md5('simulated boot ' || host || ' ' || day)::uuid::text $$;
+    CREATE TEMPORARY TABLE booted (number integer, began timestamptz, ended timestamptz, boot_id text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE erring (host integer, module text, hour integer, errors bigint, spot text) ON COMMIT DROP;
     CREATE TEMPORARY TABLE seen (host integer, day integer, issue integer, records bigint) ON COMMIT DROP;";
+
+/// The boots of each host: from the first day on, from its update on, and from each bad end on. It takes three minutes to start
+/// again; its end is told then. `$1` are the days.
+const BOOTS: &str = "
+    INSERT INTO booted
+    SELECT number, began, greatest(began, coalesce(lead(began - interval '3 minutes') OVER (PARTITION BY number ORDER BY began), heard)),
+           md5('simulated boot ' || number || ' ' || row_number() OVER (PARTITION BY number ORDER BY began))::uuid::text
+    FROM (SELECT number, pg_temp.day(0, $1) AS began, heard FROM fleet
+          UNION SELECT number, pg_temp.day(upgraded, $1), heard FROM fleet
+          UNION SELECT host, pg_temp.day(day, $1) + pg_temp.time(host, day, issue), heard
+                FROM seen JOIN fleet ON fleet.number = host JOIN named ON named.number = issue AND class = 'boot.end') b
+    WHERE began < heard";
+
+/// People held an issue to be resolved the day before it was seen in build `B`. `$1` is the issue.
+const REGRESSED: [&str; 2] = [
+    "UPDATE triage SET state = 'regressed', resolved_in_build = 'B', changed_at = seen.at
+     FROM (SELECT min(first_at) AS at FROM sightings WHERE issue = pg_temp.issue($1) AND os_build = 'B') seen
+     WHERE issue = pg_temp.issue($1) AND seen.at IS NOT NULL",
+    "INSERT INTO triage_history (issue, id, at, who, change)
+     SELECT issue, gen_random_uuid(), changed_at + after, who, change
+     FROM triage, (VALUES (interval '-1 day', 'simulated', '{\"state\": \"resolved\", \"resolved_in_build\": \"B\", \"note\": \"Build B has the mended driver.\"}'::jsonb),
+                          (interval '0', 'collector', '{\"state\": \"regressed\"}')) AS h(after, who, change)
+     WHERE issue = pg_temp.issue($1) AND state = 'regressed'",
+];
 
 /// From the temporary tables into those of the store; `$1` are the days.
 const FILL: [&str; 13] = [
@@ -82,13 +106,11 @@ const FILL: [&str; 13] = [
                         memory_bytes, product, board, bios, boot_id, agent_version, first_seen, last_seen, privacy)
      SELECT pg_temp.host(number), hostname, 'simulated', CASE WHEN upgraded < $1 THEN 'B' ELSE 'A' END,
             kernel, '', 'x86_64', 'CPU of model ' || model, 8, 1::bigint << 34, 'model ' || model, '', 'bios ' || model,
-            pg_temp.boot(number, upgraded), 'simulated', pg_temp.day(0, $1), heard,
+            (SELECT boot_id FROM booted b WHERE b.number = fleet.number ORDER BY began DESC LIMIT 1), 'simulated', pg_temp.day(0, $1), heard,
             '{mac hash,ip hash,user hash,file replace,cmdline replace,email hash,serial hash}'
      FROM fleet",
     "INSERT INTO boots (agent_id, boot_id, kernel_release, first_beat_at, last_beat_at)
-     SELECT pg_temp.host(number), pg_temp.boot(number, began), kernel, pg_temp.day(began, $1), ended
-     FROM fleet, LATERAL (VALUES (0, pg_temp.day(upgraded, $1)), (upgraded, heard)) AS boot(began, ended)
-     WHERE pg_temp.day(began, $1) < ended",
+     SELECT pg_temp.host(number), boot_id, kernel, began, ended FROM fleet JOIN booted USING (number) WHERE $1 > 0",
     "INSERT INTO exposure (agent_id, hour, os_build, kernel_release, product, seconds)
      SELECT * FROM (
          SELECT pg_temp.host(number), pg_temp.day(day, $1), CASE WHEN day < upgraded THEN 'A' ELSE 'B' END, kernel,
@@ -194,8 +216,13 @@ impl Store {
             )
             .await?;
         name_issues(&transaction, fleet.reports.first().map_or(&[], Vec::as_slice)).await?;
-        for fill in FILL {
+        for fill in [BOOTS].into_iter().chain(FILL) {
             transaction.execute(fill, &[&fleet.days]).await?;
+        }
+        if let Some(issue) = fleet.regressed {
+            for sql in REGRESSED {
+                transaction.execute(sql, &[&issue]).await?;
+            }
         }
         records::write(&transaction, fleet).await?;
         transaction.commit().await?;
@@ -213,7 +240,7 @@ impl Store {
         let client = self.patient().await?;
         client
             .batch_execute(
-                "TRUNCATE hosts, exposure, exposure_daily, sightings, fingerprints, triage, part_hours, parts, population, updates, rollups, rollups_daily,
+                "TRUNCATE hosts, exposure, exposure_daily, sightings, fingerprints, triage, triage_history, part_hours, parts, population, updates, rollups, rollups_daily,
                           records, senders, counted, boots;
                  UPDATE part_work SET scored_to = '-infinity'",
             )

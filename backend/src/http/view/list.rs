@@ -106,7 +106,7 @@ pub(in crate::http) struct Row {
     pub(in crate::http) kernel: String,
     pub(in crate::http) kernel_href: String,
     pub(in crate::http) received: Option<Moment>,
-    /// When it happened, where that differs from its arrival.
+    /// When it happened, where that differs from its arrival in words.
     pub(in crate::http) happened: Option<Moment>,
 }
 
@@ -313,6 +313,8 @@ impl Row {
         let record = fault.record.as_ref().unwrap_or(&no_record);
         let class = record.class.clone();
         let (host, host_href) = host_of(fault);
+        let received = Moment::new(fault.received_at_unix_ns, now);
+        let happened = Moment::new(record.occurred_at_unix_ns, now);
         let late = record.occurred_at_unix_ns.abs_diff(fault.received_at_unix_ns) > LATE_NS;
         Self {
             id: fault.id.clone(),
@@ -326,8 +328,9 @@ impl Row {
             host_note: name(&os(fault.host.as_ref())),
             kernel: name(&record.kernel_release),
             kernel_href: kernel_href(&record.kernel_release),
-            received: Moment::new(fault.received_at_unix_ns, now),
-            happened: Moment::new(record.occurred_at_unix_ns, now).filter(|_| late),
+            happened: happened
+                .filter(|happened| late && Some(&happened.age) != received.as_ref().map(|at| &at.age)),
+            received,
         }
     }
 }

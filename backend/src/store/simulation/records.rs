@@ -22,7 +22,8 @@ const BEATS: usize = 5000;
 struct Rows {
     id: Vec<Uuid>,
     agent_id: Vec<Uuid>,
-    at: Vec<Micros>,
+    received_at: Vec<Micros>,
+    occurred_at: Vec<Option<Micros>>,
     class: Vec<String>,
     severity: Vec<i32>,
     title: Vec<String>,
@@ -52,9 +53,12 @@ pub(super) async fn write(transaction: &Transaction<'_>, fleet: &FleetTables) ->
 async fn faults(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<(), StoreError> {
     let newest = transaction
         .query(
-            "SELECT s.agent_id, s.first_at, s.issue, n.number, f.kernel_number, h.boot_id
+            "SELECT s.agent_id, s.first_at, s.issue, n.number, f.kernel_number, b.boot_id, b.began, b.ended
              FROM sightings s JOIN named n ON pg_temp.issue(n.number) = s.issue
-             JOIN fleet f ON pg_temp.host(f.number) = s.agent_id JOIN hosts h ON h.agent_id = s.agent_id
+             JOIN fleet f ON pg_temp.host(f.number) = s.agent_id
+             -- What tells how a boot ended comes when the next has begun.
+             JOIN LATERAL (SELECT * FROM booted b WHERE b.number = f.number AND b.began < s.first_at
+                           ORDER BY b.began DESC LIMIT 1) b ON true
              WHERE s.day >= pg_temp.day($1::int - $2::int, $1) ORDER BY s.day DESC, s.agent_id, s.issue LIMIT $3",
             &[&fleet.days, &FAULT_DAYS, &FAULTS],
         )
@@ -65,11 +69,20 @@ async fn faults(transaction: &Transaction<'_>, fleet: &FleetTables) -> Result<()
         let place = |number: i32| usize::try_from(number).ok();
         let reports = place(kernel).and_then(|kernel| fleet.reports.get(kernel));
         let report = reports.and_then(|reports| reports.get(place(number - 1)?));
-        let record = Record {
+        let mut record = Record {
             boot_id: row.get(5),
             ..report.cloned().unwrap_or_default()
         };
-        rows.push(row.get(0), row.get(1), Some(row.get(2)), record);
+        let received: Micros = row.get(1);
+        let mut at = received;
+        if let Some(Payload::Obituary(obituary)) = &mut record.payload {
+            let (began, ended): (Micros, Micros) = (row.get(6), row.get(7));
+            obituary.booted_at_unix_ns = began.unix_ns();
+            obituary.last_alive_unix_ns = ended.unix_ns();
+            at = ended;
+        }
+        record.occurred_at_unix_ns = at.unix_ns();
+        rows.push(row.get(0), received, Some(row.get(2)), record);
     }
     rows.write(transaction).await
 }
@@ -161,14 +174,12 @@ impl LastBeat {
 }
 
 impl Rows {
-    fn push(&mut self, agent_id: Uuid, at: Micros, issue: Option<Uuid>, record: Record) {
-        let record = Record {
-            occurred_at_unix_ns: at.unix_ns(),
-            ..record
-        };
-        self.id.push(id::new(at, 0, fastrand::u64(..)));
+    fn push(&mut self, agent_id: Uuid, received_at: Micros, issue: Option<Uuid>, record: Record) {
+        self.id.push(id::new(received_at, 0, fastrand::u64(..)));
         self.agent_id.push(agent_id);
-        self.at.push(at);
+        self.received_at.push(received_at);
+        self.occurred_at
+            .push(Micros::from_unix_ns(record.occurred_at_unix_ns));
         self.issue.push(issue);
         self.record.push(record.encode_to_vec());
         self.class.push(record.class);
@@ -183,18 +194,19 @@ impl Rows {
             .execute(
                 "INSERT INTO records (id, received_at, agent_id, epoch, seq, occurred_at, class, severity, housekeeping, title,
                                       kernel_release, issue, fingerprints, record)
-                 SELECT r.id, r.at, r.agent_id, r.agent_id,
+                 SELECT r.id, r.received_at, r.agent_id, r.agent_id,
                         (SELECT count(*) FROM records k WHERE k.agent_id = r.agent_id)
-                            + row_number() OVER (PARTITION BY r.agent_id ORDER BY r.at, r.id),
-                        r.at, r.class, r.severity, r.issue IS NULL, r.title, r.kernel_release, r.issue,
+                            + row_number() OVER (PARTITION BY r.agent_id ORDER BY r.received_at, r.id),
+                        r.occurred_at, r.class, r.severity, r.issue IS NULL, r.title, r.kernel_release, r.issue,
                         array_remove(ARRAY[r.issue], NULL), r.record
-                 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::text[],
-                             $8::uuid[], $9::bytea[])
-                     AS r(id, agent_id, at, class, severity, title, kernel_release, issue, record)",
+                 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::int[], $7::text[],
+                             $8::text[], $9::uuid[], $10::bytea[])
+                     AS r(id, agent_id, received_at, occurred_at, class, severity, title, kernel_release, issue, record)",
                 &[
                     &self.id,
                     &self.agent_id,
-                    &self.at,
+                    &self.received_at,
+                    &self.occurred_at,
                     &self.class,
                     &self.severity,
                     &self.title,
