@@ -192,17 +192,16 @@ impl Store {
     /// What is open and not silenced of each rule; the rule with the worst first.
     pub(crate) async fn open_alerts_by_rule(&self) -> Result<Vec<OpenOfRule>, StoreError> {
         let client = self.client().await?;
-        let rows = client
-            .query(
-                &format!("WITH open AS (
+        let open = client
+            .prepare_cached(&format!("WITH open AS (
                      SELECT rule, object, severity, summary, path, since, count(*) OVER (PARTITION BY rule) - 1 AS others,
                             row_number() OVER (PARTITION BY rule ORDER BY severity DESC, since DESC, object) AS place
                      FROM alerts WHERE ended_at IS NULL AND NOT {SILENCED}
                  )
-                 SELECT to_jsonb(open), others FROM open WHERE place = 1 ORDER BY severity DESC, since DESC, rule"),
-                &[],
-            )
+                 SELECT to_jsonb(open), others FROM open WHERE place = 1 ORDER BY severity DESC, since DESC, rule"
+            ))
             .await?;
+        let rows = client.query(&open, &[]).await?;
         let of_rule = |row: &Row| OpenOfRule {
             worst: row.get(0),
             others: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),

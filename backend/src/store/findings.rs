@@ -82,8 +82,8 @@ impl Store {
     /// same day, by the hour.
     pub(crate) async fn newest_builds(&self, days: u32) -> Result<Vec<String>, StoreError> {
         let client = self.client().await?;
-        let rows = client
-            .query(
+        let newest = client
+            .prepare_cached(
                 "WITH RECURSIVE known AS (
                      (SELECT os_build FROM exposure_daily WHERE os_build > '' ORDER BY os_build LIMIT 1)
                      UNION ALL
@@ -99,9 +99,10 @@ impl Store {
                  ORDER BY b.began DESC, (SELECT min(e.hour) FROM exposure e
                                          WHERE e.os_build = b.os_build AND e.hour >= b.began
                                            AND e.hour < b.began + interval '24 hours') DESC NULLS LAST, b.os_build",
-                &[&i32::try_from(days).unwrap_or(i32::MAX)],
             )
             .await?;
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        let rows = client.query(&newest, &[&days]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 

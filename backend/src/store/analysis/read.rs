@@ -1,6 +1,6 @@
 //! Reads histories from what is counted.
 
-use std::{pin::pin, sync::Arc};
+use std::{collections::HashMap, pin::pin, sync::Arc};
 
 use deadpool_postgres::{GenericClient as _, Object, Transaction};
 use futures::TryStreamExt as _;
@@ -22,12 +22,13 @@ const DAY: i64 = 86_400_000_000;
 /// Arrays, because a row for each day takes three times as long to send and to read.
 const WATCHED: &str = "SELECT agent_id, os_build, kernel_release, product, array_agg(day), array_agg(seconds)
                        FROM exposure_daily WHERE day >= $1 GROUP BY 1, 2, 3, 4";
-const SEEN: &str = "SELECT agent_id, os_build, kernel_release, product, array_agg(day), array_agg(issue), array_agg(first_at),
-                           array_agg(records)
+/// The day is that of `first_at`.
+const SEEN: &str = "SELECT agent_id, os_build, kernel_release, product, array_agg(issue), array_agg(first_at), array_agg(records)
                     FROM sightings WHERE day >= $1 GROUP BY 1, 2, 3, 4";
-/// PostgreSQL expects 8 kB of each array, and would rather sort all rows. A month of 100,000 hosts takes it some five seconds.
-const SETTINGS: &str =
-    "SET LOCAL enable_sort = off; SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '60s'";
+/// PostgreSQL expects 8 kB of each array, and would rather sort all rows. Where it does not know how many days are asked for, it expects a
+/// third of all rows and looks them up by the index. A month of 100,000 hosts takes it some five seconds.
+const SETTINGS: &str = "SET LOCAL enable_sort = off; SET LOCAL plan_cache_mode = force_custom_plan; \
+                        SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '60s'";
 /// What counts for an issue, whatever that was then. What a host has not had since is of no interest, unless another that counts for the
 /// same came since.
 const HAD: &str = "SELECT DISTINCT f.agent_id, coalesce(t.merged_into, t.issue)
@@ -35,8 +36,11 @@ const HAD: &str = "SELECT DISTINCT f.agent_id, coalesce(t.merged_into, t.issue)
                    WHERE f.first_seen < $1
                      AND (f.last_seen >= $1 OR t.merged_into IS NOT NULL
                           OR t.issue IN (SELECT merged_into FROM triage WHERE merged_into IS NOT NULL))";
+/// What came in these days, and what others are merged into: to ask for as many by their ids takes three times as long.
 const ISSUES: &str = "SELECT issue, coalesce(merged_into, issue), class, title, severity FROM triage
-                      WHERE issue = ANY ($1) OR issue IN (SELECT merged_into FROM triage WHERE issue = ANY ($1))";
+                      WHERE last_seen >= $1 OR issue IN (SELECT merged_into FROM triage WHERE merged_into IS NOT NULL)";
+const ISSUES_BY_ID: &str =
+    "SELECT issue, coalesce(merged_into, issue), class, title, severity FROM triage WHERE issue = ANY ($1)";
 
 impl Store {
     /// The histories of all hosts in so many days (UTC), 1 to 366, of which today is the last.
@@ -71,22 +75,29 @@ async fn read(store: &Store, days: u32) -> Result<Histories, StoreError> {
             1
         };
         rows(&transaction, HAD, since, add).await?;
-        Ok((watched, had))
+        let statement = transaction.prepare_cached(ISSUES).await?;
+        let told = told(&transaction.query(&statement, &[&since]).await?);
+        Ok((watched, had, told))
     };
     let seen = async {
         let mut client = store.client().await?;
         let transaction = transaction(&mut client).await?;
         let (mut seen, mut issues) = (Reading::since(since), IndexSet::new());
         rows(&transaction, SEEN, since, |row| seen.seen(row, &mut issues)).await?;
-        let statement = transaction.prepare_cached(ISSUES).await?;
-        let seen_ids: Vec<Uuid> = issues.iter().copied().collect();
-        let known = known(issues, &transaction.query(&statement, &[&seen_ids]).await?);
-        Ok::<_, StoreError>((seen, known))
+        Ok::<_, StoreError>((seen, issues))
     };
-    let ((watched, had), (seen, issues)) = tokio::try_join!(watched, seen)?;
+    let ((watched, had, mut told_of), (seen, issues)) = tokio::try_join!(watched, seen)?;
+    // What came while it was read.
+    let unknown = issues.iter().filter(|issue| !told_of.contains_key(*issue));
+    let unknown: Vec<Uuid> = unknown.copied().collect();
+    if !unknown.is_empty() {
+        let client = store.client().await?;
+        let statement = client.prepare_cached(ISSUES_BY_ID).await?;
+        told_of.extend(told(&client.query(&statement, &[&unknown]).await?));
+    }
     Ok(Histories {
         days: usize::from(day(since, today)) + 1,
-        ..joined(watched, seen, &had, issues)
+        ..joined(watched, seen, &had, known(issues, told_of))
     })
 }
 
@@ -166,14 +177,13 @@ impl Reading<Watched> {
 impl Reading<Seen> {
     fn seen(&mut self, row: &Row, issues: &mut IndexSet<Uuid>) -> usize {
         let (since, system) = (self.since, self.system(row));
-        let (days, of_issues): (Vec<Micros>, Vec<Uuid>) = (row.get(4), row.get(5));
-        let (first_at, records): (Vec<Micros>, Vec<i64>) = (row.get(6), row.get(7));
-        let times = days.into_iter().zip(first_at);
-        let seen = times.zip(of_issues.into_iter().zip(records));
-        let seen = seen.map(|((at, first_at), (issue, records))| Seen {
+        let (of_issues, first_at): (Vec<Uuid>, Vec<Micros>) = (row.get(4), row.get(5));
+        let records: Vec<i64> = row.get(6);
+        let seen = of_issues.into_iter().zip(first_at).zip(records);
+        let seen = seen.map(|((issue, first_at), records)| Seen {
             issue: place(issues.insert_full(issue).0),
             system,
-            day: day(since, at),
+            day: day(since, first_at),
             first_at: first_at.0,
             records: count(records),
         });
@@ -181,31 +191,45 @@ impl Reading<Seen> {
     }
 }
 
-/// What is known of issues, in their order, then of what they are merged into.
-fn known(mut issues: IndexSet<Uuid>, rows: &[Row]) -> IndexMap<Uuid, KnownIssue> {
-    issues.extend(rows.iter().map(|row| row.get::<_, Uuid>(1)));
-    // One that was given up meanwhile has no severity: no question looks at it.
-    let unknown = |(place, id): (usize, &Uuid)| {
-        let unknown = KnownIssue {
-            id: *id,
-            counts_for: place,
-            class: String::new(),
-            title: String::new(),
-            severity: 0,
+/// What is told of issues. One that was given up meanwhile has no severity: no question looks at it.
+#[derive(Default)]
+struct Told {
+    counts_for: Uuid,
+    class: String,
+    title: String,
+    severity: i16,
+}
+
+fn told(rows: &[Row]) -> HashMap<Uuid, Told> {
+    let told = |row: &Row| {
+        let told = Told {
+            counts_for: row.get(1),
+            class: row.get(2),
+            title: row.get(3),
+            severity: row.get(4),
         };
-        (*id, unknown)
+        (row.get(0), told)
     };
-    let mut known: IndexMap<Uuid, KnownIssue> = issues.iter().enumerate().map(unknown).collect();
-    for row in rows {
-        let counts_for = issues.get_index_of(&row.get::<_, Uuid>(1));
-        if let (Some(known), Some(counts_for)) = (known.get_mut(&row.get::<_, Uuid>(0)), counts_for) {
-            known.counts_for = counts_for;
-            known.class = row.get(2);
-            known.title = row.get(3);
-            known.severity = row.get(4);
-        }
-    }
-    known
+    rows.iter().map(told).collect()
+}
+
+/// What is known of issues, in their order, then of what they are merged into.
+fn known(mut issues: IndexSet<Uuid>, mut told: HashMap<Uuid, Told>) -> IndexMap<Uuid, KnownIssue> {
+    let counts_for = issues.iter().filter_map(|issue| told.get(issue));
+    let counts_for: Vec<Uuid> = counts_for.map(|told| told.counts_for).collect();
+    issues.extend(counts_for);
+    let known = |(place, id): (usize, &Uuid)| {
+        let told = told.remove(id).unwrap_or_default();
+        let known = KnownIssue {
+            id: *id,
+            counts_for: issues.get_index_of(&told.counts_for).unwrap_or(place),
+            class: told.class,
+            title: told.title,
+            severity: told.severity,
+        };
+        (*id, known)
+    };
+    issues.iter().enumerate().map(known).collect()
 }
 
 fn joined(
