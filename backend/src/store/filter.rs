@@ -89,6 +89,11 @@ impl<'a> Asked<'a> {
         expression::event(&self.query, parameters)
     }
 
+    /// Whether the field asks for this class, and no other.
+    pub(super) fn is_of_class(&self, class: &str) -> bool {
+        self.filter.class == class
+    }
+
     /// Conditions on the time of `records r`, all of which must hold.
     pub(super) fn moments(&self, parameters: &mut Parameters) -> Vec<String> {
         expression::moments(&self.query, parameters)

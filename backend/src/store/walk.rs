@@ -25,6 +25,8 @@ const COLUMNS: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record
 /// Each has an index of its own.
 const FAULTS: &str = "r.housekeeping = false";
 const HOUSEKEEPING: &str = "r.housekeeping = true";
+/// The first page shows the latest of them, between which many others may come.
+const ENDS_OF_BOOTS: &str = "r.class = 'boot.end'";
 
 /// What a walk came by.
 pub(super) struct Walked {
@@ -180,6 +182,8 @@ impl Way {
             vec![way(Some(issues), "r.issue = w.issue")]
         } else if let Some(event) = asked.event(parameters) {
             vec![way(None, &event)]
+        } else if asked.is_of_class("boot.end") {
+            vec![way(None, ENDS_OF_BOOTS)]
         } else if asked.include_housekeeping() {
             vec![way(None, FAULTS), way(None, HOUSEKEEPING)]
         } else {

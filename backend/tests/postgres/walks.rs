@@ -20,6 +20,7 @@ async fn few_among_many_are_found_page_by_page() {
     let needle = |first_seq| {
         let mut needle = record("");
         needle.title = "WARNING in needle_in_a_haystack".to_owned();
+        needle.class = "boot.end".to_owned();
         Batch {
             first_seq,
             records: vec![encoded(&needle)],
@@ -60,6 +61,18 @@ async fn few_among_many_are_found_page_by_page() {
         assert_eq!(found, [last, 1], "{}", filter.query);
         assert!(pages >= 3, "{pages} pages for {}", filter.query);
     }
+
+    // Ends of boots have an index.
+    let ends = FaultFilter {
+        class: "boot.end".to_owned(),
+        ..FaultFilter::default()
+    };
+    let page = db.store.list_faults(&ends, 5, "").await.unwrap();
+    assert_eq!(
+        page.faults.iter().map(|fault| fault.seq).collect::<Vec<_>>(),
+        [last, 1]
+    );
+    assert_eq!(page.next_page_token, "");
 
     let (pieces, mut exported) = mpsc::channel(64);
     let count = export(&db.store, &asked("needle_in", false), Format::Jsonl, &pieces).await;
