@@ -1,6 +1,9 @@
 //! Parts of machines: what their errors add up to, and how healthy they were found to be.
 
+mod events;
 mod list;
+
+pub use self::events::{HardwareClass, HardwareHost, MOST_DAYS as HARDWARE_DAYS, WEEKS as HARDWARE_WEEKS};
 
 use std::collections::BTreeMap;
 

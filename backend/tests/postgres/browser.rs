@@ -63,6 +63,7 @@ impl World {
             ("crashes", "/crashes"),
             ("hosts", "/hosts"),
             ("hardware", "/hardware"),
+            ("hardware-events", "/hardware/events"),
             ("probes", "/probes"),
             ("updates", "/updates"),
             ("population", "/population"),

@@ -34,6 +34,10 @@ async fn parts_are_shown_by_health_with_their_evidence_and_their_host() {
     };
     let router = router(&db);
     assert_says(&get(&router, "/hardware").await, &["No part had an error"]);
+    assert_says(
+        &get(&router, "/hardware/events").await,
+        &["Hardware told nothing"],
+    );
     let sender = failing(&db).await;
     db.store.score_parts(analysis::score).await.unwrap();
 
@@ -44,6 +48,20 @@ async fn parts_are_shown_by_health_with_their_evidence_and_their_host() {
     assert!(places[0] < places[1], "the worst first:\n{list}");
     assert_says(&get(&router, "/hardware?kind=disk").await, &["No part matches"]);
     assert_says(&get(&router, "/hardware?kind=dimm&host=db-1").await, &["A1"]);
+
+    db.counted().await;
+    let events = get(&router, "/hardware/events").await;
+    assert_says(
+        &events,
+        &[
+            "/faults?class=hardware.memory_error\"",
+            "/issues?q=class%3Ahardware.memory_error\"",
+            "/builds?class=hardware.memory_error\"",
+            ": 8 records",
+            &format!("<a href=\"{host}\">db-1</a>"),
+            &format!("/faults?class=hardware.&#38;host={}\">8</a>", sender.agent_id),
+        ],
+    );
 
     let id = list.split("/hardware/").nth(1).unwrap();
     let part = get(&router, &format!("/hardware/{}", &id[..36])).await;

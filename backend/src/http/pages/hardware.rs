@@ -9,7 +9,7 @@ use super::{App, Page, rendered};
 use crate::http::access::Frame;
 use crate::http::error::Refusal;
 use crate::http::taken::FromQuery;
-use crate::http::view::{HardwarePage, PartPage};
+use crate::http::view::{HardwareEventsPage, HardwarePage, PartPage};
 
 /// Parts of a page.
 const PAGE: u32 = 50;
@@ -40,6 +40,12 @@ pub(in crate::http) async fn list(
     let list = app.store.list_parts(&filter, PAGE, &asked.page_token).await?;
     let page = HardwarePage::new(&filter, &list, (app.now)(), frame);
     rendered(&page)
+}
+
+/// `GET /hardware/events`.
+pub(in crate::http) async fn events(State(app): State<App>, frame: Frame) -> Page {
+    let (classes, hosts) = tokio::try_join!(app.store.hardware_classes(), app.store.hardware_hosts())?;
+    rendered(&HardwareEventsPage::new(&classes, &hosts, (app.now)(), frame))
 }
 
 /// `GET /hardware/{id}`.

@@ -236,6 +236,7 @@ fn templates_have_nothing_inline() {
         include_str!("../../../templates/builds.html"),
         include_str!("../../../templates/error.html"),
         include_str!("../../../templates/fact.html"),
+        include_str!("../../../templates/hardware_events.html"),
         include_str!("../../../templates/host.html"),
         include_str!("../../../templates/hosts.html"),
         include_str!("../../../templates/issue.html"),

@@ -130,6 +130,11 @@ fn of_record(condition: &Condition, parameters: &mut Parameters) -> String {
             // Never null, and by the index on events.
             format!("(r.event_id IS NOT NULL AND r.event_id = {event})")
         }
+        Condition::Payload(pattern) => {
+            // Texts of a record are in its bytes as they are.
+            let text = parameters.bind(format!("%{}%", pattern.like()).into_bytes());
+            format!("(r.record LIKE {text})")
+        }
         Condition::After(moment) => format!("(r.received_at >= {})", of_moment(*moment, parameters)),
         Condition::Before(moment) => format!("(r.received_at < {})", of_moment(*moment, parameters)),
         Condition::Housekeeping(true) => "r.housekeeping".to_owned(),
@@ -175,7 +180,10 @@ fn of_issue(condition: &Condition, parameters: &mut Parameters) -> String {
         }
         Condition::After(moment) => format!("(i.last_seen >= {})", of_moment(*moment, parameters)),
         Condition::Before(moment) => format!("(i.first_seen < {})", of_moment(*moment, parameters)),
-        Condition::Fingerprint(_) | Condition::Event(_) | Condition::Housekeeping(_) => none(),
+        Condition::Fingerprint(_)
+        | Condition::Event(_)
+        | Condition::Payload(_)
+        | Condition::Housekeeping(_) => none(),
     }
 }
 
