@@ -10,6 +10,7 @@
 //! | `GET /faults/{id}` | one fault |
 //! | `GET /faults/{id}/stack`, `GET /faults/{id}/text` | its stacks with files and lines; its text as it came |
 //! | `GET /hardware`, `GET /hardware/{id}` | parts of machines that had errors; one part |
+//! | `GET /hardware/events` | what hardware told, by week and class, and the hosts of which it told most |
 //! | `GET /hosts` | the list of hosts |
 //! | `GET /hosts/{agent}` | one host: what it is, its boots, issues and books |
 //! | `GET`, `POST /issues` | the list of issues; decides about several |
@@ -219,6 +220,7 @@ fn all_routes(app: App) -> Router {
         .route("/faults/{id}/text", get(pages::text))
         .route("/crashes", get(pages::crashes::crashes))
         .route("/hardware", get(pages::hardware::list))
+        .route("/hardware/events", get(pages::hardware::events))
         .route("/hardware/{id}", get(pages::hardware::part))
         .route("/hosts", get(pages::hosts::list))
         .route("/hosts/{agent}", get(pages::hosts::host))

@@ -64,7 +64,10 @@ pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
 pub use findings::Finding;
 pub(crate) use findings::GONE_DAYS;
-pub use hardware::{DAYS as PART_DAYS, PartHistory, PartHour, PartKey, ScoredPart};
+pub use hardware::{
+    DAYS as PART_DAYS, HARDWARE_DAYS, HARDWARE_WEEKS, HardwareClass, HardwareHost, PartHistory, PartHour,
+    PartKey, ScoredPart,
+};
 pub(crate) use hooks::{HookGroup, HookSum, HookSums};
 pub use hosts::Treated;
 pub use issues::{

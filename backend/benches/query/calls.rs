@@ -63,6 +63,11 @@ pub(crate) async fn all(router: &Router, known: &Known) -> Result<Vec<Call>> {
         call("records of a build", v1("faults?q=build:42")),
         call("records with a text", v1("faults?q=driver_7_transmit")),
         call(
+            "records with a text inside",
+            v1("faults?q=payload:driver_7_transmit"),
+        ),
+        call("records with no such text", v1("faults?q=payload:nowhere*at_all")),
+        call(
             "records of a week, two sorts",
             v1("faults?q=after:-7d+(class:kernel.oops+or+class:custom)"),
         ),
@@ -108,6 +113,7 @@ pub(crate) async fn pages(router: &Router, known: &Known) -> Result<Vec<Call>> {
         ("hosts", "/hosts".to_owned()),
         ("a host", format!("/hosts/{agent}")),
         ("hardware", "/hardware".to_owned()),
+        ("hardware events", "/hardware/events".to_owned()),
         ("probes", "/probes".to_owned()),
         ("builds", "/builds".to_owned()),
         ("build against build", "/builds?from=41&to=42".to_owned()),

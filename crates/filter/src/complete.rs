@@ -65,7 +65,13 @@ pub fn complete(written: &str, subject: Subject) -> Completion {
         Key::After | Key::Before => MOMENTS.map(|(text, help)| (text.to_owned(), help)).to_vec(),
         Key::Housekeeping => FLAGS.map(|(text, help)| (text.to_owned(), help)).to_vec(),
         Key::State => State::ALL.map(|(name, _)| (name.to_owned(), "")).to_vec(),
-        Key::Of(_) | Key::Issue | Key::Fingerprint | Key::Event | Key::Hosts | Key::Records => Vec::new(),
+        Key::Of(_)
+        | Key::Issue
+        | Key::Fingerprint
+        | Key::Event
+        | Key::Payload
+        | Key::Hosts
+        | Key::Records => Vec::new(),
     };
     Completion {
         from,

@@ -17,6 +17,8 @@ pub enum Key {
     After,
     /// The same, for what was earlier.
     Before,
+    /// `payload:segfault`.
+    Payload,
     /// `housekeeping:true`.
     Housekeeping,
     /// `state:new`.
@@ -95,7 +97,7 @@ pub enum Severity {
 
 impl Key {
     /// All keys with what they are for, in the order in which they are offered.
-    pub const ALL: [(&'static str, Self, &'static str); 20] = [
+    pub const ALL: [(&'static str, Self, &'static str); 21] = [
         (
             "class",
             Self::Of(Field::Class),
@@ -154,6 +156,11 @@ impl Key {
             "the event that a program says it is of, 32 hexadecimal digits",
         ),
         (
+            "payload",
+            Self::Payload,
+            "text in the record, such as a log, a stack or what a program sent",
+        ),
+        (
             "after",
             Self::After,
             "stored or heard then or later: -7d, 2026-02-28, 2026-02-28T09:30:00Z",
@@ -187,7 +194,7 @@ impl Key {
         match self {
             Self::Of(Field::Owner) | Self::State | Self::Hosts | Self::Records => subject == Subject::Issues,
             Self::Of(Field::Class) | Self::Severity | Self::Issue => subject != Subject::Hosts,
-            Self::Fingerprint | Self::Event | Self::Housekeeping => subject == Subject::Faults,
+            Self::Fingerprint | Self::Event | Self::Payload | Self::Housekeeping => subject == Subject::Faults,
             Self::Of(_) | Self::After | Self::Before => true,
         }
     }

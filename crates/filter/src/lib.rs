@@ -70,6 +70,8 @@ pub enum Condition {
     Fingerprint(u128),
     /// The event that the program which made it says it is of.
     Event(u128),
+    /// Somewhere in the record there is a text like this. Not empty, no NUL.
+    Payload(Pattern),
     /// It, or a record of it, was stored then or later.
     After(Moment),
     /// It, or a record of it, was stored earlier.

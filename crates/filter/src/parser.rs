@@ -175,6 +175,11 @@ fn condition(key: Key, operator: Operator, value: &str, quoted: bool) -> Result<
         Key::Issue => fingerprint(value).map(Condition::Issue),
         Key::Fingerprint => fingerprint(value).map(Condition::Fingerprint),
         Key::Event => fingerprint(value).map(Condition::Event),
+        Key::Payload => Some(Condition::Payload(if quoted {
+            Pattern::literal(value)
+        } else {
+            Pattern::with_stars(value)
+        })),
         Key::After => moment(value).map(Condition::After),
         Key::Before => moment(value).map(Condition::Before),
         Key::Housekeeping => value.parse().ok().map(Condition::Housekeeping),

@@ -49,7 +49,7 @@ impl fmt::Display for Condition {
             Self::Text(text) => quoted(f, text),
             Self::Matches(field, pattern) => {
                 write!(f, "{}:", Key::Of(*field).name())?;
-                value(f, *field, pattern)
+                value(f, *field == Field::Class, pattern)
             }
             Self::Severity(comparison, severity) => {
                 write!(f, "severity{}{}", sign(*comparison), severity.name())
@@ -57,6 +57,10 @@ impl fmt::Display for Condition {
             Self::Issue(value) => write!(f, "issue:{value:032x}"),
             Self::Fingerprint(value) => write!(f, "fingerprint:{value:032x}"),
             Self::Event(value) => write!(f, "event:{value:032x}"),
+            Self::Payload(pattern) => {
+                f.write_str("payload:")?;
+                value(f, false, pattern)
+            }
             Self::After(moment) => write!(f, "after:{moment}"),
             Self::Before(moment) => write!(f, "before:{moment}"),
             Self::Housekeeping(is) => write!(f, "housekeeping:{is}"),
@@ -84,13 +88,13 @@ fn sign(comparison: Comparison) -> &'static str {
     }
 }
 
-fn value(f: &mut fmt::Formatter<'_>, field: Field, pattern: &Pattern) -> fmt::Result {
+fn value(f: &mut fmt::Formatter<'_>, is_class: bool, pattern: &Pattern) -> fmt::Result {
     match pattern.exact() {
         Some(text)
             if text.is_empty()
                 || text.contains('*')
                 || !text.chars().all(is_of_word)
-                || field == Field::Class && (text.contains('/') || text.ends_with('.')) =>
+                || is_class && (text.contains('/') || text.ends_with('.')) =>
         {
             quoted(f, text)
         }

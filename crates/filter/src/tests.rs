@@ -260,6 +260,7 @@ fn any_condition() -> impl Strategy<Value = Condition> {
         "[^\\p{Cc}]{1,12}".prop_map(|text| Pattern::literal(&text)),
         "[a-z0-9._*-]{1,12}".prop_map(|text| Pattern::with_stars(&text)),
     ];
+    let payload = pattern.clone();
     let comparison = prop::sample::select(vec![
         Comparison::Equal,
         Comparison::Above,
@@ -283,6 +284,7 @@ fn any_condition() -> impl Strategy<Value = Condition> {
         any::<u128>().prop_map(Condition::Issue),
         any::<u128>().prop_map(Condition::Fingerprint),
         any::<u128>().prop_map(Condition::Event),
+        payload.prop_map(Condition::Payload),
         moment().prop_map(Condition::After),
         moment().prop_map(Condition::Before),
         any::<bool>().prop_map(Condition::Housekeeping),
