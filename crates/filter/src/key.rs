@@ -194,7 +194,9 @@ impl Key {
         match self {
             Self::Of(Field::Owner) | Self::State | Self::Hosts | Self::Records => subject == Subject::Issues,
             Self::Of(Field::Class) | Self::Severity | Self::Issue => subject != Subject::Hosts,
-            Self::Fingerprint | Self::Event | Self::Payload | Self::Housekeeping => subject == Subject::Faults,
+            Self::Fingerprint | Self::Event | Self::Payload | Self::Housekeeping => {
+                subject == Subject::Faults
+            }
             Self::Of(_) | Self::After | Self::Before => true,
         }
     }

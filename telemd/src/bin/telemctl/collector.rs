@@ -48,8 +48,20 @@ pub(crate) enum Failure {
     Ship(#[from] ShipError),
     #[error("the collector did not answer within {} s", ANSWER.as_secs())]
     Silent,
-    #[error("the collector does not answer that ({}): {}", .0.code(), .0.message())]
+    #[error("{}", refusal(.0))]
     Refused(Box<Status>),
+}
+
+fn refusal(status: &Status) -> String {
+    let message = status.message();
+    // What tonic says of an answer that is no gRPC, such as a page.
+    if message.contains("invalid compression flag") || message.contains("invalid content-type") {
+        return "what answers there speaks no gRPC: give the address of --grpc (port 7130), the pages have another".to_owned();
+    }
+    match message {
+        "" => format!("the collector refuses: {}", status.code()),
+        message => format!("the collector refuses: {message}"),
+    }
 }
 
 fn server(url: &str) -> Result<Server, String> {

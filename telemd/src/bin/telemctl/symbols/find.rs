@@ -43,7 +43,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Finds {
         // What was named is followed, what is found in folders is not: a link may lead anywhere.
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => walk(path, DEPTH_MAX, &mut finds),
-            Ok(_) => look(path, &mut finds),
+            Ok(_) => named(path, &mut finds),
             Err(error) => finds.problems.push(format!("{}: {error}", path.display())),
         }
     }
@@ -77,27 +77,38 @@ fn walk(folder: &Path, depth: usize, finds: &mut Finds) {
     }
 }
 
+/// A file of a folder, which may be anything.
 fn look(path: &Path, finds: &mut Finds) {
     match read(path) {
-        Ok(Some(found)) => finds.files.push(found),
-        Ok(None) => finds.others += 1,
+        Ok(Ok(found)) => finds.files.push(found),
+        Ok(Err(_no_debug_file)) => finds.others += 1,
         Err(error) => finds.problems.push(format!("{}: {error}", path.display())),
     }
 }
 
-/// `None`: it is no debug file.
-fn read(path: &Path) -> std::io::Result<Option<Found>> {
+/// A file that was meant.
+fn named(path: &Path, finds: &mut Finds) {
+    match read(path) {
+        Ok(Ok(found)) => finds.files.push(found),
+        Ok(Err(reason)) => finds.problems.push(format!("{}: {reason}", path.display())),
+        Err(error) => finds.problems.push(format!("{}: {error}", path.display())),
+    }
+}
+
+/// A debug file, or why it is none.
+fn read(path: &Path) -> std::io::Result<Result<Found, &'static str>> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {
-        return Ok(None);
+        return Ok(Err("it is no file"));
     }
     let mut magic = Vec::new();
     file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic)?;
     if magic != MAGIC {
-        return Ok(None);
+        return Ok(Err("it is no ELF file"));
     }
-    let Some(build_id) = build_id(File::open(path)?) else {
-        return Ok(None);
+    let build_id = match build_id(File::open(path)?) {
+        Ok(build_id) => build_id,
+        Err(reason) => return Ok(Err(reason)),
     };
     let mut sum = Context::new(&SHA256);
     sum.update(&magic);
@@ -111,7 +122,7 @@ fn read(path: &Path) -> std::io::Result<Option<Found>> {
         sum.update(piece.get(..length).unwrap_or_default());
         bytes += length as u64;
     }
-    Ok(Some(Found {
+    Ok(Ok(Found {
         path: path.to_owned(),
         build_id,
         // Invariant: SHA-256 has 32 bytes.
@@ -120,15 +131,21 @@ fn read(path: &Path) -> std::io::Result<Option<Found>> {
     }))
 }
 
-/// The build id of an ELF file that has debug information.
-fn build_id(file: File) -> Option<String> {
+/// The build id of an ELF file that has debug information, or what it lacks.
+fn build_id(file: File) -> Result<String, &'static str> {
     let cache = ReadCache::new(file);
-    let elf = object::File::parse(&cache).ok()?;
+    let elf = object::File::parse(&cache).map_err(|_damaged| "its ELF headers are damaged or cut off")?;
     let has_debug_info = elf
         .sections()
         .any(|section| matches!(section.name(), Ok(".debug_info" | ".zdebug_info")) && section.size() > 0);
-    let id = elf.build_id().ok()??;
-    has_debug_info.then(|| BuildId::new(id).map(|id| id.to_string()))?
+    let id = elf.build_id().ok().flatten().and_then(BuildId::new);
+    match id {
+        None => Err("it has no build id: link it with --build-id"),
+        Some(_) if !has_debug_info => {
+            Err("it has no debug information (.debug_info): was it stripped, or built without -g?")
+        }
+        Some(id) => Ok(id.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -146,5 +163,14 @@ mod tests {
         let finds = find(&[dir.path().to_owned(), dir.path().join("missing")]);
         assert_eq!((finds.files, finds.others), (Vec::new(), 3));
         assert_eq!(finds.problems.len(), 1);
+
+        let named = ["empty", "text", "damaged", "link"].map(|name| dir.path().join(name));
+        let finds = find(&named);
+        assert_eq!((finds.files, finds.others), (Vec::new(), 0));
+        let reasons = ["no ELF file", "no ELF file", "damaged", "it is no file"];
+        assert_eq!(finds.problems.len(), reasons.len(), "{:?}", finds.problems);
+        for (problem, reason) in finds.problems.iter().zip(reasons) {
+            assert!(problem.contains(reason), "{problem}");
+        }
     }
 }
