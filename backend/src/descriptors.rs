@@ -69,8 +69,10 @@ described!(
     ListBuildsResponse,
     ListFaultsResponse,
     ListHostsResponse,
+    ListIssueDaysResponse,
     ListIssuesResponse,
     ListPartsResponse,
+    ListVariantsResponse,
     Part,
     ResolveFaultResponse,
 );

@@ -71,8 +71,8 @@ pub use hardware::{
 pub(crate) use hooks::{HookGroup, HookSum, HookSums};
 pub use hosts::Treated;
 pub use issues::{
-    AffectedHost, IssueChange, IssueDay, MergedIssue, SplitGroup, State as IssueState, Variant,
-    state_name as issue_state_name, state_named as issue_state,
+    AffectedHost, IssueChange, MergedIssue, SplitGroup, State as IssueState, state_name as issue_state_name,
+    state_named as issue_state,
 };
 pub use kept::KEPT;
 pub(crate) use list::Older;

@@ -1,6 +1,8 @@
 //! A fleet day by day.
 
+use serde::Serialize;
 use statistics::Counted;
+use utoipa::ToSchema;
 
 use super::{AnalysisError, Bounds, alpha, of_histories, real};
 use crate::store::{Histories, Store, Watch};
@@ -12,16 +14,19 @@ pub(super) const LEAST_HOURS: f64 = 1.0 / 60.0;
 /// Hours that a rate is told for.
 pub(super) const PER_HOURS: f64 = 1000.0;
 
-/// A day of a fleet, UTC.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A day of a fleet.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FleetDay {
-    /// Host-hours for which hosts were watched.
-    pub hours: f64,
+    /// The day (UTC), such as 2026-01-08.
+    pub day: String,
+    /// Hours for which hosts were watched.
+    pub host_hours: f64,
     /// Hosts that had a fault.
     pub affected: u64,
     /// Of these in 1000 host-hours.
     pub rate: f64,
     /// Its bounds.
+    #[serde(flatten)]
     pub bounds: Bounds,
 }
 
@@ -34,15 +39,16 @@ pub async fn fleet_days(
     let alpha = alpha(confidence)?;
     of_histories(store, watch, move |histories, watch| {
         let affected = affected(histories, watch).into_iter();
-        let days = hours(histories).into_iter().zip(affected);
-        days.map(|(hours, affected)| {
+        let days = histories.dates().zip(hours(histories)).zip(affected);
+        days.map(|((day, host_hours), affected)| {
             let counted = Counted {
                 events: affected,
-                exposure: hours.max(real(affected) * LEAST_HOURS) / PER_HOURS,
+                exposure: host_hours.max(real(affected) * LEAST_HOURS) / PER_HOURS,
             };
             let rate = statistics::rate::rate(counted, alpha)?;
             Ok(FleetDay {
-                hours,
+                day,
+                host_hours,
                 affected,
                 rate: rate.estimate,
                 bounds: rate.interval.into(),

@@ -11,13 +11,13 @@ use super::{
 };
 use crate::store::{Dimension, Histories, KnownIssue, Seen, Store, Watch};
 
-/// Groups that are told at most: those that were watched longest.
+/// Groups that are told at most: those that were watched longest, of classes the most frequent.
 const GROUPS: usize = 500;
 
 /// The rate of a group of hosts.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Rate {
-    /// The build, kernel or model.
+    /// The build, kernel, model or class.
     pub name: String,
     /// Hosts that were watched.
     pub hosts: u64,
@@ -51,7 +51,7 @@ pub async fn rates(
     .await
 }
 
-/// Rates of the whole fleet by class of fault, those first that hosts have on most days.
+/// Rates of the whole fleet by class of fault, those first that hosts have on most days; at most 500.
 pub async fn rates_by_class(
     store: &Store,
     watch: &Watch,
@@ -162,6 +162,7 @@ fn classes(histories: &Histories, watch: &Watch) -> Vec<Group> {
     }
     classes.retain(|class| class.affected > 0);
     classes.sort_by(|a, b| b.host_days.cmp(&a.host_days).then_with(|| a.name.cmp(&b.name)));
+    classes.truncate(GROUPS);
     classes
 }
 

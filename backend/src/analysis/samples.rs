@@ -31,6 +31,7 @@ pub(super) fn fleet(hosts: Vec<History>) -> Histories {
     };
     Histories {
         days: 10,
+        since: 0,
         systems: [("41", "A"), ("42", "A"), ("41", "B"), ("42", "B")]
             .map(system)
             .into(),

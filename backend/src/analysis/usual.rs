@@ -2,6 +2,11 @@
 
 /// Days that are looked at.
 pub(crate) const DAYS: u32 = 30;
+/// The days that are asked for; zero: nothing is said.
+pub(crate) fn days(asked: u32) -> u32 {
+    if asked == 0 { DAYS } else { asked }
+}
+
 /// How sure bounds and verdicts are.
 pub(crate) const CONFIDENCE: f64 = 0.95;
 /// How many times as often a new build may fail.

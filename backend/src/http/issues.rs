@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::error::{ApiError, Refusal};
 use super::json::ToJson as _;
+use super::population::Days;
 use super::taken::{FromQuery, refused_body};
 use crate::access::Caller;
 use crate::store::{IssueChange, SplitGroup, issue_state};
@@ -108,6 +109,45 @@ pub(super) async fn split(
 ) -> Result<Json<SplitAnswer>, ApiError> {
     let groups = app.store.split_preview(&issue).await?;
     Ok(Json(SplitAnswer { groups }))
+}
+
+/// The ways in which an issue happens
+///
+/// Of one that counts for another, those of that other.
+#[utoipa::path(
+    get,
+    path = "/api/v1/issues/{issue}/variants",
+    operation_id = "list_variants",
+    tag = "issues",
+    params(("issue" = String, Path, description = "32 hexadecimal digits")),
+    responses((status = 200, description = "The finer fingerprints of its records", body = ref("#/components/schemas/ListVariantsResponse")), super::openapi::Refusals)
+)]
+pub(super) async fn variants(
+    State(app): State<App>,
+    Path(issue): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let issue = app.store.known_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
+    Ok(Json(app.store.variants(issue).await?.to_json()))
+}
+
+/// An issue day by day, in all and in its newest builds
+///
+/// Of one that counts for another, that other.
+#[utoipa::path(
+    get,
+    path = "/api/v1/issues/{issue}/days",
+    operation_id = "list_issue_days",
+    tag = "issues",
+    params(("issue" = String, Path, description = "32 hexadecimal digits"), Days),
+    responses((status = 200, description = "Its days", body = ref("#/components/schemas/ListIssueDaysResponse")), super::openapi::Refusals)
+)]
+pub(super) async fn days(
+    State(app): State<App>,
+    Path(issue): Path<String>,
+    FromQuery(Days { days }): FromQuery<Days>,
+) -> Result<Json<Value>, ApiError> {
+    let issue = app.store.known_issue(&issue).await?.ok_or(Refusal::NoIssue)?;
+    Ok(Json(app.store.days_of_issue(issue, days).await?.to_json()))
 }
 
 /// Change an issue

@@ -18,6 +18,9 @@ use crate::analysis::usual::{DAYS, FALSE_PART, FALSE_PART_ASKED};
 use crate::store::{Dimension, Watch};
 use crate::{analysis, class};
 
+/// Hours that rates are told for.
+const PER_HOST_HOURS: u32 = 1000;
+
 /// What can be asked.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -76,6 +79,7 @@ macro_rules! questions {
 
 questions! {
     Rates: ["by", "confidence", "days", "class", "min_severity"],
+    Fleet: ["confidence", "days", "class", "min_severity"],
     Compare: ["by", "from", "to", "max_ratio", "confidence", "days", "class", "min_severity"],
     Escalations: ["false_part", "days", "class", "min_severity"],
     Survival: ["by", "of", "confidence", "days", "class", "min_severity"],
@@ -83,15 +87,26 @@ questions! {
     Unusual: ["false_part", "days"],
 }
 
-/// Rates of builds, kernels or models.
+/// Rates of builds, kernels or models, or of classes of faults.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RatesAnswer {
     /// Hours that a rate is told for.
     per_host_hours: u32,
     /// How sure their bounds are.
     confidence: f64,
-    /// Those that were watched longest first; at most 500.
+    /// Those that were watched longest first, of classes those that hosts have on most days; at most 500.
     rates: Vec<analysis::Rate>,
+}
+
+/// Rates of all hosts by day.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DaysAnswer {
+    /// Hours that a rate is told for.
+    per_host_hours: u32,
+    /// How sure their bounds are.
+    confidence: f64,
+    /// Each of the days, today last.
+    days: Vec<analysis::FleetDay>,
 }
 
 /// Issues on the rise.
@@ -146,9 +161,55 @@ pub(super) async fn rates(
     let confidence = question.confidence.unwrap_or(CONFIDENCE);
     let rates = analysis::rates(&app.store, question.by.unwrap_or_default(), &watch, confidence).await?;
     Ok(Json(RatesAnswer {
-        per_host_hours: 1000,
+        per_host_hours: PER_HOST_HOURS,
         confidence,
         rates,
+    }))
+}
+
+/// How often all hosts fail, by class of fault
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/classes",
+    operation_id = "rates_by_class",
+    tag = "statistics",
+    params(Fleet),
+    responses((status = 200, description = "Rates, each with its bounds", body = RatesAnswer), super::openapi::Refusals)
+)]
+pub(super) async fn classes(
+    State(app): State<App>,
+    FromQuery(asked): FromQuery<Question>,
+) -> Result<Json<RatesAnswer>, ApiError> {
+    let (question, watch) = taken(asked, Fleet::NAMES)?;
+    let confidence = question.confidence.unwrap_or(CONFIDENCE);
+    let rates = analysis::rates_by_class(&app.store, &watch, confidence).await?;
+    Ok(Json(RatesAnswer {
+        per_host_hours: PER_HOST_HOURS,
+        confidence,
+        rates,
+    }))
+}
+
+/// How often all hosts fail, day by day
+#[utoipa::path(
+    get,
+    path = "/api/v1/statistics/days",
+    operation_id = "fleet_days",
+    tag = "statistics",
+    params(Fleet),
+    responses((status = 200, description = "Rates, each with its bounds", body = DaysAnswer), super::openapi::Refusals)
+)]
+pub(super) async fn days(
+    State(app): State<App>,
+    FromQuery(asked): FromQuery<Question>,
+) -> Result<Json<DaysAnswer>, ApiError> {
+    let (question, watch) = taken(asked, Fleet::NAMES)?;
+    let confidence = question.confidence.unwrap_or(CONFIDENCE);
+    let days = analysis::fleet_days(&app.store, &watch, confidence).await?;
+    Ok(Json(DaysAnswer {
+        per_host_hours: PER_HOST_HOURS,
+        confidence,
+        days,
     }))
 }
 

@@ -1,15 +1,17 @@
 //! The gRPC service of issues.
 
 use proto::v1::{
-    ChangeIssueRequest, GetIssueRequest, Issue, IssueChange, IssueState, ListIssuesRequest,
-    ListIssuesResponse,
+    ChangeIssueRequest, GetIssueRequest, Issue, IssueChange, IssueState, ListIssueDaysRequest,
+    ListIssueDaysResponse, ListIssuesRequest, ListIssuesResponse, ListVariantsRequest, ListVariantsResponse,
     issues_server::{Issues, IssuesServer},
 };
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::{MESSAGE_BYTES, mask::Mask};
 use crate::{
     access::{Caller, Role},
+    analysis::usual,
     collector::store_status,
     store::{self, Store},
 };
@@ -24,6 +26,12 @@ impl IssuesService {
     /// On what is stored there.
     pub fn new(store: Store) -> Self {
         Self { store }
+    }
+
+    /// The issue that is meant: that of the digits, or the one that it counts for.
+    async fn known(&self, issue: &str) -> Result<Uuid, Status> {
+        let known = self.store.known_issue(issue).await;
+        known.map_err(|error| store_status(&error))?.ok_or_else(no_issue)
     }
 }
 
@@ -65,6 +73,25 @@ impl Issues for IssuesService {
             .map_err(|error| store_status(&error))?
             .map(Response::new)
             .ok_or_else(no_issue)
+    }
+
+    async fn list_variants(
+        &self,
+        request: Request<ListVariantsRequest>,
+    ) -> Result<Response<ListVariantsResponse>, Status> {
+        let issue = self.known(&request.into_inner().issue).await?;
+        let variants = self.store.variants(issue).await;
+        variants.map(Response::new).map_err(|error| store_status(&error))
+    }
+
+    async fn list_issue_days(
+        &self,
+        request: Request<ListIssueDaysRequest>,
+    ) -> Result<Response<ListIssueDaysResponse>, Status> {
+        let request = request.into_inner();
+        let issue = self.known(&request.issue).await?;
+        let days = self.store.days_of_issue(issue, usual::days(request.days)).await;
+        days.map(Response::new).map_err(|error| store_status(&error))
     }
 }
 

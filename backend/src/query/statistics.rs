@@ -4,19 +4,20 @@ mod asked;
 mod told;
 
 use proto::v1::{
-    CompareRequest, CompareResponse, GetSurvivalRequest, ListEscalationsRequest, ListEscalationsResponse,
-    ListOutliersRequest, ListOutliersResponse, ListPopulationRequest, ListPopulationResponse,
-    ListRatesRequest, ListRatesResponse, ListUnusualRequest, ListUnusualResponse, ListUpdatesRequest,
-    ListUpdatesResponse, Survival,
+    CompareRequest, CompareResponse, GetSurvivalRequest, ListDaysRequest, ListDaysResponse,
+    ListEscalationsRequest, ListEscalationsResponse, ListOutliersRequest, ListOutliersResponse,
+    ListPopulationRequest, ListPopulationResponse, ListRatesByClassRequest, ListRatesRequest,
+    ListRatesResponse, ListUnusualRequest, ListUnusualResponse, ListUpdatesRequest, ListUpdatesResponse,
+    Survival,
     statistics_server::{Statistics, StatisticsServer},
 };
 use tonic::{Request, Response, Status};
 
-use self::asked::{days, dimension, issue, name, or, population_by, watch};
+use self::asked::{dimension, issue, name, or, population_by, watch};
 use self::told::all;
 use super::MESSAGE_BYTES;
 use crate::{
-    analysis::{self, AnalysisError, usual},
+    analysis::{self, AnalysisError, usual, usual::days},
     collector::store_status,
     store::Store,
 };
@@ -60,6 +61,34 @@ impl Statistics for StatisticsService {
         let found = analysis::rates(&self.store, by, &watch, confidence).await;
         Ok(Response::new(ListRatesResponse {
             rates: all(found.map_err(status)?),
+            confidence,
+        }))
+    }
+
+    async fn list_rates_by_class(
+        &self,
+        request: Request<ListRatesByClassRequest>,
+    ) -> Result<Response<ListRatesResponse>, Status> {
+        let request = request.into_inner();
+        let confidence = or(request.confidence, usual::CONFIDENCE);
+        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let found = analysis::rates_by_class(&self.store, &watch, confidence).await;
+        Ok(Response::new(ListRatesResponse {
+            rates: all(found.map_err(status)?),
+            confidence,
+        }))
+    }
+
+    async fn list_days(
+        &self,
+        request: Request<ListDaysRequest>,
+    ) -> Result<Response<ListDaysResponse>, Status> {
+        let request = request.into_inner();
+        let confidence = or(request.confidence, usual::CONFIDENCE);
+        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let found = analysis::fleet_days(&self.store, &watch, confidence).await;
+        Ok(Response::new(ListDaysResponse {
+            days: all(found.map_err(status)?),
             confidence,
         }))
     }

@@ -92,7 +92,7 @@ impl Store {
     }
 }
 
-fn check_days(days: u32) -> Result<(), StoreError> {
+pub(super) fn check_days(days: u32) -> Result<(), StoreError> {
     if (1..=DAYS).contains(&days) {
         return Ok(());
     }

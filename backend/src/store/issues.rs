@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use affected::{AffectedHost, IssueDay};
+pub use affected::AffectedHost;
 pub use list::{state_name, state_named};
 pub use merge::MergedIssue;
 pub(super) use merge::shown;
 pub use regroup::SplitGroup;
 pub(super) use regroup::{recount, split};
-pub use variants::Variant;
 
 use super::{Store, StoreError, filter};
 use crate::text::is_of_the_web;

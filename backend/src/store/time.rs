@@ -6,10 +6,13 @@ use std::{
 };
 
 use bytes::{BufMut as _, BytesMut};
+use jiff::Timestamp;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
 /// 2000-01-01, PostgreSQL's epoch, in microseconds of the Unix epoch.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+/// A day, in microseconds.
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// Microseconds since the Unix epoch: a `timestamptz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,8 +49,18 @@ impl Micros {
 
     /// The start of its day, UTC.
     pub(super) fn day(self) -> Self {
-        const DAY: i64 = 86_400_000_000;
         Self(self.0 - self.0.rem_euclid(DAY))
+    }
+
+    /// So many days (UTC) from its own on, as they are written: 2026-01-08.
+    pub(super) fn dates(self, days: usize) -> impl Iterator<Item = String> {
+        let moments = (0..).map(move |day| self.0.saturating_add(DAY.saturating_mul(day)));
+        let date = |micros| {
+            Timestamp::from_microsecond(micros)
+                .unwrap_or_default()
+                .strftime("%Y-%m-%d")
+        };
+        moments.take(days).map(move |micros| date(micros).to_string())
     }
 
     /// As std's type.

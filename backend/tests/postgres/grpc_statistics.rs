@@ -1,16 +1,16 @@
 //! The analysis by gRPC tells what it tells by REST.
 
 use proto::v1::{
-    CompareRequest, GetSurvivalRequest, ListEscalationsRequest, ListOutliersRequest, ListPopulationRequest,
-    ListRatesRequest, ListUnusualRequest, ListUpdatesRequest, PopulationDimension, Verdict,
-    statistics_client::StatisticsClient,
+    CompareRequest, GetSurvivalRequest, ListDaysRequest, ListEscalationsRequest, ListOutliersRequest,
+    ListPopulationRequest, ListRatesByClassRequest, ListRatesRequest, ListUnusualRequest, ListUpdatesRequest,
+    PopulationDimension, Rate, Verdict, statistics_client::StatisticsClient,
 };
 use serde_json::{Value, json};
 
 use crate::{
     population::on_latest_day,
     statistics::{NEW, fleet, ok},
-    support::{Collector, Database},
+    support::{Collector, Database, fetch::fetch},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,6 +60,87 @@ fn number(answer: &Value) -> f64 {
     answer.as_f64().unwrap()
 }
 
+/// Rates as REST tells them.
+fn in_json(rates: &[Rate]) -> Value {
+    let rates = rates.iter().map(|rate| {
+        json!({
+            "name": rate.name, "hosts": rate.hosts, "host_hours": rate.host_hours, "affected": rate.affected,
+            "fault_days": rate.fault_days, "faults": rate.faults, "rate": rate.rate,
+            "low": rate.low, "high": rate.high,
+        })
+    });
+    read(&rates.collect())
+}
+
+/// A value as it is read from a text, where a number may differ in its last bit.
+fn read(written: &Value) -> Value {
+    serde_json::from_str(&written.to_string()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_of_all_hosts_are_told_by_class_and_by_day() {
+    let Some(db) = Database::new("rates_of_all_hosts_are_told_by_class_and_by_day").await else {
+        return;
+    };
+    fleet(&db).await;
+    // A class that hosts have on fewer days.
+    let warned = "UPDATE triage SET class = 'kernel.warning' WHERE issue = $1::text::uuid";
+    db.sql().await.execute(warned, &[&NEW]).await.unwrap();
+    let collector = Collector::start(&db).await;
+    let mut client = StatisticsClient::new(collector.channel().await);
+    let asked = async |path: &str| -> Value {
+        let path = format!("/api/v1/statistics/{path}");
+        serde_json::from_str(&fetch(collector.http, &path).await.unwrap()).unwrap()
+    };
+
+    let rest = asked("classes?days=11").await;
+    let request = ListRatesByClassRequest {
+        days: 11,
+        ..ListRatesByClassRequest::default()
+    };
+    let grpc = client.list_rates_by_class(request).await.unwrap().into_inner();
+    assert_eq!(rest["rates"], in_json(&grpc.rates));
+    assert_eq!(
+        (&rest["confidence"], &rest["per_host_hours"]),
+        (&json!(0.95), &json!(1000))
+    );
+    let days: Vec<(&str, u64, u64)> = grpc
+        .rates
+        .iter()
+        .map(|rate| (rate.name.as_str(), rate.affected, rate.fault_days))
+        .collect();
+    assert_eq!(days, [("kernel.oops", 30, 180), ("kernel.warning", 12, 36)]);
+
+    let rest = asked("days?days=11&class=kernel.oops&confidence=0.9").await;
+    let request = ListDaysRequest {
+        days: 11,
+        class: "kernel.oops".to_owned(),
+        confidence: 0.9,
+        ..ListDaysRequest::default()
+    };
+    let grpc = client.list_days(request).await.unwrap().into_inner();
+    let told = grpc.days.iter().map(|one| {
+        let mut json = json!({
+            "day": one.day, "host_hours": one.host_hours, "affected": one.affected, "rate": one.rate, "low": one.low,
+        });
+        if let Some(high) = one.high {
+            json["high"] = json!(high);
+        }
+        json
+    });
+    assert_eq!(rest["days"], read(&told.collect()));
+    let affected: Vec<u64> = grpc.days.iter().map(|day| day.affected).collect();
+    assert_eq!(affected, [0, 0, 0, 0, 30, 30, 30, 30, 30, 30, 0], "today last");
+    let today = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')";
+    let today: String = db.sql().await.query_one(today, &[]).await.unwrap().get(0);
+    assert_eq!(grpc.days[10].day, today);
+    assert_eq!(
+        (grpc.days[9].host_hours, grpc.days[10].host_hours),
+        (120.0 * 24.0, 0.0)
+    );
+    collector.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rates_population_and_updates_are_told_by_grpc_as_by_rest() {
     let Some(db) = Database::new("rates_population_and_updates_are_told_by_grpc_as_by_rest").await else {
@@ -85,16 +166,7 @@ async fn rates_population_and_updates_are_told_by_grpc_as_by_rest() {
         .into_inner();
     assert_eq!(number(&rest["confidence"]).to_bits(), grpc.confidence.to_bits());
     assert_eq!(grpc.rates.len(), 2);
-    for (rate, json) in grpc.rates.iter().zip(rest["rates"].as_array().unwrap()) {
-        assert_eq!(
-            json,
-            &json!({
-                "name": rate.name, "hosts": rate.hosts, "host_hours": rate.host_hours, "affected": rate.affected,
-                "fault_days": rate.fault_days, "faults": rate.faults, "rate": rate.rate,
-                "low": rate.low, "high": rate.high,
-            })
-        );
-    }
+    assert_eq!(rest["rates"], in_json(&grpc.rates));
 
     let rest = ok(&db, "/api/v1/population?by=model&days=3").await;
     let asked = ListPopulationRequest {
@@ -202,7 +274,12 @@ async fn questions_without_sense_are_refused_by_grpc_too() {
         issue: "x".to_owned(),
         ..ListUnusualRequest::default()
     };
+    let days = ListDaysRequest {
+        days: 367,
+        ..ListDaysRequest::default()
+    };
     let refusals = [
+        client.list_days(days).await.unwrap_err(),
         client.list_rates(rates).await.unwrap_err(),
         client.list_population(population).await.unwrap_err(),
         client

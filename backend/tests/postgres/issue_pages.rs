@@ -12,7 +12,7 @@ use crate::pages::{ISSUE, oops, router, tell, text};
 use crate::support::{Database, assert_says, get, host, of_issue, sender};
 
 /// Stores a record of another issue, and gives its digits.
-async fn tell_another(db: &Database) -> &'static str {
+pub(crate) async fn tell_another(db: &Database) -> &'static str {
     let other = "000000000000000000000000000000b1";
     let mut another = oops();
     other.clone_into(&mut another.fingerprints[0].value);
@@ -281,13 +281,8 @@ async fn issues_of_the_same_function_are_similar() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare() {
-    let test = "an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare";
-    let Some(db) = Database::new(test).await else {
-        return;
-    };
-    let router = router(&db, Anonymous::Viewer);
+/// Stores two variants of an issue: one in builds 41 and 42, another in build 42, each of a host of its own.
+pub(crate) async fn two_variants(db: &Database) -> [Record; 2] {
     let called_by = |caller: &str| {
         let text = format!(
             "BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
@@ -307,11 +302,23 @@ async fn an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare()
         db.deliver(&sender, std::slice::from_ref(record)).await;
     }
     db.counted().await;
+    [often, once]
+}
 
-    let of = |record: &Record, level| {
-        let mut prints = record.fingerprints.iter();
-        prints.find(|print| print.level() == level).unwrap().value.clone()
+/// The fingerprint of a record at a level.
+pub(crate) fn of(record: &Record, level: FingerprintLevel) -> String {
+    let mut prints = record.fingerprints.iter();
+    prints.find(|print| print.level() == level).unwrap().value.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare() {
+    let test = "an_issue_says_why_it_is_one_which_variants_it_has_and_how_builds_fare";
+    let Some(db) = Database::new(test).await else {
+        return;
     };
+    let router = router(&db, Anonymous::Viewer);
+    let [often, once] = two_variants(&db).await;
     let issue = of(&often, FingerprintLevel::Title);
     let page = get(&router, &format!("/issues/{issue}")).await;
     assert_says(

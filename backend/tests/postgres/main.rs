@@ -24,6 +24,7 @@ mod hardware;
 mod hosts;
 mod ingest;
 mod inventory;
+mod issue_answers;
 mod issue_changes;
 mod issue_filter;
 mod issue_pages;

@@ -2651,6 +2651,82 @@ pub struct IssueChange {
     #[prost(string, optional, tag = "13")]
     pub note: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListVariantsRequest {
+    /// Issue.issue.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListVariantsResponse {
+    /// Those by top frames first, then those by whole stack, of each those with the most records first. At most 6 of each.
+    #[prost(message, repeated, tag = "1")]
+    pub variants: ::prost::alloc::vec::Vec<Variant>,
+    /// How many there are in all, by top frames and by whole stack.
+    #[prost(uint64, tag = "2")]
+    pub top_frames: u64,
+    #[prost(uint64, tag = "3")]
+    pub stacks: u64,
+}
+/// Records of an issue that share a finer fingerprint.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Variant {
+    /// 32 hexadecimal digits. FaultFilter.fingerprint finds them.
+    #[prost(string, tag = "1")]
+    pub fingerprint: ::prost::alloc::string::String,
+    #[prost(enumeration = "FingerprintLevel", tag = "2")]
+    pub level: i32,
+    /// The functions that they share, from the one at fault to its callers. Empty: not known.
+    #[prost(string, repeated, tag = "3")]
+    pub functions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "4")]
+    pub records: u64,
+    /// Hosts that have sent one.
+    #[prost(uint64, tag = "5")]
+    pub hosts: u64,
+    /// When the latest was stored. Nanoseconds since the Unix epoch.
+    #[prost(fixed64, tag = "6")]
+    pub last_seen_unix_ns: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIssueDaysRequest {
+    /// Issue.issue.
+    #[prost(string, tag = "1")]
+    pub issue: ::prost::alloc::string::String,
+    /// So many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIssueDaysResponse {
+    /// Each of the days, today last. Empty: it was seen on none of them.
+    #[prost(message, repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<IssueDay>,
+    /// The same in the newest builds that it was seen in on these days, the newest first. At most 5.
+    #[prost(message, repeated, tag = "2")]
+    pub builds: ::prost::alloc::vec::Vec<DaysOfBuild>,
+}
+/// An issue in one build.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DaysOfBuild {
+    #[prost(string, tag = "1")]
+    pub build: ::prost::alloc::string::String,
+    /// Each of the days, today last.
+    #[prost(message, repeated, tag = "2")]
+    pub days: ::prost::alloc::vec::Vec<IssueDay>,
+}
+/// One day of an issue.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueDay {
+    /// The day (UTC), such as "2026-01-08".
+    #[prost(string, tag = "1")]
+    pub day: ::prost::alloc::string::String,
+    /// Hosts that had it.
+    #[prost(uint64, tag = "2")]
+    pub hosts: u64,
+    #[prost(uint64, tag = "3")]
+    pub records: u64,
+}
 /// Where an issue stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2863,6 +2939,57 @@ pub mod issues_client {
                 .insert(GrpcMethod::new("telemetry.v1.Issues", "ChangeIssue"));
             self.inner.unary(req, path, codec).await
         }
+        /// The ways in which an issue happens: the finer fingerprints of its records. NOT_FOUND when there is no such issue. For one that counts
+        /// for another, those of that other.
+        pub async fn list_variants(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListVariantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListVariantsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Issues/ListVariants",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Issues", "ListVariants"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An issue day by day, in all and in its newest builds. Likewise.
+        pub async fn list_issue_days(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIssueDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIssueDaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Issues/ListIssueDays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Issues", "ListIssueDays"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2899,6 +3026,23 @@ pub mod issues_server {
             &self,
             request: tonic::Request<super::ChangeIssueRequest>,
         ) -> std::result::Result<tonic::Response<super::Issue>, tonic::Status>;
+        /// The ways in which an issue happens: the finer fingerprints of its records. NOT_FOUND when there is no such issue. For one that counts
+        /// for another, those of that other.
+        async fn list_variants(
+            &self,
+            request: tonic::Request<super::ListVariantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListVariantsResponse>,
+            tonic::Status,
+        >;
+        /// An issue day by day, in all and in its newest builds. Likewise.
+        async fn list_issue_days(
+            &self,
+            request: tonic::Request<super::ListIssueDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIssueDaysResponse>,
+            tonic::Status,
+        >;
     }
     /// Lists, shows and changes issues.
     #[derive(Debug)]
@@ -3093,6 +3237,96 @@ pub mod issues_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ChangeIssueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Issues/ListVariants" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListVariantsSvc<T: Issues>(pub Arc<T>);
+                    impl<
+                        T: Issues,
+                    > tonic::server::UnaryService<super::ListVariantsRequest>
+                    for ListVariantsSvc<T> {
+                        type Response = super::ListVariantsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListVariantsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Issues>::list_variants(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListVariantsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Issues/ListIssueDays" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListIssueDaysSvc<T: Issues>(pub Arc<T>);
+                    impl<
+                        T: Issues,
+                    > tonic::server::UnaryService<super::ListIssueDaysRequest>
+                    for ListIssueDaysSvc<T> {
+                        type Response = super::ListIssueDaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListIssueDaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Issues>::list_issue_days(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListIssueDaysSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4320,15 +4554,30 @@ pub struct ListRatesRequest {
     pub min_severity: i32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRatesByClassRequest {
+    /// How sure the bounds are, between 0 and 1. Zero means 0.95.
+    #[prost(double, tag = "1")]
+    pub confidence: f64,
+    /// Faults of so many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "4")]
+    pub min_severity: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListRatesResponse {
-    /// Those that were watched longest first. At most 500.
+    /// Those that were watched longest first; by class, those that hosts have on most days first. At most 500.
     #[prost(message, repeated, tag = "1")]
     pub rates: ::prost::alloc::vec::Vec<Rate>,
     /// As it was taken.
     #[prost(double, tag = "2")]
     pub confidence: f64,
 }
-/// How often the hosts of a build, kernel or hardware model fail.
+/// How often the hosts of a build, kernel or hardware model fail, or all hosts with faults of a class.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Rate {
     #[prost(string, tag = "1")]
@@ -4355,6 +4604,51 @@ pub struct Rate {
     #[prost(double, tag = "8")]
     pub low: f64,
     #[prost(double, optional, tag = "9")]
+    pub high: ::core::option::Option<f64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDaysRequest {
+    /// How sure the bounds are, between 0 and 1. Zero means 0.95.
+    #[prost(double, tag = "1")]
+    pub confidence: f64,
+    /// So many days up to now. 1 to 366; zero means 30.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+    /// A class such as "kernel.oops", or "kernel.\*" for all of kernel. One that there is not is refused. Empty: all.
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// At least this severity. Unspecified means medium.
+    #[prost(enumeration = "Severity", tag = "4")]
+    pub min_severity: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDaysResponse {
+    /// Each of the days, today last.
+    #[prost(message, repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<FleetDay>,
+    /// As it was taken.
+    #[prost(double, tag = "2")]
+    pub confidence: f64,
+}
+/// How often all hosts fail on a day.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FleetDay {
+    /// The day (UTC), such as "2026-01-08".
+    #[prost(string, tag = "1")]
+    pub day: ::prost::alloc::string::String,
+    /// Hours for which hosts were watched.
+    #[prost(double, tag = "2")]
+    pub host_hours: f64,
+    /// Hosts that had a fault.
+    #[prost(uint64, tag = "3")]
+    pub affected: u64,
+    /// Of these in 1000 host-hours.
+    #[prost(double, tag = "4")]
+    pub rate: f64,
+    /// Its bounds; no upper one: infinite.
+    #[prost(double, tag = "5")]
+    pub low: f64,
+    #[prost(double, optional, tag = "6")]
     pub high: ::core::option::Option<f64>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4876,6 +5170,56 @@ pub mod statistics_client {
                 .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListRates"));
             self.inner.unary(req, path, codec).await
         }
+        /// How often all hosts fail, by class of fault.
+        pub async fn list_rates_by_class(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRatesByClassRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListRatesByClass",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListRatesByClass"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How often all hosts fail, day by day.
+        pub async fn list_days(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/telemetry.v1.Statistics/ListDays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("telemetry.v1.Statistics", "ListDays"));
+            self.inner.unary(req, path, codec).await
+        }
         /// How many hosts ran what, day by day.
         pub async fn list_population(
             &mut self,
@@ -5050,6 +5394,22 @@ pub mod statistics_server {
             request: tonic::Request<super::ListRatesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListRatesResponse>,
+            tonic::Status,
+        >;
+        /// How often all hosts fail, by class of fault.
+        async fn list_rates_by_class(
+            &self,
+            request: tonic::Request<super::ListRatesByClassRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRatesResponse>,
+            tonic::Status,
+        >;
+        /// How often all hosts fail, day by day.
+        async fn list_days(
+            &self,
+            request: tonic::Request<super::ListDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDaysResponse>,
             tonic::Status,
         >;
         /// How many hosts ran what, day by day.
@@ -5250,6 +5610,97 @@ pub mod statistics_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListRatesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListRatesByClass" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRatesByClassSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListRatesByClassRequest>
+                    for ListRatesByClassSvc<T> {
+                        type Response = super::ListRatesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRatesByClassRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_rates_by_class(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRatesByClassSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/telemetry.v1.Statistics/ListDays" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDaysSvc<T: Statistics>(pub Arc<T>);
+                    impl<
+                        T: Statistics,
+                    > tonic::server::UnaryService<super::ListDaysRequest>
+                    for ListDaysSvc<T> {
+                        type Response = super::ListDaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Statistics>::list_days(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDaysSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

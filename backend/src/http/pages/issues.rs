@@ -97,30 +97,21 @@ pub(in crate::http) async fn issue(
             Some(fault) => app.symbols.may_resolve(fault).await?,
             None => false,
         };
-        let mut days = app.store.issue_days(&[id], TREND_DAYS).await?;
         let hosts = app.store.affected_hosts(id).await?;
         let similar = app.store.similar_issues(id).await?;
         let merged = app.store.merged_issues(id).await?;
-        Ok::<_, PageError>((
-            newest,
-            resolvable,
-            days.remove(&id).unwrap_or_default(),
-            hosts,
-            similar,
-            merged,
-        ))
+        Ok::<_, PageError>((newest, resolvable, hosts, similar, merged))
     };
     let finer = async {
         let variants = app.store.variants(id);
-        let builds = app.store.issue_days_by_build(id, TREND_DAYS);
-        Ok::<_, PageError>(tokio::try_join!(variants, builds)?)
+        let days = app.store.days_of_issue(id, TREND_DAYS);
+        Ok::<_, PageError>(tokio::try_join!(variants, days)?)
     };
-    let (sums, rest, (variants, days_by_build)) = tokio::try_join!(sums, rest, finer)?;
+    let (sums, rest, (variants, days)) = tokio::try_join!(sums, rest, finer)?;
     let (kernels, builds, models, unusual) = sums;
-    let (newest, resolvable, days, hosts, similar, merged) = rest;
+    let (newest, resolvable, hosts, similar, merged) = rest;
     let page = IssuePage::new(IssueInput {
         days,
-        builds: days_by_build,
         variants,
         rates: vec![
             (Dimension::Kernel.noun(), kernels),

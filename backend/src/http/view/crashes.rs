@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Issue, ProgramCrash, Record, record::Payload};
+use proto::v1::{Issue, IssueDay, ProgramCrash, Record, record::Payload};
 use uuid::Uuid;
 
 use super::chart::Bars;
 use super::issues::{issue_href, issue_id, spark};
 use super::{Moment, counted, grouped, titled};
 use crate::http::access::Frame;
-use crate::store::{IssueDay, issue_state_name};
+use crate::store::issue_state_name;
 
 /// Digits of a build id that tell builds of one program apart.
 const BUILD_ID_CHARS: usize = 12;
@@ -122,7 +122,7 @@ impl CrashRow {
             whole_build_id,
             records: grouped(issue.occurrences),
             hosts: grouped(issue.hosts),
-            days: spark(days, input.now),
+            days: spark(days),
             last: Moment::new(issue.last_seen_unix_ns, input.now),
         }
     }

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use askama::Template;
 use jiff::Timestamp;
-use proto::v1::{Fault, FaultFilter, Issue, IssueEvent, IssueState};
+use proto::v1::{
+    Fault, FaultFilter, Issue, IssueDay, IssueEvent, IssueState, ListIssueDaysResponse, ListVariantsResponse,
+};
 use serde_json::Value;
 
 use self::variants::{BuildTrend, VariantRow, Why, how_many};
@@ -22,10 +24,10 @@ use super::shown::name;
 use super::{Moment, class_href, counted, filter_href, grouped, name_of_host, severity_word, titled};
 use crate::analysis::{Rate, Unusual};
 use crate::http::{access::Frame, json::ToJson as _};
-use crate::store::{AffectedHost, IssueDay, MergedIssue, Variant, issue_state_name};
+use crate::store::{AffectedHost, MergedIssue, issue_state_name};
 
 /// Days of the chart.
-pub(in crate::http) const TREND_DAYS: u16 = 60;
+pub(in crate::http) const TREND_DAYS: u32 = 60;
 /// Its size.
 const TREND: (u32, u32) = (900, 110);
 /// Kernels or builds that are compared.
@@ -80,11 +82,10 @@ pub(in crate::http) struct IssuePage {
 #[derive(Debug)]
 pub(in crate::http) struct IssueInput {
     pub(in crate::http) issue: Issue,
-    pub(in crate::http) days: Vec<IssueDay>,
-    /// The same in its newest builds, the newest first.
-    pub(in crate::http) builds: Vec<(String, Vec<IssueDay>)>,
+    /// The days of its charts.
+    pub(in crate::http) days: ListIssueDaysResponse,
     /// Its finer fingerprints.
-    pub(in crate::http) variants: Vec<Variant>,
+    pub(in crate::http) variants: ListVariantsResponse,
     /// Rates with the word for what they are by.
     pub(in crate::http) rates: Vec<(&'static str, Vec<Rate>)>,
     pub(in crate::http) unusual: Unusual,
@@ -170,7 +171,6 @@ impl IssuePage {
         let IssueInput {
             issue,
             days,
-            builds,
             variants,
             rates,
             unusual,
@@ -200,14 +200,12 @@ impl IssuePage {
                 fingerprint: issue.issue.clone(),
                 ..FaultFilter::default()
             }),
-            trend: Trend::new(&days, now),
-            trends: builds
-                .iter()
-                .map(|(build, days)| BuildTrend::new(build, days, now))
-                .collect(),
+            trend: Trend::new(&days.days, now),
+            trends: days.builds.iter().map(BuildTrend::new).collect(),
             why: Why::new(&issue, !merged.is_empty(), record),
             how_many: how_many(&variants),
             variants: variants
+                .variants
                 .iter()
                 .map(|variant| VariantRow::new(variant, now))
                 .collect(),
@@ -325,12 +323,11 @@ impl Fix {
 
 impl Trend {
     fn new(days: &[IssueDay], now: Timestamp) -> Self {
-        let values = hosts_by_day(days, now);
         let most = days.iter().map(|day| day.hosts).max().unwrap_or(0);
         Self {
             bars: Bars::new(
                 TREND,
-                &values,
+                &hosts_by_day(days),
                 format!("Hosts by day, the last {TREND_DAYS} days"),
             ),
             most: grouped(most),

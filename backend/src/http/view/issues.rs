@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use filter::Subject;
 use jiff::Timestamp;
-use proto::v1::{Issue, IssueState, ListIssuesResponse};
+use proto::v1::{Issue, IssueDay, IssueState, ListIssuesResponse};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use super::shown::name;
 use super::{Moment, counted, grouped, next_href, noun, parameters, severity_word, titled};
 use crate::access::{Caller, Role};
 use crate::http::access::Frame;
-use crate::store::{IssueDay, SavedSearch, issue_state_name};
+use crate::store::{SavedSearch, issue_state_name};
 
 /// Days of the small chart in the list.
 pub(in crate::http) const SPARK_DAYS: u16 = 14;
@@ -212,7 +212,7 @@ impl IssueRow {
             hosts_word: noun(issue.hosts, "host"),
             first: Moment::new(issue.first_seen_unix_ns, now),
             last: Moment::new(issue.last_seen_unix_ns, now),
-            days: spark(days, now),
+            days: spark(days),
             wide: None,
             choosable: false,
         }
@@ -236,24 +236,18 @@ impl Wide {
 }
 
 /// Hosts by day, small.
-pub(super) fn spark(days: &[IssueDay], now: Timestamp) -> Bars {
+pub(super) fn spark(days: &[IssueDay]) -> Bars {
     let label = format!("Hosts by day, the last {SPARK_DAYS} days");
-    Bars::new(SPARK, &hosts_by_day(days, now), label)
+    Bars::new(SPARK, &hosts_by_day(days), label)
 }
 
 /// The hosts of each day, with words.
-pub(super) fn hosts_by_day(days: &[IssueDay], now: Timestamp) -> Vec<(u64, String)> {
-    let ago = (0..days.len() as u64).rev();
-    let named = days.iter().zip(ago).map(|(day, ago)| {
-        let words = format!(
-            "{}: {}, {}",
-            days_before(now, ago),
-            counted(day.hosts, "host"),
-            counted(day.records, "record")
-        );
-        (day.hosts, words)
-    });
-    named.collect()
+pub(super) fn hosts_by_day(days: &[IssueDay]) -> Vec<(u64, String)> {
+    let words = |day: &IssueDay| {
+        let (hosts, records) = (counted(day.hosts, "host"), counted(day.records, "record"));
+        (day.hosts, format!("{}: {hosts}, {records}", day.day))
+    };
+    days.iter().map(words).collect()
 }
 
 /// The date, UTC, so many days before `now`.

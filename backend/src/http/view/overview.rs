@@ -6,7 +6,7 @@ use proto::v1::{Fault, Issue, Part};
 
 use super::chart::{Bars, Bounded};
 use super::hardware::PartRow;
-use super::issues::{IssueRow, days_before};
+use super::issues::IssueRow;
 use super::list::Row;
 use super::rates::{RateRow, bounds, end_of_axis, figure, longest, sets_scale};
 use super::{admin::AlertRow, class_href, compare_href, counted, grouped};
@@ -97,7 +97,7 @@ pub(in crate::http) struct OverviewInput {
     pub(in crate::http) alerts: Vec<OpenOfRule>,
     /// New, regressed and escalating issues.
     pub(in crate::http) attention: Vec<Issue>,
-    pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<crate::store::IssueDay>>,
+    pub(in crate::http) days_of_issues: std::collections::HashMap<uuid::Uuid, Vec<proto::v1::IssueDay>>,
     /// The newest build against the one before it.
     pub(in crate::http) comparison: Option<Comparison>,
     pub(in crate::http) builds: Vec<Rate>,
@@ -130,7 +130,7 @@ impl OverviewPage {
         builds.truncate(BUILDS);
         classes.truncate(CLASSES);
         let (end_of_builds, end_of_classes) = (end_of_axis(&builds), end_of_axis(&classes));
-        let chart = Chart::of(&days, now);
+        let chart = Chart::of(&days);
         Self {
             tiles: tiles(&overview),
             more_rules: match alerts.len().saturating_sub(RULES) {
@@ -142,7 +142,7 @@ impl OverviewPage {
             compare: comparison.as_ref().map(Compare::from),
             no_rate: chart.nothing,
             end: figure(chart.end),
-            from: days_before(now, u64::from(DAYS) - 1),
+            from: days.first().map(|day| day.day.clone()).unwrap_or_default(),
             days: Bars::bounded(
                 CHART,
                 &chart.bars,
@@ -286,13 +286,11 @@ struct Chart {
 }
 
 impl Chart {
-    fn of(days: &[FleetDay], now: Timestamp) -> Self {
-        let longest = longest(days.iter().map(|day| day.hours));
-        let ago = (0..days.len() as u64).rev();
+    fn of(days: &[FleetDay]) -> Self {
+        let longest = longest(days.iter().map(|day| day.host_hours));
         let bars: Vec<Bounded> = days
             .iter()
-            .zip(ago)
-            .map(|(day, ago)| bar(day, &days_before(now, ago), sets_scale(day.hours, longest)))
+            .map(|day| bar(day, sets_scale(day.host_hours, longest)))
             .collect();
         let ends = bars.iter().filter_map(|bar| bar.bounds).map(|(_, high)| high);
         let nothing = if days.iter().all(|day| day.affected == 0) {
@@ -310,9 +308,9 @@ impl Chart {
     }
 }
 
-fn bar(day: &FleetDay, date: &str, is_long: bool) -> Bounded {
-    let hosts = counted(day.affected, "host");
-    let words = if day.hours <= 0.0 {
+fn bar(day: &FleetDay, is_long: bool) -> Bounded {
+    let (date, hosts) = (&day.day, counted(day.affected, "host"));
+    let words = if day.host_hours <= 0.0 {
         format!("{date}: no host was watched")
     } else if is_long {
         format!(
@@ -378,17 +376,21 @@ mod tests {
 
     #[test]
     fn days_that_were_watched_for_long_have_a_bar_with_its_bounds() {
-        let day = |hours: f64, affected| FleetDay {
-            hours,
+        let day = |date: &str, host_hours: f64, affected| FleetDay {
+            day: date.to_owned(),
+            host_hours,
             affected,
             rate: 2.5,
             bounds: Bounds {
                 low: 0.9,
-                high: (hours > 0.0).then_some(5.4),
+                high: (host_hours > 0.0).then_some(5.4),
             },
         };
-        let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
-        let chart = Chart::of(&[day(2400.0, 6), day(0.0, 0), day(0.002, 2)], now);
+        let chart = Chart::of(&[
+            day("2026-11-25", 2400.0, 6),
+            day("2026-11-26", 0.0, 0),
+            day("2026-11-27", 0.002, 2),
+        ]);
         let told: Vec<(bool, &str)> = chart
             .bars
             .iter()
@@ -410,9 +412,9 @@ mod tests {
             (chart.end.to_string().as_str(), chart.nothing.as_str()),
             ("5.4", "")
         );
-        let short = Chart::of(&[day(0.002, 2)], now).nothing;
+        let short = Chart::of(&[day("2026-11-27", 0.002, 2)]).nothing;
         assert!(short.starts_with("Some hosts had one"), "{short}");
-        let none = Chart::of(&[day(2400.0, 0)], now).nothing;
+        let none = Chart::of(&[day("2026-11-27", 2400.0, 0)]).nothing;
         assert!(none.starts_with("No host had one"), "{none}");
     }
 }

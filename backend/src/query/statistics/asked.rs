@@ -52,15 +52,11 @@ pub(super) fn watch(asked_days: u32, min_severity: Severity, class: &str) -> Res
         severity => severity,
     };
     Ok(Watch {
-        days: days(asked_days),
+        days: usual::days(asked_days),
         min_severity: i16::try_from(i32::from(min_severity)).unwrap_or_default(),
         class,
         issue: None,
     })
-}
-
-pub(super) fn days(asked: u32) -> u32 {
-    if asked == 0 { usual::DAYS } else { asked }
 }
 
 pub(super) fn or(asked: f64, usual: f64) -> f64 {

@@ -1,8 +1,9 @@
 //! Findings of the analysis as messages.
 
 use proto::v1::{
-    CompareResponse, ComparedIssue, ComparedSide, Escalation, ListOutliersResponse, ListUnusualResponse,
-    Outlier, PopulationOfDay, Rate, RateRatio, Survival, SurvivalStep, UnusualFact, UpdatePath, Verdict,
+    CompareResponse, ComparedIssue, ComparedSide, Escalation, FleetDay, ListOutliersResponse,
+    ListUnusualResponse, Outlier, PopulationOfDay, Rate, RateRatio, Survival, SurvivalStep, UnusualFact,
+    UpdatePath, Verdict,
 };
 
 use crate::{analysis, store};
@@ -87,6 +88,19 @@ impl From<analysis::Rate> for Rate {
             affected: found.affected,
             fault_days: found.fault_days,
             faults: found.faults,
+            rate: found.rate,
+            low: found.bounds.low,
+            high: found.bounds.high,
+        }
+    }
+}
+
+impl From<analysis::FleetDay> for FleetDay {
+    fn from(found: analysis::FleetDay) -> Self {
+        Self {
+            day: found.day,
+            host_hours: found.host_hours,
+            affected: found.affected,
             rate: found.rate,
             low: found.bounds.low,
             high: found.bounds.high,

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{Dimension, Watch};
+use crate::store::time;
 
 /// All hosts in the days up to now. Places are those in [`Self::systems`] and [`Self::issues`].
 #[derive(Debug, Default)]
 pub struct Histories {
     /// How many days there are; day 0 is the oldest one, the last one is today (UTC).
     pub days: usize,
+    /// When day 0 began, in microseconds of the Unix epoch.
+    pub since: i64,
     /// What hosts ran.
     pub systems: Vec<System>,
     /// What hosts had, and what that was merged into.
@@ -96,6 +99,11 @@ impl System {
 }
 
 impl Histories {
+    /// The dates of the days, from day 0 on.
+    pub fn dates(&self) -> impl Iterator<Item = String> {
+        time::Micros(self.since).dates(self.days)
+    }
+
     /// The issue that each one counts for, where it is looked at.
     pub fn looked_at(&self, watch: &Watch) -> Vec<Option<usize>> {
         let counts_for = |known: &KnownIssue| watch.is_of(known, &self.issues).then_some(known.counts_for);

@@ -12,12 +12,13 @@ use super::{
     check_days, count,
     histories::{Histories, History, KnownIssue, Seen, System, Watched},
 };
-use crate::store::{Store, StoreError, time::Micros};
+use crate::store::{
+    Store, StoreError,
+    time::{DAY, Micros},
+};
 
 /// Rows that are read of a kind at most: 30 days of 300,000 hosts. What they become takes some 40 bytes each.
 const ROWS: usize = 10_000_000;
-/// A day, in microseconds.
-const DAY: i64 = 86_400_000_000;
 
 /// Arrays, because a row for each day takes three times as long to send and to read.
 const WATCHED: &str = "SELECT agent_id, os_build, kernel_release, product, array_agg(day), array_agg(seconds)
@@ -97,6 +98,7 @@ async fn read(store: &Store, days: u32) -> Result<Histories, StoreError> {
     }
     Ok(Histories {
         days: usize::from(day(since, today)) + 1,
+        since: since.0,
         ..joined(watched, seen, &had, known(issues, told_of))
     })
 }

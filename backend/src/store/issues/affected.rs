@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use proto::v1::IssueDay;
 use uuid::Uuid;
 
-use crate::store::{Store, StoreError, count};
+use crate::store::{Store, StoreError, count, time::Micros};
 
 /// Hosts that are told of at most, those that had it last.
 const HOSTS: i64 = 50;
@@ -15,14 +16,8 @@ pub(super) const MEMBERS: &str = "members AS (
     SELECT issue, coalesce(merged_into, issue) AS shown FROM triage WHERE issue = ANY($1) OR merged_into = ANY($1)
 )";
 
-/// One day of an issue, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IssueDay {
-    /// Hosts that had it.
-    pub hosts: u64,
-    /// Records of it.
-    pub records: u64,
-}
+/// When the last `$2` days began, of which today is the last.
+pub(super) const SINCE: &str = "(date_trunc('day', now(), 'UTC') - ($2::integer - 1) * interval '24 hours')";
 
 /// A host that has an issue.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,22 +40,22 @@ pub struct AffectedHost {
     pub last_seen: SystemTime,
 }
 
-/// So many days on which nothing was seen.
-pub(super) fn days_of(days: u16) -> Vec<IssueDay> {
-    vec![IssueDay::default(); usize::from(days)]
+/// So many days from `since` on, on which nothing was seen.
+pub(super) fn days_of(since: Micros, days: u16) -> Vec<IssueDay> {
+    let unseen = |day| IssueDay {
+        day,
+        ..IssueDay::default()
+    };
+    since.dates(usize::from(days)).map(unseen).collect()
 }
 
-/// Tells what was seen so many days ago. The last of the days is today.
-pub(super) fn day_of(days: &mut [IssueDay], days_ago: i32, hosts: i64, records: i64) {
-    let place = usize::try_from(days_ago)
-        .ok()
-        .and_then(|days_ago| days.len().checked_sub(days_ago + 1));
+/// Tells what was seen on the day at `place`.
+pub(super) fn day_of(days: &mut [IssueDay], place: i32, hosts: i64, records: i64) {
+    let place = usize::try_from(place).ok();
     // A clock of the database that was set back leaves days that have not come yet.
     if let Some(day) = place.and_then(|place| days.get_mut(place)) {
-        *day = IssueDay {
-            hosts: count(hosts),
-            records: count(records),
-        };
+        day.hosts = count(hosts);
+        day.records = count(records);
     }
 }
 
@@ -75,17 +70,19 @@ impl Store {
         let query = client
             .prepare_cached(&format!(
                 "WITH {MEMBERS}
-                 SELECT m.shown, (extract(epoch FROM date_trunc('day', now(), 'UTC') - s.day) / 86400)::integer,
-                        count(DISTINCT s.agent_id), sum(s.records)::bigint
+                 SELECT m.shown, {SINCE}, (extract(epoch FROM s.day - {SINCE}) / 86400)::integer, count(DISTINCT s.agent_id),
+                        sum(s.records)::bigint
                  FROM members m JOIN sightings s ON s.issue = m.issue
-                 WHERE s.day > date_trunc('day', now(), 'UTC') - $2::integer * interval '1 day'
-                 GROUP BY 1, 2"
+                 WHERE s.day >= {SINCE}
+                 GROUP BY 1, 3"
             ))
             .await?;
         let mut found: HashMap<Uuid, Vec<IssueDay>> = HashMap::new();
         for row in client.query(&query, &[&issues, &i32::from(days)]).await? {
-            let days_of_issue = found.entry(row.get(0)).or_insert_with(|| days_of(days));
-            day_of(days_of_issue, row.get(1), row.get(2), row.get(3));
+            let days_of_issue = found
+                .entry(row.get(0))
+                .or_insert_with(|| days_of(row.get(1), days));
+            day_of(days_of_issue, row.get(2), row.get(3), row.get(4));
         }
         Ok(found)
     }

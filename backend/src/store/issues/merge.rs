@@ -43,6 +43,17 @@ impl Store {
         Ok(client.query_one(&shown, &[&issue]).await?.get(0))
     }
 
+    /// The same of an issue that is known, by its 32 hexadecimal digits.
+    pub async fn known_issue(&self, issue: &str) -> Result<Option<Uuid>, StoreError> {
+        let issue = filter::issue_id(issue)?;
+        let client = self.client().await?;
+        let known = client
+            .prepare_cached("SELECT coalesce(merged_into, issue) FROM triage WHERE issue = $1")
+            .await?;
+        let row = client.query_opt(&known, &[&issue]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
     /// What people merged into an issue, and can take apart again; the latest first.
     pub async fn merged_issues(&self, issue: Uuid) -> Result<Vec<MergedIssue>, StoreError> {
         let client = self.client().await?;

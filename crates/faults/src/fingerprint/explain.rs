@@ -44,6 +44,18 @@ pub struct LevelExplanation {
     pub parts: Vec<String>,
 }
 
+impl LevelExplanation {
+    /// The functions that are looked at, from the one at fault to its callers; none of class and title.
+    pub fn functions(&self) -> &[String] {
+        match self.level {
+            Level::Class | Level::Title => &[],
+            // Class and title come first; those of a stack are behind an empty part.
+            Level::TopFrames => self.parts.get(2..).unwrap_or_default(),
+            Level::Stack => self.parts.rsplit(String::is_empty).next().unwrap_or_default(),
+        }
+    }
+}
+
 /// A key under which the same fault may be found although its title differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -218,6 +230,12 @@ pub(crate) struct Walk {
 impl Explanation {
     /// Frames that are looked at.
     pub const FRAMES_MAX: usize = 512;
+
+    /// The level whose fingerprint has these 32 hexadecimal digits.
+    pub fn level(&self, fingerprint: &str) -> Option<&LevelExplanation> {
+        let mut levels = self.levels.iter();
+        levels.find(|level| level.fingerprint.to_string() == fingerprint)
+    }
 
     /// Hashes a class, a title and a normalised stack.
     pub(crate) fn new(class: Class, title: &str, mut loose: Vec<LooseKey>, walk: Walk) -> Self {

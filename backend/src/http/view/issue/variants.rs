@@ -2,14 +2,14 @@
 
 use faults::fingerprint::{Explanation, FrameExplanation, Level};
 use jiff::Timestamp;
-use proto::v1::{FaultFilter, Fingerprint, FingerprintLevel, Issue, Record};
+use proto::v1::{
+    DaysOfBuild, FaultFilter, Fingerprint, FingerprintLevel, Issue, ListVariantsResponse, Record, Variant,
+};
 
 use crate::http::view::chart::Bars;
-use crate::http::view::fault::moment;
 use crate::http::view::issues::hosts_by_day;
 use crate::http::view::shown::name;
 use crate::http::view::{Moment, counted, filter_href, grouped, titled};
-use crate::store::{IssueDay, Variant};
 
 /// Frames that are explained.
 const FRAMES: usize = 24;
@@ -68,8 +68,8 @@ impl Why {
             ("Title", name(&titled(&issue.title, &issue.class))),
         ];
         if level == FingerprintLevel::TopFrames {
-            let frames = explanation.as_ref().and_then(|all| functions(all, &issue.issue));
-            same.extend(frames.map(|frames| ("Top frames", frames)));
+            let frames = explanation.as_ref().and_then(|all| all.level(&issue.issue));
+            same.extend(frames.map(|frames| ("Top frames", functions(frames.functions()))));
         }
         same.push(("Fingerprint", issue.issue.clone()));
         same.extend(own.map(|own| ("Version of the rules", own.version.to_string())));
@@ -109,17 +109,9 @@ fn explained(record: &Record) -> Option<Explanation> {
     explanation.levels.iter().any(known).then_some(explanation)
 }
 
-/// The functions that a fingerprint looks at, from the one at fault to its callers.
-fn functions(explanation: &Explanation, fingerprint: &str) -> Option<String> {
-    let mut levels = explanation.levels.iter();
-    let level = levels.find(|level| level.fingerprint.to_string() == fingerprint)?;
-    // Class and title come first; those of a stack are behind an empty part.
-    let parts = match level.level {
-        Level::TopFrames => level.parts.get(2..)?,
-        Level::Stack => level.parts.rsplit(String::is_empty).next()?,
-        _ => return None,
-    };
-    Some(name(&parts.join(" < ")))
+/// Functions, from the one at fault to its callers.
+fn functions(functions: &[String]) -> String {
+    name(&functions.join(" < "))
 }
 
 impl From<&FrameExplanation> for FrameRow {
@@ -138,46 +130,46 @@ impl From<&FrameExplanation> for FrameRow {
 
 impl VariantRow {
     pub(super) fn new(variant: &Variant, now: Timestamp) -> Self {
-        let explanation = variant.latest.as_ref().and_then(wire::explain);
-        let what = explanation.and_then(|all| functions(&all, &variant.fingerprint));
         Self {
-            level: match variant.level {
+            level: match variant.level() {
                 FingerprintLevel::TopFrames => "top frames",
                 FingerprintLevel::Stack => "stack",
                 FingerprintLevel::Title | FingerprintLevel::Unspecified => "title",
             },
-            what: what.unwrap_or_else(|| variant.fingerprint.clone()),
+            what: if variant.functions.is_empty() {
+                variant.fingerprint.clone()
+            } else {
+                functions(&variant.functions)
+            },
             href: filter_href(FaultFilter {
                 fingerprint: variant.fingerprint.clone(),
                 ..FaultFilter::default()
             }),
             records: grouped(variant.records),
             hosts: grouped(variant.hosts),
-            last: moment(variant.last_seen, now),
+            last: Moment::new(variant.last_seen_unix_ns, now),
         }
     }
 }
 
 /// How many variants there are: `2 by their top frames, 7 by their whole stack`.
-pub(super) fn how_many(variants: &[Variant]) -> String {
-    let of = |level, by| {
-        let variant = variants.iter().find(|variant| variant.level == level)?;
-        Some(format!("{} by {by}", grouped(variant.of_level)))
-    };
-    let parts = [
-        of(FingerprintLevel::TopFrames, "their top frames"),
-        of(FingerprintLevel::Stack, "their whole stack"),
+pub(super) fn how_many(variants: &ListVariantsResponse) -> String {
+    let of_levels = [
+        (variants.top_frames, "their top frames"),
+        (variants.stacks, "their whole stack"),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let there = of_levels.into_iter().filter(|(number, _)| *number > 0);
+    let parts = there.map(|(number, by)| format!("{} by {by}", grouped(number)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 impl BuildTrend {
-    pub(super) fn new(build: &str, days: &[IssueDay], now: Timestamp) -> Self {
+    pub(super) fn new(DaysOfBuild { build, days }: &DaysOfBuild) -> Self {
         let most = days.iter().map(|day| day.hosts).max().unwrap_or(0);
         let label = format!("Hosts with build {build} by day, the last {} days", days.len());
         Self {
             build: name(build),
-            bars: Bars::new(CHART, &hosts_by_day(days, now), label),
+            bars: Bars::new(CHART, &hosts_by_day(days), label),
             most: counted(most, "host"),
         }
     }
