@@ -38,8 +38,18 @@ async fn merged_issues_count_together_until_they_are_taken_apart() {
     );
     let (status, refused) = change(&router, B, &json!({ "who": "ann", "merged_into": A })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "no circles: {refused}");
+    let records = async |query: &str| {
+        let (_, list) = get(&router, &format!("/api/v1/faults?q={query}")).await;
+        list["faults"].as_array().unwrap().len()
+    };
+    for issue in [A, B] {
+        assert_eq!(records(&format!("issue:{issue}")).await, 4, "either leads to all");
+        assert_eq!(records(&format!("-issue:{issue}")).await, 0);
+        assert_eq!(records(&format!("class:custom+or+issue:{issue}")).await, 4);
+    }
     let (_, apart) = change(&router, A, &json!({ "who": "ann", "merged_into": "" })).await;
     assert_eq!((&apart["issue"], &apart["occurrences"]), (&json!(A), &json!(1)));
+    assert_eq!(records(&format!("issue:{A}")).await, 1);
 }
 
 #[tokio::test]
@@ -171,7 +181,7 @@ async fn changes_that_make_no_sense_are_refused_with_a_reason() {
         ),
         (
             A,
-            json!({ "who": "ann", "known_fix": "ä".repeat(513) }),
+            json!({ "who": "ann", "known_fix": "ä".repeat(1025) }),
             StatusCode::BAD_REQUEST,
         ),
         (A, json!({ "who": "a\0n" }), StatusCode::BAD_REQUEST),

@@ -197,7 +197,7 @@ impl IssuePage {
             state_note: state_note(&issue, now),
             fix: Fix::new(&issue),
             faults_href: filter_href(FaultFilter {
-                fingerprint: issue.issue.clone(),
+                query: format!("issue:{}", issue.issue),
                 ..FaultFilter::default()
             }),
             trend: Trend::new(&days.days, now),

@@ -19,10 +19,10 @@ pub(super) fn only_host(query: &Expression) -> Option<&str> {
 pub(super) fn issues(query: &Expression, parameters: &mut Parameters) -> Option<String> {
     parts(query).into_iter().find_map(|part| match part {
         Expression::Is(Condition::Issue(issue)) => {
-            let issue = parameters.bind(Uuid::from_u128(*issue));
+            let issue = shown(&format!("{}::uuid", parameters.bind(Uuid::from_u128(*issue))));
             // With those that were merged into it.
             Some(format!(
-                "SELECT {issue}::uuid AS issue UNION SELECT issue FROM triage WHERE merged_into = {issue}"
+                "SELECT {issue} AS issue UNION SELECT issue FROM triage WHERE merged_into = {issue}"
             ))
         }
         Expression::Is(Condition::Fingerprint(fingerprint)) => {
@@ -117,7 +117,7 @@ fn of_record(condition: &Condition, parameters: &mut Parameters) -> String {
             compares("r.severity", *comparison, &parameters.bind(severity.number()))
         }
         Condition::Issue(issue) => {
-            let issue = parameters.bind(Uuid::from_u128(*issue));
+            let issue = shown(&parameters.bind(Uuid::from_u128(*issue)));
             // Never null, so that it can be negated.
             format!("coalesce({}, false)", is_of_issue("r.issue", &issue))
         }
