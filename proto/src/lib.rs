@@ -49,7 +49,7 @@ pub mod limits {
     /// `DeliverResponse.known_fixes`.
     pub const KNOWN_FIXES: usize = 16;
     /// Each text of a `KnownFix`, bytes.
-    pub const FIX_BYTES: usize = 1024;
+    pub const FIX_BYTES: usize = 4096;
     /// `Undecodable.bytes`, bytes.
     pub const UNDECODABLE_BYTES: usize = 65_536;
     /// `certificate_request` of enrolment, bytes.

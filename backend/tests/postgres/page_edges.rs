@@ -237,19 +237,20 @@ async fn texts_have_so_many_characters_in_any_script() {
     db.counted().await;
     for letter in ["я", "語", "🦀"] {
         let text = letter.repeat(1000);
-        // Hosts are told the fix, in 1024 bytes.
-        let fix = letter.repeat(250);
-        let address = format!("https://{fix}");
+        let address = format!("https://{text}");
         let lines = "a\r\n".repeat(500);
         let form = [
             ("who", "ann"),
             ("owner", &text[..128 * letter.len()]),
-            ("known_fix", &fix),
-            ("fixed_in", &fix[..128 * letter.len()]),
+            ("known_fix", &text),
+            ("fixed_in", &text[..128 * letter.len()]),
             ("fix_url", &address),
             ("note", &lines),
         ];
         assert_eq!(decided(&router, &form).await, StatusCode::SEE_OTHER, "{letter}");
+        let told = db.store.known_fixes().await.unwrap();
+        let told = told.values().next().expect("hosts are told the fix");
+        assert_eq!((&told.text, &told.url), (&text, &address));
         assert_eq!(
             decided(&router, &[("who", "ann"), ("note", &text)]).await,
             StatusCode::SEE_OTHER

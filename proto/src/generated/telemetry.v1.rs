@@ -1172,7 +1172,7 @@ pub struct Rejected {
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }
-/// What mends a fault. At most 1024 bytes each; empty: not known.
+/// What mends a fault. Each text has at most 4096 bytes; empty: not known.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KnownFix {
     /// A fingerprint of the fault, 32 lower-case hexadecimal digits: it is of all records that have it.
@@ -2612,7 +2612,7 @@ pub struct IssueEvent {
     #[prost(string, optional, tag = "5")]
     pub parted: ::core::option::Option<::prost::alloc::string::String>,
 }
-/// What is to be changed. What is not set stays. Texts have at most 1024 characters, known_fix, fixed_in and fix_url 1024 bytes.
+/// What is to be changed. What is not set stays. Texts have at most 1024 characters.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IssueChange {
     /// New, ongoing, resolved or ignored; the others follow from records. The limits of ignoring, resolved_in and resolved_in_build are
