@@ -22,7 +22,7 @@
 //! | `/api/v1/…`, `GET /api/records` | the REST API: `GET /api/v1/openapi.json` describes it |
 //! | `GET`, `POST /login`, `POST /logout` | sign people in and out |
 //! | `GET /healthz` | 200, or 503 with the reason: the database does not answer |
-//! | `GET /readyz` | the same: no records are taken |
+//! | `GET /readyz` | the same: no records are taken, also while the collector shuts down |
 //! | `GET /metrics` | the counters, in the `OpenMetrics` format |
 //!
 //! Who may ask for what is in [`crate::access`]: looking takes a viewer, changing takes a triager,

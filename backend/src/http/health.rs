@@ -26,12 +26,16 @@ pub(super) async fn healthz(State(app): State<App>) -> Response {
 
 /// `GET /readyz`: whether records are taken.
 pub(super) async fn readyz(State(app): State<App>) -> Response {
+    let unready = |reason: String| {
+        let answer = json!({ "status": "unready", "reason": reason });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
+    };
+    if app.shutdown.is_cancelled() {
+        return unready("the collector is shutting down".to_owned());
+    }
     match app.store.require_schema().await {
         Ok(()) => Json(json!({ "status": "ready" })).into_response(),
-        Err(error) => {
-            let answer = json!({ "status": "unready", "reason": chain(&error) });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
-        }
+        Err(error) => unready(chain(&error)),
     }
 }
 

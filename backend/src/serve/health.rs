@@ -1,4 +1,6 @@
-//! The health service of gRPC: whether the database answers.
+//! The health service of gRPC: whether the database answers, and the collector goes on.
+
+use std::convert::Infallible;
 
 use proto::v1::{
     collector_server::CollectorServer, hardware_server::HardwareServer, hosts_server::HostsServer,
@@ -21,10 +23,17 @@ use crate::{
     symbols::SymbolsService,
 };
 
-/// Keeps the health service true until `shutdown`.
+/// Keeps the health service true until `shutdown`; from then on nothing is served.
 pub(super) async fn report(store: &Store, reporter: &HealthReporter, shutdown: &CancellationToken) {
+    shutdown.run_until_cancelled(follow(store, reporter)).await;
+    set(reporter, false).await;
+}
+
+/// Tells when the database goes away, and when it comes back.
+async fn follow(store: &Store, reporter: &HealthReporter) -> Infallible {
     let mut serving = true;
-    while shutdown.run_until_cancelled(sleep(PING)).await.is_some() {
+    loop {
+        sleep(PING).await;
         let answers = store.ping().await.is_ok();
         if answers != serving {
             tracing::warn!(answers, "the database went away or came back");
@@ -42,6 +51,8 @@ pub(super) async fn set(reporter: &HealthReporter, serving: bool) {
         ServingStatus::NotServing
     };
     for service in [
+        // All of them together.
+        "",
         CollectorServer::<CollectorService>::NAME,
         HardwareServer::<HardwareService>::NAME,
         HostsServer::<HostsService>::NAME,

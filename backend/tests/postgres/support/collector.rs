@@ -127,9 +127,14 @@ impl Collector {
         QueryClient::new(self.channel().await)
     }
 
-    /// Ends it as SIGTERM does.
-    pub(crate) async fn stop(self) {
+    /// Tells it to end, as SIGTERM does.
+    pub(crate) fn end(&self) {
         self.shutdown.cancel();
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(self) {
+        self.end();
         tokio::time::timeout(PATIENCE, self.served)
             .await
             .expect("the collector drains in time")
