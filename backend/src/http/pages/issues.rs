@@ -181,10 +181,14 @@ impl Decision {
             known_fix: changed(self.known_fix, &issue.known_fix),
             fixed_in: changed(self.fixed_in, &issue.fixed_in),
             fix_url: changed(self.fix_url, &issue.fix_url),
-            // A form sends two characters for the end of a line, and its field counts one.
-            note: given(self.note.replace("\r\n", "\n")),
+            note: given(note(&self.note)),
         })
     }
+}
+
+/// A note as it was written: a form sends two characters for the end of a line, and its field counts one.
+fn note(sent: &str) -> String {
+    sent.replace("\r\n", "\n")
 }
 
 /// A number, where one was written.
@@ -230,7 +234,7 @@ pub(in crate::http) async fn decide_about_several(
             "who" => who = value.into_owned(),
             "state" => state = decided(&value)?,
             "owner" => change.owner = given,
-            "note" => change.note = given,
+            "note" => change.note = given.as_deref().map(note),
             other => return Err(Refusal::Request(format!("{other:?} is no field of this form")).into()),
         }
     }
