@@ -68,9 +68,11 @@ impl Store {
         let client = self.client().await?;
         let list = client
             .prepare_cached(
-                "SELECT os_id, os_build, count(*), min(first_seen), max(last_seen) FROM hosts
-                 WHERE os_build <> '' AND ($1::text IS NULL OR (os_id, os_build) > ($1, $2))
-                 GROUP BY os_id, os_build ORDER BY os_id, os_build LIMIT $3",
+                "SELECT b.*, (SELECT min(day) FROM exposure_daily e WHERE e.os_build = b.os_build) FROM (
+                     SELECT os_id, os_build, count(*), max(last_seen) FROM hosts
+                     WHERE os_build <> '' AND ($1::text IS NULL OR (os_id, os_build) > ($1, $2))
+                     GROUP BY os_id, os_build ORDER BY os_id, os_build LIMIT $3
+                 ) b ORDER BY os_id, os_build",
             )
             .await?;
         let rows = client
@@ -104,7 +106,7 @@ fn build(row: &Row) -> Build {
         os_id: row.get(0),
         os_build: row.get(1),
         hosts: u64::try_from(row.get::<_, i64>(2)).unwrap_or(0),
-        first_seen_unix_ns: row.get::<_, Micros>(3).unix_ns(),
-        last_seen_unix_ns: row.get::<_, Micros>(4).unix_ns(),
+        first_seen_unix_ns: row.get::<_, Option<Micros>>(4).map_or(0, Micros::unix_ns),
+        last_seen_unix_ns: row.get::<_, Micros>(3).unix_ns(),
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of hosts and of the builds that they run.
 
 use backend::store::Sender;
-use proto::v1::{HostFilter, ListBuildsRequest, ListHostsRequest, hosts_client::HostsClient};
+use proto::v1::{Build, HostFilter, ListBuildsRequest, ListHostsRequest, hosts_client::HostsClient};
 
 use crate::support::{Collector, Database, host, sender};
 
@@ -70,6 +70,10 @@ async fn hosts_and_builds_are_listed_by_pages() {
             "{refused}"
         );
     }
+    // Another host was watched with it once.
+    let watched = "INSERT INTO exposure_daily SELECT gen_random_uuid(), day, '41', '', '', 60
+                   FROM unnest('{2026-01-09 00:00Z,2026-01-08 00:00Z}'::timestamptz[]) day";
+    db.sql().await.batch_execute(watched).await.unwrap();
     let (mut builds, mut page_token) = (Vec::new(), String::new());
     loop {
         let request = ListBuildsRequest {
@@ -77,12 +81,22 @@ async fn hosts_and_builds_are_listed_by_pages() {
             page_token,
         };
         let page = hosts.list_builds(request).await.unwrap().into_inner();
-        builds.extend(page.builds.into_iter().map(|build| (build.os_build, build.hosts)));
+        let build = |build: Build| {
+            (
+                build.os_build,
+                build.hosts,
+                build.first_seen_unix_ns / 1_000_000_000,
+            )
+        };
+        builds.extend(page.builds.into_iter().map(build));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;
         }
     }
-    assert_eq!(builds, [("41".to_owned(), 1), ("42".to_owned(), 2)]);
+    assert_eq!(
+        builds,
+        [("41".to_owned(), 1, 1_767_830_400), ("42".to_owned(), 2, 0)]
+    );
     collector.stop().await;
 }

@@ -3467,7 +3467,8 @@ pub struct Build {
     /// Hosts that run it.
     #[prost(uint64, tag = "3")]
     pub hosts: u64,
-    /// When the first of them first described itself, and when any last did. Nanoseconds since the Unix epoch.
+    /// When the first day (UTC, by the clocks of hosts) began on which any host was watched with a build of this name, whatever it runs now;
+    /// zero: none was yet. When any of those that run it last described itself. Nanoseconds since the Unix epoch.
     #[prost(fixed64, tag = "4")]
     pub first_seen_unix_ns: u64,
     #[prost(fixed64, tag = "5")]
