@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Html;
 use filter::Subject;
 use futures::future::try_join_all;
-use proto::v1::{Fault, ListFaultsResponse};
+use proto::v1::Fault;
 use uuid::Uuid;
 
 use super::access::Frame;
@@ -26,6 +26,7 @@ use super::error::{PageError, Refusal};
 use super::view::{FaultPage, FirstHost, ListInput, ListPage, StackPage, whole_text};
 use super::{App, query};
 use crate::access::Caller;
+use crate::store::StoreError;
 use crate::text::host_name;
 
 /// A page, or why there is none.
@@ -50,20 +51,18 @@ pub(super) async fn list(
     request.page_size = request.page_size.min(FAULTS);
     let filter = request.filter.clone().unwrap_or_default();
     let problem = problem_with(&filter.query, Subject::Faults);
-    let list = if problem.is_empty() {
-        let (size, from) = (request.page_size, &request.page_token);
-        app.store.list_faults(&filter, size, from).await?
-    } else {
-        ListFaultsResponse::default()
-    };
+    let list = app
+        .store
+        .list_faults(&filter, request.page_size, &request.page_token);
+    let list = unless(&problem, list).await?;
     let facets = app.store.facets().await?;
     let same = match filter.fingerprint.as_str() {
         "" => None,
         fingerprint => app.store.fingerprint_facts(fingerprint).await?,
     };
     // Later pages are of the same list: its numbers are on the first.
-    let counts = if request.page_token.is_empty() && problem.is_empty() {
-        app.store.counts(&filter).await?
+    let counts = if request.page_token.is_empty() {
+        unless(&problem, app.store.counts(&filter)).await?
     } else {
         None
     };
@@ -139,6 +138,18 @@ fn listed(page: &impl Template, problem: &str) -> Listed {
         StatusCode::BAD_REQUEST
     };
     Ok((status, Html(page.render()?)))
+}
+
+/// What a search finds; nothing where it has a problem.
+async fn unless<T: Default>(
+    problem: &str,
+    found: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    if problem.is_empty() {
+        found.await
+    } else {
+        Ok(T::default())
+    }
 }
 
 /// What is wrong with a search, and below it where; empty: nothing.

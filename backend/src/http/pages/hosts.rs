@@ -3,10 +3,10 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use filter::Subject;
-use proto::v1::{Fault, FaultFilter, HostFilter, ListHostsResponse, PartFilter};
+use proto::v1::{Fault, FaultFilter, HostFilter, PartFilter};
 use uuid::Uuid;
 
-use super::{App, Listed, Page, fault_id, listed, problem_with, rendered};
+use super::{App, Listed, Page, fault_id, listed, problem_with, rendered, unless};
 use crate::access::Caller;
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
@@ -33,11 +33,7 @@ pub(in crate::http) async fn list(
         query: asked.q.clone(),
     };
     let problem = problem_with(&filter.query, Subject::Hosts);
-    let list = if problem.is_empty() {
-        app.store.list_hosts(&filter, PAGE, &asked.page_token).await?
-    } else {
-        ListHostsResponse::default()
-    };
+    let list = unless(&problem, app.store.list_hosts(&filter, PAGE, &asked.page_token)).await?;
     let page = HostsPage::new(HostsInput {
         asked: &asked,
         problem: &problem,

@@ -5,11 +5,11 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use filter::Subject;
-use proto::v1::{Fault, FaultFilter, Issue, IssueFilter, ListIssuesResponse};
+use proto::v1::{Fault, FaultFilter, Issue, IssueFilter};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{App, Listed, fault_id, listed, problem_with, rendered};
+use super::{App, Listed, fault_id, listed, problem_with, rendered, unless};
 use crate::access::{Caller, Role};
 use crate::analysis::{self, usual::DAYS};
 use crate::http::access::Frame;
@@ -41,11 +41,7 @@ pub(in crate::http) async fn list(
         ..IssueFilter::default()
     };
     let problem = problem_with(&filter.query, Subject::Issues);
-    let list = if problem.is_empty() {
-        app.store.list_issues(&filter, PAGE, &asked.page_token).await?
-    } else {
-        ListIssuesResponse::default()
-    };
+    let list = unless(&problem, app.store.list_issues(&filter, PAGE, &asked.page_token)).await?;
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
     let builds = app.store.builds_of_issues(&ids, SPARK_DAYS).await?;
