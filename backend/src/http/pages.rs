@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::access::Frame;
 use super::error::{PageError, Refusal};
-use super::view::{FaultPage, FirstHost, ListInput, ListPage, StackPage, whole_text};
+use super::view::{FaultPage, FirstHost, ListInput, ListPage, Problem, StackPage, whole_text};
 use super::{App, query};
 use crate::access::Caller;
 use crate::store::StoreError;
@@ -131,7 +131,7 @@ fn rendered(page: &impl Template) -> Page {
 type Listed = Result<(StatusCode, Html<String>), PageError>;
 
 /// A list, unless its search has a problem: then it is the search as it was written, with what is wrong.
-fn listed(page: &impl Template, problem: &str) -> Listed {
+fn listed(page: &impl Template, problem: &Problem) -> Listed {
     let status = if problem.is_empty() {
         StatusCode::OK
     } else {
@@ -142,7 +142,7 @@ fn listed(page: &impl Template, problem: &str) -> Listed {
 
 /// What a search finds; nothing where it has a problem.
 async fn unless<T: Default>(
-    problem: &str,
+    problem: &Problem,
     found: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     if problem.is_empty() {
@@ -152,11 +152,12 @@ async fn unless<T: Default>(
     }
 }
 
-/// What is wrong with a search, and below it where; empty: nothing.
-fn problem_with(search: &str, subject: Subject) -> String {
+/// What is wrong with a search.
+fn problem_with(search: &str, subject: Subject) -> Problem {
     let error = filter::parse(search, subject).err();
-    error.map_or_else(String::new, |error| {
-        format!("{error}\n\n{}", error.underlined(search))
+    error.map_or_else(Problem::default, |error| Problem {
+        words: error.to_string(),
+        place: error.underlined(search),
     })
 }
 

@@ -18,7 +18,7 @@ use proto::v1::{
 use super::Started;
 use super::access::Frame;
 use super::samples;
-use super::view::{FaultPage, FirstHost, ListInput, ListPage, Row, RowTemplate};
+use super::view::{FaultPage, FirstHost, ListInput, ListPage, Problem, Row, RowTemplate};
 use crate::access::{Caller, Role};
 use crate::store::{CountedBy, Counts, Facets, FingerprintFacts, HostCount, SavedSearch};
 
@@ -106,9 +106,13 @@ fn list_input<'a>(request: &'a ListFaultsRequest, list: &'a ListFaultsResponse) 
         name: Some("bob".to_owned()),
         role: Role::Viewer,
     });
+    static NO_PROBLEM: Problem = Problem {
+        words: String::new(),
+        place: String::new(),
+    };
     ListInput {
         request,
-        problem: "",
+        problem: &NO_PROBLEM,
         list,
         facets: facets(),
         counts: None,

@@ -94,6 +94,20 @@ fn age(seconds: i64) -> String {
     }
 }
 
+/// What is wrong with a search; empty: nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) words: String,
+    /// The search with a mark below the place.
+    pub(super) place: String,
+}
+
+impl Problem {
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+}
+
 /// One line of a list of facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fact {
@@ -203,16 +217,16 @@ pub(crate) fn compare_href(from: &str, to: &str) -> String {
     format!("/builds?{query}")
 }
 
-/// The title; the class where there is none.
+/// The title; the class where there is none, or one that nobody sees.
 fn titled(title: &str, class: &str) -> String {
     let known = [title, class, "untitled"];
-    let told = known.into_iter().find(|text| !text.is_empty());
+    let told = known.into_iter().find(|text| !text.trim().is_empty());
     told.unwrap_or_default().to_owned()
 }
 
-/// The host's name; its agent's id where it has none.
+/// The host's name; its agent's id where it has none, or one that nobody sees.
 fn name_of_host(hostname: &str, agent_id: impl Display) -> String {
-    if hostname.is_empty() {
+    if hostname.trim().is_empty() {
         agent_id.to_string()
     } else {
         hostname.to_owned()
@@ -347,6 +361,13 @@ mod tests {
             [59, 61, 7_260, 90_000].map(duration),
             ["59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h"]
         );
+    }
+
+    #[test]
+    fn what_nobody_sees_is_no_name() {
+        assert_eq!(titled(" \u{2003}", "kernel.oops"), "kernel.oops");
+        assert_eq!(titled("", " "), "untitled");
+        assert_eq!(name_of_host("\t ", "an id"), "an id");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::hosts::host_page_href;
 use super::issues::issue_href;
 use super::list::Choice;
 use super::rates::{RateRow, bounds, end_of_axis, figure, hours, probability};
-use super::{counted, grouped};
+use super::{counted, grouped, titled};
 use crate::analysis::{
     Bounds, Comparison, ComparisonOfIssue, Outlier, Outliers, Rate, RateRatio, SideSum, Verdict,
 };
@@ -216,7 +216,7 @@ impl From<&SideSum> for SideRow {
 impl From<&ComparisonOfIssue> for ComparedIssue {
     fn from(of: &ComparisonOfIssue) -> Self {
         Self {
-            title: of.title.clone(),
+            title: titled(&of.title, &of.class),
             href: issue_href(&of.issue),
             worse: of.worse,
             from: grouped(of.from_affected),

@@ -14,7 +14,8 @@ use super::payload::{self, Hook};
 use super::searches::Searches;
 use super::timeline::{Span, Timeline, spans};
 use super::{
-    Facts, Moment, bytes, filter_href, grouped, name_of_host, next_href, parameters, severity_word, titled,
+    Facts, Moment, Problem, bytes, filter_href, grouped, name_of_host, next_href, parameters, severity_word,
+    titled,
 };
 use crate::access::Caller;
 use crate::http::{access::Frame, json::bytes_text};
@@ -29,7 +30,7 @@ const FAULTS: usize = 10;
 pub(in crate::http) struct HostsPage {
     pub(in crate::http) query: String,
     /// What is wrong with it; empty: nothing.
-    pub(in crate::http) problem: String,
+    pub(in crate::http) problem: Problem,
     pub(in crate::http) rows: Vec<HostRow>,
     pub(in crate::http) searches: Searches,
     /// The next page; empty: this is the last.
@@ -75,7 +76,7 @@ impl HostsAsked {
 pub(in crate::http) struct HostsInput<'a> {
     pub(in crate::http) asked: &'a HostsAsked,
     /// What is wrong with the search; empty: nothing.
-    pub(in crate::http) problem: &'a str,
+    pub(in crate::http) problem: &'a Problem,
     pub(in crate::http) list: &'a ListHostsResponse,
     /// Those that the caller is shown.
     pub(in crate::http) searches: Vec<SavedSearch>,

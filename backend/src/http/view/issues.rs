@@ -13,7 +13,7 @@ use super::chart::Bars;
 use super::list::Choice;
 use super::searches::Searches;
 use super::shown::name;
-use super::{Moment, counted, grouped, next_href, noun, parameters, severity_word, titled};
+use super::{Moment, Problem, counted, grouped, next_href, noun, parameters, severity_word, titled};
 use crate::access::{Caller, Role};
 use crate::http::access::Frame;
 use crate::store::{SavedSearch, issue_state_name};
@@ -49,7 +49,7 @@ pub(in crate::http) struct IssuesPage {
     pub(in crate::http) states: Vec<Choice>,
     pub(in crate::http) query: String,
     /// What is wrong with it; empty: nothing.
-    pub(in crate::http) problem: String,
+    pub(in crate::http) problem: Problem,
     pub(in crate::http) rows: Vec<IssueRow>,
     pub(in crate::http) filtered: bool,
     pub(in crate::http) searches: Searches,
@@ -120,7 +120,7 @@ impl IssuesAsked {
 pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) asked: &'a IssuesAsked,
     /// What is wrong with the search; empty: nothing.
-    pub(in crate::http) problem: &'a str,
+    pub(in crate::http) problem: &'a Problem,
     pub(in crate::http) list: &'a ListIssuesResponse,
     pub(in crate::http) days: &'a HashMap<Uuid, Vec<IssueDay>>,
     /// The builds that they were seen in on those days, the newest first.

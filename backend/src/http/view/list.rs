@@ -13,7 +13,7 @@ use super::first_host::FirstHost;
 use super::searches::Searches;
 use super::shown::name;
 use super::{
-    Moment, class_href, counted, filter_href, host_href, is_housekeeping, kernel_href, list_href,
+    Moment, Problem, class_href, counted, filter_href, host_href, is_housekeeping, kernel_href, list_href,
     name_of_host, severity_word, titled,
 };
 use crate::access::Caller;
@@ -35,7 +35,7 @@ const EXPORTS: [(&str, &str); 3] = [("CSV", "csv"), ("JSON Lines", "jsonl"), ("P
 pub(in crate::http) struct ListPage {
     pub(in crate::http) form: Form,
     /// What is wrong with the search; empty: nothing.
-    pub(in crate::http) problem: String,
+    pub(in crate::http) problem: Problem,
     pub(in crate::http) same: Option<Same>,
     pub(in crate::http) rows: Vec<Row>,
     /// `50 faults, newest first`.
@@ -122,7 +122,7 @@ pub(in crate::http) struct RowTemplate {
 pub(in crate::http) struct ListInput<'a> {
     pub(in crate::http) request: &'a ListFaultsRequest,
     /// What is wrong with the search; empty: nothing.
-    pub(in crate::http) problem: &'a str,
+    pub(in crate::http) problem: &'a Problem,
     pub(in crate::http) list: &'a ListFaultsResponse,
     pub(in crate::http) facets: Facets,
     pub(in crate::http) counts: Option<Counts>,
