@@ -29,7 +29,10 @@ pub(in crate::http) struct TraceRow {
     /// `+0x12/0x80`.
     pub(in crate::http) offset: String,
     pub(in crate::http) module: String,
+    /// Where in the sources, for rows.
     pub(in crate::http) location: String,
+    /// The same as it was told; empty: all of it is shown.
+    pub(in crate::http) whole_location: String,
     /// Names of style classes.
     pub(in crate::http) style: &'static str,
     /// What is special about it, each a word and its explanation.
@@ -114,15 +117,30 @@ fn trace_row(index: usize, frame: &Frame) -> TraceRow {
         (offset, 0) => format!("+{offset:#x}"),
         (offset, size) => format!("+{offset:#x}/{size:#x}"),
     };
+    let in_tree = in_tree(&frame.location);
     TraceRow {
         number: index + 1,
         function: name(&frame.function),
         offset,
         module: name(&frame.module),
-        location: name(&frame.location),
+        location: name(in_tree),
+        whole_location: if in_tree == frame.location {
+            String::new()
+        } else {
+            name(&frame.location)
+        },
         style: if frame.reliable { "" } else { "guess" },
         hints,
     }
+}
+
+/// The place in the sources of a kernel, without the directory that it was built in: `/build/…/linux-6.1/`.
+fn in_tree(location: &str) -> &str {
+    let inside = location.rsplit_once("/linux-").and_then(|(_, tree)| {
+        let versioned = tree.starts_with(|character: char| character.is_ascii_digit());
+        tree.split_once('/').filter(|_| versioned)
+    });
+    inside.map_or(location, |(_, inside)| inside)
 }
 
 /// Marks the innermost frame of the function at fault, one that the unwinder is sure of if there is one.
@@ -173,6 +191,28 @@ mod tests {
             .iter()
             .map(|frame| frame.style)
             .collect()
+    }
+
+    #[test]
+    fn sources_of_a_kernel_are_named_from_the_top_of_their_tree() {
+        for (location, shown) in [
+            (
+                "/build/reproducible-path/linux-6.1.119/fs/read_write.c:582",
+                "fs/read_write.c:582",
+            ),
+            (
+                "/build/linux-6.12/linux-6.12.9/./include/linux/fs.h:1",
+                "./include/linux/fs.h:1",
+            ),
+            ("include/linux-headers/fs.h:1", "include/linux-headers/fs.h:1"),
+            (
+                "/build/glibc-2.36/malloc/malloc.c:3",
+                "/build/glibc-2.36/malloc/malloc.c:3",
+            ),
+            ("fs/open.c:7", "fs/open.c:7"),
+        ] {
+            assert_eq!(in_tree(location), shown);
+        }
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn stack(heading: String, frames: &[UserFrame]) -> Option<Trace> {
             file => name(file),
         },
         location: String::new(),
+        whole_location: String::new(),
         style: if frame.function.is_empty() { "guess" } else { "" },
         hints: Vec::new(),
     });

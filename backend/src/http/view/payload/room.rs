@@ -42,7 +42,12 @@ impl Sections {
         for trace in &mut self.traces {
             let all = trace.frames.len();
             room.keep(&mut trace.frames, FRAMES, |frame| {
-                vec![&frame.function, &frame.module, &frame.location]
+                vec![
+                    &frame.function,
+                    &frame.module,
+                    &frame.location,
+                    &frame.whole_location,
+                ]
             });
             if trace.frames.len() < all {
                 trace.size = format!("{}, the first {} shown", trace.size, trace.frames.len());
