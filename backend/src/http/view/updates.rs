@@ -53,6 +53,7 @@ pub(in crate::http) struct PathRow {
     pub(in crate::http) succeeded: String,
     pub(in crate::http) failed: String,
     pub(in crate::http) went_back: String,
+    /// Where the two are compared; empty: hosts did not run both.
     pub(in crate::http) compare: String,
 }
 
@@ -75,7 +76,11 @@ impl UpdatesPage {
             days,
             rows: rows.collect(),
             to: to.iter().map(|to| named(to)).collect(),
-            paths: paths.iter().take(LISTED).map(PathRow::new).collect(),
+            paths: paths
+                .iter()
+                .take(LISTED)
+                .map(|path| PathRow::new(path, paths))
+                .collect(),
             more: paths.len().saturating_sub(LISTED),
             frame,
         }
@@ -102,6 +107,12 @@ fn numbers(build: &str) -> Vec<u64> {
 
 fn named(build: &str) -> String {
     if build.is_empty() { "not told" } else { build }.to_owned()
+}
+
+/// Whether any host ran a build: it went from it, or came to run it.
+fn is_run(build: &str, all: &[UpdatePath]) -> bool {
+    let ran = |path: &UpdatePath| path.from == build || (path.to == build && path.succeeded > 0);
+    !build.is_empty() && all.iter().any(ran)
 }
 
 impl Cell {
@@ -133,7 +144,9 @@ impl Cell {
 }
 
 impl PathRow {
-    fn new(path: &UpdatePath) -> Self {
+    /// `all`: by which it is known what hosts ran.
+    fn new(path: &UpdatePath, all: &[UpdatePath]) -> Self {
+        let both = is_run(&path.from, all) && is_run(&path.to, all);
         Self {
             from: named(&path.from),
             to: named(&path.to),
@@ -141,7 +154,11 @@ impl PathRow {
             succeeded: grouped(path.succeeded),
             failed: grouped(path.failed),
             went_back: grouped(path.went_back),
-            compare: compare_href(&path.from, &path.to),
+            compare: if both {
+                compare_href(&path.from, &path.to)
+            } else {
+                String::new()
+            },
         }
     }
 }
@@ -180,6 +197,18 @@ mod tests {
             [Some(0), None, None, Some(3)]
         );
         assert_eq!(page.paths[0].compare, "/builds?by=build&from=9&to=41270");
+    }
+
+    #[test]
+    fn builds_that_hosts_did_not_run_are_not_compared() {
+        let paths = [
+            path("41", "42", 3, 0, 0),
+            path("41", "43", 3, 3, 0),
+            path("", "43", 1, 1, 0),
+        ];
+        let page = UpdatesPage::new(30, &paths, Frame::default());
+        let compared: Vec<bool> = page.paths.iter().map(|path| !path.compare.is_empty()).collect();
+        assert_eq!(compared, [false, true, false]);
     }
 
     #[test]
