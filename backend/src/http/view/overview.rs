@@ -57,8 +57,10 @@ pub(in crate::http) struct OverviewPage {
 pub(in crate::http) struct Tile {
     pub(in crate::http) label: &'static str,
     pub(in crate::http) value: String,
-    pub(in crate::http) note: String,
     pub(in crate::http) href: String,
+    pub(in crate::http) note: String,
+    /// Where a click on the note leads; empty: nowhere.
+    pub(in crate::http) note_href: String,
     /// It is not as it should be.
     pub(in crate::http) bad: bool,
 }
@@ -210,8 +212,9 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
     let issues = |label, state, bad| Tile {
         label,
         value: grouped(in_state(state)),
-        note: String::new(),
         href: format!("/issues?state={state}"),
+        note: String::new(),
+        note_href: String::new(),
         bad: bad && in_state(state) > 0,
     };
     vec![
@@ -223,8 +226,9 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
             } else {
                 format!("{} silent for more than {HEARD_MINUTES} min", grouped(silent))
             },
-            href: if silent == 0 {
-                "/hosts".to_owned()
+            href: "/hosts".to_owned(),
+            note_href: if silent == 0 {
+                String::new()
             } else {
                 format!("/hosts?q=before:-{HEARD_MINUTES}m")
             },
@@ -243,6 +247,7 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
                 _ => format!("of {} miss some", grouped(overview.heard)),
             },
             href: "/probes".to_owned(),
+            note_href: String::new(),
             bad: false,
         },
         issues("New issues", "new", false),
@@ -251,8 +256,9 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
         Tile {
             label: "Failing parts",
             value: grouped(overview.bad_parts),
-            note: String::new(),
             href: "/hardware".to_owned(),
+            note: String::new(),
+            note_href: String::new(),
             bad: overview.bad_parts > 0,
         },
         Tile {
@@ -271,6 +277,7 @@ fn tiles(overview: &Overview) -> Vec<Tile> {
                 )
             },
             href: String::new(),
+            note_href: String::new(),
             bad: overview.unbalanced > 0,
         },
     ]
@@ -364,7 +371,10 @@ mod tests {
             .collect();
         assert_eq!(bad, ["Regressed", "Failing parts", "Books"]);
         assert_eq!(tiles[0].note, "2 silent for more than 17 min");
-        assert_eq!(tiles[0].href, "/hosts?q=before:-17m");
+        assert_eq!(
+            (tiles[0].href.as_str(), tiles[0].note_href.as_str()),
+            ("/hosts", "/hosts?q=before:-17m")
+        );
         assert_eq!(
             (tiles[1].value.as_str(), tiles[1].note.as_str()),
             ("4 hosts", "of 10 miss some")

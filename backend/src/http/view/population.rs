@@ -33,6 +33,8 @@ pub(in crate::http) struct PopulationPage {
     /// `Build`, `Kernel`, `Model` or `Processor`.
     pub(in crate::http) noun: &'static str,
     pub(in crate::http) days: u32,
+    /// `30 days`.
+    pub(in crate::http) of_days: String,
     pub(in crate::http) all: Bars,
     /// Hosts of the day with the most.
     pub(in crate::http) most: String,
@@ -116,6 +118,7 @@ impl PopulationPage {
             by: choices(by),
             noun: noun.map_or("", |(.., label)| label),
             days,
+            of_days: counted(days.into(), "day"),
             most: grouped(hosts.values().copied().max().unwrap_or(0)),
             from: calendar.first().cloned().unwrap_or_default(),
             rows: rows.collect(),

@@ -81,7 +81,7 @@ pub(super) fn figure(value: f64) -> String {
         ..1.0 => format!("{value:.3}"),
         ..10.0 => format!("{value:.2}"),
         ..100.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
+        _ => grouped(whole(value)),
     }
 }
 
@@ -96,13 +96,16 @@ pub(super) fn probability(value: f64) -> String {
 
 /// `1,234 h`.
 pub(super) fn hours(hours: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "hours of a fleet are far below 2^64 and not negative"
-    )]
-    let whole = hours.round() as u64;
-    format!("{} h", grouped(whole))
+    format!("{} h", grouped(whole(hours)))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "hours and rates of a fleet are far below 2^64 and not negative"
+)]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
 }
 
 #[cfg(test)]
@@ -123,6 +126,14 @@ mod tests {
                 high: Some(high),
             },
         }
+    }
+
+    #[test]
+    fn figures_have_three_digits_that_say_something() {
+        assert_eq!(
+            [0.0, 0.001_23, 0.5, 12.34, 750.4, 12_345.6].map(figure),
+            ["0", "0.0012", "0.500", "12.3", "750", "12,346"]
+        );
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::http::view::{counted, filter_href, grouped};
 use crate::severity;
 use crate::store::{COUNTED_DAYS, CountedBy, Counts};
 
-/// Values that are shown, those of most faults.
+/// Values that are shown, those of most faults, and those that are unfolded below them.
 const VALUES: usize = 5;
+const FOLDED: usize = 20;
 
 /// Each way of counting, with its name on the page.
 const WAYS: [(CountedBy, &str); 5] = [
@@ -33,8 +34,11 @@ pub(in crate::http) struct CountsView {
 pub(in crate::http) struct Way {
     pub(in crate::http) name: &'static str,
     pub(in crate::http) values: Vec<CountedValue>,
-    /// `and 12 more`; empty: all are shown.
+    pub(in crate::http) folded: Vec<CountedValue>,
+    /// `and 12 more`, to unfold; empty: all are shown.
     pub(in crate::http) more: String,
+    /// `and 100 that fewer have`; empty: all are unfolded.
+    pub(in crate::http) rest: String,
 }
 
 /// A value and how many faults have it.
@@ -80,7 +84,7 @@ impl Way {
         };
         let whole = of_it().map(|(.., faults)| faults).sum();
         let known = of_it().count();
-        let values = of_it().take(VALUES).filter_map(|(_, value, faults)| {
+        let mut values = of_it().filter_map(|(_, value, faults)| {
             let text = match by {
                 CountedBy::Severity => severity_of(value)?.name().to_owned(),
                 _ => value.clone(),
@@ -96,13 +100,19 @@ impl Way {
         });
         Self {
             name,
-            values: values.collect(),
-            more: if known > VALUES {
-                format!("and {} more", grouped((known - VALUES) as u64))
-            } else {
-                String::new()
-            },
+            values: values.by_ref().take(VALUES).collect(),
+            folded: values.take(FOLDED).collect(),
+            more: beyond(known, VALUES, "more"),
+            rest: beyond(known, VALUES + FOLDED, "that fewer have"),
         }
+    }
+}
+
+/// How many of those that are known are not among the first `shown`; empty: none.
+fn beyond(known: usize, shown: usize, what: &str) -> String {
+    match known.saturating_sub(shown) {
+        0 => String::new(),
+        more => format!("and {} {what}", grouped(more as u64)),
     }
 }
 
@@ -225,6 +235,22 @@ mod tests {
         let (without, set) = toggled(CountedBy::Class, "kernel.oops", &narrowed).unwrap();
         assert_eq!((without.class.as_str(), set), ("", true));
         assert_eq!(toggled(CountedBy::Severity, "9", &filter), None);
+    }
+
+    #[test]
+    fn values_that_few_have_are_folded() {
+        let value = |number: u64| (CountedBy::Kernel, format!("6.{number}"), 100 - number);
+        let counts = Counts {
+            values: (0..27).map(value).collect(),
+            ..Counts::default()
+        };
+        let way = &CountsView::new(&FaultFilter::default(), &counts).ways[0];
+        assert_eq!((way.values.len(), way.folded.len()), (VALUES, FOLDED));
+        assert_eq!(way.folded[0].text, "6.5");
+        assert_eq!(
+            (way.more.as_str(), way.rest.as_str()),
+            ("and 22 more", "and 2 that fewer have")
+        );
     }
 
     #[test]
