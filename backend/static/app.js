@@ -1,9 +1,10 @@
-// Without this script every page works; with it ages stay true, new faults appear, and the filter applies by itself.
+// Without this script every page works; with it ages stay true, new faults appear, and keys go from row to row.
 "use strict";
 
 const MAX_ROWS = 500;
 const AGE_EVERY_MS = 15000;
 const RETRY_MS = 5000;
+const CHOICE = "input[name=issue]";
 
 // The same words as the server's `Moment`.
 function age(seconds) {
@@ -85,16 +86,39 @@ function live(list) {
 }
 
 function keys(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox]), select, textarea")) return;
   const step = { j: 1, k: -1 }[event.key];
+  const row = document.activeElement.closest("main tbody tr");
   if (event.key === "/") {
-    const field = document.querySelector(".filters input");
+    const field = document.getElementById("f-query");
     if (field) { event.preventDefault(); field.focus(); }
+  } else if (event.key === "x") {
+    row?.querySelector(CHOICE)?.click();
   } else if (step) {
-    const links = [...document.querySelectorAll(".faults .title")];
-    const at = links.indexOf(document.activeElement);
+    const links = [...document.querySelectorAll("main tbody tr")].map((row) => row.querySelector("a")).filter(Boolean);
+    const at = links.findIndex((link) => row?.contains(link));
     links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
   }
+}
+
+// Issues that are decided about together.
+function choose(form) {
+  const boxes = [...document.querySelectorAll(CHOICE)];
+  const all = form.querySelector("[data-choose-all]");
+  const told = form.querySelector("[data-chosen]");
+  const left = () => boxes.filter((box) => !box.checked);
+  function tell() {
+    told.textContent = `${boxes.length - left().length} of ${boxes.length} chosen`;
+    all.textContent = left().length ? "Choose all" : "Choose none";
+  }
+  all.hidden = false;
+  all.addEventListener("click", () => {
+    const checked = left().length > 0;
+    for (const box of boxes) box.checked = checked;
+    tell();
+  });
+  document.addEventListener("change", (event) => event.target.matches(CHOICE) && tell());
+  tell();
 }
 
 // What may come next in a filter, as whole texts: the browser offers those that have what is written in them or in their label.
@@ -152,9 +176,13 @@ function watchWidths(root) {
 refreshAges();
 setInterval(refreshAges, AGE_EVERY_MS);
 document.addEventListener("keydown", keys);
-for (const field of document.querySelectorAll(".filters select, .filters input[type=checkbox]")) {
-  field.addEventListener("change", () => field.form.requestSubmit());
-}
+// What is compared is of the kind that it was chosen among.
+document.getElementById("f-by")?.addEventListener("change", (event) => {
+  for (const name of ["from", "to"]) {
+    const side = event.target.form.elements[name];
+    if (side) side.value = "";
+  }
+});
 // An empty field is no filter: keep it out of the address.
 document.querySelector(".filters")?.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -162,6 +190,8 @@ document.querySelector(".filters")?.addEventListener("submit", (event) => {
   location.assign(`${event.target.action}?${new URLSearchParams(given)}`);
 });
 for (const field of document.querySelectorAll("[data-complete]")) complete(field);
+const triage = document.getElementById("triage");
+if (triage) choose(triage);
 // Numbers take a telephone's whole screen: they are shown there when they are asked for.
 if (matchMedia("(max-width: 760px)").matches) document.querySelector(".counts")?.removeAttribute("open");
 // The navigation is wider than a telephone.

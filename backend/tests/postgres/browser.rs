@@ -155,9 +155,10 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
         return;
     };
 
-    // A choice filters by itself, and the address keeps it without what is empty.
+    // The address keeps what is chosen, without what is empty.
     window.go("/faults");
     window.click("#f-class option[value='kernel.oops']");
+    window.click(".filters button[type=submit]");
     window.says(".pager", "1 fault,");
     assert!(
         window.address().ends_with("/faults?class=kernel.oops"),
@@ -192,6 +193,13 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
     window.go("/issues");
     window.find("body").type_in("j");
     window.find(".faults .title:focus");
+
+    // Builds that were chosen are not looked for among kernels.
+    window.go("/builds?by=build&from=41&to=42");
+    window.click("#f-by option[value=kernel]");
+    window.click(".filters button[type=submit]");
+    window.says("thead", "Kernel");
+    assert!(!window.address().contains("from="), "{}", window.address());
     drop(window);
     world.collector.stop().await;
 }
