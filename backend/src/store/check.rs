@@ -14,6 +14,18 @@ const CLOCKS_S: f64 = 5.0;
 /// Free space below which it is time to do something, percent.
 const FREE_PERCENT: u64 = 10;
 
+/// What each role may do if `roles.sql` was run in this database, by the oldest and the newest of its rights.
+const TELLING: [(&str, &str, &str); 8] = [
+    ("telemetrics_ingest", "records", "INSERT"),
+    ("telemetrics_ingest", "population", "DELETE"),
+    ("telemetrics_query", "records", "SELECT"),
+    ("telemetrics_query", "saved_searches", "SELECT"),
+    ("telemetrics_pages", "triage", "UPDATE"),
+    ("telemetrics_pages", "saved_searches", "INSERT"),
+    ("telemetrics_grafana", "v_records", "SELECT"),
+    ("telemetrics_grafana", "v_exposure_daily", "SELECT"),
+];
+
 /// How it is with one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -155,29 +167,37 @@ impl Store {
 
     async fn check_roles(&self) -> Result<Condition, StoreError> {
         let client = self.client().await?;
-        let missing: Vec<String> = client
+        let (roles, relations, rights): (Vec<&str>, Vec<&str>, Vec<&str>) = TELLING.into_iter().collect();
+        // Roles are of the whole server, and what they may do is of one database.
+        let row = client
             .query_one(
-                "SELECT coalesce(array_agg(wanted ORDER BY wanted), '{}')
-                 FROM unnest(ARRAY['telemetrics_ingest', 'telemetrics_query', 'telemetrics_pages', 'telemetrics_grafana']) AS wanted
-                 WHERE wanted NOT IN (SELECT rolname FROM pg_roles)",
-                &[],
+                "SELECT coalesce(array_agg(DISTINCT wanted.role) FILTER (WHERE r.oid IS NULL), '{}'),
+                        coalesce(array_agg(DISTINCT wanted.role) FILTER (
+                            WHERE NOT (has_schema_privilege(r.oid, 'public', 'USAGE')
+                                       AND has_table_privilege(r.oid, 'public.' || relation, privilege))), '{}')
+                 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted(role, relation, privilege)
+                 LEFT JOIN pg_roles r ON r.rolname = wanted.role",
+                &[&roles, &relations, &rights],
             )
-            .await?
-            .get(0);
-        let detail = if missing.is_empty() {
-            "those for storing, for asking, for pages and for Grafana are there".to_owned()
+            .await?;
+        let (missing, powerless): (Vec<String>, Vec<String>) = (row.get(0), row.get(1));
+        let advice = "`backend migrate --roles` mends that, where users shall have few rights";
+        let wrong: Vec<String> = [
+            (missing, "not there"),
+            (powerless, "without rights in this database"),
+        ]
+        .into_iter()
+        .filter(|(roles, _)| !roles.is_empty())
+        .map(|(roles, how)| format!("{}: {how}", roles.join(", ")))
+        .collect();
+        let good = wrong.is_empty();
+        let detail = if good {
+            "those for storing, for asking, for pages and for Grafana are there and have their rights"
+                .to_owned()
         } else {
-            let missing = missing.join(", ");
-            format!(
-                "{missing}: not there; `backend migrate --roles` makes them, where users shall have few rights"
-            )
+            format!("{}; {advice}", wrong.join("; "))
         };
-        Ok(Condition::new(
-            "roles",
-            missing.is_empty(),
-            Verdict::Warning,
-            detail,
-        ))
+        Ok(Condition::new("roles", good, Verdict::Warning, detail))
     }
 
     async fn check_partitions(&self) -> Result<Condition, StoreError> {

@@ -126,6 +126,19 @@ async fn a_check_finds_what_is_wrong_and_says_what_to_do() {
             "{what}"
         );
     }
+    // Roles are of the whole server, and have no rights in another of its databases.
+    let other = Database::new("a_check_finds_what_is_wrong_and_says_what_to_do")
+        .await
+        .expect("as above");
+    let found = other.store.check(jiff::Timestamp::now()).await.unwrap();
+    let roles = found.iter().find(|found| found.what == "roles").unwrap();
+    assert_eq!(roles.verdict, Verdict::Warning, "{roles:?}");
+    assert_eq!(
+        roles.detail,
+        "telemetrics_grafana, telemetrics_ingest, telemetrics_pages, telemetrics_query: without rights in this database; \
+         `backend migrate --roles` mends that, where users shall have few rights"
+    );
+
     let sender = sender();
     db.store.hello(&sender, &host(), "1").await.unwrap();
     db.store.deliver(&sender, batch(1, 3)).await.unwrap();
