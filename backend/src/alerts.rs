@@ -34,6 +34,9 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// Looks and tells until `shutdown`.
 pub async fn run(store: Store, rules: Rules, metrics: Metrics, shutdown: CancellationToken) {
+    for remark in rules.remarks() {
+        tracing::warn!(remark, "the alerts file tells less than it could");
+    }
     let sender = Sender::new(&rules);
     while shutdown.run_until_cancelled(sleep(TICK)).await.is_some() {
         let turn = async {
@@ -72,8 +75,11 @@ pub async fn look(store: &Store, rules: &Rules) -> Result<(), AnalysisError> {
 
 /// Looks at one. What is open of it stays so when that fails.
 async fn look_by(store: &Store, rules: &Rules, rule: &Rule) -> Result<(), AnalysisError> {
-    let found = find(store, &rule.when).await?;
-    store.open_alerts(&rule.name, &found).await?;
+    let open = store.open_objects(&rule.name).await?;
+    let mut found = find(store, &rule.when, &open).await?;
+    let rest = found.rest(rule.when.page());
+    found.findings.extend(rest);
+    store.open_alerts(&rule.name, &found.findings).await?;
     let changes = store.alerts_to_tell(&rule.name, rules.remind(rule)).await?;
     for alert in &changes {
         let ended = alert.state == AlertState::Resolved;
@@ -88,33 +94,51 @@ async fn look_by(store: &Store, rules: &Rules, rule: &Rule) -> Result<(), Analys
     Ok(store.told(&rule.targets, &changes).await?)
 }
 
-/// Sends what waits.
+/// Sends what waits: to each target what it takes together.
 async fn tell(store: &Store, sender: &Sender, metrics: &Metrics) -> Result<(), StoreError> {
-    for message in store.alert_messages_due().await? {
-        let sent = sender.send(&message).await;
-        metrics.alert_message(sent.is_ok());
-        match sent {
-            Ok(()) => store.alert_message_done(&message, "").await?,
-            Err(error) => {
-                let reason = chain(&error);
-                let given_up = message.age >= GIVE_UP || matches!(error, SendError::NoTarget(_));
-                tracing::warn!(
-                    target = message.target,
-                    error = reason,
-                    given_up,
-                    "an alert was not taken"
-                );
-                if given_up {
-                    store.alert_message_done(&message, &reason).await?;
-                } else {
-                    store
-                        .alert_message_again(&message, pause(&message), &reason)
-                        .await?;
-                }
+    for target in store.alert_targets_due().await? {
+        let delivery = sender.delivery(&target);
+        let due = store.alert_messages_due(&target, delivery.a_turn()).await?;
+        for messages in due.chunks(delivery.at_once().into()) {
+            let sent = sender.send(&target, messages).await;
+            let taken = sent.is_ok();
+            for _ in messages {
+                metrics.alert_message(taken);
+            }
+            after(store, messages, sent).await?;
+            if !taken {
+                // What is left is due again in a minute: other targets do not wait for one that is away.
+                break;
             }
         }
     }
     Ok(())
+}
+
+/// Notes which messages were taken, and which are sent again.
+async fn after(
+    store: &Store,
+    messages: &[AlertMessage],
+    sent: Result<(), SendError>,
+) -> Result<(), StoreError> {
+    let Err(error) = sent else {
+        let taken: Vec<_> = messages.iter().collect();
+        return store.alert_messages_done(&taken, "").await;
+    };
+    let reason = chain(&error);
+    let no_target = matches!(error, SendError::NoTarget(_));
+    let (given_up, again): (Vec<_>, Vec<_>) = messages
+        .iter()
+        .partition(|message| no_target || message.age >= GIVE_UP);
+    tracing::warn!(
+        target = messages.first().map(|message| &*message.target),
+        error = reason,
+        alerts = messages.len(),
+        given_up = given_up.len(),
+        "alerts were not taken"
+    );
+    store.alert_messages_done(&given_up, &reason).await?;
+    store.alert_messages_again(&again, pause, &reason).await
 }
 
 fn pause(message: &AlertMessage) -> Duration {

@@ -52,7 +52,6 @@ use deadpool_postgres::{Object, Pool};
 use tokio::time::timeout;
 
 pub use access::{ApiToken, AuditEntry, Person};
-pub(crate) use alerts::FINDINGS;
 pub(crate) use alerts::OpenOfRule;
 pub use alerts::{Alert, AlertMessage, AlertState, Silence};
 pub use analysis::{Dimension, Fact, Facts, Histories, History, KnownIssue, Seen, System, Watch, Watched};
@@ -62,8 +61,8 @@ pub use deliver::{Delivered, Message, Rejected, Sender, Stored};
 pub use enrolment::{Agent, Enrolled, Standing, Token};
 pub use error::{DeliverError, StoreError};
 pub use facts::{Facets, FingerprintFacts, HostCount};
-pub use findings::Finding;
 pub(crate) use findings::GONE_DAYS;
+pub use findings::{Finding, Found};
 pub use hardware::{
     DAYS as PART_DAYS, HARDWARE_DAYS, HARDWARE_WEEKS, HardwareClass, HardwareHost, PartHistory, PartHour,
     PartKey, ScoredPart,

@@ -8,30 +8,32 @@ use crate::analysis::{
     AnalysisError, Comparison, Escalation, Verdict, compare_newest, escalations, times, usual,
 };
 use crate::http::compare_href;
-use crate::store::{FINDINGS, Finding, Store, Watch};
+use crate::store::{Finding, Found, Store, Watch};
 
 /// How sure a comparison has to be that wakes somebody.
 const CONFIDENCE: f64 = 0.99;
 /// The severity from which faults are held against a build: medium.
 const SEVERITY: i16 = 2;
 
-/// What a rule finds now.
-pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, AnalysisError> {
+/// What a rule finds now. Where that is more than is told one by one, what is `open` of it is among that.
+pub async fn find(store: &Store, condition: &Condition, open: &[String]) -> Result<Found, AnalysisError> {
     match condition {
         Condition::NewIssue {
             hosts,
             within,
             class,
             severity,
-        } => Ok(store.new_issues(*hosts, *within, class, *severity as i16).await?),
-        Condition::Regression { class } => Ok(store.issues_in("regressed", class).await?),
-        Condition::Escalation { class } => escalating(store, class).await,
-        Condition::Silence { longer_than } => Ok(store.silent_hosts(*longer_than).await?),
+        } => Ok(store
+            .new_issues(*hosts, *within, class, *severity as i16, open)
+            .await?),
+        Condition::Regression { class } => Ok(store.issues_in("regressed", class, open).await?),
+        Condition::Escalation { class } => escalating(store, class, open).await,
+        Condition::Silence { longer_than } => Ok(store.silent_hosts(*longer_than, open).await?),
         Condition::BadPart {
             kind,
             min_score,
             uncorrected,
-        } => Ok(store.bad_parts(*kind, *min_score, *uncorrected).await?),
+        } => Ok(store.bad_parts(*kind, *min_score, *uncorrected, open).await?),
         Condition::MissingHook {
             hosts,
             min_share,
@@ -43,9 +45,10 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
                 min_share: *min_share,
                 hooks,
             };
-            Ok(hooks::missing(&store.hook_sums(*by).await?, wanted))
+            let findings = hooks::missing(&store.hook_sums(*by).await?, wanted);
+            Ok(Found { findings, more: 0 }.cut(open))
         }
-        Condition::Books {} => Ok(store.wrong_books().await?),
+        Condition::Books {} => Ok(store.wrong_books(open).await?),
         Condition::WorseBuild {
             max_ratio,
             days,
@@ -63,8 +66,8 @@ pub async fn find(store: &Store, condition: &Condition) -> Result<Vec<Finding>, 
 }
 
 /// Issues with more records within the hour than usual, and those that more hosts come to have, day by day.
-async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, AnalysisError> {
-    let mut found = store.issues_in("escalating", class).await?;
+async fn escalating(store: &Store, class: &str, open: &[String]) -> Result<Found, AnalysisError> {
+    let mut found = store.issues_in("escalating", class, open).await?;
     let watch = Watch {
         days: usual::DAYS,
         min_severity: SEVERITY,
@@ -77,7 +80,9 @@ async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, Analysis
         .map(|rise| (rise.issue.clone(), rise))
         .collect();
     let days = rises.values().map(|rise| (rise.issue.as_str(), rise.days));
-    for mut finding in store.issues_that_rose(days).await? {
+    let rose = store.issues_that_rose(days, open).await?;
+    found.more += rose.more;
+    for mut finding in rose.findings {
         let Some(rise) = rises.get(&finding.object) else {
             continue;
         };
@@ -90,17 +95,17 @@ async fn escalating(store: &Store, class: &str) -> Result<Vec<Finding>, Analysis
             "more hosts come to have it, {times} as many {since}: {}",
             finding.summary
         );
-        found.push(finding);
+        found.findings.push(finding);
     }
-    found.truncate(usize::from(FINDINGS));
-    Ok(found)
+    Ok(found.cut(open))
 }
 
 /// The newest build, of those that one in 100 hosts ran, where it is worse than the one before it.
-async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Vec<Finding>, AnalysisError> {
+async fn worse_build(store: &Store, max_ratio: f64, watch: Watch) -> Result<Found, AnalysisError> {
     let found = compare_newest(store, max_ratio, CONFIDENCE, watch.clone()).await?;
     let worse = found.filter(|found| found.verdict == Verdict::Worse);
-    Ok(worse.iter().map(|found| told(found, &watch)).collect())
+    let findings = worse.iter().map(|found| told(found, &watch)).collect();
+    Ok(Found { findings, more: 0 })
 }
 
 fn told(found: &Comparison, watch: &Watch) -> Finding {

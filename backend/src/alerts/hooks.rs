@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::store::{FINDINGS, Finding, HookGroup, HookSum, HookSums};
+use crate::store::{Finding, HookGroup, HookSum, HookSums};
 
 /// What a rule wants to know.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,6 @@ pub(super) fn missing(sums: &HookSums, wanted: Wanted<'_>) -> Vec<Finding> {
         })
         .collect();
     found.sort_by_key(|(hosts, _)| Reverse(*hosts));
-    found.truncate(FINDINGS.into());
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 

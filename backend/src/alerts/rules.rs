@@ -187,6 +187,21 @@ impl Rules {
         self.rule.iter().map(|rule| rule.name.clone()).collect()
     }
 
+    /// What is right in it and hardly meant.
+    pub fn remarks(&self) -> Vec<String> {
+        if self.rule.is_empty() {
+            return vec!["there are no rules in the file: nothing is looked for".to_owned()];
+        }
+        let untold = self.rule.iter().filter(|rule| rule.targets.is_empty());
+        let remark = |rule: &Rule| {
+            format!(
+                "rule {:?} has no targets: only pages tell what it finds",
+                rule.name
+            )
+        };
+        untold.map(remark).collect()
+    }
+
     /// The targets.
     pub fn targets(&self) -> &[Target] {
         &self.target
@@ -279,6 +294,15 @@ mod tests {
                 severity: Severity::High,
             }
         );
+    }
+
+    #[test]
+    fn what_tells_nobody_is_said() {
+        let remarks = |text: &str| Rules::parse(text).unwrap().remarks();
+        assert!(remarks(&documented()).is_empty());
+        assert!(remarks("")[0].contains("no rules"));
+        let untold = "[[rule]]\nname = \"a\"\nwhen = { books = {} }\ntargets = []";
+        assert!(remarks(untold)[0].starts_with("rule \"a\" has no targets"));
     }
 
     #[test]

@@ -16,6 +16,10 @@ use super::rules::{Rules, Target, Way};
 use crate::store::{AlertMessage, AlertState};
 use crate::text::hex_digits;
 
+/// Messages in one mail, or in one post to Alertmanager.
+const TOGETHER: u16 = 500;
+/// Messages that are sent one by one in a turn.
+const ONE_BY_ONE: u16 = 32;
 /// How long a target may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Fewer bytes are no secret.
@@ -48,6 +52,33 @@ pub enum SendError {
     Ended,
 }
 
+/// How messages go to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// Each on its own.
+    OneByOne,
+    /// All that wait.
+    Together,
+}
+
+impl Delivery {
+    /// How many are sent in a turn at most.
+    pub(super) fn a_turn(self) -> u16 {
+        match self {
+            Self::OneByOne => ONE_BY_ONE,
+            Self::Together => TOGETHER,
+        }
+    }
+
+    /// How many of these at once.
+    pub(super) fn at_once(self) -> u16 {
+        match self {
+            Self::OneByOne => 1,
+            Self::Together => TOGETHER,
+        }
+    }
+}
+
 /// Sends. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Sender {
@@ -72,18 +103,34 @@ impl Sender {
         }
     }
 
-    /// Sends a message once.
-    pub(super) async fn send(&self, message: &AlertMessage) -> Result<(), SendError> {
-        let target = self.targets.iter().find(|target| target.name == message.target);
-        let target = target.ok_or_else(|| SendError::NoTarget(message.target.clone()))?;
-        match target.by.clone() {
+    fn way(&self, target: &str) -> Option<&Way> {
+        let target = self.targets.iter().find(|known| known.name == target)?;
+        Some(&target.by)
+    }
+
+    /// How a target takes messages.
+    pub(super) fn delivery(&self, target: &str) -> Delivery {
+        match self.way(target) {
+            Some(Way::Webhook { .. }) => Delivery::OneByOne,
+            _ => Delivery::Together,
+        }
+    }
+
+    /// Sends messages once, as many as a target takes at once.
+    pub(super) async fn send(&self, target: &str, messages: &[AlertMessage]) -> Result<(), SendError> {
+        let way = self.way(target);
+        match way.ok_or_else(|| SendError::NoTarget(target.to_owned()))?.clone() {
             Way::Webhook { url, secret_file } => {
-                let sender = self.clone();
-                let message = message.clone();
-                blocking(move || sender.webhook(&url, secret_file.as_deref(), &message)).await
+                let (sender, messages) = (self.clone(), messages.to_vec());
+                let send =
+                    move |message: &AlertMessage| sender.webhook(&url, secret_file.as_deref(), message);
+                blocking(move || messages.iter().try_for_each(send)).await
             }
             Way::Alertmanager { url } => {
-                let body = alertmanager(message, &self.link(message));
+                let alerts = messages
+                    .iter()
+                    .map(|message| alertmanager(message, &self.link(message)));
+                let body: Value = alerts.collect();
                 let agent = self.agent.clone();
                 let url = format!("{}/api/v2/alerts", url.trim_end_matches('/'));
                 blocking(move || posted(agent.post(&url).send_json(&body))).await
@@ -95,7 +142,8 @@ impl Sender {
                 to,
             } => {
                 let password = password_file.as_deref().map(|path| secret(path, 1)).transpose()?;
-                mail::send(&server, password, &from, &to, message, &self.link(message)).await
+                let letter = mail::letter(&from, &to, messages, &self.pages)?;
+                mail::send(&server, password, letter).await
             }
         }
     }
@@ -122,14 +170,17 @@ impl Sender {
         posted(request.send(body))
     }
 
-    /// Where it can be looked at; empty: not known.
     fn link(&self, message: &AlertMessage) -> String {
-        if self.pages.is_empty() {
-            return String::new();
-        }
-        let text = |key: &str| message.message[key].as_str().unwrap_or_default();
-        format!("{}{}", self.pages, text("path"))
+        link(&self.pages, message)
     }
+}
+
+/// Where it can be looked at; empty: not known.
+fn link(pages: &str, message: &AlertMessage) -> String {
+    if pages.is_empty() {
+        return String::new();
+    }
+    format!("{pages}{}", message.text("path"))
 }
 
 /// `t=SECONDS,v1=HEX`: HMAC-SHA-256 of `SECONDS.BODY`, so that a message that somebody kept cannot be played again later.
@@ -146,14 +197,14 @@ fn webhook(message: &AlertMessage, link: &str) -> Value {
     body
 }
 
-/// `POST /api/v2/alerts` (prometheus/alertmanager, api/v2/openapi.yaml, postableAlerts).
+/// One of `POST /api/v2/alerts` (prometheus/alertmanager, api/v2/openapi.yaml, postableAlerts).
 fn alertmanager(message: &AlertMessage, link: &str) -> Value {
     let told = &message.message;
     let ends = match message.state() {
         AlertState::Firing => Timestamp::now().as_second().saturating_add(BELIEVED_S),
         AlertState::Resolved => Timestamp::now().as_second(),
     };
-    json!([{
+    json!({
         "labels": {
             "alertname": told["rule"],
             "object": told["object"],
@@ -164,7 +215,7 @@ fn alertmanager(message: &AlertMessage, link: &str) -> Value {
         "startsAt": told["since"],
         "endsAt": Timestamp::from_second(ends).unwrap_or_default().to_string(),
         "generatorURL": link,
-    }])
+    })
 }
 
 fn posted<T>(answer: Result<T, ureq::Error>) -> Result<(), SendError> {

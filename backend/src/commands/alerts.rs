@@ -50,17 +50,22 @@ pub(crate) async fn alert(command: Alerts, target: Target) -> anyhow::Result<()>
         Alerts::Check { file } => Rules::read(file)?,
         _ => Rules::default(),
     };
-    if matches!(command, Alerts::Check { .. }) && !target.is_there()? {
-        return say("the file is right, and there is no database yet to look at");
+    if matches!(command, Alerts::Check { .. }) {
+        rules.remarks().iter().try_for_each(|remark| say(remark))?;
+        if !target.is_there()? {
+            return say("the file is right, and there is no database yet to look at");
+        }
     }
     let opened = Opened::open(&target).await?;
     let store = &opened.store;
     match command {
         Alerts::Check { .. } => {
             for rule in rules.rules() {
-                let found = find(store, &rule.when).await?;
-                say(&format!("{}: {} now", rule.name, found.len()))?;
-                for finding in found {
+                let open = store.open_objects(&rule.name).await?;
+                let found = find(store, &rule.when, &open).await?;
+                let rest = found.rest(rule.when.page());
+                say(&format!("{}: {} now", rule.name, found.count()))?;
+                for finding in found.findings.iter().chain(&rest) {
                     say(&format!("  {}", printable(&finding.summary)))?;
                 }
             }
@@ -109,8 +114,9 @@ fn line(alert: &Value) -> String {
         None => String::new(),
     };
     format!(
-        "{}  {}  {}  {}{quiet}{failed}",
+        "{}  {}  {}  {}  {}{quiet}{failed}",
         text("since"),
+        text("severity"),
         text("rule"),
         text("object"),
         text("summary")

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 pub use self::messages::AlertMessage;
 pub use self::silences::Silence;
-use super::{Finding, Store, StoreError, clean};
+use super::{Finding, Store, StoreError, clean, time::iso};
 
 /// Whoever comes first looks, once in so many seconds.
 const TURN_S: f64 = 60.0;
-/// Findings of a rule at most: those that are left out are found once others have ended.
+/// Findings of a rule that are told one by one; one more stands for the rest.
 pub(crate) const FINDINGS: u16 = 500;
 /// Whether nobody is told of an alert for now.
 const SILENCED: &str = "EXISTS (SELECT FROM alert_silences s
@@ -144,14 +144,15 @@ impl Store {
             .query(
                 &format!(
                     "SELECT rule, object, summary, ended_at IS NOT NULL, severity,
-                        to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), path
+                        {}, path
                  FROM alerts
                  WHERE rule = $1
                    AND CASE WHEN ended_at IS NOT NULL THEN told_at IS NOT NULL
                             ELSE (told_at IS NULL OR told_at < now() - make_interval(secs => $2))
                                  AND NOT {SILENCED}
                        END
-                 ORDER BY since, object"
+                 ORDER BY since, object",
+                    iso("since")
                 ),
                 &[&rule, &remind.map(|remind| remind.as_secs_f64())],
             )
@@ -172,21 +173,22 @@ impl Store {
         Ok(rows.iter().map(alert).collect())
     }
 
-    /// What is open, with what its targets were told, as JSON objects; the worst first, of these the latest.
+    /// What is open, with when its targets were told, as JSON objects; the worst first, of these the latest.
     pub async fn open_alerts_listed(&self) -> Result<Vec<Value>, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
-                &format!("SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'path', path, 'since', since,
-                        'told', told_at, 'silenced', {SILENCED},
+                &format!("SELECT jsonb_build_object('rule', rule, 'object', object, 'severity', severity, 'summary', summary, 'path', path,
+                        'since', {}, 'told', {}, 'silenced', {SILENCED},
                         'failed', (SELECT m.error FROM alert_messages m
                                    WHERE m.message->>'rule' = alerts.rule AND m.message->>'object' = alerts.object AND m.error <> ''
                                    ORDER BY m.created_at DESC LIMIT 1))
-                 FROM alerts WHERE ended_at IS NULL ORDER BY severity DESC, since DESC, rule, object LIMIT $1"),
+                 FROM alerts WHERE ended_at IS NULL ORDER BY severity DESC, since DESC, rule, object LIMIT $1",
+                    iso("since"), iso("told_at")),
                 &[&i64::from(FINDINGS)],
             )
             .await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| with_word(row.get(0))).collect())
     }
 
     /// What is open and not silenced of each rule; the rule with the worst first.
@@ -194,20 +196,30 @@ impl Store {
         let client = self.client().await?;
         let open = client
             .prepare_cached(&format!("WITH open AS (
-                     SELECT rule, object, severity, summary, path, since, count(*) OVER (PARTITION BY rule) - 1 AS others,
+                     SELECT rule, object, severity, summary, path, {} AS since, count(*) OVER (PARTITION BY rule) - 1 AS others,
                             row_number() OVER (PARTITION BY rule ORDER BY severity DESC, since DESC, object) AS place
                      FROM alerts WHERE ended_at IS NULL AND NOT {SILENCED}
                  )
-                 SELECT to_jsonb(open), others FROM open WHERE place = 1 ORDER BY severity DESC, since DESC, rule"
+                 SELECT to_jsonb(open), others FROM open WHERE place = 1 ORDER BY severity DESC, since DESC, rule",
+                iso("since")
             ))
             .await?;
         let rows = client.query(&open, &[]).await?;
         let of_rule = |row: &Row| OpenOfRule {
-            worst: row.get(0),
+            worst: with_word(row.get(0)),
             others: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),
         };
         Ok(rows.iter().map(of_rule).collect())
     }
+}
+
+/// An alert with the word for its severity.
+fn with_word(mut alert: Value) -> Value {
+    let number = alert["severity"]
+        .as_i64()
+        .and_then(|number| i16::try_from(number).ok());
+    alert["severity"] = messages::severity_word(number.unwrap_or(0)).into();
+    alert
 }
 
 /// Has open alerts, what waits to be told of them, and silences follow an issue to `becomes`, or to what that is merged into. An alert

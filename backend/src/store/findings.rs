@@ -8,14 +8,37 @@ use uuid::Uuid;
 use super::{
     Store, StoreError,
     alerts::FINDINGS,
-    clean,
+    clean, count,
     filter::{self, Parameters},
+    time::iso,
 };
 
 /// Hosts that were silent for longer are gone, and no longer told of.
 pub(crate) const GONE_DAYS: u8 = 14;
-const ISSUES: &str =
-    "SELECT replace(issue::text, '-', ''), state, title, severity::smallint, hosts::bigint FROM v_issues";
+/// The object of the alert that stands for what is not told one by one.
+const REST: &str = "(more)";
+/// What is told of `found`. Of regressed ones the hosts with a record since they were resolved, in a kernel and build that should not have
+/// it, and what brought them back; both are null where the history does not say.
+const ISSUES: &str = "
+    SELECT replace(i.issue::text, '-', ''), i.state, i.title, i.severity::smallint, i.hosts::bigint, since.hosts, told.first, i.every
+    FROM found i
+    LEFT JOIN LATERAL (
+        SELECT max(h.at) FILTER (WHERE h.change->>'state' = 'resolved') AS resolved_at,
+               (array_agg(h.change->>'note' ORDER BY h.at DESC)
+                    FILTER (WHERE h.who = 'collector' AND h.change->>'state' = 'regressed'))[1] AS first
+        FROM triage_history h WHERE h.issue = i.issue AND i.state = 'regressed'
+    ) told ON true
+    LEFT JOIN LATERAL (
+        SELECT nullif(count(DISTINCT s.agent_id), 0) AS hosts
+        FROM triage t
+        JOIN sightings s ON s.issue = t.issue AND s.day >= date_trunc('day', told.resolved_at, 'UTC')
+        JOIN fingerprints f ON f.agent_id = s.agent_id AND f.fingerprint = s.issue AND f.last_seen >= told.resolved_at
+        WHERE (t.issue = i.issue OR t.merged_into = i.issue)
+          AND kernel_order(s.kernel_release) >= kernel_order(i.resolved_in)
+          AND (i.resolved_in_build = '' OR kernel_order(s.os_build) >= kernel_order(i.resolved_in_build))
+    ) since ON true
+    ORDER BY i.place";
+
 /// Something that a rule found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -29,7 +52,61 @@ pub struct Finding {
     pub path: String,
 }
 
+/// All that a rule found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What is told one by one: what is open already, then the most important.
+    pub findings: Vec<Finding>,
+    /// How much more there is.
+    pub more: u64,
+}
+
+impl Found {
+    /// Of rows whose last column is how many there are without a limit.
+    pub(super) fn of(rows: &[Row], finding: impl Fn(&Row) -> Finding) -> Self {
+        let every = rows.first().map_or(0, |row| count(row.get(row.len() - 1)));
+        Self {
+            findings: rows.iter().map(finding).collect(),
+            more: every.saturating_sub(rows.len() as u64),
+        }
+    }
+
+    /// How much there is.
+    pub fn count(&self) -> u64 {
+        self.findings.len() as u64 + self.more
+    }
+
+    /// With no more than is told one by one. What is `open` stays, for it ends when it is no longer found, not when there is much else.
+    pub(crate) fn cut(mut self, open: &[String]) -> Self {
+        self.findings
+            .sort_by_cached_key(|finding| !open.contains(&finding.object));
+        let kept = self.findings.len().min(usize::from(FINDINGS));
+        self.more += (self.findings.len() - kept) as u64;
+        self.findings.truncate(kept);
+        self
+    }
+
+    /// What stands for the rest; `path` is the page that has all.
+    pub fn rest(&self, path: &str) -> Option<Finding> {
+        let worst = self.findings.iter().map(|finding| finding.severity).max()?;
+        (self.more > 0).then(|| Finding {
+            object: REST.to_owned(),
+            severity: worst,
+            summary: format!("and {} more, which are not told one by one", self.more),
+            path: path.to_owned(),
+        })
+    }
+}
+
 impl Store {
+    /// What is open of a rule.
+    pub async fn open_objects(&self, rule: &str) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let open = "SELECT object FROM alerts WHERE rule = $1 AND ended_at IS NULL";
+        let rows = client.query(open, &[&rule]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Issues in the state new, of this severity at least, that so many hosts have within that time of the first record.
     pub(crate) async fn new_issues(
         &self,
@@ -37,7 +114,8 @@ impl Store {
         within: Duration,
         class: &str,
         severity: i16,
-    ) -> Result<Vec<Finding>, StoreError> {
+        open: &[String],
+    ) -> Result<Found, StoreError> {
         let mut parameters = Parameters::default();
         let within = parameters.bind(within.as_secs_f64());
         let conditions = [
@@ -46,14 +124,20 @@ impl Store {
             format!("hosts >= {}", parameters.bind(i64::from(hosts))),
             format!("severity >= {}", parameters.bind(severity)),
         ];
-        self.issues_found(&conditions, class, "hosts", parameters).await
+        self.issues_found(&conditions, class, "hosts", open, parameters)
+            .await
     }
 
     /// Issues in a state, those with the latest records first.
-    pub(crate) async fn issues_in(&self, state: &str, class: &str) -> Result<Vec<Finding>, StoreError> {
+    pub(crate) async fn issues_in(
+        &self,
+        state: &str,
+        class: &str,
+        open: &[String],
+    ) -> Result<Found, StoreError> {
         let mut parameters = Parameters::default();
         let conditions = [format!("state = {}", parameters.bind(state.to_owned()))];
-        self.issues_found(&conditions, class, "last_seen", parameters)
+        self.issues_found(&conditions, class, "last_seen", open, parameters)
             .await
     }
 
@@ -62,7 +146,8 @@ impl Store {
     pub(crate) async fn issues_that_rose(
         &self,
         rises: impl Iterator<Item = (&str, u64)>,
-    ) -> Result<Vec<Finding>, StoreError> {
+        open: &[String],
+    ) -> Result<Found, StoreError> {
         let rises =
             rises.filter_map(|(issue, days)| Some((Uuid::try_parse(issue).ok()?, i32::try_from(days).ok()?)));
         let (issues, days): (Vec<Uuid>, Vec<i32>) = rises.unzip();
@@ -75,7 +160,8 @@ impl Store {
                          WHERE rise.of = issue AND first_seen < date_trunc('day', now(), 'UTC') - make_interval(days => rise.days - 1))"
             ),
         ];
-        self.issues_found(&conditions, "", "hosts", parameters).await
+        self.issues_found(&conditions, "", "hosts", open, parameters)
+            .await
     }
 
     /// The builds that hosts began to run last, of those that were watched in these days, the newest first; of builds that began on the
@@ -106,51 +192,53 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Issues of a class for which all of that holds, those with most in a column first.
+    /// Issues of a class for which all of that holds: those that are `open`, then those with most in a column.
     async fn issues_found(
         &self,
         conditions: &[String],
         class: &str,
         most: &str,
+        open: &[String],
         mut parameters: Parameters,
-    ) -> Result<Vec<Finding>, StoreError> {
+    ) -> Result<Found, StoreError> {
         let of_class = filter::of_class("class", &clean(class), &mut parameters);
         let conditions: Vec<&str> = conditions.iter().chain(&of_class).map(String::as_str).collect();
         let sql = format!(
-            "{ISSUES} WHERE {} ORDER BY {most} DESC, issue LIMIT {}",
+            "WITH found AS (
+                 SELECT *, count(*) OVER () AS every,
+                        row_number() OVER (ORDER BY replace(issue::text, '-', '') = ANY ({}) DESC, {most} DESC, issue) AS place
+                 FROM v_issues WHERE {} ORDER BY place LIMIT {}
+             ) {ISSUES}",
+            parameters.bind(open.to_vec()),
             conditions.join(" AND "),
             parameters.bind(i64::from(FINDINGS))
         );
         let client = self.client().await?;
         let rows = client.query(&sql, &parameters.values()).await?;
-        let finding = |row: &Row| {
-            let issue: String = row.get(0);
-            let (state, title, hosts): (String, String, i64) = (row.get(1), row.get(2), row.get(4));
-            let hosts = if hosts == 1 {
-                "1 host".to_owned()
-            } else {
-                format!("{hosts} hosts")
-            };
-            Finding {
-                summary: format!("{state} on {hosts}: {title}"),
-                severity: row.get(3),
-                path: format!("/issues/{issue}"),
-                object: issue,
-            }
-        };
-        Ok(rows.iter().map(finding).collect())
+        Ok(Found::of(&rows, issue))
     }
 
     /// Hosts that were not heard of for so long.
-    pub(crate) async fn silent_hosts(&self, longer_than: Duration) -> Result<Vec<Finding>, StoreError> {
+    pub(crate) async fn silent_hosts(
+        &self,
+        longer_than: Duration,
+        open: &[String],
+    ) -> Result<Found, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT agent_id::text, hostname, to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-                 FROM hosts
-                 WHERE last_seen BETWEEN now() - make_interval(days => $1) AND now() - make_interval(secs => $2)
-                 ORDER BY last_seen DESC, agent_id LIMIT $3",
-                &[&i32::from(GONE_DAYS), &longer_than.as_secs_f64(), &i64::from(FINDINGS)],
+                &format!(
+                    "SELECT agent_id::text, hostname, {}, count(*) OVER () FROM hosts
+                     WHERE last_seen BETWEEN now() - make_interval(days => $1) AND now() - make_interval(secs => $2)
+                     ORDER BY agent_id::text = ANY ($4) DESC, last_seen DESC, agent_id LIMIT $3",
+                    iso("last_seen")
+                ),
+                &[
+                    &i32::from(GONE_DAYS),
+                    &longer_than.as_secs_f64(),
+                    &i64::from(FINDINGS),
+                    &open,
+                ],
             )
             .await?;
         let finding = |row: &Row| {
@@ -162,17 +250,18 @@ impl Store {
                 object: agent,
             }
         };
-        Ok(rows.iter().map(finding).collect())
+        Ok(Found::of(&rows, finding))
     }
 
-    /// Hosts whose books do not balance.
-    pub(crate) async fn wrong_books(&self) -> Result<Vec<Finding>, StoreError> {
+    /// Hosts whose books do not balance. A host may have several spools: it is told of the first.
+    pub(crate) async fn wrong_books(&self, open: &[String]) -> Result<Found, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
-                "SELECT agent_id::text, coalesce(hostname, ''), produced::bigint, stored::bigint, lost::bigint
-                 FROM books WHERE NOT balanced ORDER BY agent_id, epoch LIMIT $1",
-                &[&i64::from(FINDINGS)],
+                "SELECT agent_id::text, coalesce(hostname, ''), produced::bigint, stored::bigint, lost::bigint, count(*) OVER ()
+                 FROM (SELECT DISTINCT ON (agent_id) * FROM books WHERE NOT balanced ORDER BY agent_id, epoch) AS wrong
+                 ORDER BY agent_id::text = ANY ($2) DESC, agent_id LIMIT $1",
+                &[&i64::from(FINDINGS), &open],
             )
             .await?;
         let finding = |row: &Row| {
@@ -187,9 +276,27 @@ impl Store {
                 object: agent,
             }
         };
-        let mut found: Vec<_> = rows.iter().map(finding).collect();
-        // A host may have several spools.
-        found.dedup_by(|next, first| next.object == first.object);
-        Ok(found)
+        Ok(Found::of(&rows, finding))
+    }
+}
+
+/// A row of [`ISSUES`].
+fn issue(row: &Row) -> Finding {
+    let issue: String = row.get(0);
+    let (state, title): (&str, &str) = (row.get(1), row.get(2));
+    let (hosts, since): (i64, Option<i64>) = (row.get(4), row.get(5));
+    let on = match since.unwrap_or(hosts) {
+        1 => "1 host".to_owned(),
+        hosts => format!("{hosts} hosts"),
+    };
+    let since = since.map_or("", |_| " since it was resolved");
+    let first = row
+        .get::<_, Option<&str>>(6)
+        .map_or_else(String::new, |first| format!(" (first with {first})"));
+    Finding {
+        summary: format!("{state} on {on}{since}{first}: {title}"),
+        severity: row.get(3),
+        path: format!("/issues/{issue}"),
+        object: issue,
     }
 }

@@ -74,6 +74,11 @@ impl Micros {
     }
 }
 
+/// SQL for a column as `2026-01-08T10:20:30Z`.
+pub(super) fn iso(column: &str) -> String {
+    format!(r#"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"#)
+}
+
 impl ToSql for Micros {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         out.put_i64(self.postgres());

@@ -2,13 +2,20 @@
 
 use backend::access::Anonymous;
 use backend::alerts::{self, Condition};
-use backend::store::Dimension;
+use backend::analysis::AnalysisError;
+use backend::store::{Dimension, Finding};
 use proto::v1::{Heartbeat, HookState, Host, Record, record::Payload};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::spread;
 use crate::statistics::{NEW, fleet};
 use crate::support::{Database, get, host, record, sender};
+
+async fn find(db: &Database, condition: &Condition) -> Result<Vec<Finding>, AnalysisError> {
+    let found = alerts::find(&db.store, condition, &[]).await?;
+    assert_eq!(found.more, 0, "{found:?}");
+    Ok(found.findings)
+}
 
 #[tokio::test]
 async fn every_condition_is_asked_in_right_sql() {
@@ -27,17 +34,14 @@ async fn every_condition_is_asked_in_right_sql() {
             class: String::new(),
         },
     ] {
-        assert!(
-            alerts::find(&db.store, &condition).await.unwrap().is_empty(),
-            "{condition:?}"
-        );
+        assert!(find(&db, &condition).await.unwrap().is_empty(), "{condition:?}");
     }
     db.sql()
         .await
         .batch_execute("UPDATE senders SET stored_seq = stored_seq + 2")
         .await
         .unwrap();
-    let found = alerts::find(&db.store, &Condition::Books {}).await.unwrap();
+    let found = find(&db, &Condition::Books {}).await.unwrap();
     assert!(
         found[0].summary.contains("3 produced, 1 stored, 0 lost"),
         "{found:?}"
@@ -50,11 +54,11 @@ async fn every_condition_is_asked_in_right_sql() {
     let regressed = Condition::Regression {
         class: "kernel.".to_owned(),
     };
-    assert_eq!(alerts::find(&db.store, &regressed).await.unwrap().len(), 1);
+    assert_eq!(find(&db, &regressed).await.unwrap().len(), 1);
     let elsewhere = Condition::Regression {
         class: "hardware.".to_owned(),
     };
-    assert!(alerts::find(&db.store, &elsewhere).await.unwrap().is_empty());
+    assert!(find(&db, &elsewhere).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -69,23 +73,23 @@ async fn an_issue_that_more_hosts_come_to_have_escalates() {
     let escalation = |class: &str| Condition::Escalation {
         class: class.to_owned(),
     };
-    let found = alerts::find(&db.store, &escalation("")).await.unwrap();
+    let found = find(&db, &escalation("")).await.unwrap();
     assert!(found.is_empty(), "what is new does not escalate: {found:?}");
 
     sql.batch_execute("UPDATE triage SET first_seen = day(60)")
         .await
         .unwrap();
-    let found = alerts::find(&db.store, &escalation("kernel.")).await.unwrap();
+    let found = find(&db, &escalation("kernel.")).await.unwrap();
     let new = found.iter().find(|finding| finding.object == NEW);
     assert_eq!(
         new.unwrap().summary,
         format!("more hosts come to have it, many times as many for 4 days: ongoing on 12 hosts: oops {NEW}")
     );
-    let elsewhere = alerts::find(&db.store, &escalation("hardware.")).await.unwrap();
+    let elsewhere = find(&db, &escalation("hardware.")).await.unwrap();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
     let ignored = format!("UPDATE triage SET state = 'ignored' WHERE issue = '{NEW}'");
     sql.batch_execute(&ignored).await.unwrap();
-    let found = alerts::find(&db.store, &escalation("")).await.unwrap();
+    let found = find(&db, &escalation("")).await.unwrap();
     assert!(found.iter().all(|finding| finding.object != NEW), "{found:?}");
 }
 
@@ -105,7 +109,7 @@ async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
         days: 30,
         class: String::new(),
     };
-    let found = alerts::find(&db.store, &worse(1.1)).await.unwrap();
+    let found = find(&db, &worse(1.1)).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].object, "42");
     assert_eq!(
@@ -115,13 +119,13 @@ async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
             "/builds?by=build&from=41&to=42&max_ratio=1.1&days=30"
         )
     );
-    assert!(alerts::find(&db.store, &worse(1000.0)).await.unwrap().is_empty());
+    assert!(find(&db, &worse(1000.0)).await.unwrap().is_empty());
     let of_class = Condition::WorseBuild {
         max_ratio: 1.1,
         days: 20,
         class: "kernel.".to_owned(),
     };
-    let found = alerts::find(&db.store, &of_class).await.unwrap();
+    let found = find(&db, &of_class).await.unwrap();
     assert_eq!(
         found[0].path,
         "/builds?by=build&from=41&to=42&max_ratio=1.1&days=20&class=kernel."
@@ -137,7 +141,7 @@ async fn a_new_build_that_is_worse_is_told_with_what_speaks_against_it() {
         SELECT agent_id, day + interval '3 hours' * (os_build = '42')::int, os_build, kernel_release, product, 3600
         FROM exposure_daily WHERE day = (SELECT min(day) FROM exposure_daily)";
     db.sql().await.batch_execute(sql).await.unwrap();
-    let found = alerts::find(&db.store, &worse(1.1)).await.unwrap();
+    let found = find(&db, &worse(1.1)).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].object, "42");
 }
@@ -180,14 +184,14 @@ async fn a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason() {
         by: Dimension::Kernel,
         hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
     };
-    let find = async |condition| alerts::find(&db.store, &condition).await.unwrap();
+    let found_by = async |condition| find(&db, &condition).await.unwrap();
     for _ in 0..3 {
         watches(&db, "6.1", &[("mce_record", "tracepoint"), ("cxl_dram", "")]).await;
     }
     watches(&db, "6.12", &[("mce_record", ""), ("cxl_dram", "")]).await;
-    assert!(find(missing(2, &[])).await.is_empty(), "one host is not two");
+    assert!(found_by(missing(2, &[])).await.is_empty(), "one host is not two");
     watches(&db, "6.12", &[("mce_record", ""), ("cxl_dram", "")]).await;
-    let found = find(missing(2, &[])).await;
+    let found = found_by(missing(2, &[])).await;
     assert_eq!(found.len(), 1, "nobody has cxl_dram: {found:?}");
     assert_eq!((&*found[0].object, &*found[0].path), ("6.12", "/probes"));
     assert_eq!(
@@ -195,7 +199,7 @@ async fn a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason() {
         "mce_record is not attached on 2 of 2 hosts of 6.12: this kernel has no such tracepoint"
     );
     assert_eq!(
-        find(missing(2, &["cxl_dram"])).await.len(),
+        found_by(missing(2, &["cxl_dram"])).await.len(),
         2,
         "it should be everywhere"
     );
@@ -207,9 +211,9 @@ async fn a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason() {
         sql.batch_execute(&update).await.unwrap();
     };
     runs("6.13").await;
-    assert!(find(missing(1, &[])).await.is_empty());
+    assert!(found_by(missing(1, &[])).await.is_empty());
     runs("6.12").await;
-    assert_eq!(find(missing(1, &[])).await.len(), 1);
+    assert_eq!(found_by(missing(1, &[])).await.len(), 1);
 
     // What hosts said that were not heard since counts no longer.
     sql.batch_execute(
@@ -217,5 +221,5 @@ async fn a_kernel_that_lacks_a_hook_of_others_is_told_with_the_reason() {
     )
     .await
     .unwrap();
-    assert!(find(missing(1, &[])).await.is_empty());
+    assert!(found_by(missing(1, &[])).await.is_empty());
 }

@@ -25,22 +25,22 @@ const SECRET: &str = "sixteen bytes !!";
 
 /// What a server was sent: its headers and its body.
 #[derive(Clone, Default)]
-struct Inbox {
-    messages: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+pub(crate) struct Inbox {
+    pub(crate) messages: Arc<Mutex<Vec<(HeaderMap, String)>>>,
     /// Messages that it refuses before it takes any.
     refuses: Arc<Mutex<u32>>,
 }
 
 impl Inbox {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.lock().unwrap().len()
     }
 
-    fn json(&self, at: usize) -> Value {
+    pub(crate) fn json(&self, at: usize) -> Value {
         serde_json::from_str(&self.messages.lock().unwrap()[at].1).unwrap()
     }
 
-    async fn wait_for(&self, messages: usize) {
+    pub(crate) async fn wait_for(&self, messages: usize) {
         for _ in 0..PATIENCE.as_millis() / 50 {
             if self.len() >= messages {
                 return;
@@ -64,7 +64,7 @@ async fn take(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) -> St
     StatusCode::OK
 }
 
-async fn http_server(path: &str) -> (SocketAddr, Inbox) {
+pub(crate) async fn http_server(path: &str) -> (SocketAddr, Inbox) {
     let inbox = Inbox::default();
     let router = Router::new().route(path, post(take)).with_state(inbox.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,7 +74,7 @@ async fn http_server(path: &str) -> (SocketAddr, Inbox) {
 }
 
 /// As much of RFC 5321 as a client needs that has one mail.
-async fn mail_server() -> (SocketAddr, Inbox) {
+pub(crate) async fn mail_server() -> (SocketAddr, Inbox) {
     let inbox = Inbox::default();
     let kept = inbox.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -346,7 +346,7 @@ async fn a_rule_that_fails_leaves_the_others_alone_and_its_own_alerts_open() {
     )
     .await
     .unwrap();
-    let fails = alerts::find(&db.store, &rules.rules()[0].when).await;
+    let fails = alerts::find(&db.store, &rules.rules()[0].when, &[]).await;
     assert!(fails.is_err(), "{fails:?}");
     alerts::look(&db.store, &rules).await.unwrap();
     let open = db.store.open_alerts_listed().await.unwrap();

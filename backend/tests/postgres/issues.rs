@@ -5,7 +5,12 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode, header},
 };
-use backend::{access::Anonymous, analysis, store::Sender};
+use backend::{
+    access::Anonymous,
+    alerts::{self, Condition},
+    analysis,
+    store::Sender,
+};
 use proto::v1::{Batch, FingerprintLevel, Record, Severity};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -80,12 +85,13 @@ async fn a_resolved_issue_regresses_with_a_kernel_that_should_not_have_it() {
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let (router, mut teller) = (router(&db), Teller::new(&db).await);
+    let (router, mut teller, mut old) = (router(&db), Teller::new(&db).await, Teller::new(&db).await);
     teller.tell(A, "6.1.9-amd64").await;
+    old.tell(A, "6.1.9-amd64").await;
     let address = format!("/api/v1/issues/{A}");
     let (_, issue) = get(&router, &address).await;
     assert_eq!(issue["state"], "new");
-    assert_eq!((&issue["occurrences"], &issue["hosts"]), (&json!(1), &json!(1)));
+    assert_eq!((&issue["occurrences"], &issue["hosts"]), (&json!(2), &json!(2)));
 
     let resolve =
         json!({ "who": "ann", "state": "resolved", "resolved_in": "6.1.120", "note": "see the list" });
@@ -95,7 +101,7 @@ async fn a_resolved_issue_regresses_with_a_kernel_that_should_not_have_it() {
         (StatusCode::OK, &json!("resolved")),
         "{issue}"
     );
-    teller.tell(A, "6.1.9-amd64").await;
+    old.tell(A, "6.1.9-amd64").await;
     teller.tell(A, "6.1.119").await;
     assert_eq!(
         get(&router, &address).await.1["state"],
@@ -105,9 +111,18 @@ async fn a_resolved_issue_regresses_with_a_kernel_that_should_not_have_it() {
     teller.tell(A, "6.1.121-1-amd64").await;
     let (_, issue) = get(&router, &address).await;
     assert_eq!(issue["state"], "regressed");
-    assert_eq!(issue["occurrences"], 4);
+    assert_eq!(issue["occurrences"], 5);
     assert_eq!(issue["history"][0]["who"], "collector");
+    let by = "kernel 6.1.121-1-amd64, on host\u{fffd}with-nul";
+    assert_eq!(issue["history"][0]["change"]["note"], by);
     assert_eq!(issue["history"][1]["change"]["note"], "see the list");
+
+    let regression = Condition::Regression { class: String::new() };
+    let found = alerts::find(&db.store, &regression, &[]).await.unwrap();
+    assert_eq!(
+        found.findings[0].summary,
+        format!("regressed on 1 host since it was resolved (first with {by}): oops {A}")
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod alert_limits;
 mod alert_rules;
 mod alertmanager;
 mod alerts;

@@ -210,6 +210,8 @@ fn commands_that_look_make_no_database_and_say_that_there_is_none() {
     std::fs::write(&rules, "").expect("write it");
     let output = on_private(&dir, &["alert", "check", rules.to_str().expect("UTF-8")]);
     assert!(output.status.success() && !dir.exists(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("there are no rules in the file"), "{said}");
 }
 
 #[tokio::test]

@@ -91,6 +91,21 @@ pub enum Condition {
     Books {},
 }
 
+impl Condition {
+    /// The page that has all that it finds.
+    pub fn page(&self) -> &'static str {
+        match self {
+            Self::NewIssue { .. } => "/issues?state=new",
+            Self::Regression { .. } => "/issues?state=regressed",
+            Self::Escalation { .. } => "/issues",
+            Self::WorseBuild { .. } => "/builds",
+            Self::Silence { .. } | Self::Books {} => "/hosts",
+            Self::BadPart { .. } => "/hardware",
+            Self::MissingHook { .. } => "/probes",
+        }
+    }
+}
+
 /// From which severity on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -250,15 +250,10 @@ impl From<RetentionRule> for RuleRow {
 impl From<&Value> for AlertRow {
     fn from(alert: &Value) -> Self {
         let text = |key: &str| alert[key].as_str().unwrap_or_default().to_owned();
-        let severity = alert["severity"].as_i64().unwrap_or(0);
-        let severity = i32::try_from(severity)
-            .unwrap_or(0)
-            .try_into()
-            .unwrap_or_default();
         Self {
             rule: text("rule"),
             object: text("object"),
-            severity: severity_word(severity),
+            severity: severity::of_word(&text("severity")).map_or("", severity_word),
             summary: text("summary"),
             href: text("path"),
             since: text("since")

@@ -10,8 +10,6 @@ use uuid::Uuid;
 use super::{Alert, AlertState, Store, StoreError, clean};
 use crate::severity;
 
-/// Messages that are sent in a turn.
-const MESSAGES: i64 = 32;
 /// A message that is being sent is not sent by another collector for so many seconds.
 const SENDING_S: f64 = 60.0;
 
@@ -31,6 +29,11 @@ pub struct AlertMessage {
 }
 
 impl AlertMessage {
+    /// A text of it; empty: it has none of that name.
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.message[key].as_str().unwrap_or_default()
+    }
+
     /// Whether it tells of a beginning or an end.
     pub fn state(&self) -> AlertState {
         if self.message["state"] == "resolved" {
@@ -74,16 +77,28 @@ impl Store {
         Ok(())
     }
 
-    /// Takes messages that are to be sent now.
-    pub(crate) async fn alert_messages_due(&self) -> Result<Vec<AlertMessage>, StoreError> {
+    /// Those for whom there are messages to be sent now.
+    pub(crate) async fn alert_targets_due(&self) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let due = "SELECT DISTINCT target FROM alert_messages WHERE done_at IS NULL AND next_at <= now() ORDER BY target";
+        let rows = client.query(due, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Takes messages that are to be sent to a target now, the first of them.
+    pub(crate) async fn alert_messages_due(
+        &self,
+        target: &str,
+        at_most: u16,
+    ) -> Result<Vec<AlertMessage>, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
                 "UPDATE alert_messages SET attempts = attempts + 1, next_at = now() + make_interval(secs => $2)
-                 WHERE id IN (SELECT id FROM alert_messages WHERE done_at IS NULL AND next_at <= now()
+                 WHERE id IN (SELECT id FROM alert_messages WHERE done_at IS NULL AND next_at <= now() AND target = $3
                               ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
                  RETURNING id, target, message, attempts - 1, extract(epoch FROM now() - created_at)::bigint",
-                &[&MESSAGES, &SENDING_S],
+                &[&i64::from(at_most), &SENDING_S, &target],
             )
             .await?;
         let message = |row: &Row| AlertMessage {
@@ -96,34 +111,40 @@ impl Store {
         Ok(rows.iter().map(message).collect())
     }
 
-    /// A message was taken, or is given up for a reason.
-    pub(crate) async fn alert_message_done(
+    /// Messages were taken, or are given up for a reason.
+    pub(crate) async fn alert_messages_done(
         &self,
-        message: &AlertMessage,
+        messages: &[&AlertMessage],
         error: &str,
     ) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
         let client = self.client().await?;
         client
             .execute(
-                "UPDATE alert_messages SET done_at = now(), error = $2 WHERE id = $1",
-                &[&message.id, &clean(error)],
+                "UPDATE alert_messages SET done_at = now(), error = $2 WHERE id = ANY ($1)",
+                &[&ids, &clean(error)],
             )
             .await?;
         Ok(())
     }
 
-    /// A message is sent again later.
-    pub(crate) async fn alert_message_again(
+    /// Messages are sent again later, each after the pause that it is to have.
+    pub(crate) async fn alert_messages_again(
         &self,
-        message: &AlertMessage,
-        pause: Duration,
+        messages: &[&AlertMessage],
+        pause: impl Fn(&AlertMessage) -> Duration,
         error: &str,
     ) -> Result<(), StoreError> {
+        let again = messages
+            .iter()
+            .map(|message| (message.id, pause(message).as_secs_f64()));
+        let (ids, pauses): (Vec<Uuid>, Vec<f64>) = again.unzip();
         let client = self.client().await?;
         client
             .execute(
-                "UPDATE alert_messages SET next_at = now() + make_interval(secs => $2), error = $3 WHERE id = $1",
-                &[&message.id, &pause.as_secs_f64(), &clean(error)],
+                "UPDATE alert_messages m SET next_at = now() + make_interval(secs => a.pause), error = $3
+                 FROM unnest($1::uuid[], $2::float8[]) AS a(id, pause) WHERE m.id = a.id",
+                &[&ids, &pauses, &clean(error)],
             )
             .await?;
         Ok(())
@@ -131,6 +152,6 @@ impl Store {
 }
 
 /// The word for a severity of the table, whose CHECK keeps it from 1 to 4.
-fn severity_word(number: i16) -> &'static str {
+pub(super) fn severity_word(number: i16) -> &'static str {
     severity::word(Severity::try_from(i32::from(number)).unwrap_or_default())
 }

@@ -69,7 +69,7 @@ pub(super) async fn seen(
     Ok(())
 }
 
-/// Tells that resolved issues came again, in a kernel and build that should not have them.
+/// Tells that resolved issues came again, in a kernel and build that should not have them, and where: by one of these hosts.
 pub(super) async fn regress(transaction: &Transaction<'_>, seen: &Sightings<'_>) -> Result<(), StoreError> {
     if seen.issue.is_empty() {
         return Ok(());
@@ -82,14 +82,16 @@ pub(super) async fn regress(transaction: &Transaction<'_>, seen: &Sightings<'_>)
                  JOIN triage t ON t.issue = s.issue
              ), regressed AS (
                  UPDATE triage t SET state = 'regressed', changed_at = now()
-                 WHERE t.state = 'resolved' AND EXISTS (
-                     SELECT FROM seen s JOIN hosts h ON h.agent_id = s.agent_id
-                     WHERE s.issue = t.issue AND kernel_order(s.kernel_release) >= kernel_order(t.resolved_in)
-                       AND (t.resolved_in_build = '' OR kernel_order(h.os_build) >= kernel_order(t.resolved_in_build)))
-                 RETURNING t.issue
+                 FROM seen s JOIN hosts h ON h.agent_id = s.agent_id
+                 WHERE t.state = 'resolved'
+                   AND s.issue = t.issue AND kernel_order(s.kernel_release) >= kernel_order(t.resolved_in)
+                   AND (t.resolved_in_build = '' OR kernel_order(h.os_build) >= kernel_order(t.resolved_in_build))
+                 RETURNING t.issue, s.kernel_release, h.os_build, coalesce(nullif(h.hostname, ''), h.agent_id::text) AS host
              )
              INSERT INTO triage_history (issue, who, change)
-             SELECT issue, 'collector', '{\"state\": \"regressed\"}' FROM regressed",
+             SELECT issue, 'collector', jsonb_build_object('state', 'regressed', 'note', concat_ws(', ',
+                 'kernel ' || nullif(kernel_release, ''), 'build ' || nullif(os_build, ''), 'on ' || host))
+             FROM regressed",
         )
         .await?;
     transaction

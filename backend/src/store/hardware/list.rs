@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::DAYS_BACK;
 use crate::record::{check::text, part::PartKind};
 use crate::store::{
-    Finding, Store, StoreError,
+    Finding, Found, Store, StoreError,
     alerts::FINDINGS,
     count,
     filter::Parameters,
@@ -105,24 +105,26 @@ impl Store {
         kind: Option<PartKind>,
         min_score: f64,
         uncorrected: bool,
-    ) -> Result<Vec<Finding>, StoreError> {
+        open: &[String],
+    ) -> Result<Found, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
                 &format!(
-                    "SELECT {PART} FROM v_hardware v
+                    "SELECT {PART}, count(*) OVER () FROM v_hardware v
                      WHERE (v.score >= $1 OR $2 AND v.uncorrected + v.fatal > 0) AND ($3 = '' OR v.kind = $3)
-                     ORDER BY v.score DESC, v.id DESC LIMIT $4"
+                     ORDER BY v.id::text = ANY ($5) DESC, v.score DESC, v.id DESC LIMIT $4"
                 ),
                 &[
                     &min_score,
                     &uncorrected,
                     &kind.map_or("", PartKind::name),
                     &i64::from(FINDINGS),
+                    &open,
                 ],
             )
             .await?;
-        Ok(rows.iter().map(|row| finding(&part(row))).collect())
+        Ok(Found::of(&rows, |row| finding(&part(row))))
     }
 }
 
