@@ -8,6 +8,7 @@
 //! the browser says that it comes from another site (`Sec-Fetch-Site`, else `Origin`): [`is_cross_site`].
 
 mod attempts;
+mod credentials;
 mod grpc;
 mod password;
 mod secret;
@@ -21,7 +22,8 @@ use axum::http::{HeaderMap, Method, header};
 use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
-pub(crate) use self::grpc::Guard;
+pub(crate) use self::credentials::Credentials;
+pub(crate) use self::grpc::{Guard, unknown};
 pub use self::password::{PasswordError, hash};
 pub use self::secret::{SecretError, secret, token_id};
 use crate::authority::sha256;

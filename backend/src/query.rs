@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use self::mask::Mask;
 use crate::{
+    access::{Credentials, unknown},
     collector::store_status,
     store::{Store, StoreError, TailCursor},
 };
@@ -105,6 +106,9 @@ impl Query for QueryService {
         &self,
         request: Request<TailFaultsRequest>,
     ) -> Result<Response<Self::TailFaultsStream>, Status> {
+        // The guard knows everybody who gets here.
+        let credentials = request.extensions().get::<Credentials>().cloned();
+        let credentials = credentials.ok_or_else(unknown)?;
         let request = request.into_inner();
         let mask = Mask::of::<Fault>(request.read_mask)?;
         let filter = request.filter.unwrap_or_default();
@@ -113,14 +117,13 @@ impl Query for QueryService {
         let service = self.clone();
         let (faults, stream) = mpsc::channel(TAIL_BATCH as usize);
         tokio::spawn(async move {
-            let status = match service
-                .shutdown
-                .run_until_cancelled(service.tail(cursor, filter, mask, &faults))
-                .await
-            {
-                Some(Ok(())) => return,
-                Some(Err(error)) => store_status(&error),
-                None => Status::unavailable("the collector is shutting down"),
+            let status = tokio::select! {
+                tailed = service.tail(cursor, filter, mask, &faults) => match tailed {
+                    Ok(()) => return,
+                    Err(error) => store_status(&error),
+                },
+                () = credentials.withdrawn() => unknown(),
+                () = service.shutdown.cancelled() => Status::unavailable("the collector is shutting down"),
             };
             // Nobody to tell when the client is gone.
             faults.send(Err(status)).await.ok();

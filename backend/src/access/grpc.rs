@@ -10,11 +10,12 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::Access;
+use super::{Access, Credentials};
 use crate::admission::Peer;
 use crate::collector::store_status;
 
-/// A service that only those who may look are let to; their [`Caller`](super::Caller) is among the extensions of the request.
+/// A service that only those who may look are let to; their [`Caller`](super::Caller) is among the extensions of the request, as are
+/// their [`Credentials`].
 #[derive(Debug, Clone)]
 pub(crate) struct Guard<S> {
     access: Access,
@@ -51,12 +52,12 @@ where
         let access = self.access.clone();
         Box::pin(async move {
             let peer = request.extensions().get::<Peer>().and_then(|peer| peer.address);
-            let caller = access
-                .caller(request.headers(), peer.map(|address| address.ip()))
-                .await;
-            match caller {
+            let peer = peer.map(|address| address.ip());
+            let credentials = Credentials::new(access, request.headers().clone(), peer);
+            match credentials.caller().await {
                 Ok(Some(caller)) => {
                     request.extensions_mut().insert(caller);
+                    request.extensions_mut().insert(credentials);
                     service.call(request).await
                 }
                 Ok(None) => Ok(unknown().into_http()),
@@ -66,7 +67,8 @@ where
     }
 }
 
-fn unknown() -> Status {
+/// Nobody who may look.
+pub(crate) fn unknown() -> Status {
     Status::unauthenticated(
         "this collector answers those it knows: send `authorization: Bearer TOKEN` (`backend api-token create`)",
     )

@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template as _;
-use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::http::{Extensions, HeaderMap};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use proto::v1::{Fault, FaultFilter};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use super::error::{PageError, Refusal};
 use super::view::{Row, RowTemplate};
 use super::{App, pages, query};
+use crate::access::Credentials;
 use crate::store::{Older, Store, StoreError, TailCursor, chain};
 
 /// Streams that may be open at a time; each asks the store twice a second.
@@ -32,6 +34,7 @@ pub(super) async fn stream(
     State(app): State<App>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
+    extensions: Extensions,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
     let (request, after) = query::parse_with(&raw.unwrap_or_default(), Some("after"))?;
     let resumed = headers
@@ -42,11 +45,14 @@ pub(super) async fn stream(
     let permit = Arc::clone(&app.live_streams)
         .try_acquire_owned()
         .map_err(|_none_left| Refusal::Busy)?;
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| address.ip());
+    let withdrawn = Credentials::new(app.access.clone(), headers, peer).withdrawn();
     let tail = Tail::open(app, request.filter.unwrap_or_default(), after, permit).await?;
     let events = futures::stream::unfold(tail, async |mut tail| {
         tail.next().await.map(|event| (Ok(event), tail))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+    Ok(Sse::new(events.take_until(Box::pin(withdrawn))).keep_alive(KeepAlive::default()))
 }
 
 /// One open stream.

@@ -1,8 +1,16 @@
 //! A tail gives each record once, however its transaction was interleaved with others.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use backend::access::{Anonymous, Role, secret};
+use backend::authority::sha256;
+use backend::ingest::Quota;
 use proto::v1::{Fault, FaultFilter, TailFaultsRequest};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tonic::Code;
 
 use crate::support::{Collector, Database, PATIENCE, batch, host, sender};
 
@@ -154,4 +162,43 @@ async fn the_service_streams_what_arrives_and_ends_on_shutdown() {
     tokio::time::timeout(PATIENCE, ended)
         .await
         .expect("the stream ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_taken_back_ends_what_is_read_with_it() {
+    let Some(db) = Database::new("a_token_that_is_taken_back_ends_what_is_read_with_it").await else {
+        return;
+    };
+    let collector = Collector::with(&db, Quota::default(), Anonymous::None).await;
+    let token = secret("tla_").unwrap();
+    let life = Duration::from_hours(1);
+    db.store
+        .create_api_token(&sha256(token.as_bytes()), Role::Viewer, life, "")
+        .await
+        .unwrap();
+    let mut request = tonic::Request::new(TailFaultsRequest::default());
+    let bearer = format!("Bearer {token}");
+    request
+        .metadata_mut()
+        .insert("authorization", bearer.parse().unwrap());
+    let tail = collector.query().await.tail_faults(request).await;
+    let mut tail = tail.unwrap().into_inner();
+    let mut live = TcpStream::connect(collector.http).await.unwrap();
+    let head =
+        format!("GET /live HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\nConnection: close\r\n\r\n");
+    live.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    live.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+
+    let id = db.store.api_tokens().await.unwrap()[0].id.clone();
+    assert!(db.store.revoke_api_token(&id).await.unwrap());
+    let ended = timeout(PATIENCE, tail.message()).await.expect("it ends");
+    assert_eq!(ended.unwrap_err().code(), Code::Unauthenticated);
+    let mut rest = Vec::new();
+    timeout(PATIENCE, live.read_to_end(&mut rest))
+        .await
+        .expect("it ends")
+        .unwrap();
+    collector.stop().await;
 }
