@@ -41,6 +41,14 @@ pub struct Peer {
     pub certificate: Option<Shown>,
 }
 
+impl Peer {
+    /// Whether it is on this machine.
+    fn is_local(&self) -> bool {
+        self.address
+            .is_some_and(|address| address.ip().to_canonical().is_loopback())
+    }
+}
+
 /// What a certificate says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
@@ -102,11 +110,18 @@ impl Admission {
                 "the certificate is of another agent",
             )),
             Some(shown) if shown.is_over() => Err(expired()),
-            // Without TLS there is nothing to show a certificate in.
-            None if self.agents == Agents::Enrolled || (standing.enrolled && peer.is_tls) => Err(refusal(
+            None if self.agents == Agents::Enrolled => Err(refusal(
                 Code::Unauthenticated,
                 reasons::CERTIFICATE_REQUIRED,
                 "this collector takes records of enrolled agents only",
+            )),
+            // In clear there is nothing to show a certificate in, and on the way from this machine itself nobody who could
+            // say that they are somebody else.
+            None if standing.enrolled && (peer.is_tls || !peer.is_local()) => Err(refusal(
+                Code::Unauthenticated,
+                reasons::CERTIFICATE_REQUIRED,
+                "this agent is enrolled: it is taken with its certificate, over TLS (`https://` in collector.url, --tls-name or \
+                 --tls-cert at the collector)",
             )),
             Some(_) | None => Ok(()),
         }

@@ -1,7 +1,12 @@
 //! Whatever breaks the rules of the gRPC port gets a clear status and stores nothing.
 
 use std::io::{Read as _, Write as _};
+use std::time::Duration;
 
+use backend::{
+    admission::{Admission, Agents, Peer},
+    authority::sha256,
+};
 use bytes::Bytes;
 use proto::v1::{
     Batch, FaultFilter, Gap, GetFaultRequest, Hello, Host, ListFaultsRequest, deliver_request::Message,
@@ -247,4 +252,40 @@ async fn an_agent_that_is_gone_was_not_refused() {
     let told = metrics().await;
     assert!(!told.contains("telemetrics_messages_refused_total{"), "{told}");
     collector.stop().await;
+}
+
+#[tokio::test]
+async fn an_enrolled_agent_in_clear_is_taken_from_this_machine_only() {
+    let Some(db) = Database::new("an_enrolled_agent_in_clear_is_taken_from_this_machine_only").await else {
+        return;
+    };
+    let (enrolled, other) = (sender().agent_id, sender().agent_id);
+    let token = sha256(b"token");
+    let life = Duration::from_hours(1);
+    db.store.create_token(&token, None, 1, life, "").await.unwrap();
+    db.store
+        .enrol(&token, enrolled, u64::from(u32::MAX))
+        .await
+        .unwrap();
+    let admission = Admission::new(db.store.clone(), Agents::Any);
+    let from = |address: &str, is_tls| Peer {
+        address: Some(address.parse().unwrap()),
+        is_tls,
+        certificate: None,
+    };
+    for (peer, agent, is_taken) in [
+        (from("127.0.0.1:1", false), enrolled, true),
+        (from("[::ffff:127.0.0.1]:1", false), enrolled, true),
+        (from("192.0.2.1:1", false), enrolled, false),
+        (from("127.0.0.1:1", true), enrolled, false),
+        (from("192.0.2.1:1", false), other, true),
+    ] {
+        let admitted = admission.admit(&peer, agent).await;
+        let expected = if is_taken {
+            None
+        } else {
+            Some(Code::Unauthenticated)
+        };
+        assert_eq!(admitted.err().map(|status| status.code()), expected, "{peer:?}");
+    }
 }
