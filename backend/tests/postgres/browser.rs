@@ -192,7 +192,13 @@ async fn faults_are_filtered_followed_and_decided_about_in_a_browser() {
     // The keyboard goes from one to the next.
     window.go("/issues");
     window.find("body").type_in("j");
+    window.find(".faults .title:focus").type_in("x");
+    window.says("#triage output", "1 of ");
+    window.find(".faults input[name=issue]:checked").type_in("j");
     window.find(".faults .title:focus");
+    window.click("#triage [data-choose-all]");
+    window.says("#triage [data-choose-all]", "Choose none");
+    window.without(".faults input[name=issue]:not(:checked)");
 
     // Builds that were chosen are not looked for among kernels.
     window.go("/builds?by=build&from=41&to=42");
