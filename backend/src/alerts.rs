@@ -5,16 +5,21 @@
 //! in the database until their target takes them: one that cannot be reached is tried again with pauses of 10 s to 1 h, for a
 //! day. A message may come twice, with the same id.
 
+mod file;
 mod find;
 mod hooks;
 mod rules;
 mod send;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
+pub use self::file::File;
 pub use self::find::find;
 pub use self::rules::{Condition, Rule, Rules, RulesError, Severity, Target, Way};
 pub use self::send::SendError;
@@ -32,13 +37,26 @@ const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
-/// Looks and tells until `shutdown`.
-pub async fn run(store: Store, rules: Rules, metrics: Metrics, shutdown: CancellationToken) {
-    for remark in rules.remarks() {
-        tracing::warn!(remark, "the alerts file tells less than it could");
-    }
-    let sender = Sender::new(&rules);
-    while shutdown.run_until_cancelled(sleep(TICK)).await.is_some() {
+/// Looks and tells until `shutdown`; reads the file again on SIGHUP.
+pub async fn run(store: Store, file: File, metrics: Metrics, shutdown: CancellationToken) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::error!(%error, "alerts are not looked after: SIGHUP cannot be handled");
+            return;
+        }
+    };
+    let (mut rules, mut sender) = in_force(&file);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = hangup.recv() => {
+                file.read_again(&metrics);
+                (rules, sender) = in_force(&file);
+                continue;
+            }
+            () = sleep(TICK) => {}
+        }
         let turn = async {
             if store.alert_turn().await? {
                 look(&store, &rules).await?;
@@ -52,6 +70,16 @@ pub async fn run(store: Store, rules: Rules, metrics: Metrics, shutdown: Cancell
             Some(Err(error)) => tracing::warn!(error = %chain(&error), "alerts could not be looked after"),
         }
     }
+}
+
+/// The rules, and who sends what they find.
+fn in_force(file: &File) -> (Arc<Rules>, Sender) {
+    let rules = file.rules();
+    for remark in rules.remarks() {
+        tracing::warn!(remark, "the alerts file tells less than it could");
+    }
+    let sender = Sender::new(&rules);
+    (rules, sender)
 }
 
 /// Looks once at every rule; one that fails is logged, and the others are looked at all the same.

@@ -62,7 +62,7 @@ impl CollectorService {
         store: Store,
         admission: Admission,
         ingest: Ingest,
-        quotas: Quotas,
+        quotas: Arc<Quotas>,
         fixes: Fixes,
         metrics: Metrics,
         shutdown: CancellationToken,
@@ -72,7 +72,7 @@ impl CollectorService {
             admission,
             metrics,
             ingest,
-            quotas: Arc::new(quotas),
+            quotas,
             fixes,
             shutdown,
         }

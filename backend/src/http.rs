@@ -79,7 +79,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::{Form, Refusal};
 pub use self::json::part_json;
-use crate::{access::Access, metrics::Metrics, store::Store, symbols::Symbols, traces};
+use crate::{access::Access, alerts, metrics::Metrics, store::Store, symbols::Symbols, traces};
 
 /// Bytes of a request's body: the change of an issue, three of whose texts have up to 1024 characters, in a form that writes three
 /// bytes for each of theirs, of which they have up to four.
@@ -129,8 +129,18 @@ pub struct Started {
     pub grpc: SocketAddr,
     /// How they do.
     pub delivery: Delivery,
+    /// The alerts file, if there is one.
+    pub alerts: Option<alerts::File>,
+}
+
+impl Started {
     /// Names of the rules of the alerts file; none: there is no such file.
-    pub alert_rules: Vec<String>,
+    fn alert_rules(&self) -> Vec<String> {
+        self.alerts
+            .as_ref()
+            .map(|file| file.rules().names())
+            .unwrap_or_default()
+    }
 }
 
 impl Default for Started {
@@ -139,7 +149,7 @@ impl Default for Started {
         Self {
             grpc: SocketAddr::from((Ipv4Addr::LOCALHOST, 7130)),
             delivery: Delivery::Clear,
-            alert_rules: Vec::new(),
+            alerts: None,
         }
     }
 }

@@ -26,7 +26,9 @@ pub struct Metrics {
     delivery: Histogram,
     ingest: Phases,
     streams: Gauge,
+    connections_refused: Family<[(&'static str, &'static str); 1], Counter>,
     netconsole: Netconsole,
+    alerts_file_refused: Gauge,
     alert_messages: Family<[(&'static str, &'static str); 1], Counter>,
     regrouping: Regrouping,
 }
@@ -132,6 +134,12 @@ impl Metrics {
             ingest.clone(),
         );
         registry.register("streams", "Agents connected", streams.clone());
+        let connections_refused = Family::default();
+        registry.register(
+            "connections_refused",
+            "Connections closed at once for want of room, by port",
+            connections_refused.clone(),
+        );
         let netconsole = Netconsole::default();
         netconsole.register(&mut registry);
         let alert_messages = Family::default();
@@ -139,6 +147,12 @@ impl Metrics {
             "alert_messages",
             "Alerts sent, by whether their target took them",
             alert_messages.clone(),
+        );
+        let alerts_file_refused = Gauge::default();
+        registry.register(
+            "alerts_file_refused",
+            "1: the alerts file was wrong when it was read again, and the rules before it stay",
+            alerts_file_refused.clone(),
         );
         let regrouping = Regrouping::default();
         regrouping.register(&mut registry);
@@ -151,7 +165,9 @@ impl Metrics {
             delivery,
             ingest,
             streams,
+            connections_refused,
             netconsole,
+            alerts_file_refused,
             alert_messages,
             regrouping,
         }
@@ -190,6 +206,25 @@ impl Metrics {
     /// A message was refused.
     pub(crate) fn refused(&self, code: tonic::Code) {
         self.refused.get_or_create(&[("code", format!("{code:?}"))]).inc();
+    }
+
+    /// A record of an old client was stored, or had been.
+    pub(crate) fn kept_once(&self, is_new: bool) {
+        if is_new {
+            self.records.inc();
+        } else {
+            self.duplicates.inc();
+        }
+    }
+
+    /// A connection was closed because there was no room on its port.
+    pub(crate) fn turned_away(&self, port: &'static str) {
+        self.connections_refused.get_or_create(&[("port", port)]).inc();
+    }
+
+    /// The alerts file was read again.
+    pub(crate) fn alerts_file(&self, is_right: bool) {
+        self.alerts_file_refused.set(i64::from(!is_right));
     }
 
     /// An alert was sent.

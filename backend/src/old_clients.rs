@@ -7,29 +7,35 @@
 
 pub mod record;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower_http::limit::RequestBodyLimitLayer;
 
 use self::record::{OldRecord, Wrong};
-use crate::store::{DeliverError, Store, StoreError, chain};
+use crate::{
+    ingest::Quotas,
+    metrics::Metrics,
+    store::{DeliverError, Store, StoreError, chain},
+};
 
 /// Bytes of a request's body: a payload of the longest, with its fields and what JSON escapes.
 const BODY_BYTES: usize = 256 * 1024;
 /// How long a client may take to send a record and be answered.
 const WITHIN: Duration = Duration::from_secs(15);
+/// When a client may come again after the database was away.
+const SOON: Duration = Duration::from_secs(5);
 /// The header that says which collector a client was set up for.
 const TELEMETRY_ID: &str = "x-telemetry-tid";
 /// Set by a proxy on records from outside.
@@ -38,19 +44,26 @@ const EXTERNAL: &str = "x-clr-external";
 #[derive(Clone)]
 struct App {
     store: Store,
+    quotas: Arc<Quotas>,
+    metrics: Metrics,
     telemetry_id: String,
 }
 
 /// The routes, for clients that were set up with `telemetry_id` (`tidheader` in their configuration). It is known to all of
 /// them: it keeps strays out and nobody else.
-pub fn router(store: Store, telemetry_id: String) -> Router {
+pub fn router(store: Store, quotas: Arc<Quotas>, metrics: Metrics, telemetry_id: String) -> Router {
     let page = || get(async || (StatusCode::FOUND, [(header::LOCATION, "/")]));
     Router::new()
         .route("/v2/collector", page().post(by_headers))
         .route("/v3/collector", page().post(by_json))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))
         .layer(middleware::from_fn(in_time))
-        .with_state(App { store, telemetry_id })
+        .with_state(App {
+            store,
+            quotas,
+            metrics,
+            telemetry_id,
+        })
 }
 
 async fn by_headers(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
@@ -82,6 +95,9 @@ impl App {
             .get(EXTERNAL)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         let (sender, host) = (record.sender(), record.host());
+        if let Err(wait) = self.quotas.take(sender.agent_id, 1, Instant::now()) {
+            return later("more is sent than may be; try again later", wait);
+        }
         let stored = async {
             if self.store.standing(sender.agent_id).await?.revoked {
                 return Err(DeliverError::Invalid("this machine is shut out".to_owned()));
@@ -92,6 +108,7 @@ impl App {
         };
         match stored.await {
             Ok(is_new) => {
+                self.metrics.kept_once(is_new);
                 tracing::debug!(agent_id = %sender.agent_id, is_new, "a record of an old client");
                 let row = record.answer(is_external, Timestamp::now());
                 (StatusCode::CREATED, Json(row)).into_response()
@@ -121,12 +138,15 @@ async fn in_time(request: Request, next: Next) -> Response {
 
 fn failed(error: &StoreError) -> Response {
     tracing::warn!(error = %chain(error), "a record of an old client could not be stored");
-    let mut response = refuse(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the database is not available; try again soon",
-    );
-    let soon = header::HeaderValue::from_static("5");
-    response.headers_mut().insert(header::RETRY_AFTER, soon);
+    later("the database is not available; try again soon", SOON)
+}
+
+fn later(message: &str, wait: Duration) -> Response {
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, message);
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 

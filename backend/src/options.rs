@@ -9,8 +9,7 @@ use std::{
 use anyhow::Context as _;
 use backend::{
     access::Anonymous,
-    admission,
-    alerts::Rules,
+    admission, alerts,
     authority::AGENT_LIFE,
     ingest::Quota,
     serve::{Certificate, Config, Tls},
@@ -112,7 +111,7 @@ pub(crate) struct Serve {
         default_value = "local"
     )]
     anonymous: Anonymous,
-    /// File with rules and whom to tell: `docs/alerts.md`. Default: nobody is told.
+    /// File with rules and whom to tell: `docs/alerts.md`. Read again on SIGHUP. Default: nobody is told.
     #[arg(long, value_name = "FILE", env = "BACKEND_ALERTS", hide_env_values = true)]
     alerts: Option<PathBuf>,
     /// Take netconsole in on this UDP address, usually port 6666; anyone who reaches it is believed. Default: not at all.
@@ -141,6 +140,24 @@ pub(crate) struct Serve {
         default_value_t = Quota::default().burst
     )]
     agent_burst: u32,
+    /// Records that all agents together may send in a second, in the long run; beyond that they wait. 0: no limit.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "BACKEND_RATE",
+        hide_env_values = true,
+        default_value_t = Quota::NONE.records_per_s
+    )]
+    rate: u32,
+    /// Records that they may send at once beyond that.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "BACKEND_BURST",
+        hide_env_values = true,
+        default_value_t = Quota::default().burst
+    )]
+    burst: u32,
     /// Keep debug files in this folder, which `telemctl symbols upload` brings, and read stacks with them: `docs/symbols.md`.
     /// Default: none are taken.
     #[arg(long, value_name = "DIR", env = "BACKEND_SYMBOLS", hide_env_values = true)]
@@ -197,13 +214,17 @@ impl Serve {
             agents,
             certificate_life: Duration::from_secs(self.certificate_life_s),
             anonymous: self.anonymous,
-            alerts: self.alerts.as_deref().map(Rules::read).transpose()?,
+            alerts: self.alerts.as_deref().map(alerts::File::open).transpose()?,
             http: self.http,
             netconsole: self.netconsole,
             old_clients: self.old_clients,
             quota: Quota {
                 records_per_s: self.agent_rate,
                 burst: self.agent_burst,
+            },
+            total_quota: Quota {
+                records_per_s: self.rate,
+                burst: self.burst,
             },
             symbols: match self.symbols {
                 Some(dir) => Some(symbols::Config {

@@ -1,17 +1,23 @@
 //! `backend serve`: everything together, from the first connection to the last.
 
+mod door;
 mod health;
 mod incoming;
 mod listeners;
 mod services;
 mod tls;
+mod web;
 
-use std::{io, net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
-use futures::future::{OptionFuture, join, join3, join5, try_join};
+use futures::{
+    FutureExt as _, TryFutureExt as _,
+    future::{OptionFuture, join, join3, join5, try_join},
+};
 use sd_notify::NotifyState;
 use tokio::{
     net::UdpSocket,
+    signal::unix::{SignalKind, signal},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -20,8 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::{Access, Anonymous},
     admission::{Admission, Agents},
-    alerts::{self, Rules},
-    analysis,
+    alerts, analysis,
     collector::{CollectorService, Fixes},
     embedded::{Cluster, EmbeddedError},
     ingest::{Ingest, Quota, Quotas},
@@ -30,6 +35,7 @@ use crate::{
     store::{KEPT, Store, StoreError, chain},
     symbols::{self, Symbols, SymbolsError},
 };
+use door::{Door, Room};
 use listeners::{Addresses, Listeners};
 pub use tls::{Certificate, Tls, TlsError};
 
@@ -60,7 +66,7 @@ pub struct Config {
     /// What those may do whom nobody knows, by REST, on the pages and by gRPC queries.
     pub anonymous: Anonymous,
     /// What people are told. None: nothing.
-    pub alerts: Option<Rules>,
+    pub alerts: Option<alerts::File>,
     /// Address of REST and pages.
     pub http: SocketAddr,
     /// UDP address of the netconsole receiver. None: there is none.
@@ -69,6 +75,8 @@ pub struct Config {
     pub old_clients: Option<String>,
     /// What each agent may send.
     pub quota: Quota,
+    /// What all of them may send together.
+    pub total_quota: Quota,
     /// Where debug files are kept. None: they are not taken.
     pub symbols: Option<symbols::Config>,
     /// Where to write the addresses once all listen.
@@ -92,6 +100,7 @@ impl std::fmt::Debug for Config {
             .field("netconsole", &self.netconsole)
             .field("old_clients", &self.old_clients)
             .field("quota", &self.quota)
+            .field("total_quota", &self.total_quota)
             .field("symbols", &self.symbols)
             .field("address_file", &self.address_file)
             .finish()
@@ -137,13 +146,18 @@ pub enum ServeError {
     /// The reflection service could not be made.
     #[error("the reflection service could not be made")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The HTTP server ended.
-    #[error("the HTTP server ended")]
-    Http(#[source] io::Error),
+    /// Signals.
+    #[error("SIGHUP cannot be handled")]
+    Signal(#[source] io::Error),
 }
 
 /// Serves until `shutdown`, then drains. Call it from the main thread: the private PostgreSQL ends with the thread.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), ServeError> {
+    if let Some(tls) = &config.tls {
+        tls.check()?;
+    }
+    hear_hangups(&config, &shutdown)?;
+    let room = Room::make();
     let listeners = Listeners::open(&config).await?;
     let mut cluster = None;
     let url = if let Some(url) = &config.database {
@@ -156,7 +170,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
         cluster.insert(started?).url()
     };
     let result = {
-        let mut serve = pin!(serve(&config, &url, listeners, &shutdown));
+        let mut serve = pin!(serve(&config, &url, listeners, room, &shutdown));
         let supervise = async {
             match &mut cluster {
                 Some(cluster) => cluster.supervise(&shutdown).await,
@@ -174,11 +188,28 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
     result
 }
 
+/// SIGHUP has files read again by those who have them; without any it is no reason to end.
+fn hear_hangups(config: &Config, shutdown: &CancellationToken) -> Result<(), ServeError> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
+    let (shutdown, has_files) = (shutdown.clone(), config.tls.is_some() || config.alerts.is_some());
+    tokio::spawn(async move {
+        while let Some(Some(())) = shutdown.run_until_cancelled(hangup.recv()).await {
+            if !has_files {
+                tracing::info!(
+                    "SIGHUP: there is nothing to read again, neither certificates nor an alerts file"
+                );
+            }
+        }
+    });
+    Ok(())
+}
+
 /// Serves what is in a database, once that is there.
 async fn serve(
     config: &Config,
     url: &str,
     listeners: Listeners,
+    room: Room,
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let store = Store::new(url)?.keeping(KEPT);
@@ -187,13 +218,14 @@ async fn serve(
         Some(prepared) => prepared?,
         None => return Ok(()),
     }
-    Box::pin(serve_from(store, config, listeners, shutdown)).await
+    Box::pin(serve_from(store, config, listeners, room, shutdown)).await
 }
 
 async fn serve_from(
     store: Store,
     config: &Config,
     listeners: Listeners,
+    room: Room,
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let metrics = Metrics::new();
@@ -201,6 +233,7 @@ async fn serve_from(
     let (reporter, health) = tonic_health::server::health_reporter();
     // The schema has just been looked at.
     health::set(&reporter, true).await;
+    let door = |listener, port, places| Door::new(listener, port, places, &metrics, shutdown);
     let admission = Admission::new(store.clone(), config.agents);
     let (reloading, tls) = match config.tls.clone() {
         Some(tls) => Some(tls::Reloading::start(tls, store.clone()).await?),
@@ -209,12 +242,13 @@ async fn serve_from(
     .unzip();
     let access = Access::new(store.clone(), config.anonymous);
     let fixes = Fixes::new(store.clone());
+    let quotas = Arc::new(Quotas::new(config.quota, config.total_quota));
     let (ingest, counted) = Ingest::start(&store, &metrics);
     let collector = CollectorService::new(
         store.clone(),
         admission.clone(),
         ingest,
-        Quotas::new(config.quota),
+        Arc::clone(&quotas),
         fixes.clone(),
         metrics.clone(),
         shutdown.clone(),
@@ -223,12 +257,12 @@ async fn serve_from(
     let grpc = services::grpc(config, &store, collector, &symbols, &access, shutdown)?
         .add_service(health)
         .serve_with_incoming_shutdown(
-            incoming::incoming(listeners.grpc, tls, shutdown.clone()),
+            incoming::incoming(door(listeners.grpc, "grpc", room.grpc), tls),
             shutdown.clone().cancelled_owned(),
         );
     let netconsole = start_background(config, listeners.netconsole, &store, &metrics, shutdown);
     let grpc_address = addresses.grpc;
-    let web = services::web(
+    let routes = services::web(
         config,
         &store,
         symbols,
@@ -237,11 +271,9 @@ async fn serve_from(
         grpc_address,
         shutdown,
     )
-    .into_make_service_with_connect_info::<SocketAddr>();
-    let http = axum::serve(listeners.http, web).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let mut servers = pin!(try_join(async { grpc.await.map_err(ServeError::Grpc) }, async {
-        http.await.map_err(ServeError::Http)
-    },));
+    .merge(services::old_clients(config, &store, quotas, metrics.clone()));
+    let http = web::serve(door(listeners.http, "http", room.http), routes);
+    let mut servers = pin!(try_join(grpc.map_err(ServeError::Grpc), http.map(Ok)));
     announce(&addresses, config)?;
 
     // The servers end by themselves when they fail, or at shutdown when nobody is connected.
@@ -277,8 +309,8 @@ fn start_background(
     // What is decided is decided by what is known now.
     let fresh = store.clone().keeping(Duration::ZERO);
     tokio::spawn(analysis::keep_up(fresh.clone(), shutdown.clone()));
-    if let Some(rules) = config.alerts.clone() {
-        tokio::spawn(alerts::run(fresh, rules, metrics.clone(), shutdown.clone()));
+    if let Some(file) = config.alerts.clone() {
+        tokio::spawn(alerts::run(fresh, file, metrics.clone(), shutdown.clone()));
     }
     netconsole.map(|socket| {
         tokio::spawn(netconsole::run(

@@ -1,4 +1,4 @@
-//! How much an agent may send: a leaky bucket each, in records.
+//! How much agents may send, each and together: leaky buckets, in records.
 
 use std::{
     collections::HashMap,
@@ -12,15 +12,16 @@ use uuid::Uuid;
 /// Agents that are remembered before those are forgotten that owe nothing.
 const AGENTS: usize = 4096;
 
-/// What each agent may send.
+/// What may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Records a second in the long run. 0: as many as it likes.
+    /// Records a second in the long run. 0: as many as anybody likes.
     pub records_per_s: u32,
     /// Records beyond that at once, such as what gathered while the collector was away.
     pub burst: u32,
 }
 
+/// Of an agent.
 impl Default for Quota {
     fn default() -> Self {
         Self {
@@ -33,14 +34,29 @@ impl Default for Quota {
     }
 }
 
+impl Quota {
+    /// As many as anybody likes.
+    pub const NONE: Self = Self {
+        records_per_s: 0,
+        burst: 0,
+    };
+}
+
 /// What agents owe.
 #[derive(Debug)]
 pub struct Quotas {
-    quota: Quota,
-    buckets: Mutex<HashMap<Uuid, Bucket>>,
+    each: Quota,
+    total: Quota,
+    owed: Mutex<Owed>,
 }
 
-/// The records of an agent that are beyond its rate, as of a moment.
+#[derive(Debug)]
+struct Owed {
+    by_agent: HashMap<Uuid, Bucket>,
+    by_all: Bucket,
+}
+
+/// The records that are beyond a rate, as of a moment.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     level: f64,
@@ -48,45 +64,72 @@ struct Bucket {
 }
 
 impl Quotas {
-    /// With the same quota for every agent.
-    pub fn new(quota: Quota) -> Self {
+    /// With the same quota for each agent, and one for all of them together.
+    pub fn new(each: Quota, total: Quota) -> Self {
+        let by_all = Bucket::empty(Instant::now());
         Self {
-            quota,
-            buckets: Mutex::default(),
+            each,
+            total,
+            owed: Mutex::new(Owed {
+                by_agent: HashMap::new(),
+                by_all,
+            }),
         }
     }
 
     /// Counts records that an agent sent at a moment. Err: it has to wait for so long before it sends them again; they do
     /// not count.
     pub fn take(&self, agent_id: Uuid, records: usize, now: Instant) -> Result<(), Duration> {
-        let rate = f64::from(self.quota.records_per_s);
-        if rate == 0.0 {
-            return Ok(());
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_all = owed.by_all.with(records, self.total, now)?;
+        if self.each.records_per_s > 0 {
+            owed.forget(agent_id, self.each, now);
+            let bucket = owed.by_agent.entry(agent_id).or_insert(Bucket::empty(now));
+            *bucket = bucket.with(records, self.each, now)?;
         }
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= AGENTS && !buckets.contains_key(&agent_id) {
-            buckets.retain(|_, bucket| bucket.level_at(now, rate) > 0.0);
-        }
-        let bucket = buckets.entry(agent_id).or_insert(Bucket { level: 0.0, at: now });
-        let level = bucket.level_at(now, rate);
-        let burst = f64::from(self.quota.burst);
-        if level > burst {
-            return Err(Duration::from_secs_f64((level - burst) / rate));
-        }
-        // A batch that begins below the limit may end above it: none is too large for any quota.
-        #[expect(clippy::cast_precision_loss, reason = "a batch has at most 4096 records")]
-        let records = records as f64;
-        *bucket = Bucket {
-            level: level + records,
-            at: now,
-        };
+        owed.by_all = by_all;
         Ok(())
     }
 }
 
+impl Owed {
+    /// Makes room for an agent that is new.
+    fn forget(&mut self, agent_id: Uuid, quota: Quota, now: Instant) {
+        if self.by_agent.len() >= AGENTS && !self.by_agent.contains_key(&agent_id) {
+            self.by_agent
+                .retain(|_, bucket| bucket.level_at(now, quota) > 0.0);
+        }
+    }
+}
+
 impl Bucket {
-    fn level_at(&self, now: Instant, rate: f64) -> f64 {
-        (self.level - now.duration_since(self.at).as_secs_f64() * rate).max(0.0)
+    fn empty(at: Instant) -> Self {
+        Self { level: 0.0, at }
+    }
+
+    /// With so many records more, if it was below the limit: a batch that begins there may end above it, so that none is too
+    /// large for any quota.
+    fn with(self, records: usize, quota: Quota, now: Instant) -> Result<Self, Duration> {
+        if quota.records_per_s == 0 {
+            return Ok(self);
+        }
+        let (level, burst) = (self.level_at(now, quota), f64::from(quota.burst));
+        if level > burst {
+            return Err(Duration::from_secs_f64(
+                (level - burst) / f64::from(quota.records_per_s),
+            ));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a batch has at most 4096 records")]
+        let records = records as f64;
+        Ok(Self {
+            level: level + records,
+            at: now,
+        })
+    }
+
+    fn level_at(self, now: Instant, quota: Quota) -> f64 {
+        let past = now.duration_since(self.at).as_secs_f64();
+        (self.level - past * f64::from(quota.records_per_s)).max(0.0)
     }
 }
 
@@ -101,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_agent_waits_until_it_is_below_its_burst_again() {
-        let (quotas, agent, start) = (Quotas::new(QUOTA), Uuid::new_v4(), Instant::now());
+        let (quotas, agent, start) = (Quotas::new(QUOTA, Quota::NONE), Uuid::new_v4(), Instant::now());
         quotas.take(agent, 900, start).expect("below the burst");
         quotas.take(agent, 400, start).expect("begins below the burst");
         let wait = quotas.take(agent, 1, start).expect_err("300 above it");
@@ -115,21 +158,44 @@ mod tests {
 
     #[test]
     fn agents_that_owe_nothing_are_forgotten() {
-        let (quotas, start) = (Quotas::new(QUOTA), Instant::now());
+        let (quotas, start) = (Quotas::new(QUOTA, Quota::NONE), Instant::now());
         for _ in 0..AGENTS {
             quotas.take(Uuid::new_v4(), 1, start).expect("below the burst");
         }
         let later = start + Duration::from_secs(1);
         quotas.take(Uuid::new_v4(), 1, later).expect("below the burst");
-        assert_eq!(quotas.buckets.lock().expect("no panic").len(), 1);
+        assert_eq!(quotas.owed.lock().expect("no panic").by_agent.len(), 1);
+    }
+
+    #[test]
+    fn all_agents_together_wait_whoever_sends() {
+        let (quotas, start) = (Quotas::new(Quota::NONE, QUOTA), Instant::now());
+        quotas.take(Uuid::new_v4(), 900, start).expect("below the burst");
+        quotas
+            .take(Uuid::new_v4(), 200, start)
+            .expect("begins below the burst");
+        let wait = quotas.take(Uuid::new_v4(), 1, start);
+        assert_eq!(wait, Err(Duration::from_secs(1)));
+        let later = start + Duration::from_secs(1);
+        quotas.take(Uuid::new_v4(), 1, later).expect("it waited");
+    }
+
+    #[test]
+    fn what_an_agent_may_not_send_does_not_count_for_all() {
+        let each = Quota { burst: 10, ..QUOTA };
+        let (quotas, wild, start) = (Quotas::new(each, QUOTA), Uuid::new_v4(), Instant::now());
+        quotas.take(wild, 100, start).expect("begins below the burst");
+        for _ in 0..2000 {
+            quotas.take(wild, 1, start).expect_err("above its burst");
+        }
+        quotas
+            .take(Uuid::new_v4(), 1, start)
+            .expect("all are below theirs");
     }
 
     #[test]
     fn without_a_rate_nobody_waits() {
-        let quotas = Quotas::new(Quota {
-            records_per_s: 0,
-            burst: 0,
-        });
+        let quotas = Quotas::new(Quota::NONE, Quota::NONE);
         for _ in 0..1000 {
             quotas.take(Uuid::nil(), 4096, Instant::now()).expect("no limit");
         }

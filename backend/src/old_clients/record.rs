@@ -106,6 +106,9 @@ impl OldRecord {
         if fields[1].split('/').count() != 3 {
             return Err(wrong("classification is not DOMAIN/PROBE/REST"));
         }
+        if !fields[3].bytes().all(is_of_a_machine_id) {
+            return Err(wrong("machine_id is not letters, digits and . _ -"));
+        }
         let severity = number(&fields[2]).filter(|severity| (1..=4).contains(severity));
         if !fields[14].is_empty() && !is_hexadecimal_128(&fields[14]) {
             return Err(wrong("event_id is not 32 lower-case hexadecimal digits"));
@@ -225,6 +228,11 @@ impl OldRecord {
             "timestamp_server": now.as_second(),
         })
     }
+}
+
+/// An id is 32 hexadecimal digits, or what somebody chose who gave their machine one.
+fn is_of_a_machine_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 /// UTF-8, or else Latin-1, in which every byte is a character.

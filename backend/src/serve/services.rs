@@ -1,6 +1,7 @@
 //! What is served, over HTTP and gRPC.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::v1::FILE_DESCRIPTOR_SET;
@@ -10,10 +11,10 @@ use tonic::transport::{Server, server::Router};
 use super::{Config, ServeError, tls::Certificate};
 use crate::{
     access::{Access, Guard},
-    alerts::Rules,
     collector::{self, CollectorService},
     enrolment::{self, EnrolmentService},
     http::{self, Delivery, Started},
+    ingest::Quotas,
     metrics::Metrics,
     old_clients,
     query::{
@@ -39,7 +40,7 @@ const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// The same for all streams of a connection: a proxy in front has many agents on one.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-/// REST and pages, and what old clients ask for where they are taken.
+/// REST and pages.
 pub(super) fn web(
     config: &Config,
     store: &Store,
@@ -49,17 +50,23 @@ pub(super) fn web(
     grpc: SocketAddr,
     shutdown: &CancellationToken,
 ) -> axum::Router {
-    let old_clients = config
-        .old_clients
-        .as_ref()
-        .map(|id| old_clients::router(store.clone(), id.clone()));
     let started = Started {
         grpc,
         delivery: delivery(config),
-        alert_rules: config.alerts.as_ref().map(Rules::names).unwrap_or_default(),
+        alerts: config.alerts.clone(),
     };
     http::router(store.clone(), symbols, access, metrics, started, shutdown.clone())
-        .merge(old_clients.unwrap_or_default())
+}
+
+/// What old clients ask for, where they are taken.
+pub(super) fn old_clients(
+    config: &Config,
+    store: &Store,
+    quotas: Arc<Quotas>,
+    metrics: Metrics,
+) -> axum::Router {
+    let router = |id: &String| old_clients::router(store.clone(), quotas, metrics, id.clone());
+    config.old_clients.as_ref().map(router).unwrap_or_default()
 }
 
 fn delivery(config: &Config) -> Delivery {

@@ -53,6 +53,20 @@ pub struct Tls {
     pub client_ca: Option<PathBuf>,
 }
 
+impl Tls {
+    /// Whether the files hold what they should, before anything else is made.
+    pub(super) fn check(&self) -> Result<(), TlsError> {
+        if let Certificate::Files { certificate, key } = &self.certificate {
+            certificates(certificate)?;
+            private_key(key)?;
+        }
+        if let Some(file) = &self.client_ca {
+            certificates(file)?;
+        }
+        Ok(())
+    }
+}
+
 /// Why TLS cannot be spoken.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

@@ -1,11 +1,13 @@
 //! Administration by forms, as a browser without scripts sends them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use backend::access::Anonymous;
+use backend::alerts::{File, Rules};
 use backend::http::Started;
 use backend::store::Store;
 use proto::v1::Host;
@@ -161,8 +163,17 @@ async fn a_rule_that_is_not_in_the_alerts_file_is_not_silenced() {
     let Some(db) = Database::new(test).await else {
         return;
     };
+    let rules = "[[rule]]
+        name = \"spread\"
+        when = { regression = {} }
+        targets = []
+        [[rule]]
+        name = \"a < b\"
+        when = { regression = {} }
+        targets = []";
+    let rules = Rules::parse(rules).unwrap();
     let started = Started {
-        alert_rules: vec!["spread".to_owned(), "a < b".to_owned()],
+        alerts: Some(File::of(Path::new("/nonexistent"), rules)),
         ..Started::default()
     };
     let router = db.router_with(started, Anonymous::Admin, &CancellationToken::new());

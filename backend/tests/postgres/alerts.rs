@@ -1,6 +1,7 @@
 //! What people are told, by real servers that take it or not.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use backend::alerts::{self, Rules};
+use backend::alerts::{self, File, Rules};
 use backend::metrics::Metrics;
 use backend::text::hex_digits;
 use proto::v1::{Record, Severity};
@@ -128,7 +129,7 @@ impl Running {
         let shutdown = CancellationToken::new();
         tokio::spawn(alerts::run(
             db.store.clone(),
-            rules.clone(),
+            File::of(Path::new("/nonexistent"), rules.clone()),
             Metrics::new(),
             shutdown.clone(),
         ));

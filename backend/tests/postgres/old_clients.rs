@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use backend::{access::Anonymous, ingest::Quota};
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -9,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Collector, Database, PATIENCE, TELEMETRY_ID};
+use crate::support::{Collector, Database, PATIENCE, TELEMETRY_ID, fetch::fetch};
 
 /// As telempostd 2.3.5 has libcurl send it.
 fn v2(event: char, payload: &str) -> String {
@@ -46,6 +48,13 @@ fn v3(event: char, payload: &str) -> String {
 
 /// Status and body of the answer.
 async fn post(address: SocketAddr, request: &str) -> (u16, String) {
+    let (head, body) = exchange(address, request).await;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), body)
+}
+
+/// Head and body of the answer.
+async fn exchange(address: SocketAddr, request: &str) -> (String, String) {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -55,8 +64,7 @@ async fn post(address: SocketAddr, request: &str) -> (u16, String) {
     };
     let answer = timeout(PATIENCE, exchange).await.expect("an answer in time");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.expect("a status"), body.to_owned())
+    (head.to_owned(), body.to_owned())
 }
 
 #[tokio::test]
@@ -101,6 +109,41 @@ async fn old_clients_deliver_by_headers_and_by_json_once() {
         1
     );
     db.assert_balanced().await;
+    let metrics = fetch(collector.http, "/metrics").await.unwrap();
+    for counted in [
+        "telemetrics_records_stored_total 2",
+        "telemetrics_records_duplicate_total 3",
+    ] {
+        assert!(metrics.contains(counted), "{counted} in {metrics}");
+    }
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn old_clients_that_send_too_much_are_told_when_to_come_again() {
+    let test = "old_clients_that_send_too_much_are_told_when_to_come_again";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let quota = Quota {
+        records_per_s: 1,
+        burst: 0,
+    };
+    let collector = Collector::with(&db, quota, Anonymous::Admin).await;
+    let requests: Vec<String> = ('0'..='9').map(|event| v2(event, "x")).collect();
+    let answers = join_all(requests.iter().map(|request| exchange(collector.http, request))).await;
+    let (taken, later): (Vec<_>, Vec<_>) = answers.iter().partition(|(head, _)| head.contains(" 201 "));
+    assert!(!taken.is_empty() && !later.is_empty(), "{answers:?}");
+    for (head, body) in later {
+        assert!(
+            head.contains(" 503 ") && head.contains("retry-after: 1"),
+            "{head}"
+        );
+        let message = json!({ "message": "more is sent than may be; try again later" });
+        assert_eq!(*body, message.to_string());
+    }
+    let taken = i64::try_from(taken.len()).unwrap();
+    assert_eq!(db.count("SELECT count(*) FROM records").await, taken);
     collector.stop().await;
 }
 
@@ -121,6 +164,10 @@ async fn old_clients_are_refused_in_the_old_words() {
         ),
         (v2('g', "x"), "event_id is not 32 lower-case hexadecimal digits"),
         (v3('a', "x").replace("\"x86_64\"", "[1,2,34]"), "arch is no text"),
+        (
+            v2('a', "x").replace("c75e2f6cdd4d2a4e8f1b5b1c9a6e4f3d", "any text"),
+            "machine_id is not letters, digits and . _ -",
+        ),
     ];
     for (request, message) in refused {
         let (status, body) = post(collector.http, &request).await;

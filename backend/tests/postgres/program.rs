@@ -160,6 +160,31 @@ async fn a_folder_that_postgresql_cannot_enter_is_named() {
 }
 
 #[test]
+fn a_certificate_that_is_not_there_is_told_before_a_database_is_made() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let missing = dir.path().join("missing.pem");
+    let output = Command::new(BACKEND)
+        .args(["serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+        .arg("--tls-cert")
+        .arg(&missing)
+        .arg("--tls-key")
+        .arg(&missing)
+        .arg("--data-dir")
+        .arg(&data)
+        .env_remove("BACKEND_DATABASE_URL")
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains(&format!("cannot read {}", missing.display())),
+        "{said}"
+    );
+    assert!(!data.exists());
+}
+
+#[test]
 fn wrong_command_lines_exit_with_64_and_help_with_0() {
     let run = |args: &[&str]| Command::new(BACKEND).args(args).output().expect("it runs");
     for args in [

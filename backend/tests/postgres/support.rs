@@ -3,6 +3,7 @@
 mod collector;
 pub(crate) mod fetch;
 mod postgres;
+pub(crate) mod program;
 pub(crate) mod python;
 
 use std::time::Duration;

@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use opentelemetry_proto::tonic::{
@@ -18,16 +15,11 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use proto::v1::{ListFaultsRequest, query_client::QueryClient};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value as Json;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{
-    Request, Response, Status,
-    transport::{Endpoint, Server},
-};
+use tonic::{Request, Response, Status, transport::Server};
 
-use crate::support::{Database, PATIENCE, Stream, batch, fetch::fetch, sender};
+use crate::support::{Database, Stream, batch, fetch::fetch, program::Program, sender};
 
 /// Keeps what it is sent.
 #[derive(Clone, Default)]
@@ -75,72 +67,18 @@ fn text(attributes: &[KeyValue], key: &str) -> String {
     }
 }
 
-struct Backend {
-    child: Child,
-    file: PathBuf,
-}
-
-impl Backend {
-    fn start(db: &Database, file: PathBuf, otlp: &str) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_backend"))
-            .args(["serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-            .args(["--database", &db.url, "--otlp", otlp])
-            .arg("--address-file")
-            .arg(&file)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, file }
-    }
-
-    /// Where it listens, once it does: by gRPC, by HTTP.
-    async fn addresses(&self) -> (SocketAddr, SocketAddr) {
-        for _ in 0..PATIENCE.as_millis() / 50 {
-            if let Ok(text) = std::fs::read_to_string(&self.file) {
-                let addresses: Json = serde_json::from_str(&text).unwrap();
-                let address = |key: &str| addresses[key].as_str().unwrap().parse().unwrap();
-                return (address("grpc"), address("http"));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("it does not listen");
-    }
-
-    /// Has it end, and says whether it ended well.
-    async fn stop(mut self) -> bool {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        for _ in 0..PATIENCE.as_millis() / 50 {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        false
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        // One that has ended is left alone.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_collector_does_is_told_as_traces_to_whoever_was_named() {
     let test = "what_the_collector_does_is_told_as_traces_to_whoever_was_named";
     let Some(db) = Database::new(test).await else {
         return;
     };
-    let dir = tempfile::tempdir().unwrap();
     let (address, taker) = Taker::start().await;
-    let backend = Backend::start(&db, dir.path().join("addresses"), &format!("http://{address}"));
-    let (grpc, http) = backend.addresses().await;
+    let backend = Program::start(&db, &["--otlp", &format!("http://{address}")]);
+    let (_grpc, http) = backend.addresses().await;
     fetch(http, "/api/v1/issues?page_size=3").await;
     fetch(http, "/nothing/of/the/kind").await;
-    let endpoint = Endpoint::from_shared(format!("http://{grpc}")).unwrap();
-    let channel = endpoint.connect().await.unwrap();
+    let channel = backend.channel().await;
     let mut stream = Stream::open(channel.clone()).await;
     stream.hello(&sender()).await.unwrap();
     stream.batch(batch(1, 3)).await.unwrap();
@@ -170,8 +108,7 @@ async fn that_nobody_takes_traces_is_no_harm() {
     let Some(db) = Database::new("that_nobody_takes_traces_is_no_harm").await else {
         return;
     };
-    let dir = tempfile::tempdir().unwrap();
-    let backend = Backend::start(&db, dir.path().join("addresses"), "http://127.0.0.1:1");
+    let backend = Program::start(&db, &["--otlp", "http://127.0.0.1:1"]);
     let (_grpc, http) = backend.addresses().await;
     assert!(fetch(http, "/api/v1/issues").await.is_some());
     assert!(backend.stop().await);

@@ -117,7 +117,7 @@ async fn shown(app: &App, caller: &Caller, frame: Frame, made: String) -> Page {
         retention: app.store.retention().await?,
         alerts: app.store.open_alerts_listed().await?,
         silences: app.store.silences().await?,
-        alert_rules: app.started.alert_rules.clone(),
+        alert_rules: app.started.alert_rules(),
         privacy: app.store.privacy().await?,
         audit: app.store.audit_log().await?,
         you: caller.name.clone(),
@@ -162,7 +162,7 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             time,
             note,
         } => {
-            let rules = &app.started.alert_rules;
+            let rules = app.started.alert_rules();
             let known = rules.is_empty() || rules.contains(&rule);
             if rule.is_empty() || !known {
                 return Err(wrong("rule: the name of a rule of the alerts file"));

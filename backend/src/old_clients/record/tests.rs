@@ -107,6 +107,10 @@ fn each_mistake_is_told_by_its_field() {
     );
     assert_eq!(wrong("machine_id", ""), "machine_id is missing");
     assert_eq!(
+        wrong("machine_id", "<b>or any text</b>"),
+        "machine_id is not letters, digits and . _ -"
+    );
+    assert_eq!(
         wrong("creation_timestamp", "-1"),
         "creation_timestamp is no number of seconds since 1970"
     );
@@ -148,6 +152,7 @@ proptest! {
             .collect();
         object.insert("record_format_version".to_owned(), json!("1"));
         object.insert("severity".to_owned(), json!(3));
+        object.insert("machine_id".to_owned(), json!("my-machine"));
         object.insert("creation_timestamp".to_owned(), json!("1504828222"));
         object.insert("classification".to_owned(), json!("a/b/c"));
         object.insert("event_id".to_owned(), json!(""));

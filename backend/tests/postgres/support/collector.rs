@@ -77,6 +77,7 @@ impl Collector {
             netconsole: Some(any),
             old_clients: Some(TELEMETRY_ID.to_owned()),
             quota,
+            total_quota: Quota::NONE,
             symbols: None,
             address_file: None,
         }
