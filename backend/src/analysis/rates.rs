@@ -9,7 +9,7 @@ use super::{
     days::{HOUR, LEAST_HOURS, PER_HOURS, hours},
     of_histories,
 };
-use crate::store::{Dimension, Histories, KnownIssue, Seen, Store, Watch};
+use crate::store::{Dimension, Histories, History, KnownIssue, Seen, Store, Watch};
 
 /// Groups that are told at most: those that were watched longest, of classes the most frequent.
 const GROUPS: usize = 500;
@@ -23,7 +23,7 @@ pub struct Rate {
     pub hosts: u64,
     /// Hours for which they were.
     pub host_hours: f64,
-    /// Hosts that had a fault.
+    /// Of these, hosts that had a fault.
     pub affected: u64,
     /// Days on which a host had a fault.
     pub fault_days: u64,
@@ -74,7 +74,7 @@ pub(super) struct Group {
     pub(super) hosts: u64,
     /// For how many hours together.
     hours: f64,
-    /// Hosts that had a fault.
+    /// Of these, hosts that had a fault.
     affected: u64,
     /// Days on which a host had a fault, of all hosts.
     host_days: u64,
@@ -103,8 +103,14 @@ impl Group {
 fn groups(histories: &Histories, by: Dimension, watch: &Watch) -> Vec<Group> {
     let mut groups = watched(histories, by);
     let (_, group_of) = histories.names(by);
-    add_faults(&mut groups, histories, watch, |seen, _| {
-        group_of[seen.system as usize]
+    // What a host had where it was not watched is divided by no hours. It need not have been watched on that day: faults are of the
+    // day on which they came here, hours of the day on which they were.
+    add_faults(&mut groups, histories, watch, |host, seen, _| {
+        let group = group_of[seen.system as usize];
+        let mut watched = host.watched.iter();
+        watched
+            .any(|one| group_of[one.system as usize] == group)
+            .then_some(group)
     });
     groups.retain(|group| group.hosts > 0);
     groups.sort_by(|a, b| b.hours.total_cmp(&a.hours).then_with(|| a.name.cmp(&b.name)));
@@ -136,11 +142,7 @@ pub(super) fn watched(histories: &Histories, by: Dimension) -> Vec<Group> {
 
 fn classes(histories: &Histories, watch: &Watch) -> Vec<Group> {
     let all = Group {
-        hosts: histories
-            .hosts
-            .iter()
-            .filter(|host| !host.watched.is_empty())
-            .count() as u64,
+        hosts: histories.hosts.len() as u64,
         hours: hours(histories).into_iter().sum::<f64>().max(LEAST_HOURS),
         ..Group::default()
     };
@@ -154,8 +156,8 @@ fn classes(histories: &Histories, watch: &Watch) -> Vec<Group> {
     let place = |issue: &KnownIssue| names.binary_search(&issue.class.as_str()).unwrap_or_default();
     let class_of: Vec<usize> = histories.issues.iter().map(place).collect();
     let mut classes = vec![all; names.len()];
-    add_faults(&mut classes, histories, watch, |_, counts_for| {
-        class_of[counts_for]
+    add_faults(&mut classes, histories, watch, |_, _, counts_for| {
+        Some(class_of[counts_for])
     });
     for (class, name) in classes.iter_mut().zip(names) {
         name.clone_into(&mut class.name);
@@ -166,19 +168,21 @@ fn classes(histories: &Histories, watch: &Watch) -> Vec<Group> {
     classes
 }
 
-/// Adds what hosts had to the groups that it is of; `group_of` is told the place of the issue that it counts for.
+/// Adds what hosts had to the groups that it is of; `group_of` is told the place of the issue that it counts for, and may say that it
+/// is of none.
 fn add_faults(
     groups: &mut [Group],
     histories: &Histories,
     watch: &Watch,
-    group_of: impl Fn(&Seen, usize) -> usize,
+    group_of: impl Fn(&History, &Seen, usize) -> Option<usize>,
 ) {
     let looked_at = histories.looked_at(watch);
     for host in &histories.hosts {
         let mut days: Vec<(usize, u16)> = Vec::new();
         for seen in &host.seen {
-            if let Some(counts_for) = looked_at[seen.issue as usize] {
-                let group = group_of(seen, counts_for);
+            if let Some(counts_for) = looked_at[seen.issue as usize]
+                && let Some(group) = group_of(host, seen, counts_for)
+            {
                 groups[group].records += seen.records;
                 days.push((group, seen.day));
             }
@@ -261,6 +265,19 @@ mod tests {
         };
         assert_eq!(groups(&histories, Dimension::Build, &stalls)[0].records, 5);
         assert_eq!(groups(&fleet(Vec::new()), Dimension::Build, &watch()), []);
+    }
+
+    #[test]
+    fn what_hosts_had_in_a_build_in_which_they_were_not_watched_is_no_part_of_its_rate() {
+        let elsewhere = || host(&[(A41, 0..4)], &[(OOPS, A42, 5)]);
+        let late = host(&[(A42, 0..4)], &[(OOPS, A42, 6)]);
+        let histories = fleet(vec![elsewhere(), elsewhere(), late]);
+        let groups = groups(&histories, Dimension::Build, &watch());
+        let told: Vec<_> = groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.hosts, group.affected, group.host_days))
+            .collect();
+        assert_eq!(told, [("41", 2, 0, 0), ("42", 1, 1, 1)]);
     }
 
     #[test]

@@ -302,6 +302,41 @@ async fn what_is_delivered_is_counted_by_host_day_and_issue() {
 }
 
 #[tokio::test]
+async fn who_sends_no_heartbeats_is_in_no_rate() {
+    let Some(db) = Database::new("who_sends_no_heartbeats_is_in_no_rate").await else {
+        return;
+    };
+    fleet(&db).await;
+    // Fifteen hosts of build 41 have faults, and this one of them is watched.
+    let silent = "DELETE FROM exposure_daily
+                  WHERE os_build = '41' AND agent_id <> '00000000-0000-4000-8000-000000000000'";
+    db.sql().await.batch_execute(silent).await.unwrap();
+    for (by, name, hosts, affected) in [("build", "41", 1, 1), ("kernel", "6.1", 61, 25)] {
+        let found = ok(&db, &format!("/api/v1/statistics/rates?by={by}")).await;
+        let rates = found["rates"].as_array().unwrap();
+        let rate = rates.iter().find(|one| one["name"] == name).unwrap();
+        assert_eq!(
+            (&rate["hosts"], &rate["affected"]),
+            (&json!(hosts), &json!(affected)),
+            "{found:#}"
+        );
+    }
+    let found = ok(&db, "/api/v1/statistics/rates?by=build").await;
+    let rates = found["rates"].as_array().unwrap();
+    let of_41 = rates.iter().find(|one| one["name"] == "41").unwrap();
+    assert_eq!(
+        (&of_41["fault_days"], &of_41["host_hours"]),
+        (&json!(6), &json!(240.0))
+    );
+    let found = ok(&db, "/api/v1/statistics/compare?from=41&to=42").await;
+    assert_eq!(
+        (&found["from"]["hosts"], &found["from"]["affected"]),
+        (&json!(1), &json!(1)),
+        "{found:#}"
+    );
+}
+
+#[tokio::test]
 async fn hosts_that_tell_no_build_are_asked_for_by_no_name() {
     let Some(db) = Database::new("hosts_that_tell_no_build_are_asked_for_by_no_name").await else {
         return;

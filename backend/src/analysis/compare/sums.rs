@@ -127,6 +127,10 @@ impl Sums {
         for (issue, seen, had) in of_each.chain(of_any) {
             if let Some(group) = groups[seen.system as usize].filter(|_| !had) {
                 self.affected.entry((group, issue)).or_default().0 += 1;
+                // It failed before its first heartbeat there.
+                if issue.is_none() && days.iter().all(|((side, _), ..)| *side != group.0) {
+                    self.watched.entry(group).or_default().0 += 1;
+                }
             }
             for of_group in days.chunk_by(|a, b| a.0 == b.0) {
                 let after = of_group.iter().filter(|(_, day, _)| had || *day > seen.day);
@@ -161,6 +165,32 @@ mod tests {
         store::History,
     };
 
+    fn asked() -> Asked {
+        Asked {
+            by: Dimension::Build,
+            from: "41".to_owned(),
+            to: "42".to_owned(),
+            max_ratio: 1.5,
+            confidence: 0.95,
+            watch: watch(),
+        }
+    }
+
+    #[test]
+    fn who_fails_before_the_first_heartbeat_of_a_build_is_a_host_of_it() {
+        let histories = fleet(vec![
+            host(&[(A41, 0..4)], &[(OOPS, A42, 4)]),
+            host(&[(A41, 0..4), (A42, 4..10)], &[]),
+        ]);
+        let (mut watched, _) = side_by_side(&histories, &asked());
+        watched.sort_by_key(|one| one.side);
+        let told: Vec<_> = watched
+            .iter()
+            .map(|one| (one.side, one.hosts, one.hours))
+            .collect();
+        assert_eq!(told, [(Side::From, 2, 192.0), (Side::To, 2, 144.0)]);
+    }
+
     #[test]
     fn a_first_fault_counts_where_it_came_and_no_hour_after_it() {
         let updated = host(
@@ -172,15 +202,7 @@ mod tests {
             ..host(&[(B42, 0..10)], &[(OOPS, B42, 9)])
         };
         let histories = fleet(vec![updated, known, host(&[(B41, 0..10)], &[])]);
-        let asked = Asked {
-            by: Dimension::Build,
-            from: "41".to_owned(),
-            to: "42".to_owned(),
-            max_ratio: 1.5,
-            confidence: 0.95,
-            watch: watch(),
-        };
-        let (mut watched, mut affected) = side_by_side(&histories, &asked);
+        let (mut watched, mut affected) = side_by_side(&histories, &asked());
         watched.sort_by_key(|one| (one.side, one.stratum));
         let told: Vec<_> = watched
             .iter()

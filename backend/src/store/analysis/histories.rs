@@ -18,7 +18,7 @@ pub struct Histories {
     pub systems: Vec<System>,
     /// What hosts had, and what that was merged into.
     pub issues: Vec<KnownIssue>,
-    /// The hosts, in the order of their ids.
+    /// The hosts that were watched, in the order of their ids.
     pub hosts: Vec<History>,
 }
 

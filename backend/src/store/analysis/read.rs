@@ -251,10 +251,14 @@ fn joined(
         hosts.entry(agent_id).or_default().watched = watched;
     }
     for (agent_id, mut seen) in seen.hosts {
+        // Who sends no heartbeats shows no hours that faults could be divided by.
+        let Some(host) = hosts.get_mut(&agent_id) else {
+            continue;
+        };
         for seen in &mut seen {
             seen.system = places[seen.system as usize];
         }
-        hosts.entry(agent_id).or_default().seen = seen;
+        host.seen = seen;
     }
     for (agent_id, issue) in had {
         if let (Some(host), Some(issue)) = (hosts.get_mut(agent_id), issues.get_index_of(issue)) {
