@@ -249,6 +249,20 @@ async fn every_panel_and_alert_rule_of_grafana_is_answered_without_reading_all_r
     }
 }
 
+/// Whether it shows the column `severity` in words.
+fn names_severities(panel: &Value) -> bool {
+    let mut overrides = panel["fieldConfig"]["overrides"].as_array().unwrap().iter();
+    overrides.any(|one| {
+        one["matcher"]["options"] == "severity"
+            && ["low", "medium", "high", "critical"]
+                .iter()
+                .zip(1..)
+                .all(|(word, number)| {
+                    one["properties"][0]["value"][0]["options"][number.to_string()]["text"] == *word
+                })
+    })
+}
+
 #[test]
 fn dashboards_are_what_grafana_takes() {
     let mut uids = BTreeSet::new();
@@ -269,6 +283,12 @@ fn dashboards_are_what_grafana_takes() {
             assert!(
                 ["stat", "table", "timeseries"].contains(&panel["type"].as_str().unwrap()),
                 "{name} {title}: a kind of panel that Grafana does not bring along"
+            );
+            let sql = panel["targets"][0]["rawSql"].as_str().unwrap();
+            let (columns, _) = sql.split_once(" FROM ").unwrap();
+            assert!(
+                panel["type"] != "table" || !columns.contains("severity") || names_severities(panel),
+                "{name} {title}: severities are numbers"
             );
             for source in [&panel["datasource"], &panel["targets"][0]["datasource"]] {
                 assert_eq!(source["uid"], SOURCE, "{name} {title}");
