@@ -168,8 +168,7 @@ pub(crate) async fn ca(command: Ca, target: Target) -> anyhow::Result<()> {
 
 /// Runs `backend token`.
 pub(crate) async fn token(command: Tokens, target: Target) -> anyhow::Result<()> {
-    let makes = matches!(command, Tokens::Create { .. });
-    let opened = Opened::open_or_make(&target, makes).await?;
+    let opened = Opened::open(&target).await?;
     match command {
         Tokens::Create {
             uses,

@@ -156,6 +156,22 @@ impl Cluster {
         url(&data_dir.join("postgres"))
     }
 
+    /// The data directory unless another is named. None: there is no home to have it in.
+    pub fn default_dir() -> Option<PathBuf> {
+        // Not the agent's folder, which only the agent may enter and which it locks.
+        const NAME: &str = "telemetrics-backend";
+        if rustix::process::geteuid().is_root() {
+            return Some(Path::new("/var/lib").join(NAME));
+        }
+        let folder = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
+        Some(share?.join(NAME))
+    }
+
     /// Whether a data directory has one. What cannot be looked at counts: starting it says why not.
     pub fn is_in(data_dir: &Path) -> bool {
         data_dir.join("postgres/data").try_exists().unwrap_or(true)

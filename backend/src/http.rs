@@ -60,6 +60,7 @@ mod view;
 pub(crate) use self::view::compare_href;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::error::{Form, Refusal};
 pub use self::json::part_json;
-use crate::{access::Access, alerts, metrics::Metrics, store::Store, symbols::Symbols, traces};
+use crate::{access::Access, alerts, metrics::Metrics, store::Store, symbols::Symbols, text::quoted, traces};
 
 /// Bytes of a request's body: the change of an issue, three of whose texts have up to 1024 characters, in a form that writes three
 /// bytes for each of theirs, of which they have up to four.
@@ -129,6 +130,10 @@ pub struct Started {
     pub grpc: SocketAddr,
     /// How they do.
     pub delivery: Delivery,
+    /// The name of this machine.
+    pub host_name: String,
+    /// What commands have to be told to reach the same database.
+    pub database: Reached,
     /// The alerts file, if there is one.
     pub alerts: Option<alerts::File>,
 }
@@ -149,7 +154,39 @@ impl Default for Started {
         Self {
             grpc: SocketAddr::from((Ipv4Addr::LOCALHOST, 7130)),
             delivery: Delivery::Clear,
+            host_name: String::new(),
+            database: Reached::ByDefault,
             alerts: None,
+        }
+    }
+}
+
+/// How commands reach the database of the collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// They do, unless they are told otherwise.
+    ByDefault,
+    /// It is the private one in this folder.
+    In(PathBuf),
+    /// It was named to the collector. Its address may have a password, and is told nobody.
+    ByUrl,
+}
+
+impl Reached {
+    /// The options that commands need, with a space before them.
+    fn options(&self) -> String {
+        match self {
+            Self::ByDefault => String::new(),
+            Self::In(folder) => format!(" --data-dir {}", quoted(&folder.to_string_lossy())),
+            Self::ByUrl => " --database URL".to_owned(),
+        }
+    }
+
+    /// What there is to say of these options; empty: nothing.
+    fn options_note(&self) -> &'static str {
+        match self {
+            Self::ByDefault | Self::In(_) => "",
+            Self::ByUrl => "URL is that of the database which this collector was started with.",
         }
     }
 }

@@ -1,16 +1,13 @@
 //! The options of `backend serve`.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use backend::{
     access::Anonymous,
     admission, alerts,
     authority::AGENT_LIFE,
+    embedded::Cluster,
     ingest::Quota,
     serve::{Certificate, Config, Tls},
     symbols,
@@ -270,18 +267,5 @@ impl Serve {
 
 /// Where the private PostgreSQL lives unless it is said.
 pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
-    // Not the agent's folder, which only the agent may enter and which it locks.
-    const NAME: &str = "telemetrics-backend";
-    if rustix::process::geteuid().is_root() {
-        return Ok(Path::new("/var/lib").join(NAME));
-    }
-    let folder = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
-    Ok(share
-        .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")?
-        .join(NAME))
+    Cluster::default_dir().context("neither XDG_DATA_HOME nor HOME is set: give --data-dir")
 }

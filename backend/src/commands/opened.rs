@@ -1,5 +1,7 @@
 //! The database that a command is about.
 
+use std::io::{self, Write as _};
+
 use anyhow::bail;
 use backend::{embedded::Cluster, store::Store};
 use tokio::{runtime::Handle, task::block_in_place};
@@ -26,8 +28,18 @@ impl Opened {
         if !makes {
             return Self::open(target).await;
         }
+        let is_new = !target.is_there()?;
         let opened = Self::new(target).await?;
         opened.store.migrate().await?;
+        if is_new {
+            let dir = std::path::absolute(target.dir()?)?;
+            // What is made is printed, and may be read by a program.
+            writeln!(
+                io::stderr(),
+                "backend: made a new database in {}, which `backend serve` has to be started with",
+                dir.display()
+            )?;
+        }
         Ok(opened)
     }
 

@@ -101,8 +101,7 @@ pub(crate) async fn people(command: People, target: Target) -> anyhow::Result<()
 
 /// Runs `backend api-token`.
 pub(crate) async fn api_token(command: ApiTokens, target: Target) -> anyhow::Result<()> {
-    let makes = matches!(command, ApiTokens::Create { .. });
-    let opened = Opened::open_or_make(&target, makes).await?;
+    let opened = Opened::open(&target).await?;
     let store = &opened.store;
     match command {
         ApiTokens::Create { role, expires, note } => {

@@ -12,8 +12,9 @@ use super::{Config, ServeError, tls::Certificate};
 use crate::{
     access::{Access, Guard},
     collector::{self, CollectorService},
+    embedded::Cluster,
     enrolment::{self, EnrolmentService},
-    http::{self, Delivery, Started},
+    http::{self, Delivery, Reached, Started},
     ingest::Quotas,
     metrics::Metrics,
     old_clients,
@@ -53,6 +54,8 @@ pub(super) fn web(
     let started = Started {
         grpc,
         delivery: delivery(config),
+        host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        database: reached(config),
         alerts: config.alerts.clone(),
     };
     http::router(store.clone(), symbols, access, metrics, started, shutdown.clone())
@@ -76,6 +79,17 @@ fn delivery(config: &Config) -> Delivery {
         Some(Certificate::Own { names }) => Delivery::OwnAuthority {
             name: names.first().cloned().unwrap_or_default(),
         },
+    }
+}
+
+fn reached(config: &Config) -> Reached {
+    match &config.database {
+        Some(_url) => Reached::ByUrl,
+        None if Cluster::default_dir().as_ref() == Some(&config.data_dir) => Reached::ByDefault,
+        None => {
+            let folder = std::path::absolute(&config.data_dir);
+            Reached::In(folder.unwrap_or_else(|_no_current_folder| config.data_dir.clone()))
+        }
     }
 }
 

@@ -208,7 +208,7 @@ fn wrong_command_lines_exit_with_64_and_help_with_0() {
 }
 
 #[test]
-fn commands_that_look_make_no_database_and_say_that_there_is_none() {
+fn commands_that_need_a_database_make_none_and_say_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().join("typo");
     let backup = folder.path().join("backup");
@@ -219,6 +219,8 @@ fn commands_that_look_make_no_database_and_say_that_there_is_none() {
         &["hardware"],
         &["audit"],
         &["token", "list"],
+        &["token", "create"],
+        &["api-token", "create", "--note", "grafana"],
         &["ca", "show"],
         &["alert", "list"],
         &["export"],
@@ -248,6 +250,9 @@ async fn commands_on_a_private_database_say_what_they_were_asked_and_nothing_els
     let dir = folder();
     let made = on_private(dir.path(), &["ca", "init"]);
     assert!(made.status.success(), "{made:?}");
+    let said = String::from_utf8_lossy(&made.stderr);
+    let expected = format!("made a new database in {}", dir.path().display());
+    assert!(said.contains(&expected), "{said}");
     for args in [&["check"][..], &["ca", "show"], &["people", "list"]] {
         let output = on_private(dir.path(), args);
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");

@@ -9,15 +9,20 @@ use crate::http::{Delivery, Started};
 pub(in crate::http) struct FirstHost {
     /// The collector, as the host's configuration names it.
     pub(in crate::http) url: String,
-    /// A name that its certificate could have.
+    /// What its certificate could be for.
     pub(in crate::http) name: String,
-    pub(in crate::http) port: u16,
+    /// Where it listens, so that other machines reach it.
+    pub(in crate::http) listen: String,
     /// No other machine reaches it.
     pub(in crate::http) local: bool,
     /// Hosts get certificates.
     pub(in crate::http) enrols: bool,
     /// They believe the collector by the fingerprint of its own authority.
     pub(in crate::http) pins: bool,
+    /// Options by which commands reach its database, with a space before them.
+    pub(in crate::http) options: String,
+    /// What these options mean; empty: that is seen.
+    pub(in crate::http) options_note: &'static str,
 }
 
 impl FirstHost {
@@ -26,20 +31,37 @@ impl FirstHost {
         let Started { grpc, delivery, .. } = started;
         let port = grpc.port();
         let local = grpc.ip().is_loopback();
+        // Who looks at it on this machine, or through a proxy here, sees it by a name that only works here.
+        let name = match started.host_name.as_str() {
+            _ if !local && !is_here(seen_as) => seen_as,
+            host if is_here(host) => "collector.example",
+            host => host,
+        };
         let url = match delivery {
             Delivery::OwnAuthority { name } => format!("https://{name}:{port}"),
-            Delivery::OtherAuthority => format!("https://{seen_as}:{port}"),
-            Delivery::Clear if grpc.ip().is_unspecified() => format!("http://{seen_as}:{port}"),
+            Delivery::OtherAuthority => format!("https://{name}:{port}"),
+            Delivery::Clear if grpc.ip().is_unspecified() => format!("http://{name}:{port}"),
             Delivery::Clear => format!("http://{grpc}"),
         };
-        let has_name = !local && seen_as.parse::<IpAddr>().is_err();
         Self {
             url,
-            name: if has_name { seen_as } else { "collector.example" }.to_owned(),
-            port,
+            name: name.trim_matches(['[', ']']).to_owned(),
+            listen: if local {
+                format!("0.0.0.0:{port}")
+            } else {
+                grpc.to_string()
+            },
             local,
             enrols: *delivery != Delivery::Clear,
             pins: matches!(delivery, Delivery::OwnAuthority { .. }),
+            options: started.database.options(),
+            options_note: started.database.options_note(),
         }
     }
+}
+
+/// Whether a name is none, or leads every machine to itself.
+fn is_here(name: &str) -> bool {
+    let address = name.trim_matches(['[', ']']).parse();
+    name.is_empty() || name == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
