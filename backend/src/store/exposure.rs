@@ -24,8 +24,8 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
         .prepare_cached(
             "WITH beats AS (
                  SELECT DISTINCT ON (agent_id, boot_id, at) *
-                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $7::integer[])
-                     AS b(agent_id, boot_id, kernel_release, at, uptime_s, hooks_missing)
+                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $7::integer[], $8::timestamptz[])
+                     AS b(agent_id, boot_id, kernel_release, at, uptime_s, hooks_missing, booted_at)
                  ORDER BY agent_id, boot_id, at
              ), spans AS (
                  SELECT b.*, extract(epoch FROM b.at - greatest(lag(b.at) OVER boot, k.last_beat_at))::float8 AS since_s
@@ -37,11 +37,12 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
                  FROM spans s JOIN hosts h ON h.agent_id = s.agent_id
                  GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
              ), boot AS (
-                 INSERT INTO boots AS k (agent_id, boot_id, kernel_release, first_beat_at, last_beat_at)
-                 SELECT agent_id, boot_id, max(kernel_release), min(at), max(at)
+                 INSERT INTO boots AS k (agent_id, boot_id, kernel_release, first_beat_at, last_beat_at, booted_at)
+                 SELECT agent_id, boot_id, max(kernel_release), min(at), max(at), (array_agg(booted_at ORDER BY at))[1]
                  FROM beats GROUP BY agent_id, boot_id ORDER BY agent_id, boot_id
                  ON CONFLICT (agent_id, boot_id) DO UPDATE
-                 SET last_beat_at = greatest(k.last_beat_at, excluded.last_beat_at)
+                 SET last_beat_at = greatest(k.last_beat_at, excluded.last_beat_at),
+                     booted_at = coalesce(k.booted_at, excluded.booted_at)
              ), hooks AS (
                  UPDATE hosts h SET hooks_missing = b.hooks_missing
                  FROM (SELECT DISTINCT ON (agent_id) agent_id, at, hooks_missing FROM beats ORDER BY agent_id, at DESC) b
@@ -71,6 +72,7 @@ pub(super) async fn add(transaction: &Transaction<'_>, plan: &Plan<'_>) -> Resul
                 &beats.uptime_s,
                 &LONGEST_S,
                 &beats.hooks_missing,
+                &beats.booted_at,
             ],
         )
         .await?;
@@ -86,6 +88,7 @@ struct Beats<'a> {
     at: Vec<Micros>,
     uptime_s: Vec<i64>,
     hooks_missing: Vec<i32>,
+    booted_at: Vec<Option<Micros>>,
 }
 
 impl<'a> Beats<'a> {
@@ -99,6 +102,7 @@ impl<'a> Beats<'a> {
                 columns.at.push(beat.at);
                 columns.uptime_s.push(beat.uptime_s);
                 columns.hooks_missing.push(beat.hooks_missing);
+                columns.booted_at.push(beat.booted_at);
             }
         }
         columns

@@ -53,8 +53,16 @@ pub(super) struct Beat {
     pub(super) at: Micros,
     /// Since the agent started.
     pub(super) uptime_s: i64,
+    /// When the host was booted. None: it does not tell.
+    pub(super) booted_at: Option<Micros>,
     /// Hooks that are not attached.
     pub(super) hooks_missing: i32,
+}
+
+/// A host that was up before its clock began tells nothing by that.
+fn booted_at(record: &Record, uptime_s: u64) -> Option<Micros> {
+    let uptime_ns = uptime_s.checked_mul(1_000_000_000).filter(|uptime| *uptime > 0)?;
+    Micros::from_unix_ns(record.occurred_at_unix_ns.checked_sub(uptime_ns)?)
 }
 
 /// A record that could not be understood.
@@ -133,6 +141,7 @@ impl Row {
                 boot_id: clean(&record.boot_id).into_owned(),
                 at,
                 uptime_s: i64::try_from(beat.agent_uptime_s).unwrap_or(i64::MAX),
+                booted_at: booted_at(&record, beat.host_uptime_s),
                 hooks_missing: hooks_missing(beat),
             }),
             _ => None,

@@ -31,8 +31,8 @@ pub struct Boot {
     pub boot_id: String,
     /// `uname -r`.
     pub kernel_release: String,
-    /// Its first heartbeat, by the host's clock.
-    pub first_beat: SystemTime,
+    /// When it began, by the host's clock; its first heartbeat where that did not tell.
+    pub began: SystemTime,
     /// Its latest heartbeat.
     pub last_beat: SystemTime,
 }
@@ -79,7 +79,7 @@ impl Store {
         let client = self.client().await?;
         let boots = client
             .prepare_cached(
-                "SELECT boot_id, kernel_release, first_beat_at, last_beat_at FROM boots WHERE agent_id = $1
+                "SELECT boot_id, kernel_release, coalesce(booted_at, first_beat_at), last_beat_at FROM boots WHERE agent_id = $1
                  ORDER BY last_beat_at DESC LIMIT $2",
             )
             .await?;
@@ -107,7 +107,7 @@ impl Store {
                 .map(|row| Boot {
                     boot_id: row.get(0),
                     kernel_release: row.get(1),
-                    first_beat: row.get(2),
+                    began: row.get(2),
                     last_beat: row.get(3),
                 })
                 .collect(),

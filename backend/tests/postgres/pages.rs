@@ -149,6 +149,7 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
                 attach: "tp_btf".to_owned(),
                 ..HookState::default()
             }],
+            host_uptime_s: 5_400,
             ..Heartbeat::default()
         })),
         ..record("")
@@ -178,6 +179,7 @@ async fn a_host_has_a_page_with_its_faults_boots_and_books() {
             "2 boots, 0 events of hardware and 1 event of software",
             "panic: &#60;b&#62;example",
             "not told",
+            "1 h 30 min",
             "console",
             "balanced",
         ],

@@ -55,7 +55,7 @@ pub(super) fn spans<'a>(boots: &'a [Boot], ends: &'a [Fault]) -> Vec<Span<'a>> {
     let told: Vec<(&Fault, &Record, &Obituary)> = ends.iter().filter_map(obituary).collect();
     let heard = boots.iter().map(|boot| {
         let end = told.iter().find(|(_, record, _)| record.boot_id == boot.boot_id);
-        let [from_ns, to_ns] = [boot.first_beat, boot.last_beat].map(|beat| unix_ns(beat).unwrap_or(0));
+        let [from_ns, to_ns] = [boot.began, boot.last_beat].map(|time| unix_ns(time).unwrap_or(0));
         let began = end.map_or(0, |(.., obituary)| obituary.booted_at_unix_ns);
         Span {
             kernel: &boot.kernel_release,
@@ -207,7 +207,7 @@ mod tests {
         Boot {
             boot_id: boot_id.to_owned(),
             kernel_release: "6.1".to_owned(),
-            first_beat: ago(hours_ago.0),
+            began: ago(hours_ago.0),
             last_beat: ago(hours_ago.1),
         }
     }
