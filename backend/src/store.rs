@@ -79,7 +79,7 @@ pub use netconsole::{OpenRecord, Owner};
 pub use newest::{Beats, HostBeat};
 pub use overview::{HEARD_MINUTES, LOSS_DAYS, Overview};
 pub use population::{Population, PopulationBy, UpdatePath};
-pub use retention::{KEEP_DAYS, RetentionRule};
+pub use retention::{KEEP_DAYS, RetentionRule, kept_days};
 pub use rules::{Preview, PreviewedIssue, PreviewedPart, Regrouped};
 pub use saved::{SAVED_SEARCHES, SavedSearch};
 pub use simulation::{FleetTables, LiveFleet, simulated_host};

@@ -18,7 +18,8 @@ function age(seconds) {
 function refreshAges() {
   for (const time of document.querySelectorAll("time[data-age]")) {
     const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
-    time.textContent = age(Math.max(0, seconds));
+    // What is ahead stays as the server said it: this clock may be behind.
+    if (seconds >= 0) time.textContent = age(seconds);
   }
 }
 

@@ -179,6 +179,12 @@ impl Refusal {
         }
     }
 
+    /// Where it is what was sent that is wrong: what its form says beside it, with this status.
+    pub(super) fn of_what_was_sent(&self) -> Option<(StatusCode, String)> {
+        let status = self.status();
+        matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND).then(|| (status, self.message()))
+    }
+
     /// What the client is told, which is less than the log is.
     fn message(&self) -> String {
         match self {

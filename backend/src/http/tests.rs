@@ -175,6 +175,24 @@ fn an_empty_list_says_what_to_do() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_is_told_of() {
+    let mut fault = samples::oops();
+    let ahead = |fault: &mut Fault, seconds: u64| {
+        let record = fault.record.as_mut().unwrap();
+        record.occurred_at_unix_ns = fault.received_at_unix_ns + seconds * 1_000_000_000;
+    };
+    ahead(&mut fault, 400 * 86_400);
+    let page = fault_page(&fault);
+    assert!(page.contains("the clock of the host was 400 d ahead"), "{page}");
+    assert!(
+        page.contains(">in 399 d<") || page.contains(">in 400 d<"),
+        "{page}"
+    );
+    ahead(&mut fault, 59);
+    assert!(!fault_page(&fault).contains("the clock of the host"));
+}
+
+#[test]
 fn a_page_narrowed_to_one_fault_names_it() {
     let oops = samples::oops();
     let same = known(&oops)

@@ -26,7 +26,7 @@ mod timeline;
 mod trace;
 mod updates;
 
-pub(super) use admin::{AdminInput, AdminPage};
+pub(super) use admin::{AdminForms, AdminInput, AdminPage};
 pub(super) use builds::{BuildsInput, BuildsPage};
 pub(super) use crashes::{CrashesInput, CrashesPage};
 pub(super) use fault::FaultPage;
@@ -35,7 +35,7 @@ pub(super) use hardware::{HardwarePage, PartPage};
 pub(super) use hardware_events::HardwareEventsPage;
 pub(super) use hosts::{HostInput, HostPage, HostsAsked, HostsInput, HostsPage};
 pub(super) use issue::{IssueInput, IssuePage, TREND_DAYS};
-pub(super) use issues::{IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, issue_href, issue_id};
+pub(super) use issues::{IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, Several, issue_href, issue_id};
 pub(super) use list::{ListInput, ListPage, Row, RowTemplate};
 pub(super) use overview::{DAYS as OVERVIEW_DAYS, OverviewInput, OverviewPage};
 pub(super) use payload::whole_text;
@@ -83,14 +83,22 @@ impl Moment {
     }
 }
 
-/// The same words as `age` in `static/app.js`.
+/// The same words as `age` in `static/app.js`. Clocks are a minute apart at most, or one of them is wrong.
 fn age(seconds: i64) -> String {
     match seconds {
-        ..5 => "just now".into(),
-        5..60 => format!("{seconds} s ago"),
-        60..3_600 => format!("{} min ago", seconds / 60),
-        3_600..172_800 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} d ago", seconds / 86_400),
+        ..=-60 => format!("in {}", span(seconds.unsigned_abs())),
+        -59..5 => "just now".into(),
+        _ => format!("{} ago", span(seconds.unsigned_abs())),
+    }
+}
+
+/// `3 min`: about so long.
+fn span(seconds: u64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -328,8 +336,10 @@ mod tests {
 
     #[test]
     fn ages_are_short() {
-        let ages = [-5, 4, 59, 60, 3_599, 3_600, 172_799, 172_800].map(age);
+        let ages = [-34_560_000, -60, -59, 4, 59, 60, 3_599, 3_600, 172_799, 172_800].map(age);
         let expected = [
+            "in 400 d",
+            "in 1 min",
             "just now",
             "just now",
             "59 s ago",

@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-use super::{Store, StoreError, clean};
+use super::{Store, StoreError, clean, filter};
 
 /// Days that can be kept at most: ten years. Who keeps longer says for ever.
 pub const KEEP_DAYS: i32 = 3660;
@@ -21,6 +21,14 @@ pub struct RetentionRule {
     pub agent_id: Option<Uuid>,
     /// Days; None: for ever.
     pub keep_days: Option<i32>,
+}
+
+/// For how many days records of this class and severity are kept, whichever host they are of. None: for ever.
+pub fn kept_days(rules: &[RetentionRule], class: &str, severity: i16) -> Option<i32> {
+    let mut of_any_host = rules.iter().filter(|rule| rule.agent_id.is_none());
+    let first =
+        of_any_host.find(|rule| filter::class_is_of(class, &rule.class) && severity <= rule.max_severity);
+    first.and_then(|rule| rule.keep_days)
 }
 
 impl Store {

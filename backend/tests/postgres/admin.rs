@@ -122,7 +122,7 @@ async fn tokens_people_retention_and_silences_are_looked_after_by_forms() {
         &[
             "None was made yet",
             "nothing is given up",
-            "Nothing is open",
+            "This collector has no rules",
             "No host says",
         ],
     );
@@ -178,7 +178,14 @@ async fn a_rule_that_is_not_in_the_alerts_file_is_not_silenced() {
     };
     let router = db.router_with(started, Anonymous::Admin, &CancellationToken::new());
     let page = get(&router, "/admin").await;
-    assert_says(&page, &["<option>spread</option>", "<option>a &#60; b</option>"]);
+    assert_says(
+        &page,
+        &[
+            r#"<option value="spread">spread</option>"#,
+            r#"<option value="a &#60; b">a &#60; b</option>"#,
+            "Nothing is open. The rules are spread, a &#60; b.",
+        ],
+    );
     let silence = |rule| {
         [
             ("do", "silence"),
@@ -282,6 +289,43 @@ async fn a_form_that_is_wrong_changes_nothing_and_says_what_is_right() {
         assert!(text.contains(why), "{why:?} is missing in:\n{text}");
     }
     assert_eq!(db.store.audit_log().await.unwrap(), []);
+
+    // What was written stays, but for a password.
+    let rule = [
+        ("do", "add-retention"),
+        ("position", "30"),
+        ("class", "program.*"),
+        ("max_severity", "low"),
+        ("agent_id", "somebody"),
+        ("keep_days", "9"),
+    ];
+    let (_, page) = send(&router, &rule).await;
+    assert_says(
+        &page,
+        &[
+            "the id of an agent is a UUID",
+            r#"name="position" value="30""#,
+            r#"name="class" value="program.*""#,
+            r#"<option value="low" selected>"#,
+            r#"name="agent_id" value="somebody""#,
+            r#"name="keep_days" value="9""#,
+        ],
+    );
+    let person = [
+        ("do", "set-person"),
+        ("name", "Ann"),
+        ("role", "triager"),
+        ("password", "correct horse"),
+    ];
+    let (_, page) = send(&router, &person).await;
+    assert_says(
+        &page,
+        &[
+            r#"name="name" value="Ann""#,
+            r#"<option value="triager" selected>"#,
+        ],
+    );
+    assert!(!page.contains("correct horse"), "{page}");
 }
 
 #[tokio::test]

@@ -194,13 +194,12 @@ async fn several_issues_are_decided_about_at_once() {
     };
     tell(&db, 1).await;
     let other = tell_another(&db).await;
-    let send = async |router: &Router, fields: &[(&str, &str)]| {
+    let list = "/issues?state=new&q=firmware";
+    let send = async |router: &Router, list: &str, fields: &[(&str, &str)]| {
         let form: String = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        let request = Request::post("/issues?state=new&q=firmware")
-            .body(Body::from(form))
-            .unwrap();
+        let request = Request::post(list).body(Body::from(form)).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
         let leads_to = response.headers().get(header::LOCATION).cloned();
         (response.status(), leads_to, text(response).await)
@@ -214,11 +213,11 @@ async fn several_issues_are_decided_about_at_once() {
         ("owner", ""),
         ("note", "both are the same firmware"),
     ];
-    let (status, leads_to, said) = send(&router, &both).await;
+    let (status, leads_to, said) = send(&router, list, &both).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{said}");
     assert_eq!(
         leads_to.unwrap(),
-        "/issues?state=new&q=firmware",
+        "/issues?state=new&q=firmware&changed=2",
         "the list that they were chosen from"
     );
     for issue in [ISSUE, other] {
@@ -230,6 +229,7 @@ async fn several_issues_are_decided_about_at_once() {
     let nobody = "ffffffffffffffffffffffffffffffff";
     let (status, ..) = send(
         &router,
+        list,
         &[
             ("issue", ISSUE),
             ("issue", nobody),
@@ -241,13 +241,73 @@ async fn several_issues_are_decided_about_at_once() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let page = get(&router, &format!("/issues/{ISSUE}")).await;
     assert!(page.contains("state-ignored"), "{page}");
-    let (status, _, said) = send(&router, &[("who", "ann"), ("state", "new")]).await;
+    let page = get(&router, "/issues?changed=2").await;
+    assert!(page.contains("2 issues changed"), "{page}");
+
+    // What is wrong is said by the list, which keeps what was written.
+    let wrong = [("who", "ann & co"), ("state", "resolved"), ("note", "a < b")];
+    let (status, _, said) = send(&router, "/issues?state=ignored&q=class%3Akernel.*", &wrong).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(said.contains("choose 1 to 50 issues"), "{said}");
+    assert_says(
+        &said,
+        &[
+            "choose 1 to 50 issues",
+            r#"value="class:kernel.*""#,
+            r#"value="ann &#38; co""#,
+            r#"value="a &#60; b""#,
+            r#"<option value="resolved" selected>"#,
+        ],
+    );
+    let (status, _, said) = send(&router, "/issues", &[("issue", other), ("who", "ann")]).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let chosen = format!(r#"value="{other}" form="triage" checked"#);
+    assert_says(&said, &["say what is to be changed", &chosen]);
+    assert_eq!(said.matches(" checked").count(), 1, "{said}");
 
     let viewer = db.router(Anonymous::Viewer, &CancellationToken::new());
     assert!(!get(&viewer, "/issues").await.contains("type=\"checkbox\""));
-    assert_eq!(send(&viewer, &both).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(send(&viewer, list, &both).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_not_stored_any_more_are_told_of_where_they_are_missed() {
+    let test = "records_that_are_not_stored_any_more_are_told_of_where_they_are_missed";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    tell(&db, 3).await;
+    db.counted().await;
+    let router = router(&db, Anonymous::Viewer);
+    let (list, page) = (format!("/faults?fingerprint={ISSUE}"), format!("/issues/{ISSUE}"));
+    assert_says(&get(&router, &list).await, &["3 records on 3 hosts<"]);
+    let kept =
+        "INSERT INTO retention (position, class, max_severity, keep_days) VALUES (1, 'kernel.', 4, 35)";
+    db.sql().await.batch_execute(kept).await.unwrap();
+    assert!(!get(&router, &page).await.contains("counts and rates stay"));
+
+    let one = "DELETE FROM records WHERE agent_id = (SELECT min(agent_id::text)::uuid FROM records);
+               UPDATE triage SET first_seen = now() - interval '40 days'";
+    db.sql().await.batch_execute(one).await.unwrap();
+    assert_says(
+        &get(&router, &list).await,
+        &["3 records on 3 hosts, of which 2 are still stored"],
+    );
+    assert_says(
+        &get(&router, &page).await,
+        &["Records like it are kept for 35 days; its counts and rates stay."],
+    );
+
+    db.sql().await.batch_execute("DELETE FROM records").await.unwrap();
+    assert_says(
+        &get(&router, &list).await,
+        &["No record of it is stored any more"],
+    );
+    assert_says(
+        &get(&router, &page).await,
+        &["No record of it is stored any more"],
+    );
+    let narrower = get(&router, &format!("{list}&host=nobody")).await;
+    assert_says(&narrower, &["No fault matches"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

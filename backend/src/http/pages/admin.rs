@@ -1,15 +1,18 @@
 //! The page of administration, and what its forms do. Admins only; what is done is in the audit log.
 
+mod action;
+
 use std::time::Duration;
 
+use askama::Template as _;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse as _, Redirect, Response};
-use serde::Deserialize;
+use axum::http::header;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use uuid::Uuid;
 
-use super::{App, Page, rendered};
+use self::action::Action;
+use super::{App, Page};
 use crate::access::{Caller, ENROLMENT_TOKEN_PREFIX, Role, hash, person_name, secret, token_id};
 use crate::authority::sha256;
 use crate::class;
@@ -17,7 +20,7 @@ use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::query::{self, BadQuery};
 use crate::http::taken::FromForm;
-use crate::http::view::{AdminInput, AdminPage};
+use crate::http::view::{AdminForms, AdminInput, AdminPage};
 use crate::store::{KEEP_DAYS, RetentionRule};
 use crate::text::duration;
 
@@ -30,53 +33,10 @@ const USES: std::ops::RangeInclusive<i32> = 1..=1_000_000;
 /// Bytes of a note.
 const NOTE_BYTES: usize = 256;
 
-/// What a form of the page sends: which it is, and its fields as they were written.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
-pub(in crate::http) enum Action {
-    /// Make a token that hosts enrol with.
-    CreateToken {
-        uses: String,
-        expires: String,
-        note: String,
-    },
-    /// Withdraw one.
-    RevokeToken { id: String },
-    /// Add somebody, or give them a new password.
-    SetPerson {
-        name: String,
-        role: String,
-        password: String,
-    },
-    /// Give somebody another role.
-    SetRole { name: String, role: String },
-    /// Remove somebody.
-    RemovePerson { name: String },
-    /// Add a rule of what is given up.
-    AddRetention {
-        position: String,
-        class: String,
-        max_severity: String,
-        agent_id: String,
-        keep_days: String,
-    },
-    /// Take one away.
-    RemoveRetention { position: String },
-    /// Tell nobody of something for some time.
-    Silence {
-        rule: String,
-        object: String,
-        time: String,
-        note: String,
-    },
-    /// Tell again.
-    Unsilence { rule: String, object: String },
-}
-
 /// What became of an action.
 enum Done {
-    /// It is so now; shown in this part of the page.
-    In(&'static str),
+    /// It is so now.
+    So,
     /// A token was made, which is shown this once.
     Token(String),
 }
@@ -87,7 +47,8 @@ pub(in crate::http) async fn admin(
     Extension(caller): Extension<Caller>,
     frame: Frame,
 ) -> Page {
-    shown(&app, &caller, frame, String::new()).await
+    let page = page(&app, &caller, frame, AdminForms::default()).await?;
+    Ok(Html(page.render()?))
 }
 
 /// `POST /admin`.
@@ -98,33 +59,41 @@ pub(in crate::http) async fn act(
     FromForm(action): FromForm<Action>,
 ) -> Result<Response, PageError> {
     let who = caller.name.as_deref().unwrap_or(STRANGER);
-    match done(&app, who, action).await? {
-        Done::In(part) => Ok(Redirect::to(&format!("/admin#{part}")).into_response()),
-        Done::Token(token) => {
-            let mut response = shown(&app, &caller, frame, token).await?.into_response();
-            let nowhere = HeaderValue::from_static("no-store");
-            response.headers_mut().insert(header::CACHE_CONTROL, nowhere);
-            Ok(response)
+    let (part, forms) = (action.part(), action.forms());
+    match done(&app, who, action).await {
+        Ok(Done::So) => Ok(Redirect::to(&format!("/admin#{part}")).into_response()),
+        Ok(Done::Token(made)) => {
+            let mut page = page(&app, &caller, frame, AdminForms::default()).await?;
+            page.made = made;
+            let nowhere = [(header::CACHE_CONTROL, "no-store")];
+            Ok((nowhere, Html(page.render()?)).into_response())
+        }
+        Err(refusal) => {
+            let Some((status, wrong)) = refusal.of_what_was_sent() else {
+                return Err(refusal.into());
+            };
+            let forms = AdminForms { wrong, ..forms };
+            let page = page(&app, &caller, frame, forms).await?;
+            Ok((status, Html(page.render()?)).into_response())
         }
     }
 }
 
-async fn shown(app: &App, caller: &Caller, frame: Frame, made: String) -> Page {
-    let page = AdminPage::new(AdminInput {
-        made,
+async fn page(app: &App, caller: &Caller, frame: Frame, forms: AdminForms) -> Result<AdminPage, PageError> {
+    Ok(AdminPage::new(AdminInput {
+        forms,
         tokens: app.store.tokens().await?,
         people: app.store.people().await?,
         retention: app.store.retention().await?,
         alerts: app.store.open_alerts_listed().await?,
         silences: app.store.silences().await?,
-        alert_rules: app.started.alert_rules(),
+        started: &app.started,
         privacy: app.store.privacy().await?,
         audit: app.store.audit_log().await?,
         you: caller.name.clone(),
         frame,
         now: (app.now)(),
-    });
-    rendered(&page)
+    }))
 }
 
 async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
@@ -146,7 +115,7 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             }
             let object = format!("{position} {class} {max_severity} {agent_id} {keep_days}");
             app.store.audit(who, "retention.add", &object).await?;
-            Ok(Done::In("retention"))
+            Ok(Done::So)
         }
         Action::RemoveRetention { position } => {
             let number = number(&position, i32::MIN..=i32::MAX, "position: a number")?;
@@ -154,7 +123,7 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
                 return Err(wrong("there is no rule at this position any more"));
             }
             app.store.audit(who, "retention.remove", &position).await?;
-            Ok(Done::In("retention"))
+            Ok(Done::So)
         }
         Action::Silence {
             rule,
@@ -173,7 +142,7 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
                 .await?;
             let object = format!("{rule} {object}");
             app.store.audit(who, "alert.silence", &object).await?;
-            Ok(Done::In("alerts"))
+            Ok(Done::So)
         }
         Action::Unsilence { rule, object } => {
             if !app.store.unsilence(&rule, &object).await? {
@@ -181,7 +150,7 @@ async fn done(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
             }
             let object = format!("{rule} {object}");
             app.store.audit(who, "alert.unsilence", &object).await?;
-            Ok(Done::In("alerts"))
+            Ok(Done::So)
         }
     }
 }
@@ -203,7 +172,7 @@ async fn tokens(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
                 return Err(wrong("there is no such token"));
             }
             app.store.audit(who, "token.revoke", &id).await?;
-            Ok(Done::In("tokens"))
+            Ok(Done::So)
         }
         _ => Err(wrong("no action on tokens")),
     }
@@ -240,7 +209,7 @@ async fn people(app: &App, who: &str, action: Action) -> Result<Done, Refusal> {
         }
         _ => return Err(wrong("no action on people")),
     }
-    Ok(Done::In("people"))
+    Ok(Done::So)
 }
 
 /// Nobody locks themselves out by a click.

@@ -15,11 +15,12 @@ use crate::analysis::{self, usual::DAYS};
 use crate::http::access::Frame;
 use crate::http::error::{PageError, Refusal};
 use crate::http::issues::state;
-use crate::http::taken::{FromForm, FromQuery};
+use crate::http::taken::{FromForm, FromQuery, from_query};
 use crate::http::view::{
-    IssueInput, IssuePage, IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, TREND_DAYS, issue_href, issue_id,
+    IssueInput, IssuePage, IssuesAsked, IssuesInput, IssuesPage, SPARK_DAYS, Several, TREND_DAYS, issue_href,
+    issue_id,
 };
-use crate::store::{Dimension, IssueChange, IssueState, Watch};
+use crate::store::{Dimension, IssueChange, IssueState, Watch, kept_days};
 
 /// Issues of a page.
 const PAGE: u32 = 50;
@@ -28,13 +29,24 @@ const CONFIDENCE: f64 = 0.95;
 /// Part of what is called unusual that may be false.
 const FALSE_PART: f64 = 0.05;
 
-/// `GET /issues`: `state`, `q` and `page_token`, as the API takes them.
+/// `GET /issues`: `state`, `q` and `page_token`, as the API takes them, and how many were `changed` just now.
 pub(in crate::http) async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     frame: Frame,
     FromQuery(asked): FromQuery<IssuesAsked>,
 ) -> Listed {
+    let page = list_page(&app, &caller, frame, &asked, Several::default()).await?;
+    listed(&page, &page.problem)
+}
+
+async fn list_page(
+    app: &App,
+    caller: &Caller,
+    frame: Frame,
+    asked: &IssuesAsked,
+    several: Several,
+) -> Result<IssuesPage, PageError> {
     let filter = IssueFilter {
         state: state(&asked.state)?.into(),
         query: asked.q.clone(),
@@ -45,18 +57,18 @@ pub(in crate::http) async fn list(
     let ids: Vec<Uuid> = list.issues.iter().filter_map(issue_id).collect();
     let days = app.store.issue_days(&ids, SPARK_DAYS).await?;
     let builds = app.store.builds_of_issues(&ids, SPARK_DAYS).await?;
-    let page = IssuesPage::new(IssuesInput {
-        asked: &asked,
+    Ok(IssuesPage::new(IssuesInput {
+        asked,
+        several,
         problem: &problem,
         list: &list,
         days: &days,
         builds: &builds,
         searches: app.store.searches(caller.owner(), Subject::Issues).await?,
-        caller: &caller,
+        caller,
         now: (app.now)(),
         frame,
-    });
-    listed(&page, &problem)
+    }))
 }
 
 /// `GET /issues/{issue}`; of one that counts for another it leads to that other, as long as it does.
@@ -96,7 +108,9 @@ pub(in crate::http) async fn issue(
         let hosts = app.store.affected_hosts(id).await?;
         let similar = app.store.similar_issues(id).await?;
         let merged = app.store.merged_issues(id).await?;
-        Ok::<_, PageError>((newest, resolvable, hosts, similar, merged))
+        let severity = i16::try_from(found.severity).unwrap_or_default();
+        let kept_days = kept_days(&app.store.retention().await?, &found.class, severity);
+        Ok::<_, PageError>((newest, resolvable, hosts, similar, merged, kept_days))
     };
     let finer = async {
         let variants = app.store.variants(id);
@@ -105,7 +119,7 @@ pub(in crate::http) async fn issue(
     };
     let (sums, rest, (variants, days)) = tokio::try_join!(sums, rest, finer)?;
     let (kernels, builds, models, unusual) = sums;
-    let (newest, resolvable, hosts, similar, merged) = rest;
+    let (newest, resolvable, hosts, similar, merged, kept_days) = rest;
     let page = IssuePage::new(IssueInput {
         days,
         variants,
@@ -120,6 +134,7 @@ pub(in crate::http) async fn issue(
         resolvable,
         similar,
         merged,
+        kept_days,
         may_change: caller.role >= Role::Triager,
         now: (app.now)(),
         issue: found,
@@ -213,43 +228,67 @@ fn decided(state: &str) -> Result<Option<IssueState>, Refusal> {
     }))
 }
 
-/// `POST /issues`: one decision about several, each named by a field `issue`. All of them are known, or nothing is changed. It leads
-/// back to the list that they were chosen from, by the same parameters.
+/// `POST /issues`: one decision about several, each named by a field `issue`. It leads back to the list that they were chosen from, by
+/// the same parameters; what is wrong is said there, and what was written stays.
 pub(in crate::http) async fn decide_about_several(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    frame: Frame,
     RawQuery(list): RawQuery,
     body: Bytes,
-) -> Result<Redirect, PageError> {
-    let (mut issues, mut who, mut state) = (Vec::new(), String::new(), None);
-    let mut change = IssueChange::default();
-    for (name, value) in form_urlencoded::parse(&body) {
-        let given = (!value.is_empty()).then(|| value.clone().into_owned());
+) -> Result<Response, PageError> {
+    let asked: IssuesAsked = from_query(&list.unwrap_or_default())?;
+    let several = several(&body)?;
+    let refusal = match change_several(&app, &caller, &several).await {
+        Ok(()) => return Ok(Redirect::to(&asked.href_of_changed(several.issues.len())).into_response()),
+        Err(refusal) => refusal,
+    };
+    let Some((status, refused)) = refusal.of_what_was_sent() else {
+        return Err(refusal.into());
+    };
+    let several = Several { refused, ..several };
+    let page = list_page(&app, &caller, frame, &asked, several).await?;
+    Ok((status, rendered(&page)?).into_response())
+}
+
+/// Reads the form of the list.
+fn several(body: &[u8]) -> Result<Several, Refusal> {
+    let mut several = Several::default();
+    for (name, value) in form_urlencoded::parse(body) {
+        let value = value.into_owned();
         match name.as_ref() {
-            "issue" => issues.push(value.into_owned()),
-            "who" => who = value.into_owned(),
-            "state" => state = decided(&value)?,
-            "owner" => change.owner = given,
-            "note" => change.note = given.as_deref().map(note),
-            other => return Err(Refusal::Request(format!("{other:?} is no field of this form")).into()),
+            "issue" => several.issues.push(value),
+            "who" => several.who = value,
+            "state" => several.state = value,
+            "owner" => several.owner = value,
+            "note" => several.note = value,
+            other => return Err(Refusal::Request(format!("{other:?} is no field of this form"))),
         }
     }
+    Ok(several)
+}
+
+/// All of them are known, or nothing is changed.
+async fn change_several(app: &App, caller: &Caller, several: &Several) -> Result<(), Refusal> {
+    let Several { issues, .. } = several;
     if issues.is_empty() || issues.len() > PAGE as usize {
-        return Err(Refusal::Request(format!("choose 1 to {PAGE} issues")).into());
+        return Err(Refusal::Request(format!("choose 1 to {PAGE} issues")));
     }
-    for issue in &issues {
+    let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let change = IssueChange {
+        who: caller.name.clone().unwrap_or_else(|| several.who.clone()),
+        state: decided(&several.state)?,
+        owner: given(&several.owner),
+        note: given(&several.note).as_deref().map(note),
+        ..IssueChange::default()
+    };
+    for issue in issues {
         app.store.get_issue(issue).await?.ok_or(Refusal::NoIssue)?;
     }
-    let change = IssueChange {
-        who: caller.name.unwrap_or(who),
-        state,
-        ..change
-    };
-    for issue in &issues {
+    for issue in issues {
         app.store.change_issue(issue, &change).await?;
     }
-    let list = list.map_or_else(String::new, |query| format!("?{query}"));
-    Ok(Redirect::to(&format!("/issues{list}")))
+    Ok(())
 }
 
 /// `POST /issues/{issue}`.

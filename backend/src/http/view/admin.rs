@@ -8,6 +8,7 @@ use super::list::Choice;
 use super::{Moment, grouped, severity_word};
 use crate::access::Role;
 use crate::http::access::Frame;
+use crate::http::{Delivery, Started};
 use crate::severity;
 use crate::store::{AuditEntry, Person, RetentionRule, Silence, Token, Treated};
 
@@ -24,20 +25,75 @@ const ALERTS: usize = 50;
 pub(in crate::http) struct AdminPage {
     /// A token that was just made; empty: none was.
     pub(in crate::http) made: String,
+    /// The command that prints the fingerprint of the collector's own authority; empty: its certificate is of another, or it has none.
+    pub(in crate::http) ca_show: String,
+    /// What its options mean; empty: that is seen.
+    pub(in crate::http) options_note: &'static str,
+    pub(in crate::http) forms: AdminForms,
     pub(in crate::http) tokens: Vec<TokenRow>,
     pub(in crate::http) people: Vec<PersonRow>,
-    pub(in crate::http) roles: [&'static str; 3],
+    pub(in crate::http) roles: Vec<Choice>,
     pub(in crate::http) retention: Vec<RuleRow>,
-    /// The position that a new rule is offered.
-    pub(in crate::http) next_position: i32,
     pub(in crate::http) severities: Vec<Choice>,
     pub(in crate::http) alerts: Vec<AlertRow>,
     pub(in crate::http) silences: Vec<SilenceRow>,
-    /// Names of rules that can be silenced; none: they are not known here.
-    pub(in crate::http) alert_rules: Vec<String>,
+    /// Rules that can be silenced; none: this collector has none.
+    pub(in crate::http) alert_rules: Vec<Choice>,
     pub(in crate::http) privacy: Vec<TreatedRow>,
     pub(in crate::http) audit: Vec<AuditRow>,
     pub(in crate::http) frame: Frame,
+}
+
+/// What is in the forms: what they offer, or what was written in one that was refused.
+#[derive(Debug)]
+pub(in crate::http) struct AdminForms {
+    /// The part of the page with the one that was refused.
+    pub(in crate::http) part: &'static str,
+    /// What is wrong with it; empty: nothing was sent.
+    pub(in crate::http) wrong: String,
+    pub(in crate::http) uses: String,
+    pub(in crate::http) expires: String,
+    pub(in crate::http) token_note: String,
+    pub(in crate::http) name: String,
+    pub(in crate::http) role: String,
+    /// Empty: the next one.
+    pub(in crate::http) position: String,
+    pub(in crate::http) class: String,
+    pub(in crate::http) max_severity: String,
+    pub(in crate::http) agent_id: String,
+    pub(in crate::http) keep_days: String,
+    pub(in crate::http) rule: String,
+    pub(in crate::http) time: String,
+    pub(in crate::http) silence_note: String,
+}
+
+impl Default for AdminForms {
+    fn default() -> Self {
+        Self {
+            part: "",
+            wrong: String::new(),
+            uses: "1".to_owned(),
+            expires: "1d".to_owned(),
+            token_note: String::new(),
+            name: String::new(),
+            role: Role::Viewer.name().to_owned(),
+            position: String::new(),
+            class: String::new(),
+            max_severity: "critical".to_owned(),
+            agent_id: String::new(),
+            keep_days: String::new(),
+            rule: String::new(),
+            time: "1d".to_owned(),
+            silence_note: String::new(),
+        }
+    }
+}
+
+impl AdminForms {
+    /// What is wrong with the form of a part of the page; empty: nothing.
+    fn wrong_in(&self, part: &str) -> &str {
+        if self.part == part { &self.wrong } else { "" }
+    }
 }
 
 /// What is private, and what hosts do to it.
@@ -117,15 +173,15 @@ pub(in crate::http) struct AuditRow {
 
 /// What the page is made of.
 #[derive(Debug)]
-pub(in crate::http) struct AdminInput {
-    pub(in crate::http) made: String,
+pub(in crate::http) struct AdminInput<'a> {
+    pub(in crate::http) forms: AdminForms,
     pub(in crate::http) tokens: Vec<Token>,
     pub(in crate::http) people: Vec<Person>,
     pub(in crate::http) retention: Vec<RetentionRule>,
     /// As `Store::open_alerts_listed` tells them.
     pub(in crate::http) alerts: Vec<Value>,
     pub(in crate::http) silences: Vec<Silence>,
-    pub(in crate::http) alert_rules: Vec<String>,
+    pub(in crate::http) started: &'a Started,
     /// What hosts take out of their records, and how many hosts there are.
     pub(in crate::http) privacy: (Vec<Treated>, u64),
     pub(in crate::http) audit: Vec<AuditEntry>,
@@ -136,16 +192,30 @@ pub(in crate::http) struct AdminInput {
 }
 
 impl AdminPage {
-    pub(in crate::http) fn new(input: AdminInput) -> Self {
-        let AdminInput { you, now, .. } = input;
+    pub(in crate::http) fn new(input: AdminInput<'_>) -> Self {
+        let AdminInput {
+            mut forms,
+            you,
+            started,
+            now,
+            ..
+        } = input;
         let severities = severity::SEVERITIES.into_iter().map(|(name, _)| Choice {
-            value: name.to_owned(),
             label: format!("up to {name}"),
-            selected: name == "critical",
+            ..choice(name, &forms.max_severity)
         });
-        let last = input.retention.last().map_or(0, |rule| rule.position);
+        let severities = severities.collect();
+        if forms.position.is_empty() {
+            let last = input.retention.last().map_or(0, |rule| rule.position);
+            forms.position = last.saturating_add(10).to_string();
+        }
         Self {
-            made: input.made,
+            made: String::new(),
+            ca_show: match started.delivery {
+                Delivery::OwnAuthority { .. } => format!("backend ca show{}", started.database.options()),
+                Delivery::OtherAuthority | Delivery::Clear => String::new(),
+            },
+            options_note: started.database.options_note(),
             tokens: input
                 .tokens
                 .into_iter()
@@ -157,13 +227,17 @@ impl AdminPage {
                 .into_iter()
                 .map(|person| PersonRow::new(person, you.as_deref()))
                 .collect(),
-            roles: Role::ALL.map(Role::name),
-            next_position: last.saturating_add(10),
+            roles: roles(&forms.role),
             retention: input.retention.into_iter().map(RuleRow::from).collect(),
-            severities: severities.collect(),
+            severities,
             alerts: input.alerts.iter().take(ALERTS).map(AlertRow::from).collect(),
             silences: input.silences.into_iter().map(SilenceRow::from).collect(),
-            alert_rules: input.alert_rules,
+            alert_rules: started
+                .alert_rules()
+                .iter()
+                .map(|rule| choice(rule, &forms.rule))
+                .collect(),
+            forms,
             privacy: treated(&input.privacy),
             audit: input
                 .audit
@@ -174,6 +248,18 @@ impl AdminPage {
             frame: input.frame,
         }
     }
+}
+
+fn choice(name: &str, chosen: &str) -> Choice {
+    Choice {
+        value: name.to_owned(),
+        label: name.to_owned(),
+        selected: name == chosen,
+    }
+}
+
+fn roles(chosen: &str) -> Vec<Choice> {
+    Role::ALL.map(|role| choice(role.name(), chosen)).into()
 }
 
 /// `2026-11-28`.
@@ -206,15 +292,10 @@ impl TokenRow {
 
 impl PersonRow {
     fn new(person: Person, you: Option<&str>) -> Self {
-        let roles = Role::ALL.map(Role::name).map(|role| Choice {
-            value: role.to_owned(),
-            label: role.to_owned(),
-            selected: role == person.role,
-        });
         Self {
             you: you == Some(person.name.as_str()),
             name: person.name,
-            roles: roles.into(),
+            roles: roles(&person.role),
             since: date(person.created_unix_s),
             sessions: person.sessions,
         }

@@ -12,7 +12,7 @@ use super::list::{counts, host_of, os, title};
 use super::payload::Sections;
 use super::{
     Facts, Moment, bytes, class_href, duration, filter_href, host_href, is_housekeeping, kernel_href,
-    severity_word,
+    severity_word, span,
 };
 use crate::http::{access::Frame, json::bytes_text};
 use crate::store::FingerprintFacts;
@@ -257,13 +257,22 @@ pub(super) fn host_facts(host: Option<&Host>) -> Facts {
 
 fn delivery(fault: &Fault, record: &Record, now: Timestamp) -> Facts {
     let mut facts = Facts::new("Record");
-    let mut time = |label, unix_ns| {
+    let ahead = record
+        .occurred_at_unix_ns
+        .saturating_sub(fault.received_at_unix_ns)
+        / 1_000_000_000;
+    let ahead = if ahead < 60 {
+        String::new()
+    } else {
+        format!("the clock of the host was {} ahead", span(ahead))
+    };
+    let mut time = |label, unix_ns, note| {
         if let Some(moment) = Moment::new(unix_ns, now) {
-            facts.add(label, moment.absolute);
+            facts.add_noted(label, moment.absolute, note);
         }
     };
-    time("Happened", record.occurred_at_unix_ns);
-    time("Stored", fault.received_at_unix_ns);
+    time("Happened", record.occurred_at_unix_ns, ahead);
+    time("Stored", fault.received_at_unix_ns, String::new());
     facts.add_mono("Agent", bytes_text(&fault.agent_id));
     facts.add_mono("Epoch", bytes_text(&fault.epoch));
     facts.add("Sequence", fault.seq.to_string());

@@ -48,6 +48,8 @@ pub(in crate::http) struct IssuePage {
     pub(in crate::http) class_href: String,
     /// `12 records on 3 hosts`.
     pub(in crate::http) counts: String,
+    /// Why fewer records may be stored; empty: all are.
+    pub(in crate::http) given_up: String,
     pub(in crate::http) first: Option<Moment>,
     pub(in crate::http) last: Option<Moment>,
     /// What follows from its state, in words; empty: nothing.
@@ -97,6 +99,8 @@ pub(in crate::http) struct IssueInput {
     pub(in crate::http) similar: Vec<Issue>,
     /// Issues that people merged into it.
     pub(in crate::http) merged: Vec<MergedIssue>,
+    /// For how many days its records are kept; None: for ever.
+    pub(in crate::http) kept_days: Option<i32>,
     pub(in crate::http) may_change: bool,
     pub(in crate::http) now: Timestamp,
     pub(in crate::http) frame: Frame,
@@ -179,6 +183,7 @@ impl IssuePage {
             resolvable,
             similar,
             merged,
+            kept_days,
             may_change,
             now,
             frame,
@@ -192,6 +197,7 @@ impl IssuePage {
             state: issue_state_name(issue.state()),
             class_href: class_href(&issue.class),
             counts: counts(&issue),
+            given_up: given_up(&issue, newest.is_some(), kept_days, now),
             first: Moment::new(issue.first_seen_unix_ns, now),
             last: Moment::new(issue.last_seen_unix_ns, now),
             state_note: state_note(&issue, now),
@@ -235,7 +241,7 @@ impl IssuePage {
             report: record
                 .map(|record| report::upstream(&issue, record, &kernels))
                 .unwrap_or_default(),
-            decisions: decisions(),
+            decisions: decisions(""),
             history: issue
                 .history
                 .iter()
@@ -246,6 +252,19 @@ impl IssuePage {
             frame,
             issue,
         }
+    }
+}
+
+fn given_up(issue: &Issue, is_stored: bool, kept_days: Option<i32>, now: Timestamp) -> String {
+    const DAY_NS: i128 = 86_400_000_000_000;
+    let age_ns = now.as_nanosecond() - i128::from(issue.first_seen_unix_ns);
+    match kept_days {
+        _ if !is_stored => "No record of it is stored any more; its counts and rates stay.".to_owned(),
+        Some(days) if age_ns > i128::from(days) * DAY_NS => {
+            let days = counted(u64::try_from(days).unwrap_or_default(), "day");
+            format!("Records like it are kept for {days}; its counts and rates stay.")
+        }
+        _ => String::new(),
     }
 }
 

@@ -55,6 +55,10 @@ pub(in crate::http) struct IssuesPage {
     pub(in crate::http) searches: Searches,
     /// What can be decided about several at once; empty: who looks at it may not.
     pub(in crate::http) decisions: Vec<Choice>,
+    /// How many were changed just now; empty: none.
+    pub(in crate::http) changed: String,
+    /// What was decided, and refused.
+    pub(in crate::http) several: Several,
     /// The next page; empty: this is the last.
     pub(in crate::http) next: String,
     pub(in crate::http) frame: Frame,
@@ -81,6 +85,8 @@ pub(in crate::http) struct IssueRow {
     pub(in crate::http) wide: Option<Wide>,
     /// It can be chosen, to be decided about with others.
     pub(in crate::http) choosable: bool,
+    /// It was.
+    pub(in crate::http) chosen: bool,
 }
 
 /// What the list says more of an issue.
@@ -102,12 +108,37 @@ pub(in crate::http) struct IssuesAsked {
     pub(in crate::http) q: String,
     /// The end of the page before.
     pub(in crate::http) page_token: String,
+    /// How many were changed by the form of the list just now.
+    pub(in crate::http) changed: u8,
+}
+
+/// What the form of the list sends: those that were chosen, and what is decided about them, as it was written.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Several {
+    pub(in crate::http) issues: Vec<String>,
+    pub(in crate::http) who: String,
+    pub(in crate::http) state: String,
+    pub(in crate::http) owner: String,
+    pub(in crate::http) note: String,
+    /// What is wrong with it; empty: nothing was sent.
+    pub(in crate::http) refused: String,
 }
 
 impl IssuesAsked {
     /// Its first page, as an address has it.
     pub(in crate::http) fn parameters(&self) -> String {
         parameters(&self.given())
+    }
+
+    /// The same page after so many of its issues were changed.
+    pub(in crate::http) fn href_of_changed(&self, issues: usize) -> String {
+        let [state, query] = self.given();
+        let page = ("page_token", self.page_token.as_str());
+        let changed = issues.to_string();
+        format!(
+            "/issues?{}",
+            parameters(&[state, query, page, ("changed", &changed)])
+        )
     }
 
     fn given(&self) -> [(&str, &str); 2] {
@@ -119,6 +150,8 @@ impl IssuesAsked {
 #[derive(Debug)]
 pub(in crate::http) struct IssuesInput<'a> {
     pub(in crate::http) asked: &'a IssuesAsked,
+    /// What was sent and refused.
+    pub(in crate::http) several: Several,
     /// What is wrong with the search; empty: nothing.
     pub(in crate::http) problem: &'a Problem,
     pub(in crate::http) list: &'a ListIssuesResponse,
@@ -136,6 +169,7 @@ impl IssuesPage {
     pub(in crate::http) fn new(input: IssuesInput<'_>) -> Self {
         let IssuesInput {
             asked,
+            several,
             problem,
             list,
             days,
@@ -161,11 +195,21 @@ impl IssuesPage {
                 .iter()
                 .map(|issue| IssueRow {
                     choosable: may_change,
+                    chosen: several.issues.contains(&issue.issue),
                     wide: Some(Wide::new(issue, builds)),
                     ..IssueRow::new(issue, days, now)
                 })
                 .collect(),
-            decisions: if may_change { decisions() } else { Vec::new() },
+            decisions: if may_change {
+                decisions(&several.state)
+            } else {
+                Vec::new()
+            },
+            changed: match asked.changed {
+                0 => String::new(),
+                1.. => format!("{} changed.", counted(asked.changed.into(), "issue")),
+            },
+            several,
             searches: Searches::new(
                 Subject::Issues,
                 asked.parameters(),
@@ -180,12 +224,12 @@ impl IssuesPage {
     }
 }
 
-/// What can be decided by hand, to choose from.
-pub(super) fn decisions() -> Vec<Choice> {
+/// What can be decided by hand, to choose from, and what was chosen; empty: nothing.
+pub(super) fn decisions(chosen: &str) -> Vec<Choice> {
     let choice = |state: &str| Choice {
         value: state.to_owned(),
         label: state.to_owned(),
-        selected: false,
+        selected: state == chosen,
     };
     DECISIONS.map(issue_state_name).map(choice).into()
 }
@@ -215,6 +259,7 @@ impl IssueRow {
             days: spark(days),
             wide: None,
             choosable: false,
+            chosen: false,
         }
     }
 }

@@ -13,8 +13,8 @@ use super::first_host::FirstHost;
 use super::searches::Searches;
 use super::shown::name;
 use super::{
-    Moment, Problem, class_href, counted, filter_href, host_href, is_housekeeping, kernel_href, list_href,
-    name_of_host, severity_word, titled,
+    Moment, Problem, class_href, counted, filter_href, grouped, host_href, is_housekeeping, kernel_href,
+    list_href, name_of_host, severity_word, titled,
 };
 use crate::access::Caller;
 use crate::http::{access::Frame, json::bytes_text, query};
@@ -37,6 +37,8 @@ pub(in crate::http) struct ListPage {
     /// What is wrong with the search; empty: nothing.
     pub(in crate::http) problem: Problem,
     pub(in crate::http) same: Option<Same>,
+    /// Of that fault, some records are not stored any more.
+    pub(in crate::http) given_up: bool,
     pub(in crate::http) rows: Vec<Row>,
     /// `50 faults, newest first`.
     pub(in crate::http) shown: String,
@@ -85,8 +87,10 @@ pub(in crate::http) struct Same {
     pub(in crate::http) fingerprint: String,
     /// The title; empty when nothing has this fingerprint.
     pub(in crate::http) title: String,
-    /// `12 records on 3 hosts`.
+    /// `12 records on 3 hosts, of which 8 are still stored`.
     pub(in crate::http) counts: String,
+    /// Not all of these records are stored any more.
+    pub(in crate::http) given_up: bool,
     /// The list without this filter.
     pub(in crate::http) remove: String,
 }
@@ -161,11 +165,17 @@ impl ListPage {
         let rows: Vec<Row> = list.faults.iter().map(|fault| Row::new(fault, now)).collect();
         let count = rows.len();
         let filtered = filter != FaultFilter::default();
+        let of_same = FaultFilter {
+            fingerprint: filter.fingerprint.clone(),
+            include_housekeeping: filter.include_housekeeping,
+            ..FaultFilter::default()
+        };
+        let all = filter == of_same && first && list.next_page_token.is_empty();
+        let same = Same::new(&filter, same, all.then_some(count as u64));
         Self {
             frame,
             form: Form::new(&filter, facets),
             problem: problem.to_owned(),
-            same: Same::new(&filter, same),
             shown: format!("{}, newest first", counted(count as u64, "fault")),
             next: if list.next_page_token.is_empty() {
                 String::new()
@@ -192,9 +202,11 @@ impl ListPage {
                 caller,
             ),
             filtered,
+            given_up: same.as_ref().is_some_and(|same| same.given_up),
             exports: EXPORTS.map(|(name, format)| (name, export_href(&filter, format))),
             first_host,
             rows,
+            same,
         }
     }
 }
@@ -279,7 +291,8 @@ fn classes(mut known: Vec<String>, asked: &str, housekeeping: bool) -> Vec<Choic
 }
 
 impl Same {
-    fn new(filter: &FaultFilter, facts: Option<FingerprintFacts>) -> Option<Self> {
+    /// `stored`: how many of its records are; None: that is not known here.
+    fn new(filter: &FaultFilter, facts: Option<FingerprintFacts>, stored: Option<u64>) -> Option<Self> {
         if filter.fingerprint.is_empty() {
             return None;
         }
@@ -287,14 +300,29 @@ impl Same {
             fingerprint: String::new(),
             ..filter.clone()
         });
+        let given_up = facts.as_ref().zip(stored);
+        let given_up = given_up.is_some_and(|(facts, stored)| stored < facts.count);
         let (title, counts) =
             facts.map_or_else(Default::default, |facts| (facts.title.clone(), counts(&facts)));
+        let counts = match stored {
+            Some(stored) if given_up => format!("{counts}, of which {} still stored", are(stored)),
+            _ => counts,
+        };
         Some(Self {
             fingerprint: filter.fingerprint.clone(),
             title,
             counts,
+            given_up,
             remove,
         })
+    }
+}
+
+/// `8 are`.
+fn are(number: u64) -> String {
+    match number {
+        1 => "1 is".to_owned(),
+        _ => format!("{} are", grouped(number)),
     }
 }
 
