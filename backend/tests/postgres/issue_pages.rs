@@ -308,6 +308,9 @@ async fn records_that_are_not_stored_any_more_are_told_of_where_they_are_missed(
     );
     let narrower = get(&router, &format!("{list}&host=nobody")).await;
     assert_says(&narrower, &["No fault matches"]);
+    // Where the page of the issue leads.
+    let of_issue = get(&router, &format!("/faults?q=issue%3A{ISSUE}")).await;
+    assert_says(&of_issue, &["what retention gave up is in counts alone"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
