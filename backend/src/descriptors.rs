@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, EnumValueDescriptor, MessageDescriptor};
 use proto::v1;
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
@@ -49,6 +49,18 @@ pub(crate) fn message(name: &'static str) -> MessageDescriptor {
     found.expect("a message of telemetry.v1")
 }
 
+/// A value of an enumeration of `telemetry.v1`, such as `Dimension`, by its number. The error says what there is.
+pub(crate) fn enumerated<E: TryFrom<i32>>(field: &str, of: &str, number: i32) -> Result<E, String> {
+    E::try_from(number).map_err(|_no_value| {
+        let found = POOL.get_enum_by_name(&format!("telemetry.v1.{of}"));
+        let told = |value: EnumValueDescriptor| format!("{} {}", value.number(), value.name());
+        let values: Vec<String> = found
+            .map(|found| found.values().map(told).collect())
+            .unwrap_or_default();
+        format!("{field} {number} is unknown: there are {}", values.join(", "))
+    })
+}
+
 macro_rules! described {
     ($($name:ident),+ $(,)?) => {
         $(impl Described for v1::$name {
@@ -61,6 +73,7 @@ macro_rules! described {
 }
 
 described!(
+    Build,
     Fault,
     Host,
     Issue,

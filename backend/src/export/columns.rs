@@ -56,7 +56,7 @@ const fn text(name: &'static str, of: fn(&Fault, &Record) -> Cell) -> Column {
 }
 
 /// All of them, in their order. New ones are added at the end.
-pub const COLUMNS: [Column; 17] = [
+pub const COLUMNS: [Column; 18] = [
     text("id", |fault, _| Cell::Text(fault.id.clone())),
     Column {
         name: "received_at",
@@ -106,6 +106,7 @@ pub const COLUMNS: [Column; 17] = [
         Some(Payload::KernelReport(report)) => Cell::Text(report.text.clone()),
         _ => Cell::Text(String::new()),
     }),
+    text("issue", |fault, _| Cell::Text(fault.issue.clone())),
 ];
 
 fn moment(unix_ns: u64) -> Cell {

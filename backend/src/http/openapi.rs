@@ -93,6 +93,7 @@ impl IntoResponses for Refusals {
             ("404".to_owned(), problem("There is nothing of this name")),
             ("405".to_owned(), problem("Another method than is described")),
             ("413".to_owned(), problem("The body is too long")),
+            ("414".to_owned(), problem("The query string is too long")),
             (
                 "500".to_owned(),
                 problem("Something went wrong here: the log of the collector has the reason"),

@@ -70,6 +70,7 @@ fn fault(number: u8, class: &str, severity: Severity, title: &str, payload: Payl
             payload: Some(payload),
             ..Record::default()
         }),
+        issue: fingerprint(FingerprintLevel::Title, number).value,
     }
 }
 

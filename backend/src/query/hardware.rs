@@ -7,7 +7,7 @@ use proto::v1::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::MESSAGE_BYTES;
+use super::{MESSAGE_BYTES, mask::Mask};
 use crate::{collector::store_status, store::Store};
 
 /// The service.
@@ -30,20 +30,25 @@ impl Hardware for HardwareService {
         request: Request<ListPartsRequest>,
     ) -> Result<Response<ListPartsResponse>, Status> {
         let request = request.into_inner();
+        let mask = Mask::of::<Part>(request.read_mask)?;
         let filter = request.filter.unwrap_or_default();
-        let page = self
+        let mut page = self
             .store
             .list_parts(&filter, request.page_size, &request.page_token)
-            .await;
-        page.map(Response::new).map_err(|error| store_status(&error))
+            .await
+            .map_err(|error| store_status(&error))?;
+        page.parts = page.parts.into_iter().map(|part| mask.apply(part)).collect();
+        Ok(Response::new(page))
     }
 
     async fn get_part(&self, request: Request<GetPartRequest>) -> Result<Response<Part>, Status> {
-        let id = Uuid::try_parse(&request.into_inner().id)
+        let request = request.into_inner();
+        let mask = Mask::of::<Part>(request.read_mask)?;
+        let id = Uuid::try_parse(&request.id)
             .map_err(|_not_a_uuid| Status::invalid_argument("id is not a UUID"))?;
         let part = self.store.get_part(id).await;
         part.map_err(|error| store_status(&error))?
-            .map(Response::new)
+            .map(|part| Response::new(mask.apply(part)))
             .ok_or_else(|| Status::not_found("there is no such part, or it has had no errors"))
     }
 }

@@ -1,7 +1,8 @@
 //! The gRPC service of hosts and builds.
 
 use proto::v1::{
-    GetHostRequest, KnownHost, ListBuildsRequest, ListBuildsResponse, ListHostsRequest, ListHostsResponse,
+    Build, GetHostRequest, KnownHost, ListBuildsRequest, ListBuildsResponse, ListHostsRequest,
+    ListHostsResponse,
     hosts_server::{Hosts, HostsServer},
 };
 use tonic::{Request, Response, Status};
@@ -57,11 +58,14 @@ impl Hosts for HostsService {
         request: Request<ListBuildsRequest>,
     ) -> Result<Response<ListBuildsResponse>, Status> {
         let request = request.into_inner();
-        let page = self
+        let mask = Mask::of::<Build>(request.read_mask)?;
+        let mut page = self
             .store
             .list_builds(request.page_size, &request.page_token)
-            .await;
-        page.map(Response::new).map_err(|error| store_status(&error))
+            .await
+            .map_err(|error| store_status(&error))?;
+        page.builds = page.builds.into_iter().map(|build| mask.apply(build)).collect();
+        Ok(Response::new(page))
     }
 }
 

@@ -40,10 +40,10 @@ impl Statistics for StatisticsService {
     async fn compare(&self, request: Request<CompareRequest>) -> Result<Response<CompareResponse>, Status> {
         let request = request.into_inner();
         let asked = analysis::Asked {
-            by: dimension(request.by()),
+            by: dimension(request.by)?,
             max_ratio: or(request.max_ratio, usual::MAX_RATIO),
             confidence: or(request.confidence, usual::CONFIDENCE),
-            watch: watch(request.days, request.min_severity(), &request.class)?,
+            watch: watch(request.days, request.min_severity, &request.class)?,
             from: name("from", request.from)?,
             to: name("to", request.to)?,
         };
@@ -56,8 +56,8 @@ impl Statistics for StatisticsService {
         request: Request<ListRatesRequest>,
     ) -> Result<Response<ListRatesResponse>, Status> {
         let request = request.into_inner();
-        let (by, confidence) = (dimension(request.by()), or(request.confidence, usual::CONFIDENCE));
-        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let (by, confidence) = (dimension(request.by)?, or(request.confidence, usual::CONFIDENCE));
+        let watch = watch(request.days, request.min_severity, &request.class)?;
         let found = analysis::rates(&self.store, by, &watch, confidence).await;
         Ok(Response::new(ListRatesResponse {
             rates: all(found.map_err(status)?),
@@ -71,7 +71,7 @@ impl Statistics for StatisticsService {
     ) -> Result<Response<ListRatesResponse>, Status> {
         let request = request.into_inner();
         let confidence = or(request.confidence, usual::CONFIDENCE);
-        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let watch = watch(request.days, request.min_severity, &request.class)?;
         let found = analysis::rates_by_class(&self.store, &watch, confidence).await;
         Ok(Response::new(ListRatesResponse {
             rates: all(found.map_err(status)?),
@@ -85,7 +85,7 @@ impl Statistics for StatisticsService {
     ) -> Result<Response<ListDaysResponse>, Status> {
         let request = request.into_inner();
         let confidence = or(request.confidence, usual::CONFIDENCE);
-        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let watch = watch(request.days, request.min_severity, &request.class)?;
         let found = analysis::fleet_days(&self.store, &watch, confidence).await;
         Ok(Response::new(ListDaysResponse {
             days: all(found.map_err(status)?),
@@ -98,7 +98,7 @@ impl Statistics for StatisticsService {
         request: Request<ListPopulationRequest>,
     ) -> Result<Response<ListPopulationResponse>, Status> {
         let request = request.into_inner();
-        let by = population_by(request.by());
+        let by = population_by(request.by)?;
         let found = self.store.population(by, days(request.days)).await;
         Ok(Response::new(ListPopulationResponse {
             population: all(found.map_err(|error| store_status(&error))?),
@@ -121,7 +121,7 @@ impl Statistics for StatisticsService {
     ) -> Result<Response<ListEscalationsResponse>, Status> {
         let request = request.into_inner();
         let false_part = or(request.false_part, usual::FALSE_PART);
-        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let watch = watch(request.days, request.min_severity, &request.class)?;
         let found = analysis::escalations(&self.store, &watch, false_part).await;
         Ok(Response::new(ListEscalationsResponse {
             escalations: all(found.map_err(status)?),
@@ -131,8 +131,8 @@ impl Statistics for StatisticsService {
 
     async fn get_survival(&self, request: Request<GetSurvivalRequest>) -> Result<Response<Survival>, Status> {
         let request = request.into_inner();
-        let (by, confidence) = (dimension(request.by()), or(request.confidence, usual::CONFIDENCE));
-        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let (by, confidence) = (dimension(request.by)?, or(request.confidence, usual::CONFIDENCE));
+        let watch = watch(request.days, request.min_severity, &request.class)?;
         let of = name("of", request.of)?;
         let found = analysis::survival(&self.store, by, &of, &watch, confidence).await;
         Ok(Response::new(found.map_err(status)?.into()))
@@ -145,7 +145,7 @@ impl Statistics for StatisticsService {
         let request = request.into_inner();
         let ratio = or(request.ratio, usual::RATIO);
         let confidence = or(request.confidence, usual::CONFIDENCE);
-        let watch = watch(request.days, request.min_severity(), &request.class)?;
+        let watch = watch(request.days, request.min_severity, &request.class)?;
         let found = analysis::outliers(&self.store, &watch, ratio, confidence).await;
         Ok(Response::new(found.map_err(status)?.into()))
     }

@@ -23,8 +23,11 @@ const BUILD_ID_CHARS: usize = 40;
 /// Checks everything that `record.proto` states about a record.
 pub(super) fn record(record: &Record) -> Checked {
     class("class", &record.class)?;
-    if Severity::try_from(record.severity).is_err() {
-        return Err(format!("severity {} is unknown", record.severity));
+    if matches!(
+        Severity::try_from(record.severity),
+        Err(_) | Ok(Severity::Unspecified)
+    ) {
+        return Err(format!("severity {} is none of 1 to 4", record.severity));
     }
     text("title", &record.title, limits::TITLE_BYTES)?;
     text("boot_id", &record.boot_id, 36)?;

@@ -39,11 +39,10 @@ fn each_broken_limit_is_named() {
         assert!(refused(&record).contains("class"), "{class:?}");
     }
 
-    let record = Record {
-        severity: 9,
-        ..custom()
-    };
-    assert!(refused(&record).contains("severity"));
+    for severity in [0, 9] {
+        let record = Record { severity, ..custom() };
+        assert!(refused(&record).contains("severity"), "{severity}");
+    }
 
     let fingerprint = Fingerprint {
         version: 1,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::class;
+use crate::descriptors::enumerated;
 use crate::record::check::text;
 
 /// A query under construction: its parameters are numbered as they are bound.
@@ -168,9 +169,8 @@ fn fields(filter: &FaultFilter, parameters: &mut Parameters) -> Result<Vec<Strin
     let limit = |name: &str, value: &str, limit| text(name, value, limit).map_err(StoreError::InvalidFilter);
 
     conditions.extend(of_class("r.class", &class(&filter.class)?, parameters));
-    let severity = Severity::try_from(filter.min_severity).map_err(|_unknown| {
-        StoreError::InvalidFilter(format!("min_severity {} is unknown", filter.min_severity))
-    })?;
+    let severity: Severity =
+        enumerated("min_severity", "Severity", filter.min_severity).map_err(StoreError::InvalidFilter)?;
     if severity != Severity::Unspecified {
         let severity = parameters.bind(i16::try_from(filter.min_severity).unwrap_or_default());
         conditions.push(format!("r.severity >= {severity}"));

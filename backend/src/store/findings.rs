@@ -34,8 +34,8 @@ const ISSUES: &str = "
         JOIN sightings s ON s.issue = t.issue AND s.day >= date_trunc('day', told.resolved_at, 'UTC')
         JOIN fingerprints f ON f.agent_id = s.agent_id AND f.fingerprint = s.issue AND f.last_seen >= told.resolved_at
         WHERE (t.issue = i.issue OR t.merged_into = i.issue)
-          AND kernel_order(s.kernel_release) >= kernel_order(i.resolved_in)
-          AND (i.resolved_in_build = '' OR kernel_order(s.os_build) >= kernel_order(i.resolved_in_build))
+          AND (i.resolved_in = '' OR version_reached(s.kernel_release, i.resolved_in))
+          AND (i.resolved_in_build = '' OR version_reached(s.os_build, i.resolved_in_build))
     ) since ON true
     ORDER BY i.place";
 

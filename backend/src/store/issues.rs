@@ -5,6 +5,7 @@ mod ignoring;
 mod list;
 mod merge;
 mod regroup;
+mod resolved;
 mod similar;
 mod variants;
 
@@ -41,9 +42,10 @@ pub struct IssueChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     /// With `resolved`: the kernel release from which on it is. Left out: in all that come.
+    /// `docs/data-model.md` says what is later than another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_in: Option<String>,
-    /// With `resolved`: the build from which on it is. Left out: in all that come.
+    /// With `resolved`: the build from which on it is, likewise. Left out: in all that come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_in_build: Option<String>,
     /// With `ignored`: for so many days, 1 to 3660.
@@ -135,10 +137,7 @@ impl IssueChange {
         if *self == nothing {
             return wrong("say what is to be changed, or note something");
         }
-        let resolved_in = self.resolved_in.is_some() || self.resolved_in_build.is_some();
-        if resolved_in && self.state != Some(State::Resolved) {
-            return wrong("resolved_in and resolved_in_build go with the state resolved");
-        }
+        resolved::check(self)?;
         let limits = [self.ignore_days, self.ignore_occurrences, self.ignore_hosts];
         if limits.iter().any(Option::is_some) && self.state != Some(State::Ignored) {
             return wrong("ignore_days, ignore_occurrences and ignore_hosts go with the state ignored");

@@ -20,7 +20,8 @@ const LIST: &str = "faults";
 /// The columns that [`fault`] reads, of `records r` and `hosts h`.
 pub(super) const FAULT: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record, h.hostname, h.os_id, \
                                 h.os_build, h.kernel_release, h.kernel_version, h.arch, h.cpu_model, h.cpus, \
-                                h.memory_bytes, h.product, h.board, h.bios, h.boot_id";
+                                h.memory_bytes, h.product, h.board, h.bios, h.boot_id, \
+                                coalesce((SELECT merged_into FROM triage WHERE issue = r.issue), r.issue)";
 
 /// A part of a list, and where to go on.
 #[derive(Debug)]
@@ -119,6 +120,8 @@ pub(super) fn fault(row: &Row) -> Fault {
     // Only good records are stored, but another program may write to the database as well.
     let record = Record::decode(encoded)
         .unwrap_or_else(|error| record::undecodable(&Bytes::copy_from_slice(encoded), &error.to_string()));
+    // What an earlier version grouped is of no issue any more.
+    let is_housekeeping = record::is_housekeeping(&record);
     Fault {
         id: id.to_string(),
         agent_id: Bytes::copy_from_slice(agent_id.as_bytes()),
@@ -127,6 +130,11 @@ pub(super) fn fault(row: &Row) -> Fault {
         received_at_unix_ns: received_at.unix_ns(),
         host: host(row),
         record: Some(record),
+        issue: row
+            .get::<_, Option<Uuid>>(19)
+            .filter(|_issue| !is_housekeeping)
+            .map(|issue| issue.simple().to_string())
+            .unwrap_or_default(),
     }
 }
 

@@ -21,7 +21,7 @@ const NEWEST: &str = "ORDER BY r.received_at DESC, r.id DESC";
 /// The column behind [`FAULT`] of a page: how many ways it came.
 const WAYS: &str = "ways";
 /// What [`FAULT`] needs of records.
-const COLUMNS: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record";
+const COLUMNS: &str = "r.id, r.agent_id, r.epoch, r.seq, r.received_at, r.record, r.issue";
 /// Each has an index of its own.
 const FAULTS: &str = "r.housekeeping = false";
 const HOUSEKEEPING: &str = "r.housekeeping = true";

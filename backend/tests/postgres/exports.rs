@@ -20,7 +20,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::support::{Database, batch, host, record, sender};
+use crate::support::{Database, batch, host, of_issue, record, sender};
+
+/// The issue of an exported oops.
+const ISSUE: &str = "00112233445566778899aabbccddee0a";
 
 /// Records of the large export.
 const MANY: i64 = 200_000;
@@ -50,6 +53,7 @@ async fn tell(db: &Database) {
     };
     db.store.hello(&sender, &told, "1").await.unwrap();
     let oops = Record {
+        fingerprints: of_issue(ISSUE),
         class: "kernel.oops".to_owned(),
         severity: Severity::High.into(),
         title: "=1+1".to_owned(),
@@ -91,12 +95,15 @@ async fn every_format_has_what_was_stored() {
         lines[1].contains(",web-07,custom,1,org.clearlinux/hello/world,"),
         "{text}"
     );
-    assert!(lines[1].ends_with(",false,\"hello, \"\"world\"\"\""), "{text}");
+    assert!(lines[0].ends_with(",issue"), "{text}");
+    assert!(lines[1].ends_with(",false,\"hello, \"\"world\"\"\","), "{text}");
+    assert!(text.ends_with(&format!(",{ISSUE}\r\n")), "{text}");
     assert!(lines[2].contains(",kernel.oops,3,'=1+1,"), "no formula: {text}");
 
     let (_, _, lines) = get(&db, "/api/v1/faults/export?format=jsonl&q=severity%3E=high").await;
     let line: Value = serde_json::from_slice(&lines).expect("one line");
     assert_eq!(line["record"]["kernel_report"]["text"], "BUG: line\nCall Trace:");
+    assert_eq!(line["issue"], ISSUE);
 
     let (_, _, table) = get(&db, "/api/v1/faults/export?format=parquet").await;
     let reader = SerializedFileReader::new(table).unwrap();
@@ -105,6 +112,8 @@ async fn every_format_has_what_was_stored() {
     let titles: Vec<&String> = rows.iter().map(|row| row.get_string(7).unwrap()).collect();
     assert_eq!(titles, ["org.clearlinux/hello/world", "=1+1"], "as they are");
     assert_eq!(rows[1].get_int(6).unwrap(), 3);
+    let issues: Vec<&String> = rows.iter().map(|row| row.get_string(17).unwrap()).collect();
+    assert_eq!(issues, ["", ISSUE]);
 
     for wrong in ["format=xml", "q=kernl:1", "page_size=1", "page_token=00"] {
         let (status, problem) = get_json(&db, &format!("/api/v1/faults/export?{wrong}")).await;

@@ -1,8 +1,11 @@
 //! What is asked for is found, and nothing else.
 
-use backend::store::Sender;
+use axum::http::StatusCode;
+use backend::{access::Anonymous, store::Sender};
 use proto::v1::{Custom, FaultFilter, FingerprintLevel, Heartbeat, Record, Severity, record::Payload};
+use tokio_util::sync::CancellationToken;
 
+use crate::issues::get;
 use crate::support::{Database, fingerprint, host, record, sender};
 
 /// An oops and a warning of one title, a custom record and a heartbeat.
@@ -234,5 +237,44 @@ async fn records_of_an_event_are_found_by_it() {
         };
         let page = db.store.list_faults(&filter, 0, "").await.unwrap();
         assert_eq!(page.faults.len(), count, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_class_is_asked_for_as_it_is_stored_and_a_mistake_is_told_with_its_column() {
+    let test = "a_class_is_asked_for_as_it_is_stored_and_a_mistake_is_told_with_its_column";
+    let Some(db) = Database::new(test).await else {
+        return;
+    };
+    let of_class = |class: &str| Record {
+        class: class.to_owned(),
+        ..record("")
+    };
+    db.tell(&["hardware", "hardware.memory", "custom"].map(of_class))
+        .await;
+    let router = db.router(Anonymous::Admin, &CancellationToken::new());
+    for (asked, count) in [
+        ("class=hardware", 1),
+        ("class=hardware.*", 1),
+        ("q=class:hardware", 1),
+        ("q=a%09custom%0Arecord", 3),
+    ] {
+        let (status, found) = get(&router, &format!("/api/v1/faults?{asked}")).await;
+        assert_eq!(status, StatusCode::OK, "{asked}: {found}");
+        assert_eq!(found["faults"].as_array().unwrap().len(), count, "{asked}");
+    }
+    for (wrong, told) in [
+        (
+            "q=a%00b".to_owned(),
+            "column 2: control characters are not allowed",
+        ),
+        (
+            format!("q={}", "x".repeat(2049)),
+            "column 2049: a filter has at most 2048 bytes",
+        ),
+    ] {
+        let (status, problem) = get(&router, &format!("/api/v1/faults?{wrong}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(problem["detail"].as_str().unwrap().ends_with(told), "{problem}");
     }
 }

@@ -6,6 +6,7 @@ use proto::v1::{
     PopulationDimension, Rate, Verdict, statistics_client::StatisticsClient,
 };
 use serde_json::{Value, json};
+use tonic::transport::Channel;
 
 use crate::{
     population::on_latest_day,
@@ -292,5 +293,64 @@ async fn questions_without_sense_are_refused_by_grpc_too() {
     for refused in refusals {
         assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
     }
+    numbers_that_mean_nothing_are_refused(&mut client).await;
     collector.stop().await;
+}
+
+/// Each is told with what there is instead.
+async fn numbers_that_mean_nothing_are_refused(client: &mut StatisticsClient<Channel>) {
+    let compare = CompareRequest {
+        by: 9,
+        from: Some("41".to_owned()),
+        to: Some("42".to_owned()),
+        ..CompareRequest::default()
+    };
+    let rates = ListRatesRequest {
+        by: 9,
+        ..ListRatesRequest::default()
+    };
+    let survival = GetSurvivalRequest {
+        by: 9,
+        ..GetSurvivalRequest::default()
+    };
+    let population = ListPopulationRequest {
+        by: 9,
+        ..ListPopulationRequest::default()
+    };
+    let outliers = ListOutliersRequest {
+        min_severity: 9,
+        ..ListOutliersRequest::default()
+    };
+    let refusals = [
+        (
+            client.compare(compare).await.unwrap_err(),
+            "by 9",
+            "3 DIMENSION_MODEL",
+        ),
+        (
+            client.list_rates(rates).await.unwrap_err(),
+            "by 9",
+            "1 DIMENSION_BUILD",
+        ),
+        (
+            client.get_survival(survival).await.unwrap_err(),
+            "by 9",
+            "2 DIMENSION_KERNEL",
+        ),
+        (
+            client.list_population(population).await.unwrap_err(),
+            "by 9",
+            "5 POPULATION_DIMENSION_ALL",
+        ),
+        (
+            client.list_outliers(outliers).await.unwrap_err(),
+            "min_severity 9",
+            "4 SEVERITY_CRITICAL",
+        ),
+    ];
+    for (refused, asked, there_is) in refusals {
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
+        let told = refused.message();
+        assert!(told.starts_with(asked) && told.contains(there_is), "{told}");
+    }
 }

@@ -7,7 +7,7 @@ use backend::{
     store::Sender,
 };
 use proto::v1::{
-    Batch, Dimm, GetPartRequest, HardwareError, Host, ListPartsRequest, PartFilter, Record, Severity,
+    Batch, Dimm, GetPartRequest, HardwareError, Host, ListPartsRequest, Part, PartFilter, Record, Severity,
     hardware_client::HardwareClient, record::Payload,
 };
 use serde_json::Value;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     statistics::ok,
-    support::{Collector, Database, encoded, host, record, sender},
+    support::{Collector, Database, encoded, host, mask, record, sender},
 };
 
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -217,7 +217,20 @@ async fn parts_are_listed_and_shown_by_grpc() {
         (last.parts[0].part.as_str(), last.next_page_token.as_str()),
         ("C1", "")
     );
-    let get = |id: &str| GetPartRequest { id: id.to_owned() };
+    let masked = ListPartsRequest {
+        read_mask: Some(mask("part")),
+        ..of_kind("dimm")
+    };
+    let parts = hardware.list_parts(masked).await.unwrap().into_inner().parts;
+    let only = |part: &str| Part {
+        part: part.to_owned(),
+        ..Part::default()
+    };
+    assert_eq!(parts, ["A1", "B1"].map(only));
+    let get = |id: &str| GetPartRequest {
+        id: id.to_owned(),
+        read_mask: None,
+    };
     let one = hardware
         .get_part(get(&page.parts[0].id))
         .await
@@ -225,6 +238,21 @@ async fn parts_are_listed_and_shown_by_grpc() {
         .into_inner();
     assert_eq!((one.hours.len(), one.corrected), (6, 120));
     assert!(one.evidence.iter().any(|sign| sign.sign == "many"), "{one:?}");
+    let masked = |path| GetPartRequest {
+        read_mask: Some(mask(path)),
+        ..get(&page.parts[0].id)
+    };
+    let part = hardware.get_part(masked("corrected")).await.unwrap().into_inner();
+    let corrected = Part {
+        corrected: 120,
+        ..Part::default()
+    };
+    assert_eq!(part, corrected);
+    let refused = hardware.get_part(masked("korrected")).await.unwrap_err();
+    assert!(
+        refused.message().contains("Part has no field korrected"),
+        "{refused}"
+    );
     let refused = hardware.list_parts(of_kind("moon")).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
     let none = hardware.get_part(get(&db.url)).await.unwrap_err();

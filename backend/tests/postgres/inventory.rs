@@ -3,7 +3,7 @@
 use backend::store::Sender;
 use proto::v1::{Build, HostFilter, ListBuildsRequest, ListHostsRequest, hosts_client::HostsClient};
 
-use crate::support::{Collector, Database, host, sender};
+use crate::support::{Collector, Database, host, mask, sender};
 
 /// Three hosts of two builds.
 async fn tell_of_hosts(db: &Database) -> Vec<Sender> {
@@ -79,8 +79,10 @@ async fn hosts_and_builds_are_listed_by_pages() {
         let request = ListBuildsRequest {
             page_size: 1,
             page_token,
+            read_mask: Some(mask("os_build,hosts,first_seen_unix_ns")),
         };
         let page = hosts.list_builds(request).await.unwrap().into_inner();
+        assert_eq!(page.builds[0].last_seen_unix_ns, 0, "nobody asked for it");
         let build = |build: Build| {
             (
                 build.os_build,

@@ -7,7 +7,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::issues::{A, B, Teller, ask, change, get, router};
-use crate::support::Database;
+use crate::support::{self, Database, assert_says};
 
 #[tokio::test]
 async fn merged_issues_count_together_until_they_are_taken_apart() {
@@ -103,6 +103,11 @@ async fn the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for() {
     );
     let (_, found) = get(&router, &format!("/api/v1/issues?q=issue:{A}")).await;
     assert_eq!(found["issues"][0]["issue"], B, "{found}");
+    let (_, faults) = get(&router, &format!("/api/v1/faults?fingerprint={A}")).await;
+    let fault = &faults["faults"][0];
+    assert_eq!(fault["issue"], B, "a record counts for the other too: {fault}");
+    let page = support::get(&router, &format!("/faults/{}", fault["id"].as_str().unwrap())).await;
+    assert_says(&page, &[&format!("href=\"/issues/{B}\"")]);
 
     // What is decided there is decided about the one that is shown.
     let (_, owned) = change(&router, A, &json!({ "who": "bob", "owner": "bob" })).await;
@@ -114,6 +119,8 @@ async fn the_address_of_a_merged_issue_leads_to_the_one_that_it_counts_for() {
     )
     .await;
     assert_eq!((&apart["issue"], &apart["owner"]), (&json!(A), &json!("")));
+    let (_, faults) = get(&router, &format!("/api/v1/faults?fingerprint={A}")).await;
+    assert_eq!(faults["faults"][0]["issue"], A, "for itself again");
     let (_, other) = get(&router, &format!("/api/v1/issues/{B}")).await;
     let said = |event: &Value| (event["merged"].clone(), event["parted"].clone());
     let history: Vec<_> = other["history"].as_array().unwrap().iter().map(said).collect();
@@ -151,6 +158,16 @@ async fn changes_that_make_no_sense_are_refused_with_a_reason() {
         (
             A,
             json!({ "who": "ann", "resolved_in": "6.1" }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "state": "resolved", "resolved_in": "   " }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            A,
+            json!({ "who": "ann", "state": "resolved", "resolved_in_build": "trixie " }),
             StatusCode::BAD_REQUEST,
         ),
         (

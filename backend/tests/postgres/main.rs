@@ -55,5 +55,6 @@ mod symbols;
 mod tail;
 mod traces;
 mod upkeep;
+mod versions;
 mod walks;
 mod web;

@@ -16,6 +16,7 @@ use axum::{
 use backend::store::Sender;
 use bytes::Bytes;
 use prost::Message as _;
+use prost_types::FieldMask;
 use proto::v1::{
     Batch, Custom, Fingerprint, FingerprintLevel, Hello, Host, Record, Severity, record::Payload,
 };
@@ -115,6 +116,12 @@ pub(crate) fn batch(first_seq: u64, count: u64) -> Batch {
         .map(|seq| encoded(&record(&seq.to_string())))
         .collect();
     Batch { first_seq, records }
+}
+
+/// The fields that are asked for, with commas between them.
+pub(crate) fn mask(paths: &str) -> FieldMask {
+    let paths = paths.split(',').map(str::to_owned).collect();
+    FieldMask { paths }
 }
 
 pub(crate) fn encoded(record: &Record) -> Bytes {

@@ -17,7 +17,7 @@ pub struct Record {
     /// What kind of event, such as "kernel.oops"; the list is faults::Class. At most 64 characters of \[a-z0-9\_.\].
     #[prost(string, tag = "4")]
     pub class: ::prost::alloc::string::String,
-    /// How bad it is.
+    /// How bad it is; never unspecified.
     #[prost(enumeration = "Severity", tag = "5")]
     pub severity: i32,
     /// One line for people, in syzbot's convention for kernel reports. At most 256 bytes.
@@ -2016,6 +2016,9 @@ pub struct Fault {
     pub host: ::core::option::Option<Host>,
     #[prost(message, optional, tag = "7")]
     pub record: ::core::option::Option<Record>,
+    /// The issue that it counts for now, after merges and splits: Issue.issue, 32 hexadecimal digits. Empty: none, as of heartbeats.
+    #[prost(string, tag = "8")]
+    pub issue: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod query_client {
@@ -2499,7 +2502,7 @@ pub struct ListIssuesRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListIssuesResponse {
-    /// Without their history: GetIssue has it.
+    /// Without their history and resolved_note: GetIssue has them.
     #[prost(message, repeated, tag = "1")]
     pub issues: ::prost::alloc::vec::Vec<Issue>,
     /// For the next page. Empty: this was the last.
@@ -2562,7 +2565,7 @@ pub struct Issue {
     pub fixed_in: ::prost::alloc::string::String,
     #[prost(string, tag = "13")]
     pub fix_url: ::prost::alloc::string::String,
-    /// Kernel release and build from which on it is resolved. Empty: of any.
+    /// Kernel release and build from which on it is resolved; docs/data-model.md says what is later. Empty: of any.
     #[prost(string, tag = "14")]
     pub resolved_in: ::prost::alloc::string::String,
     #[prost(string, tag = "15")]
@@ -2594,6 +2597,10 @@ pub struct Issue {
     /// Its latest changes, the newest first. At most 100.
     #[prost(message, repeated, tag = "25")]
     pub history: ::prost::alloc::vec::Vec<IssueEvent>,
+    /// What to know of resolved_in and resolved_in_build: that the issue was seen last in what is neither earlier nor later, so that only
+    /// what is called the same, or known to be later, makes it come back. Empty: nothing. GetIssue tells it.
+    #[prost(string, tag = "26")]
+    pub resolved_note: ::prost::alloc::string::String,
 }
 /// A change that was made.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3447,6 +3454,9 @@ pub struct ListBuildsRequest {
     /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which fields of Build are answered. Left out: all.
+    #[prost(message, optional, tag = "3")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListBuildsResponse {
@@ -3944,6 +3954,9 @@ pub struct ListPartsRequest {
     /// next_page_token of the page before. Empty: the first page. INVALID_ARGUMENT when it is none of ours.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which fields of Part are answered. Left out: all.
+    #[prost(message, optional, tag = "4")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPartsResponse {
@@ -3959,6 +3972,9 @@ pub struct GetPartRequest {
     /// Part.id.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
+    /// Which fields of Part are answered. Left out: all.
+    #[prost(message, optional, tag = "2")]
+    pub read_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
 /// A part of a machine that had errors.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -65,6 +65,11 @@ fn bad_values_name_the_parameter() {
         "include_housekeeping must be true or false"
     );
     assert!(error("class=Kernel%20Oops").starts_with("class must be "));
+    let filter = parse("q=a%09b%00").unwrap().filter.unwrap();
+    assert_eq!(
+        filter.query, "a\tb\0",
+        "what is wrong with a filter is told by who understands it"
+    );
     assert!(error("host=a%00b").starts_with("host must be "));
     assert!(error(&format!("kernel_release={}", "6".repeat(129))).starts_with("kernel_release must be "));
 }

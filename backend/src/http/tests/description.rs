@@ -49,7 +49,7 @@ async fn every_route_says_what_it_may_answer_instead() {
     let described = described().await;
     for (path, operations) in described["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            for status in ["400", "401", "403", "404", "405", "413", "500", "503"] {
+            for status in ["400", "401", "403", "404", "405", "413", "414", "500", "503"] {
                 let content = &operation["responses"][status]["content"];
                 // Old scripts know their own form of what is wrong with a question.
                 let kind = match (path.as_str(), status) {

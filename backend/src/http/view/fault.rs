@@ -33,6 +33,8 @@ pub(in crate::http) struct FaultPage {
     pub(in crate::http) host_href: String,
     pub(in crate::http) kernel: String,
     pub(in crate::http) kernel_href: String,
+    /// The page of the issue that it counts for; empty: none.
+    pub(in crate::http) issue_href: String,
     pub(in crate::http) happened: Option<Moment>,
     pub(in crate::http) sections: Sections,
     pub(in crate::http) occurrences: Option<Occurrences>,
@@ -46,8 +48,6 @@ pub(in crate::http) struct FaultPage {
 pub(in crate::http) struct Occurrences {
     /// `12 records on 3 hosts`.
     pub(in crate::http) counts: String,
-    /// The issue that it belongs to.
-    pub(in crate::http) issue: String,
     pub(in crate::http) first: Option<Moment>,
     pub(in crate::http) last: Option<Moment>,
     pub(in crate::http) hosts: Vec<HostShare>,
@@ -99,6 +99,10 @@ impl FaultPage {
             host_href: host_page_href(&bytes_text(&fault.agent_id)),
             kernel_href: kernel_href(&kernel),
             kernel,
+            issue_href: match fault.issue.as_str() {
+                "" => String::new(),
+                issue => issue_href(issue),
+            },
             happened: Moment::new(record.occurred_at_unix_ns, now)
                 .or_else(|| Moment::new(fault.received_at_unix_ns, now)),
             sections: Sections::of_fault(&fault.id, record, resolvable),
@@ -136,7 +140,6 @@ impl Occurrences {
         let more = facts.host_count.saturating_sub(hosts.len() as u64);
         Self {
             counts: counts(facts),
-            issue: issue_href(&facts.fingerprint),
             first: moment(facts.first_seen, now),
             last: moment(facts.last_seen, now),
             hosts,

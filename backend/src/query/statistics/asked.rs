@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     analysis::usual,
-    class,
+    class, descriptors,
     record::check::text,
     store::{self, PopulationBy, Watch},
 };
@@ -14,22 +14,26 @@ use crate::{
 /// Names of builds, kernels and models, bytes.
 const NAME_BYTES: usize = 256;
 
-pub(super) fn dimension(by: Dimension) -> store::Dimension {
-    match by {
+pub(super) fn dimension(by: i32) -> Result<store::Dimension, Status> {
+    Ok(match enumerated("by", "Dimension", by)? {
         Dimension::Unspecified | Dimension::Build => store::Dimension::Build,
         Dimension::Kernel => store::Dimension::Kernel,
         Dimension::Model => store::Dimension::Model,
-    }
+    })
 }
 
-pub(super) fn population_by(by: PopulationDimension) -> PopulationBy {
-    match by {
+pub(super) fn population_by(by: i32) -> Result<PopulationBy, Status> {
+    Ok(match enumerated("by", "PopulationDimension", by)? {
         PopulationDimension::Unspecified | PopulationDimension::Build => PopulationBy::Build,
         PopulationDimension::Kernel => PopulationBy::Kernel,
         PopulationDimension::Model => PopulationBy::Model,
         PopulationDimension::Cpu => PopulationBy::Cpu,
         PopulationDimension::All => PopulationBy::All,
-    }
+    })
+}
+
+fn enumerated<E: TryFrom<i32>>(field: &str, of: &str, number: i32) -> Result<E, Status> {
+    descriptors::enumerated(field, of, number).map_err(Status::invalid_argument)
 }
 
 /// The name of a build, kernel or model, within its limit. The empty one is that of hosts that tell none.
@@ -45,9 +49,9 @@ pub(super) fn issue(digits: &str) -> Result<Uuid, Status> {
     parsed.map_err(|_no_digits| Status::invalid_argument("issue is not 32 hexadecimal digits"))
 }
 
-pub(super) fn watch(asked_days: u32, min_severity: Severity, class: &str) -> Result<Watch, Status> {
+pub(super) fn watch(asked_days: u32, min_severity: i32, class: &str) -> Result<Watch, Status> {
     let class = class::known(class).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
-    let min_severity = match min_severity {
+    let min_severity = match enumerated("min_severity", "Severity", min_severity)? {
         Severity::Unspecified => Severity::Medium,
         severity => severity,
     };

@@ -84,8 +84,9 @@ pub(super) async fn regress(transaction: &Transaction<'_>, seen: &Sightings<'_>)
                  UPDATE triage t SET state = 'regressed', changed_at = now()
                  FROM seen s JOIN hosts h ON h.agent_id = s.agent_id
                  WHERE t.state = 'resolved'
-                   AND s.issue = t.issue AND kernel_order(s.kernel_release) >= kernel_order(t.resolved_in)
-                   AND (t.resolved_in_build = '' OR kernel_order(h.os_build) >= kernel_order(t.resolved_in_build))
+                   AND s.issue = t.issue
+                   AND (t.resolved_in = '' OR version_reached(s.kernel_release, t.resolved_in))
+                   AND (t.resolved_in_build = '' OR version_reached(h.os_build, t.resolved_in_build))
                  RETURNING t.issue, s.kernel_release, h.os_build, coalesce(nullif(h.hostname, ''), h.agent_id::text) AS host
              )
              INSERT INTO triage_history (issue, who, change)

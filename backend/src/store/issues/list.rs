@@ -12,7 +12,8 @@ use super::super::{
     time::Micros,
     token,
 };
-use super::merge::shown;
+use super::{merge::shown, resolved};
+use crate::descriptors::enumerated;
 
 /// The name of this list in page tokens.
 const LIST: &str = "issues";
@@ -95,19 +96,21 @@ impl Store {
             .await?;
         let shown: Uuid = row.get(0);
         let history = client.query(&history, &[&shown, &HISTORY]).await?;
+        let issue = issue(&row);
+        let resolved_note =
+            resolved::note(&client, shown, &issue.resolved_in, &issue.resolved_in_build).await?;
         Ok(Some(Issue {
             history: history.iter().map(event).collect(),
-            ..issue(&row)
+            resolved_note,
+            ..issue
         }))
     }
 }
 
 /// Checks a filter and turns it into conditions on `v_issues i`, all of which must hold.
 fn matching(filter: &IssueFilter, parameters: &mut Parameters) -> Result<Vec<String>, StoreError> {
-    let wrong = |what: &str| Err(StoreError::InvalidFilter(what.to_owned()));
-    let Ok(state) = IssueState::try_from(filter.state) else {
-        return wrong(&format!("state {} is unknown", filter.state));
-    };
+    let state: IssueState =
+        enumerated("state", "IssueState", filter.state).map_err(StoreError::InvalidFilter)?;
     let mut conditions = vec![filter::of_issues(&filter.query, parameters)?];
     conditions.extend(filter::of_class(
         "i.class",
@@ -168,6 +171,7 @@ pub(super) fn issue(row: &Row) -> Issue {
         split_from: row.get::<_, Option<Uuid>>(22).map(digits).unwrap_or_default(),
         regroup: row.get(23),
         history: Vec::new(),
+        resolved_note: String::new(),
     }
 }
 

@@ -77,10 +77,11 @@ impl Store {
                      WHERE s.day >= {SINCE} AND s.os_build <> ''
                      GROUP BY 1, 2
                  ), newest AS (
-                     SELECT os_build, kernel_order(os_build) AS place FROM seen GROUP BY 1 ORDER BY 2 DESC, 1 DESC LIMIT $3
+                     SELECT os_build, version_order(os_build) AS place FROM seen
+                     GROUP BY 1 ORDER BY 2 DESC NULLS LAST, 1 DESC LIMIT $3
                  )
                  SELECT os_build, {SINCE}, (extract(epoch FROM day - {SINCE}) / 86400)::integer, hosts, records
-                 FROM newest JOIN seen USING (os_build) ORDER BY place DESC, os_build DESC"
+                 FROM newest JOIN seen USING (os_build) ORDER BY place DESC NULLS LAST, os_build DESC"
             ))
             .await?;
         let mut builds: Vec<DaysOfBuild> = Vec::new();
@@ -113,7 +114,8 @@ impl Store {
                      SELECT DISTINCT m.shown, s.os_build FROM members m JOIN sightings s ON s.issue = m.issue
                      WHERE s.day >= {SINCE} AND s.os_build <> ''
                  )
-                 SELECT shown, array_agg(os_build ORDER BY kernel_order(os_build) DESC, os_build DESC) FROM seen GROUP BY 1"
+                 SELECT shown, array_agg(os_build ORDER BY version_order(os_build) DESC NULLS LAST, os_build DESC)
+                 FROM seen GROUP BY 1"
             ))
             .await?;
         let rows = client.query(&query, &[&issues, &i32::from(days)]).await?;
