@@ -39,19 +39,19 @@ async fn a_hangup_reads_the_alerts_again_and_a_wrong_file_changes_nothing() {
         let read = async || fetch(http, path).await.filter(|page| page.contains(words));
         until(words, read).await;
     };
-    has("/admin", "<option>first</option>").await;
+    has("/admin", ">first</option>").await;
 
     std::fs::write(&file, rules("second")).unwrap();
     collector.signal(Signal::HUP);
-    has("/admin", "<option>second</option>").await;
+    has("/admin", ">second</option>").await;
     std::fs::write(&file, "[[rule]]\nname = 1\n").unwrap();
     collector.signal(Signal::HUP);
     has("/metrics", "telemetrics_alerts_file_refused 1").await;
     collector.says("the old rules stay in force").await;
-    has("/admin", "<option>second</option>").await;
+    has("/admin", ">second</option>").await;
     std::fs::write(&file, rules("third")).unwrap();
     collector.signal(Signal::HUP);
-    has("/admin", "<option>third</option>").await;
+    has("/admin", ">third</option>").await;
     has("/metrics", "telemetrics_alerts_file_refused 0").await;
     assert!(collector.stop().await);
 }
