@@ -183,9 +183,9 @@ impl Store {
                         'failed', (SELECT m.error FROM alert_messages m
                                    WHERE m.message->>'rule' = alerts.rule AND m.message->>'object' = alerts.object AND m.error <> ''
                                    ORDER BY m.created_at DESC LIMIT 1))
-                 FROM alerts WHERE ended_at IS NULL ORDER BY severity DESC, since DESC, rule, object LIMIT $1",
+                 FROM alerts WHERE ended_at IS NULL ORDER BY severity DESC, since DESC, rule, object",
                     iso("since"), iso("told_at")),
-                &[&i64::from(FINDINGS)],
+                &[],
             )
             .await?;
         Ok(rows.iter().map(|row| with_word(row.get(0))).collect())

@@ -29,13 +29,19 @@ const ISSUES: &str = "
         FROM triage_history h WHERE h.issue = i.issue AND i.state = 'regressed'
     ) told ON true
     LEFT JOIN LATERAL (
-        SELECT nullif(count(DISTINCT s.agent_id), 0) AS hosts
-        FROM triage t
-        JOIN sightings s ON s.issue = t.issue AND s.day >= date_trunc('day', told.resolved_at, 'UTC')
-        JOIN fingerprints f ON f.agent_id = s.agent_id AND f.fingerprint = s.issue AND f.last_seen >= told.resolved_at
-        WHERE (t.issue = i.issue OR t.merged_into = i.issue)
-          AND (i.resolved_in = '' OR version_reached(s.kernel_release, i.resolved_in))
-          AND (i.resolved_in_build = '' OR version_reached(s.os_build, i.resolved_in_build))
+        WITH seen AS MATERIALIZED (
+            SELECT s.agent_id, s.kernel_release, s.os_build
+            FROM triage t
+            JOIN sightings s ON s.issue = t.issue AND s.day >= date_trunc('day', told.resolved_at, 'UTC')
+            JOIN fingerprints f ON f.agent_id = s.agent_id AND f.fingerprint = s.issue AND f.last_seen >= told.resolved_at
+            WHERE t.issue = i.issue OR t.merged_into = i.issue
+        ), reached AS MATERIALIZED (
+            -- Each once: there are fewer kernels and builds than hosts.
+            SELECT v.kernel_release, v.os_build FROM (SELECT DISTINCT kernel_release, os_build FROM seen) v
+            WHERE (i.resolved_in = '' OR version_reached(v.kernel_release, i.resolved_in))
+              AND (i.resolved_in_build = '' OR version_reached(v.os_build, i.resolved_in_build))
+        )
+        SELECT nullif(count(DISTINCT agent_id), 0) AS hosts FROM seen JOIN reached USING (kernel_release, os_build)
     ) since ON true
     ORDER BY i.place";
 

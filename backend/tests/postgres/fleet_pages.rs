@@ -56,10 +56,13 @@ async fn parts_are_shown_by_health_with_their_evidence_and_their_host() {
         &[
             "/faults?class=hardware.memory_error\"",
             "/issues?q=class%3Ahardware.memory_error\"",
-            "/builds?class=hardware.memory_error\"",
+            "/builds?class=hardware.memory_error&#38;min_severity=low\"",
             ": 8 records",
             &format!("<a href=\"{host}\">db-1</a>"),
-            &format!("/faults?class=hardware.&#38;host={}\">8</a>", sender.agent_id),
+            &format!(
+                "/faults?q=after%3A-28d&#38;class=hardware.&#38;host={}\">8</a>",
+                sender.agent_id
+            ),
         ],
     );
 

@@ -247,6 +247,7 @@ pub(in crate::http) async fn decide_about_several(
         return Err(refusal.into());
     };
     let several = Several { refused, ..several };
+    let asked = IssuesAsked { changed: 0, ..asked };
     let page = list_page(&app, &caller, frame, &asked, several).await?;
     Ok((status, rendered(&page)?).into_response())
 }
@@ -318,7 +319,7 @@ pub(in crate::http) async fn decide(
 /// The newest record of an issue, whole.
 async fn newest(app: &App, issue: &str) -> Result<Option<Fault>, PageError> {
     let filter = FaultFilter {
-        fingerprint: issue.to_owned(),
+        query: format!("issue:{issue}"),
         ..FaultFilter::default()
     };
     let list = app.store.list_faults(&filter, 1, "").await?;

@@ -1,6 +1,6 @@
 //! How a first host comes to be watched.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::http::{Delivery, Started};
 
@@ -38,6 +38,9 @@ impl FirstHost {
             host => host,
         };
         let url = match delivery {
+            Delivery::OwnAuthority { name } if name.parse::<Ipv6Addr>().is_ok() => {
+                format!("https://[{name}]:{port}")
+            }
             Delivery::OwnAuthority { name } => format!("https://{name}:{port}"),
             Delivery::OtherAuthority => format!("https://{name}:{port}"),
             Delivery::Clear if grpc.ip().is_unspecified() => format!("http://{name}:{port}"),

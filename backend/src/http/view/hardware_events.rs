@@ -100,7 +100,10 @@ impl ClassRow {
         Self {
             href: class_href(&class.class),
             issues_href: format!("/issues?{}", parameters(&[("q", &of_class)])),
-            builds_href: format!("/builds?{}", parameters(&[("class", &class.class)])),
+            builds_href: format!(
+                "/builds?{}",
+                parameters(&[("class", &class.class), ("min_severity", "low")])
+            ),
             weeks: Bars::new(CHART, &values, format!("Records of {} by week", class.class)),
             records: grouped(class.records),
             hosts: grouped(class.hosts),
@@ -122,6 +125,7 @@ impl HostRow {
             faults_href: filter_href(FaultFilter {
                 host: agent_id,
                 class: "hardware.".to_owned(),
+                query: format!("after:-{HARDWARE_DAYS}d"),
                 ..FaultFilter::default()
             }),
             records: grouped(host.records),

@@ -85,7 +85,8 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Takes messages that are to be sent to a target now, the first of them.
+    /// Takes messages that are to be sent to a target now, the first of them. Of an object the earlier one is taken first: nobody is
+    /// told of an end before its beginning.
     pub(crate) async fn alert_messages_due(
         &self,
         target: &str,
@@ -94,10 +95,13 @@ impl Store {
         let client = self.client().await?;
         let rows = client
             .query(
-                "UPDATE alert_messages SET attempts = attempts + 1, next_at = now() + make_interval(secs => $2)
-                 WHERE id IN (SELECT id FROM alert_messages WHERE done_at IS NULL AND next_at <= now() AND target = $3
+                "UPDATE alert_messages SET next_at = now() + make_interval(secs => $2)
+                 WHERE id IN (SELECT id FROM alert_messages m WHERE done_at IS NULL AND next_at <= now() AND target = $3
+                              AND NOT EXISTS (SELECT FROM alert_messages e WHERE e.done_at IS NULL AND e.target = m.target
+                                              AND e.message->>'rule' = m.message->>'rule' AND e.message->>'object' = m.message->>'object'
+                                              AND (e.created_at, e.id) < (m.created_at, m.id))
                               ORDER BY next_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING id, target, message, attempts - 1, extract(epoch FROM now() - created_at)::bigint",
+                 RETURNING id, target, message, attempts, extract(epoch FROM now() - created_at)::bigint",
                 &[&i64::from(at_most), &SENDING_S, &target],
             )
             .await?;
@@ -121,7 +125,7 @@ impl Store {
         let client = self.client().await?;
         client
             .execute(
-                "UPDATE alert_messages SET done_at = now(), error = $2 WHERE id = ANY ($1)",
+                "UPDATE alert_messages SET attempts = attempts + 1, done_at = now(), error = $2 WHERE id = ANY ($1)",
                 &[&ids, &clean(error)],
             )
             .await?;
@@ -142,7 +146,7 @@ impl Store {
         let client = self.client().await?;
         client
             .execute(
-                "UPDATE alert_messages m SET next_at = now() + make_interval(secs => a.pause), error = $3
+                "UPDATE alert_messages m SET attempts = attempts + 1, next_at = now() + make_interval(secs => a.pause), error = $3
                  FROM unnest($1::uuid[], $2::float8[]) AS a(id, pause) WHERE m.id = a.id",
                 &[&ids, &pauses, &clean(error)],
             )

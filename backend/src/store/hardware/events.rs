@@ -50,7 +50,7 @@ impl Store {
             "SELECT class, to_char(date_trunc('week', day, 'UTC') AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS week,
                     sum(records)::bigint, count(DISTINCT agent_id)
              FROM rollups_daily
-             WHERE {OF_HARDWARE} AND day > date_trunc('week', now(), 'UTC') - make_interval(weeks => $1)
+             WHERE {OF_HARDWARE} AND day >= date_trunc('week', now(), 'UTC') - make_interval(weeks => $1 - 1)
              GROUP BY GROUPING SETS ((1), (1, 2)) ORDER BY 1, 2 NULLS FIRST"
         );
         let statement = client.prepare_cached(&sql).await?;

@@ -79,7 +79,13 @@ impl Action {
                 (forms.position, forms.class, forms.max_severity) = (position, class, max_severity);
                 (forms.agent_id, forms.keep_days) = (agent_id, keep_days);
             }
-            Self::Silence { rule, time, note, .. } => {
+            // The form silences whole rules.
+            Self::Silence {
+                rule,
+                object,
+                time,
+                note,
+            } if object.is_empty() => {
                 (forms.rule, forms.time, forms.silence_note) = (rule, time, note);
             }
             _ => {}
