@@ -328,22 +328,7 @@ fn of(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked() -> Asked {
-        Asked {
-            by: Dimension::Build,
-            from: "41".to_owned(),
-            to: "42".to_owned(),
-            max_ratio: 1.5,
-            confidence: 0.95,
-            watch: Watch {
-                days: 30,
-                min_severity: 2,
-                class: String::new(),
-                issue: None,
-            },
-        }
-    }
+    use crate::analysis::samples::asked;
 
     fn watched(side: Side, stratum: &str, hours: f64) -> Watched<'_> {
         Watched {

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::store::{Histories, History, KnownIssue, Seen, System, Watch, Watched};
+use super::Asked;
+use crate::store::{Dimension, Histories, History, KnownIssue, Seen, System, Watch, Watched};
 
 /// Builds 41 and 42 on model A, then both on model B.
 pub(super) const A41: u32 = 0;
@@ -67,6 +68,18 @@ pub(super) fn host(watched: &[(u32, std::ops::Range<u16>)], seen: &[(u32, u32, u
         watched: days.collect(),
         seen: seen.collect(),
         ..History::default()
+    }
+}
+
+/// Build 41 against build 42.
+pub(super) fn asked() -> Asked {
+    Asked {
+        by: Dimension::Build,
+        from: "41".to_owned(),
+        to: "42".to_owned(),
+        max_ratio: 1.5,
+        confidence: 0.95,
+        watch: watch(),
     }
 }
 

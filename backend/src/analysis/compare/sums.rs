@@ -161,20 +161,9 @@ fn days_by_group(host: &History, groups: &[Option<Group>]) -> Vec<(Group, u16, f
 mod tests {
     use super::*;
     use crate::{
-        analysis::samples::{A41, A42, B41, B42, OOPS, STALL, fleet, host, watch},
+        analysis::samples::{A41, A42, B41, B42, OOPS, STALL, asked, fleet, host},
         store::History,
     };
-
-    fn asked() -> Asked {
-        Asked {
-            by: Dimension::Build,
-            from: "41".to_owned(),
-            to: "42".to_owned(),
-            max_ratio: 1.5,
-            confidence: 0.95,
-            watch: watch(),
-        }
-    }
 
     #[test]
     fn who_fails_before_the_first_heartbeat_of_a_build_is_a_host_of_it() {

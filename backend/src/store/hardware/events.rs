@@ -101,32 +101,29 @@ impl Store {
             "SELECT agent_id, class, sum(records)::bigint FROM rollups_daily
              WHERE agent_id = ANY ($1) AND {OF_HARDWARE} AND day > {since} GROUP BY 1, 2 ORDER BY 3 DESC, 2"
         );
-        for (agent_id, class, records) in sums(&client, &classes, &hosts).await? {
-            if let Some(host) = hosts.iter_mut().find(|host| host.agent_id == agent_id) {
-                host.classes.push((class, records));
-            }
-        }
+        add_sums(&client, &classes, &mut hosts, |host| &mut host.classes).await?;
         let builds = format!(
             "SELECT s.agent_id, s.os_build, sum(s.records)::bigint FROM sightings s JOIN triage t USING (issue)
              WHERE s.agent_id = ANY ($1) AND t.{OF_HARDWARE} AND s.day > {since} GROUP BY 1, 2 ORDER BY 3 DESC, 2"
         );
-        for (agent_id, build, records) in sums(&client, &builds, &hosts).await? {
-            if let Some(host) = hosts.iter_mut().find(|host| host.agent_id == agent_id) {
-                host.builds.push((build, records));
-            }
-        }
+        add_sums(&client, &builds, &mut hosts, |host| &mut host.builds).await?;
         Ok(hosts)
     }
 }
 
-/// What the query sums up of these hosts: the host, of what, and how many.
-async fn sums(
+/// Adds what the query sums up of these hosts, by host and name.
+async fn add_sums(
     client: &Client,
     sql: &str,
-    hosts: &[HardwareHost],
-) -> Result<Vec<(Uuid, String, u64)>, StoreError> {
+    hosts: &mut [HardwareHost],
+    sums: impl Fn(&mut HardwareHost) -> &mut Vec<(String, u64)>,
+) -> Result<(), StoreError> {
     let agents: Vec<Uuid> = hosts.iter().map(|host| host.agent_id).collect();
-    let rows = client.query(sql, &[&agents]).await?;
-    let sum = |row: &tokio_postgres::Row| (row.get(0), row.get(1), count(row.get(2)));
-    Ok(rows.iter().map(sum).collect())
+    for row in client.query(sql, &[&agents]).await? {
+        let agent_id: Uuid = row.get(0);
+        if let Some(host) = hosts.iter_mut().find(|host| host.agent_id == agent_id) {
+            sums(host).push((row.get(1), count(row.get(2))));
+        }
+    }
+    Ok(())
 }

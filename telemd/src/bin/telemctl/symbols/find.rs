@@ -43,7 +43,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Finds {
         // What was named is followed, what is found in folders is not: a link may lead anywhere.
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => walk(path, DEPTH_MAX, &mut finds),
-            Ok(_) => named(path, &mut finds),
+            Ok(_) => look(path, true, &mut finds),
             Err(error) => finds.problems.push(format!("{}: {error}", path.display())),
         }
     }
@@ -65,7 +65,7 @@ fn walk(folder: &Path, depth: usize, finds: &mut Finds) {
     for entry in entries.flatten() {
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_file() {
-            look(&entry.path(), finds);
+            look(&entry.path(), false, finds);
         } else if kind.is_dir() {
             match depth.checked_sub(1) {
                 Some(depth) => walk(&entry.path(), depth, finds),
@@ -77,19 +77,11 @@ fn walk(folder: &Path, depth: usize, finds: &mut Finds) {
     }
 }
 
-/// A file of a folder, which may be anything.
-fn look(path: &Path, finds: &mut Finds) {
+/// One that was `named` is meant to be a debug file; one of a folder may be anything.
+fn look(path: &Path, named: bool, finds: &mut Finds) {
     match read(path) {
         Ok(Ok(found)) => finds.files.push(found),
-        Ok(Err(_no_debug_file)) => finds.others += 1,
-        Err(error) => finds.problems.push(format!("{}: {error}", path.display())),
-    }
-}
-
-/// A file that was meant.
-fn named(path: &Path, finds: &mut Finds) {
-    match read(path) {
-        Ok(Ok(found)) => finds.files.push(found),
+        Ok(Err(_no_debug_file)) if !named => finds.others += 1,
         Ok(Err(reason)) => finds.problems.push(format!("{}: {reason}", path.display())),
         Err(error) => finds.problems.push(format!("{}: {error}", path.display())),
     }
